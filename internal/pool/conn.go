@@ -1,0 +1,89 @@
+package pool
+
+import (
+	"fmt"
+	"sync/atomic"
+	"time"
+)
+
+// Conn is one physical connection and its place in the pool.
+type Conn[T Resource] struct {
+	// Value is the caller's own connection. Only the owner may touch it.
+	Value T
+
+	pool    *Pool[T]
+	born    time.Time // immutable
+	expires time.Time // immutable; zero means never
+
+	word    atomic.Uint64 // a word; see State for who may move it
+	expired atomic.Bool   // set by the sweep when expires has passed
+
+	// The rest is guarded by pool.mu.
+
+	pos    int       // its index in pool.all
+	since  time.Time // when it was last checked out or became idle
+	seen   word      // what the last sweep found in word
+	seenAt time.Time // when a sweep first found that
+}
+
+func (c *Conn[T]) load() word { return word(c.word.Load()) }
+
+func (c *Conn[T]) swap(from, to word) bool {
+	return c.word.CompareAndSwap(uint64(from), uint64(to))
+}
+
+// State returns the state at this instant. Unless the caller owns the
+// connection it may be another one before the call returns.
+func (c *Conn[T]) State() State { return c.load().state() }
+
+// Offer puts the connection away after use: the owner may take it back with
+// the ticket, unless the pool gave it to somebody else first. If somebody
+// waits for a connection, Offer itself hands this one over.
+//
+// It takes no lock while nobody waits, and does not allocate.
+func (c *Conn[T]) Offer() Ticket { return c.putAway(Offered) }
+
+// PutAwayUnused is Offer for a connection that was checked out and not used.
+// A waiter gets it only after freshGrace, so that whoever waited for this
+// connection is not sent to the end of the queue by the next one.
+func (c *Conn[T]) PutAwayUnused() Ticket { return c.putAway(Fresh) }
+
+// Pin puts the connection away with session state on it. Nobody but its owner
+// gets it, except Dispose, which closes it.
+func (c *Conn[T]) Pin() Ticket { return c.putAway(Pinned) }
+
+// putAway publishes the connection and then looks for waiters. A waiter queues
+// and then looks for published connections (see Pool.enqueueLocked). One of
+// the two must see the other, so that no wake-up is lost.
+func (c *Conn[T]) putAway(s State) Ticket {
+	w := c.load()
+	if w.state() != InUse {
+		panic(fmt.Sprintf("mysqlpool: %v put away as %v by somebody who does not own it", w, s))
+	}
+	if s == Offered && c.pool.cfg.OfferFor == 0 {
+		c.pool.CheckIn(c)
+		return spent
+	}
+	t := w.next(s)
+	c.word.Store(uint64(t))
+	if c.pool.attention.Load() != 0 {
+		c.pool.attend(c, t)
+	}
+	return Ticket(t)
+}
+
+// TakeBack makes the caller the owner again, if the connection still lies
+// where this ticket's owner put it and has not reached its age. It takes no
+// lock and does not allocate. If it reports false the connection is not the
+// caller's any more, and never will be through this ticket.
+func (c *Conn[T]) TakeBack(t Ticket) bool {
+	w := word(t)
+	if !c.swap(w, w.with(InUse)) {
+		return false
+	}
+	if c.expired.Load() && w.state() != Pinned {
+		c.pool.Discard(c, Recycled)
+		return false
+	}
+	return true
+}

@@ -1,0 +1,108 @@
+package pool
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Stats is a pool at one instant. Always
+//
+//	Open = InUse + Idle + Pinned
+//	Opened = Open + the sum of Closed
+type Stats struct {
+	Size  int // kept open once opened
+	Limit int // open at most; 0 means no limit
+
+	Open      int // physical connections
+	InUse     int // owned by a logical connection that works with them
+	Idle      int // free: idle in the pool, or offered by a logical connection
+	Pinned    int // put away with session state on them
+	LoggingIn int // logins under way; not in Open
+	Waiting   int // check-outs that wait
+
+	Opened      int64          // logins that succeeded
+	LoginErrors int64          // logins that failed
+	Closed      [Reasons]int64 // by reason
+	Waits       int64          // check-outs that had to wait, for a login too
+	Waited      time.Duration  // in all
+	Timeouts    int64          // waits that ended without a connection
+}
+
+// counters is the part of Stats that is counted as it happens. Guarded by
+// Pool.mu.
+type counters struct {
+	opened, loginErrors int64
+	closed              [Reasons]int64
+	waits, timeouts     int64
+	waited              time.Duration
+	closing             int // dropped, and Close has not returned
+}
+
+// Stats returns the pool at this instant.
+func (p *Pool[T]) Stats() Stats {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.statsLocked()
+}
+
+func (p *Pool[T]) statsLocked() Stats {
+	s := Stats{
+		Size: p.cfg.Size, Limit: p.limit,
+		Open: len(p.all), LoggingIn: p.logins, Waiting: p.waiters.len,
+		Opened: p.opened, LoginErrors: p.loginErrors, Closed: p.closed,
+		Waits: p.waits, Waited: p.waited, Timeouts: p.timeouts,
+	}
+	for _, c := range p.all {
+		switch c.State() {
+		case InUse:
+			s.InUse++
+		case Pinned:
+			s.Pinned++
+		default:
+			s.Idle++
+		}
+	}
+	return s
+}
+
+// ErrTimeout is what a check-out returns, inside a TimeoutError, when it got no
+// connection in time.
+var ErrTimeout = errors.New("mysqlpool: timed out waiting for a connection")
+
+// TimeoutError is a wait that ended without a connection, and the pool as it
+// was then. It is ErrTimeout, and the context's error if that ended the wait.
+type TimeoutError struct {
+	Waited time.Duration
+	Cause  error // ErrTimeout or the context's error
+	Stats  Stats
+}
+
+func (e *TimeoutError) Error() string {
+	var b strings.Builder
+	s := &e.Stats
+	fmt.Fprintf(&b, "%v: waited %v", ErrTimeout, e.Waited.Round(time.Millisecond))
+	if e.Cause != ErrTimeout {
+		fmt.Fprintf(&b, " (%v)", e.Cause)
+	}
+	limit := "none"
+	if s.Limit > 0 {
+		limit = fmt.Sprint(s.Limit)
+	}
+	fmt.Fprintf(&b, "; limit %s, in use %d, idle %d, pinned %d by session state, logging in %d, waiting %d",
+		limit, s.InUse, s.Idle, s.Pinned, s.LoggingIn, s.Waiting)
+	if s.Limit > 0 && s.Open >= s.Limit {
+		b.WriteString("; raise pool_size or pool_max_overflow, or hold fewer connections at a time")
+	} else if s.LoggingIn > 0 {
+		b.WriteString("; the server is slow to accept logins")
+	}
+	return b.String()
+}
+
+func (e *TimeoutError) Unwrap() []error {
+	if e.Cause == ErrTimeout {
+		return []error{ErrTimeout}
+	}
+	return []error{ErrTimeout, e.Cause}
+}

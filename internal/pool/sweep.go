@@ -1,0 +1,127 @@
+package pool
+
+import "time"
+
+// victim is a connection that was dropped under the lock and is to be closed
+// outside it.
+type victim[T Resource] struct {
+	conn *Conn[T]
+	why  Reason
+}
+
+// tick is how long the sweep waits at most while any connection is out.
+func (p *Pool[T]) tick() time.Duration {
+	if p.cfg.OfferFor > 0 {
+		return p.cfg.OfferFor
+	}
+	return time.Second
+}
+
+// armLocked makes the sweep run at that time, or earlier if it is set so.
+func (p *Pool[T]) armLocked(at time.Time) {
+	if !p.sweepAt.IsZero() && !at.Before(p.sweepAt) {
+		return
+	}
+	p.sweepAt = at
+	d := max(time.Until(at), 0)
+	if p.sweeper == nil {
+		p.sweeper = time.AfterFunc(d, p.sweep)
+	} else {
+		p.sweeper.Reset(d)
+	}
+}
+
+// sweep takes offers that stood for long enough, marks what is past its age,
+// closes what is idle and past its age or its idle timeout, and sets its own
+// next run: there is none while the pool is empty.
+func (p *Pool[T]) sweep() {
+	now := time.Now()
+	p.mu.Lock()
+	p.sweepAt = time.Time{}
+	victims := p.sweepOutLocked(now)
+	victims = append(victims, p.sweepIdleLocked(now)...)
+	p.takeOfferedLocked(now)
+	p.armNextLocked(now)
+	p.mu.Unlock()
+	for _, v := range victims {
+		p.close(v.conn, v.why)
+	}
+}
+
+// sweepOutLocked sees to the connections that logical ones hold.
+func (p *Pool[T]) sweepOutLocked(now time.Time) (victims []victim[T]) {
+	// Backwards, since a drop moves the last one into the gap.
+	for i := len(p.all) - 1; i >= 0; i-- {
+		c := p.all[i]
+		w := c.load()
+		switch w.state() {
+		case InUse, Pinned:
+			if c.pastAge(now) {
+				c.expired.Store(true)
+			}
+		case Offered, Fresh:
+			switch {
+			case c.pastAge(now):
+				if c.swap(w, w.with(InUse)) {
+					p.dropLocked(c, Recycled)
+					victims = append(victims, victim[T]{c, Recycled})
+				}
+			case w != c.seen:
+				c.seen, c.seenAt = w, now
+			case now.Sub(c.seenAt) >= p.cfg.OfferFor:
+				if c.swap(w, w.with(InUse)) {
+					p.releaseLocked(c, now, c.seenAt)
+				}
+			}
+		}
+	}
+	return victims
+}
+
+// sweepIdleLocked drops what has been idle for too long, longest idle first.
+func (p *Pool[T]) sweepIdleLocked(now time.Time) (victims []victim[T]) {
+	kept := p.idle[:0]
+	for _, c := range p.idle {
+		var why Reason
+		switch at, ok := p.deadlineLocked(c); {
+		case !ok || now.Before(at):
+			kept = append(kept, c)
+			continue
+		case c.pastAge(now):
+			why = Recycled
+		default:
+			why = IdleTimeout
+		}
+		p.dropLocked(c, why)
+		victims = append(victims, victim[T]{c, why})
+	}
+	clear(p.idle[len(kept):])
+	p.idle = kept
+	return victims
+}
+
+// deadlineLocked is when an idle connection is to be closed, if ever.
+func (p *Pool[T]) deadlineLocked(c *Conn[T]) (at time.Time, ok bool) {
+	at, ok = c.expires, !c.expires.IsZero()
+	if len(p.all) > p.cfg.Size {
+		if idle := c.since.Add(p.cfg.IdleTimeout); !ok || idle.Before(at) {
+			at, ok = idle, true
+		}
+	}
+	return at, ok
+}
+
+// armNextLocked sets the next run to the earliest time at which there is
+// something to do.
+func (p *Pool[T]) armNextLocked(now time.Time) {
+	for _, c := range p.all {
+		if c.State() != Idle {
+			p.armLocked(now.Add(p.tick()))
+			if !c.expires.IsZero() && !c.expired.Load() {
+				p.armLocked(c.expires)
+			}
+		} else if at, ok := p.deadlineLocked(c); ok {
+			p.armLocked(at)
+		}
+	}
+}
