@@ -87,3 +87,9 @@ func (c *Conn[T]) TakeBack(t Ticket) bool {
 	}
 	return true
 }
+
+// CheckIn is Pool.CheckIn of this connection's pool.
+func (c *Conn[T]) CheckIn() { c.pool.CheckIn(c) }
+
+// Discard is Pool.Discard of this connection's pool.
+func (c *Conn[T]) Discard(why Reason) { c.pool.Discard(c, why) }

@@ -1,0 +1,181 @@
+package mysqlpool
+
+import (
+	"context"
+	"database/sql/driver"
+
+	"github.com/mysqlpool/mysqlpool/internal/pool"
+)
+
+// conn is a logical connection: what database/sql holds. It holds a physical
+// connection from its first statement until database/sql puts it away; then it
+// offers it, and takes it back for the next statement unless the pool gave it
+// to somebody else. Without one it is empty, and valid: its next statement
+// checks one out.
+//
+// database/sql calls it under a lock of its own (driverConn.Mutex), so that
+// its fields need none.
+type conn struct {
+	connector *connector
+	checker   driver.NamedValueChecker // the physical connection that it had last
+
+	lent   *pool.Conn[*physical] // nil: empty
+	held   bool                  // lent is in use by this one
+	ticket pool.Ticket           // what lent was put away with, unless held
+	used   bool                  // something ran since database/sql last asked IsValid
+	bad    bool                  // driver.ErrBadConn was returned
+	closed bool
+}
+
+var (
+	_ driver.Conn               = (*conn)(nil)
+	_ driver.ConnBeginTx        = (*conn)(nil)
+	_ driver.ConnPrepareContext = (*conn)(nil)
+	_ driver.Execer             = (*conn)(nil) //lint:ignore SA1019 the stock README tells users of Conn.Raw to assert it
+	_ driver.ExecerContext      = (*conn)(nil)
+	_ driver.Queryer            = (*conn)(nil) //lint:ignore SA1019 as Execer
+	_ driver.QueryerContext     = (*conn)(nil)
+	_ driver.Pinger             = (*conn)(nil)
+	_ driver.SessionResetter    = (*conn)(nil)
+	_ driver.Validator          = (*conn)(nil)
+	_ driver.NamedValueChecker  = (*conn)(nil)
+	_ stockConn                 = (*conn)(nil)
+)
+
+// hold returns the physical connection that this one holds, and gets it one if
+// it is empty. It returns the checkout's error, ctx's among them.
+func (c *conn) hold(ctx context.Context) (*physical, error) {
+	c.used = true
+	if c.held {
+		return c.lent.Value, nil
+	}
+	if c.closed {
+		return nil, driver.ErrBadConn // as the stock driver does; nothing was sent
+	}
+	if !c.takeBack() {
+		lent, err := c.connector.checkOut(ctx)
+		if err != nil {
+			return nil, err
+		}
+		c.lent, c.held, c.checker = lent, true, lent.Value
+	}
+	p := c.lent.Value
+	p.left.close()
+	return p, nil
+}
+
+// takeBack makes the connection that was put away held again. If somebody else
+// has it by now, this one becomes empty.
+func (c *conn) takeBack() bool {
+	if c.lent == nil {
+		return false
+	}
+	c.held = c.lent.TakeBack(c.ticket)
+	if !c.held {
+		c.lent = nil
+	}
+	return c.held
+}
+
+// IsValid implements driver.Validator. database/sql asks it when it puts a
+// healthy connection away (sql.DB.putConn), so this is where the physical
+// connection is offered, or pinned if session state is left on it.
+func (c *conn) IsValid() bool {
+	if !c.connector.validates.Load() {
+		c.connector.validates.Store(true)
+	}
+	if c.closed {
+		return false
+	}
+	if !c.held {
+		return true
+	}
+	p := c.lent.Value
+	if !p.IsValid() {
+		return false
+	}
+	if p.dirty {
+		c.ticket = c.lent.Pin()
+	} else {
+		c.ticket = c.lent.Offer()
+	}
+	c.held, c.used = false, false
+	return true
+}
+
+// ResetSession implements driver.SessionResetter. database/sql calls it before
+// it uses a connection again. It never fails: if the physical connection is
+// gone or dead this one is empty, and its next statement checks one out.
+// driver.ErrBadConn would reach users once SetMaxOpenConns is met, and
+// database/sql swallows every other error (sql.DB.conn).
+func (c *conn) ResetSession(ctx context.Context) error {
+	if !c.held && !c.takeBack() {
+		return nil
+	}
+	p := c.lent.Value
+	if err := p.ResetSession(ctx); err != nil {
+		c.discard(pool.Broken)
+		return nil
+	}
+	p.left.close()
+	c.used = true // from here database/sql asks IsValid, or it is told to discard
+	return nil
+}
+
+// Close implements driver.Conn. It checks the physical connection in, or closes
+// it if it must not be used again.
+//
+// database/sql asks no IsValid after driver.ErrBadConn, nor when a user evicts
+// a connection with Conn.Raw. So to close a connection that was used since the
+// last IsValid means to discard it. On a connector where nobody ever asks
+// IsValid, the stock driver's own answer and the errors that were returned
+// decide.
+func (c *conn) Close() error {
+	c.closed = true
+	if !c.held && !c.takeBack() {
+		return nil
+	}
+	p := c.lent.Value
+	switch {
+	case c.used && (c.connector.validates.Load() || c.bad || !p.IsValid()):
+		c.discard(pool.Broken)
+	case p.dirty:
+		c.discard(pool.Dirty)
+	default:
+		lent := c.lent
+		c.lent, c.held = nil, false
+		lent.CheckIn()
+	}
+	return nil
+}
+
+// discard closes the physical connection, which it holds, and leaves this one
+// empty.
+func (c *conn) discard(why pool.Reason) {
+	lent := c.lent
+	c.lent, c.held = nil, false
+	lent.Discard(why)
+}
+
+// saw notes an error that is about to be returned, and returns it.
+func (c *conn) saw(err error) error {
+	if err == driver.ErrBadConn {
+		c.bad = true
+	}
+	return err
+}
+
+// CheckNamedValue implements driver.NamedValueChecker. The stock driver's does
+// not touch its connection, so it does not matter who has that by now.
+func (c *conn) CheckNamedValue(nv *driver.NamedValue) error {
+	return c.checker.CheckNamedValue(nv)
+}
+
+// Ping implements driver.Pinger.
+func (c *conn) Ping(ctx context.Context) error {
+	p, err := c.hold(ctx)
+	if err != nil {
+		return err
+	}
+	return c.saw(p.Ping(ctx))
+}

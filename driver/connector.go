@@ -1,0 +1,143 @@
+package mysqlpool
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"sync/atomic"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/pool"
+)
+
+// connector makes the logical connections of one handle.
+type connector struct {
+	settings
+	cfg    *mysql.Config // immutable private copy, without our options
+	stock  driver.Connector
+	key    key
+	shared bool // false: the pool is this connector's own, and key is unused
+
+	member atomic.Pointer[member] // nil until first use; changed under pools.mu
+	closed bool                   // guarded by pools.mu
+
+	// validates is set once database/sql called IsValid on any connection. A
+	// driver that wraps this one may hide IsValid.
+	validates atomic.Bool
+}
+
+var (
+	_ driver.Connector = (*connector)(nil)
+	_ io.Closer        = (*connector)(nil)
+)
+
+// NewConnector returns a connector for sql.OpenDB, from a config of the stock
+// driver and options of the pool. cfg is copied. Options in cfg.Params count as
+// in a DSN, and those in opts come after them.
+//
+// If cfg holds a function (DialFunc, BeforeConnect), a Logger or a TLS config
+// of its own, the connector has a pool to itself, which closes when the handle
+// is closed; otherwise it shares the pool of its login. A TLS config that the
+// stock driver made from TLSConfig, the DSN's tls word, does not count as its
+// own.
+//
+// It returns the stock driver's error for a config that cannot be used, or one
+// that names the option.
+func NewConnector(cfg *mysql.Config, opts ...Option) (driver.Connector, error) {
+	if cfg == nil {
+		return nil, errors.New("mysqlpool: NewConnector: got no config, want one from mysql.NewConfig or mysql.ParseDSN")
+	}
+	return newConnector(cfg.Clone(), opts...)
+}
+
+// newConnector is NewConnector for a config that the caller gives up.
+func newConnector(cfg *mysql.Config, opts ...Option) (*connector, error) {
+	c := &connector{settings: settings{options: defaultOptions()}, cfg: cfg}
+	if err := c.takeParams(cfg.Params); err != nil {
+		return nil, err
+	}
+	for _, o := range opts {
+		if err := o(&c.settings); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	if err := normalize(cfg); err != nil {
+		return nil, err
+	}
+	c.key, c.shared = poolKey(cfg, c.options)
+	if c.shared && cfg.AllowFallbackToPlaintext {
+		// Without TLS on the server the stock driver clears cfg.TLS. With a
+		// function to call it works on a copy, so that logins do not race.
+		err := cfg.Apply(mysql.BeforeConnect(func(context.Context, *mysql.Config) error { return nil }))
+		if err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	c.stock, err = mysql.NewConnector(cfg)
+	return c, err
+}
+
+// normalize fills in the stock driver's defaults for network and address, and
+// the TLS config that the tls word means, so that they count in the key as if
+// they had been written out.
+func normalize(cfg *mysql.Config) error {
+	bare := mysql.Config{Net: cfg.Net, Addr: cfg.Addr, TLSConfig: cfg.TLSConfig}
+	full, err := mysql.ParseDSN(bare.FormatDSN())
+	if err != nil {
+		return err
+	}
+	cfg.Net, cfg.Addr = full.Net, full.Addr
+	if cfg.TLS == nil {
+		cfg.TLS = full.TLS
+		cfg.AllowFallbackToPlaintext = cfg.AllowFallbackToPlaintext || full.AllowFallbackToPlaintext
+	}
+	return nil
+}
+
+// Connect implements driver.Connector. What it returns was checked just now:
+// database/sql calls no ResetSession after it. It never returns
+// driver.ErrBadConn, which database/sql would take as a reason to ask again.
+func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
+	lent, err := c.checkOut(ctx)
+	if err != nil {
+		return nil, err
+	}
+	lc := &conn{connector: c, checker: lent.Value, lent: lent}
+	// Born offered: database/sql may put a connection away that it never used,
+	// and calls no IsValid for it (see openNewConnection there).
+	lc.ticket = lent.PutAwayUnused()
+	return lc, nil
+}
+
+// Driver implements driver.Connector.
+func (c *connector) Driver() driver.Driver { return Driver{} }
+
+// Close implements io.Closer: sql.DB.Close calls it. A shared pool keeps its
+// connections, for the next handle; that is what it is for.
+func (c *connector) Close() error {
+	pools.leave(c)
+	return nil
+}
+
+// checkOut gets a physical connection from the pool of this login.
+func (c *connector) checkOut(ctx context.Context) (*pool.Conn[*physical], error) {
+	for {
+		m := c.member.Load()
+		if m == nil {
+			var err error
+			if m, err = pools.join(c); err != nil {
+				return nil, err
+			}
+		}
+		lent, err := m.pool.CheckOut(ctx)
+		if errors.Is(err, ErrDisposed) && pools.replaced(c, m) {
+			continue
+		}
+		return lent, err
+	}
+}

@@ -1,0 +1,37 @@
+package mysqlpool
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+)
+
+func init() { sql.Register("mysql_pool", Driver{}) }
+
+// Driver is the driver that is registered as "mysql_pool".
+type Driver struct{}
+
+var (
+	_ driver.Driver        = Driver{}
+	_ driver.DriverContext = Driver{}
+)
+
+// OpenConnector implements driver.DriverContext: sql.Open calls it. It returns
+// the error that the stock driver has for the DSN, or one that names the
+// pool_* option that cannot be used. It does not dial.
+func (Driver) OpenConnector(dsn string) (driver.Connector, error) {
+	cfg, err := parseDSN(dsn)
+	if err != nil {
+		return nil, err
+	}
+	return newConnector(cfg)
+}
+
+// Open implements driver.Driver. database/sql calls OpenConnector instead.
+func (d Driver) Open(dsn string) (driver.Conn, error) {
+	c, err := d.OpenConnector(dsn)
+	if err != nil {
+		return nil, err
+	}
+	return c.Connect(context.Background())
+}

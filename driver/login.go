@@ -1,0 +1,152 @@
+package mysqlpool
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/pool"
+)
+
+// offerFor is how long a connection that its owner put away stays with it
+// while nobody else waits.
+const offerFor = time.Second
+
+// loginTries is how often a login is tried that the server breaks off with
+// driver.ErrBadConn: as often as database/sql would try.
+const loginTries = 3
+
+// login opens the physical connections of a pool.
+type login struct {
+	settings
+	name     string // user@net(addr)/schema, for people
+	stock    driver.Connector
+	asks     string // wait_timeout as the DSN sets it, or ""
+	setLimit func(int)
+
+	learned atomic.Pointer[serverLimits] // nil until the first login
+}
+
+func newLogin(c *connector) *login {
+	return &login{
+		settings: c.settings,
+		name:     fmt.Sprintf("%s@%s(%s)/%s", c.cfg.User, c.cfg.Net, c.cfg.Addr, c.cfg.DBName),
+		stock:    c.stock,
+		asks:     c.cfg.Params["wait_timeout"],
+	}
+}
+
+// poolConfig says how the pool of c behaves.
+func poolConfig(c *connector, l *login, emptied func()) pool.Config[*physical] {
+	loginTimeout := c.cfg.Timeout
+	if loginTimeout <= 0 {
+		loginTimeout = c.timeout
+	}
+	return pool.Config[*physical]{
+		Login:        l.open,
+		LoginTimeout: loginTimeout,
+		LoginLimit:   c.dialLimit,
+		Size:         c.size,
+		Limit:        c.limit(),
+		IdleTimeout:  c.idleTimeout,
+		Timeout:      c.timeout,
+		OfferFor:     min(offerFor, c.pingAfter),
+		Emptied:      emptied,
+	}
+}
+
+// log returns the logger. It is not kept, since a program may set slog's
+// default late.
+func (l *login) log() *slog.Logger {
+	if l.logger != nil {
+		return l.logger
+	}
+	return slog.Default()
+}
+
+// open logs in and returns the connection and its greatest age.
+func (l *login) open(ctx context.Context) (p *physical, life time.Duration, err error) {
+	// The stock driver indexes the greeting without looking how long it is. It
+	// would take the process down from here, where the caller cannot recover.
+	defer func() {
+		if r := recover(); r != nil {
+			p, err = nil, fmt.Errorf("mysqlpool: login to %s: the server's greeting makes no sense (%v): is it MySQL or MariaDB?", l.name, r)
+		}
+	}()
+	start := time.Now()
+	inner, err := l.connect(ctx)
+	if err != nil {
+		return nil, 0, l.explain(ctx, start, err)
+	}
+	stock, ok := inner.(stockConn)
+	if !ok {
+		inner.Close()
+		return nil, 0, fmt.Errorf("mysqlpool: login to %s: the stock driver's connection (%T) lacks an interface that mysqlpool forwards: update mysqlpool", l.name, inner)
+	}
+	p = &physical{stockConn: stock, login: l}
+	if err := l.ask(ctx, p); err != nil {
+		stock.Close()
+		return nil, 0, l.explain(ctx, start, err)
+	}
+	life = l.life()
+	l.log().LogAttrs(ctx, slog.LevelDebug, "mysqlpool: opened a connection",
+		slog.String("login", l.name), slog.Uint64("id", p.id),
+		slog.Duration("took", time.Since(start)), slog.Duration("life", life))
+	return p, life, nil
+}
+
+// connect is the stock driver's login. The stock driver returns
+// driver.ErrBadConn if the server breaks the login off, so that database/sql
+// tries again.
+func (l *login) connect(ctx context.Context) (c driver.Conn, err error) {
+	for range loginTries {
+		c, err = l.stock.Connect(ctx)
+		if !errors.Is(err, driver.ErrBadConn) {
+			return c, err
+		}
+	}
+	return nil, fmt.Errorf("mysqlpool: login to %s: the server broke it off %d times: %w", l.name, loginTries, mysql.ErrInvalidConn)
+}
+
+// explain says so if an error came from the login's own time limit.
+func (l *login) explain(ctx context.Context, start time.Time, err error) error {
+	if ctx.Err() == context.DeadlineExceeded {
+		return fmt.Errorf("mysqlpool: login to %s: not done after %v (the DSN's timeout, else pool_timeout): %w",
+			l.name, time.Since(start).Round(time.Millisecond), err)
+	}
+	return err
+}
+
+// life is the greatest age of a connection that is opened now, shortened by up
+// to 2.5 % so that connections opened together do not expire together; 0 means
+// that it has none.
+func (l *login) life() time.Duration {
+	life := l.recycle
+	if life == auto {
+		life = recycleAfter(l.learned.Load().waitTimeout)
+	}
+	if life <= 0 {
+		return 0
+	}
+	return life - rand.N(life/40+1)
+}
+
+// recycleAfter is one second less than the server's wait_timeout. Of the
+// shortest, which is one second, it leaves half.
+func recycleAfter(waitTimeout time.Duration) time.Duration {
+	return max(waitTimeout-time.Second, waitTimeout/2)
+}
+
+// waitTimeoutOf reads wait_timeout as a DSN has it. It may be any expression
+// there; then the server's answer counts.
+func waitTimeoutOf(param string) (time.Duration, bool) {
+	seconds, err := strconv.ParseUint(param, 10, 31)
+	return time.Duration(seconds) * time.Second, err == nil && seconds > 0
+}

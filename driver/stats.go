@@ -1,0 +1,72 @@
+package mysqlpool
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/mysqlpool/mysqlpool/internal/pool"
+)
+
+// PoolStats is one pool at one instant, read under one lock. Always
+//
+//	Open = InUse + Idle + Pinned
+//	Opened = Open + Recycled + IdleClosed + Broken + Dirty + Overflow + Disposed
+type PoolStats struct {
+	Login string // user@net(addr)/schema; never a password
+	Size  int    // pool_size
+	Limit int    // connections open at most; 0 while the server was not asked, or did not say
+
+	// Pool status.
+	Open      int // physical connections
+	InUse     int // with which some logical connection works
+	Idle      int // free, or kept by an idle logical connection until somebody needs them
+	Pinned    int // kept by an idle logical connection because session state is on them
+	LoggingIn int // logins under way; not in Open
+	Waiting   int // checkouts that wait for a connection
+	Handles   int // sql.DB handles that have used the pool and are not closed
+
+	// Counters.
+	Opened      int64 // logins that succeeded
+	LoginErrors int64 // logins that failed
+
+	// Connections closed, by reason.
+	Recycled   int64 // they reached their greatest age (pool_recycle)
+	IdleClosed int64 // beyond pool_size and idle for pool_idle_timeout
+	Broken     int64 // they failed, were cancelled in mid-query, or were found dead
+	Dirty      int64 // session state was left on them
+	Overflow   int64 // more were open than the limit allows
+	Disposed   int64 // Dispose was called, or the handle of a pool of its own was closed
+
+	Waits        int64         // checkouts that had to wait, be it for a login
+	WaitDuration time.Duration // the time that they waited, in all
+	Timeouts     int64         // waits that ended without a connection
+}
+
+// Stats returns every pool of the process, in the order of Login.
+func Stats() []PoolStats {
+	pools.mu.Lock()
+	all := pools.membersLocked()
+	handles := make([]int, len(all))
+	for i, m := range all {
+		handles[i] = m.handles
+	}
+	pools.mu.Unlock()
+
+	stats := make([]PoolStats, len(all))
+	for i, m := range all {
+		s := m.pool.Stats()
+		stats[i] = PoolStats{
+			Login: m.login.name, Size: s.Size, Limit: s.Limit,
+			Open: s.Open, InUse: s.InUse, Idle: s.Idle, Pinned: s.Pinned,
+			LoggingIn: s.LoggingIn, Waiting: s.Waiting, Handles: handles[i],
+			Opened: s.Opened, LoginErrors: s.LoginErrors,
+			Recycled: s.Closed[pool.Recycled], IdleClosed: s.Closed[pool.IdleTimeout],
+			Broken: s.Closed[pool.Broken], Dirty: s.Closed[pool.Dirty],
+			Overflow: s.Closed[pool.Overflow], Disposed: s.Closed[pool.Disposed],
+			Waits: s.Waits, WaitDuration: s.Waited, Timeouts: s.Timeouts,
+		}
+	}
+	slices.SortFunc(stats, func(a, b PoolStats) int { return cmp.Compare(a.Login, b.Login) })
+	return stats
+}

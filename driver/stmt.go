@@ -1,0 +1,171 @@
+package mysqlpool
+
+import (
+	"context"
+	"database/sql/driver"
+
+	"github.com/mysqlpool/mysqlpool/internal/session"
+)
+
+// stockStmt is everything that the stock driver's statement implements.
+type stockStmt interface {
+	driver.Stmt
+	driver.StmtExecContext
+	driver.StmtQueryContext
+	driver.NamedValueChecker
+	driver.ColumnConverter
+}
+
+// stmt is a prepared statement of a logical connection. It follows it: on
+// another physical connection than the last time it is prepared again.
+type stmt struct {
+	c     *conn
+	query string
+	plain bool // as session.Plain says
+
+	stock stockStmt // nil once closed
+	on    *physical // where stock was prepared
+}
+
+var (
+	_ driver.Stmt              = (*stmt)(nil)
+	_ driver.StmtExecContext   = (*stmt)(nil)
+	_ driver.StmtQueryContext  = (*stmt)(nil)
+	_ driver.NamedValueChecker = (*stmt)(nil)
+	_ driver.ColumnConverter   = (*stmt)(nil)
+	_ stockStmt                = (*stmt)(nil)
+)
+
+// Prepare implements driver.Conn.
+func (c *conn) Prepare(query string) (driver.Stmt, error) {
+	return c.PrepareContext(context.Background(), query)
+}
+
+// PrepareContext implements driver.ConnPrepareContext.
+func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	p, err := c.hold(ctx)
+	if err != nil {
+		return nil, err
+	}
+	stock, err := c.prepare(ctx, p, query)
+	if err != nil {
+		return nil, err
+	}
+	return &stmt{c: c, query: query, plain: session.Plain(query), stock: stock, on: p}, nil
+}
+
+func (c *conn) prepare(ctx context.Context, p *physical, query string) (stockStmt, error) {
+	s, err := p.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, c.saw(err)
+	}
+	return s.(stockStmt), nil
+}
+
+// hold returns the stock statement on the physical connection that the logical
+// one holds.
+func (s *stmt) hold(ctx context.Context) (stockStmt, error) {
+	if s.stock == nil {
+		return nil, driver.ErrBadConn // closed; nothing was sent
+	}
+	p, err := s.c.hold(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if p != s.on {
+		stock, err := s.c.prepare(ctx, p, s.query)
+		if err != nil {
+			return nil, err
+		}
+		s.on.left.add(s.stock)
+		s.stock, s.on = stock, p
+	}
+	if !p.dirty {
+		p.dirty = p.leavesState(s.plain)
+	}
+	return s.stock, nil
+}
+
+// ExecContext implements driver.StmtExecContext.
+func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	stock, err := s.hold(ctx)
+	if err != nil {
+		return nil, err
+	}
+	result, err := stock.ExecContext(ctx, args)
+	return result, s.c.saw(err)
+}
+
+// QueryContext implements driver.StmtQueryContext. The rows are the stock
+// driver's own.
+func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	stock, err := s.hold(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := stock.QueryContext(ctx, args)
+	return rows, s.c.saw(err)
+}
+
+// Exec implements driver.Stmt, for users of Conn.Raw.
+func (s *stmt) Exec(args []driver.Value) (driver.Result, error) {
+	stock, err := s.hold(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	result, err := stock.Exec(args) //lint:ignore SA1019 forwarded as it is
+	return result, s.c.saw(err)
+}
+
+// Query implements driver.Stmt, for users of Conn.Raw. As after conn.Query the
+// connection does not go to anybody else.
+func (s *stmt) Query(args []driver.Value) (driver.Rows, error) {
+	stock, err := s.hold(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	s.on.dirty = true
+	rows, err := stock.Query(args) //lint:ignore SA1019 forwarded as it is
+	return rows, s.c.saw(err)
+}
+
+// Close implements driver.Stmt. database/sql calls it on connections that it
+// put away too, sometimes under its own lock (noteUnusedDriverStatement, and
+// driverConn.finalClose). A physical connection that is not held is not
+// touched: whoever holds it next closes the statement on the server.
+func (s *stmt) Close() error {
+	stock := s.stock
+	if stock == nil {
+		return nil
+	}
+	s.stock = nil
+	if s.c.held && s.c.lent.Value == s.on {
+		return stock.Close()
+	}
+	s.on.left.add(stock)
+	return nil
+}
+
+// NumInput implements driver.Stmt. The stock driver's does not touch the
+// connection.
+func (s *stmt) NumInput() int {
+	if s.stock == nil {
+		return -1
+	}
+	return s.stock.NumInput()
+}
+
+// CheckNamedValue implements driver.NamedValueChecker, without the connection
+// as well.
+func (s *stmt) CheckNamedValue(nv *driver.NamedValue) error {
+	return s.c.CheckNamedValue(nv)
+}
+
+// ColumnConverter implements driver.ColumnConverter, without the connection as
+// well.
+func (s *stmt) ColumnConverter(i int) driver.ValueConverter {
+	if s.stock == nil {
+		return driver.DefaultParameterConverter
+	}
+	return s.stock.ColumnConverter(i)
+}

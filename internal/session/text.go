@@ -1,0 +1,48 @@
+package session
+
+import "strings"
+
+func isSpace(c byte) bool {
+	return c == ' ' || '\t' <= c && c <= '\r'
+}
+
+// isWordByte reports whether c can be part of an unquoted identifier (MySQL
+// manual, "Schema Object Names").
+func isWordByte(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '$' || c >= 0x80
+}
+
+// nextWord returns the word that s begins with, or nothing.
+func nextWord(s string) string {
+	i := 0
+	for i < len(s) && isWordByte(s[i]) {
+		i++
+	}
+	return s[:i]
+}
+
+// fold reports whether s is the lower-case ASCII word, in any case.
+func fold(s, word string) bool {
+	for i := range len(word) {
+		c := s[i]
+		if 'A' <= c && c <= 'Z' {
+			c |= 0x20
+		}
+		if c != word[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func hasPrefixAt(s string, i int, prefix string) bool {
+	return strings.HasPrefix(s[i:], prefix)
+}
+
+// indexFrom returns where sub is in s at or behind i, or -1.
+func indexFrom(s string, i int, sub string) int {
+	if at := strings.Index(s[i:], sub); at >= 0 {
+		return i + at
+	}
+	return -1
+}
