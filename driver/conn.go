@@ -25,6 +25,7 @@ type conn struct {
 	used   bool                  // something ran since database/sql last asked IsValid
 	bad    bool                  // driver.ErrBadConn was returned
 	closed bool
+	tx     tx // the latest transaction
 }
 
 var (

@@ -36,11 +36,11 @@ var (
 // driver and options of the pool. cfg is copied. Options in cfg.Params count as
 // in a DSN, and those in opts come after them.
 //
-// If cfg holds a function (DialFunc, BeforeConnect), a Logger or a TLS config
-// of its own, the connector has a pool to itself, which closes when the handle
+// If cfg holds a function (DialFunc, BeforeConnect), or a Logger, a TLS config
+// or a time zone of its own, the connector has a pool to itself, which closes when the handle
 // is closed; otherwise it shares the pool of its login. A TLS config that the
 // stock driver made from TLSConfig, the DSN's tls word, does not count as its
-// own.
+// own, nor does a time zone of the time zone database.
 //
 // It returns the stock driver's error for a config that cannot be used, or one
 // that names the option.
@@ -48,7 +48,12 @@ func NewConnector(cfg *mysql.Config, opts ...Option) (driver.Connector, error) {
 	if cfg == nil {
 		return nil, errors.New("mysqlpool: NewConnector: got no config, want one from mysql.NewConfig or mysql.ParseDSN")
 	}
-	return newConnector(cfg.Clone(), opts...)
+	c, err := newConnector(cfg.Clone(), opts...)
+	if err != nil {
+		return nil, err
+	}
+	c.shared = c.shared && isNamedLocation(cfg.Loc)
+	return c, nil
 }
 
 // newConnector is NewConnector for a config that the caller gives up.

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"hash"
 	"maps"
 	"reflect"
 	"slices"
@@ -33,67 +32,72 @@ var keySecret = func() (secret [32]byte) {
 // It goes through all fields of mysql.Config, so that one which a later
 // version adds makes another pool rather than being overlooked.
 func poolKey(cfg *mysql.Config, o options) (key, bool) {
-	h := hmac.New(sha256.New, keySecret[:])
-	fmt.Fprintf(h, "%+v", o)
+	b := fmt.Appendf(make([]byte, 0, 1024), "%+v", o)
 	v := reflect.ValueOf(cfg).Elem()
 	for i := range v.NumField() {
 		name := v.Type().Field(i).Name
-		hashString(h, name)
-		if !hashField(h, cfg, name, v.Field(i)) {
+		b = appendString(b, name)
+		var ok bool
+		if b, ok = appendField(b, cfg, name, v.Field(i)); !ok {
 			return key{}, false
 		}
 	}
+	h := hmac.New(sha256.New, keySecret[:])
+	h.Write(b)
 	return key(h.Sum(nil)), true
 }
 
-func hashField(h hash.Hash, cfg *mysql.Config, name string, v reflect.Value) bool {
+func appendField(b []byte, cfg *mysql.Config, name string, v reflect.Value) ([]byte, bool) {
 	switch name {
 	case "TLS":
-		return hashTLS(h, cfg)
+		return appendTLS(b, cfg)
 	case "Loc":
-		hashString(h, locationName(cfg.Loc))
-		return true
+		return appendString(b, locationName(cfg.Loc)), true
 	case "Params":
 		for _, param := range slices.Sorted(maps.Keys(cfg.Params)) {
-			hashString(h, param)
-			hashString(h, cfg.Params[param])
+			b = appendString(b, param)
+			b = appendString(b, cfg.Params[param])
 		}
-		return true
+		return b, true
 	case "Logger":
-		return cfg.Logger == nil || sameLogger(cfg.Logger, mysql.NewConfig().Logger)
+		return b, cfg.Logger == nil || sameLogger(cfg.Logger, mysql.NewConfig().Logger)
 	case "pubKey":
-		return true // ServerPubKey, its name, says which
+		return b, true // ServerPubKey, its name, says which
 	}
-	return hashValue(h, v)
+	return appendValue(b, v)
 }
 
-// hashValue hashes a value of a basic kind, or a slice of such.
-func hashValue(h hash.Hash, v reflect.Value) bool {
+// appendValue appends a value of a basic kind, or a slice of such. Of any other
+// kind it takes the zero value only.
+func appendValue(b []byte, v reflect.Value) ([]byte, bool) {
 	switch v.Kind() {
 	case reflect.String:
-		hashString(h, v.String())
+		return appendString(b, v.String()), true
 	case reflect.Bool:
-		binary.Write(h, binary.LittleEndian, v.Bool())
-	case reflect.Int, reflect.Int64:
-		binary.Write(h, binary.LittleEndian, v.Int())
-	case reflect.Uint8, reflect.Uint16:
-		binary.Write(h, binary.LittleEndian, v.Uint())
-	case reflect.Slice:
-		binary.Write(h, binary.LittleEndian, int64(v.Len()))
-		for i := range v.Len() {
-			if !hashValue(h, v.Index(i)) {
-				return false
-			}
+		if v.Bool() {
+			return append(b, 1), true
 		}
-	default:
-		return v.IsZero()
+		return append(b, 0), true
+	case reflect.Int, reflect.Int64:
+		return binary.LittleEndian.AppendUint64(b, uint64(v.Int())), true
+	case reflect.Uint8, reflect.Uint16:
+		return binary.LittleEndian.AppendUint64(b, v.Uint()), true
+	case reflect.Slice:
+		ok := true
+		b = binary.LittleEndian.AppendUint64(b, uint64(v.Len()))
+		for i := 0; ok && i < v.Len(); i++ {
+			b, ok = appendValue(b, v.Index(i))
+		}
+		return b, ok
 	}
-	return true
+	return b, v.IsZero()
 }
 
-func hashString(h hash.Hash, s string) {
-	binary.Write(h, binary.LittleEndian, int64(len(s)))
-	h.Write([]byte(s))
+// appendString appends the length too, so that no two lists of strings look
+// alike.
+func appendString(b []byte, s string) []byte {
+	b = binary.LittleEndian.AppendUint64(b, uint64(len(s)))
+	return append(b, s...)
 }
 
 func locationName(l *time.Location) string {
@@ -101,6 +105,16 @@ func locationName(l *time.Location) string {
 		return ""
 	}
 	return l.String()
+}
+
+// isNamedLocation reports whether a location is the one that its name stands
+// for, as one from a DSN is. time.FixedZone may give any name to any offset.
+func isNamedLocation(l *time.Location) bool {
+	if l == nil || l == time.UTC || l == time.Local {
+		return true
+	}
+	named, err := time.LoadLocation(l.String())
+	return err == nil && reflect.DeepEqual(named, l)
 }
 
 func sameLogger(a, b mysql.Logger) bool {

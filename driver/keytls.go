@@ -1,63 +1,61 @@
 package mysqlpool
 
 import (
-	"crypto/sha256"
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
-	"hash"
+	"encoding/binary"
 	"reflect"
-	"strconv"
 	"sync"
 
 	"github.com/go-sql-driver/mysql"
 )
 
-// hashTLS hashes a TLS config that the stock driver made from the DSN's tls
+// appendTLS appends a TLS config that the stock driver made from the DSN's tls
 // word, with the certificates and roots of a registered one. It reports false
 // for a TLS config that somebody set by hand.
-func hashTLS(h hash.Hash, cfg *mysql.Config) bool {
+func appendTLS(b []byte, cfg *mysql.Config) ([]byte, bool) {
 	if cfg.TLS == nil {
-		return true
+		return b, true
 	}
 	word := mysql.NewConfig()
 	word.Net, word.Addr, word.TLSConfig = cfg.Net, cfg.Addr, cfg.TLSConfig
 	byWord, err := mysql.ParseDSN(word.FormatDSN())
 	if err != nil || byWord.TLS == nil {
-		return false
+		return b, false
 	}
-	mine, ok := tlsDigest(cfg.TLS)
-	its, itsOK := tlsDigest(byWord.TLS)
-	h.Write(mine[:])
-	return ok && itsOK && mine == its
+	its, itsOK := appendTLSConfig(nil, byWord.TLS)
+	mine, ok := appendTLSConfig(nil, cfg.TLS)
+	return append(b, mine...), ok && itsOK && bytes.Equal(mine, its)
 }
 
-// tlsDigest tells TLS configs apart by all their exported fields. It reports
-// false if one of them cannot be compared, such as a function.
-func tlsDigest(c *tls.Config) (sum [sha256.Size]byte, ok bool) {
-	h := sha256.New()
+// appendTLSConfig appends all exported fields. It reports false if one of them
+// cannot be compared, such as a function.
+func appendTLSConfig(b []byte, c *tls.Config) ([]byte, bool) {
 	v := reflect.ValueOf(c).Elem()
 	for i := range v.NumField() {
 		field := v.Type().Field(i)
 		if !field.IsExported() {
 			continue
 		}
-		hashString(h, field.Name)
+		b = appendString(b, field.Name)
 		switch f := v.Field(i).Interface().(type) {
 		case []tls.Certificate:
 			for _, cert := range f {
 				for _, der := range cert.Certificate {
-					hashString(h, string(der))
+					b = appendString(b, string(der))
 				}
 			}
 		case *x509.CertPool:
-			hashString(h, strconv.Itoa(certPools.number(f)))
+			b = binary.LittleEndian.AppendUint64(b, uint64(certPools.number(f)))
 		default:
-			if !hashValue(h, v.Field(i)) {
-				return sum, false
+			var ok bool
+			if b, ok = appendValue(b, v.Field(i)); !ok {
+				return b, false
 			}
 		}
 	}
-	return [sha256.Size]byte(h.Sum(nil)), true
+	return b, true
 }
 
 // certPools numbers the certificate pools that were seen: equal ones have the

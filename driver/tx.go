@@ -6,7 +6,7 @@ import (
 )
 
 // tx is a transaction of the stock driver on a connection that is held until
-// it ends.
+// it ends. A connection has one at a time, so that it need not be allocated.
 type tx struct {
 	p     *physical
 	stock driver.Tx
@@ -31,7 +31,8 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 		}
 		return nil, c.saw(err)
 	}
-	return &tx{p, stock}, nil
+	c.tx = tx{p, stock}
+	return &c.tx, nil
 }
 
 // Commit implements driver.Tx.

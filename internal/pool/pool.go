@@ -280,7 +280,8 @@ func (p *Pool[T]) emptiedLocked() {
 	}
 	if p.disposed {
 		close(p.drained)
-	} else if p.cfg.Emptied != nil {
+	}
+	if p.cfg.Emptied != nil {
 		go p.cfg.Emptied()
 	}
 }

@@ -90,7 +90,7 @@ func (e *TimeoutError) Error() string {
 	if s.Limit > 0 {
 		limit = fmt.Sprint(s.Limit)
 	}
-	fmt.Fprintf(&b, "; limit %s, in use %d, idle %d, pinned %d by session state, logging in %d, waiting %d",
+	fmt.Fprintf(&b, "; limit %s, in use %d, idle %d, pinned %d by session state, logging in %d, %d others waiting",
 		limit, s.InUse, s.Idle, s.Pinned, s.LoggingIn, s.Waiting)
 	if s.Limit > 0 && s.Open >= s.Limit {
 		b.WriteString("; raise pool_size or pool_max_overflow, or hold fewer connections at a time")

@@ -1,0 +1,318 @@
+package mysqlpool
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+// fakeServer stands in for a server behind the stock driver, so that tests can
+// run on fake time. It answers every query with the connection's id.
+type fakeServer struct {
+	mu     sync.Mutex
+	conns  []*fakeConn // every one that logged in, in this order
+	logins int         // tried
+
+	// Hooks, set before use.
+	login func(ctx context.Context, n int) error                    // of the n-th login, from 1
+	query func(ctx context.Context, c *fakeConn, text string) error // of every statement
+
+	waitTimeout    string // the answers to askServer
+	maxConnections string
+	autocommit     string
+}
+
+func newFakeServer() *fakeServer {
+	return &fakeServer{waitTimeout: "28800", maxConnections: "151", autocommit: "1"}
+}
+
+// connector returns a connector for the server, with the options of a DSN's
+// parameters. Each call makes a handle; those with equal params share a pool.
+func (s *fakeServer) connector(t testing.TB, params string) *connector {
+	t.Helper()
+	cfg, err := parseDSN("app:secret@tcp(fake)/app?" + params)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := newConnector(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.stock = s
+	return c
+}
+
+func (s *fakeServer) Driver() driver.Driver { return nil }
+
+func (s *fakeServer) Connect(ctx context.Context) (driver.Conn, error) {
+	s.mu.Lock()
+	s.logins++
+	n := s.logins
+	s.mu.Unlock()
+	if s.login != nil {
+		if err := s.login(ctx, n); err != nil {
+			return nil, err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := &fakeConn{server: s, id: len(s.conns) + 1}
+	s.conns = append(s.conns, c)
+	return c, nil
+}
+
+// open returns how many connections are open, and how many ever were.
+func (s *fakeServer) open() (open, ever int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.conns {
+		if !c.closed {
+			open++
+		}
+	}
+	return open, len(s.conns)
+}
+
+// fakeConn is what the stock driver's connection is to the pool. Its fields are
+// guarded by server.mu.
+type fakeConn struct {
+	server *fakeServer
+	id     int
+	closed bool
+	dead   bool     // the socket is: what the liveness check sees
+	log    []string // what was sent
+	stmts  int      // prepared and not closed
+	owner  int      // statements under way; more than one is a bug
+}
+
+var errDead = errors.New("fake: the socket is dead")
+
+// run is a round trip.
+func (c *fakeConn) run(ctx context.Context, text string) error {
+	c.server.mu.Lock()
+	if c.closed || c.dead {
+		c.closed = true
+		c.server.mu.Unlock()
+		return driver.ErrBadConn
+	}
+	c.log = append(c.log, text)
+	c.owner++
+	if c.owner > 1 {
+		panic("fake: two at once on one physical connection")
+	}
+	c.server.mu.Unlock()
+	defer func() {
+		c.server.mu.Lock()
+		c.owner--
+		c.server.mu.Unlock()
+	}()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if c.server.query != nil {
+		err := c.server.query(ctx, c, text)
+		if ctx.Err() != nil {
+			c.server.mu.Lock()
+			c.closed = true // as the stock driver does when it is cancelled
+			c.server.mu.Unlock()
+			return ctx.Err()
+		}
+		return err
+	}
+	return nil
+}
+
+func (c *fakeConn) sent() []string {
+	c.server.mu.Lock()
+	defer c.server.mu.Unlock()
+	return slices.Clone(c.log)
+}
+
+func (c *fakeConn) set(f func()) {
+	c.server.mu.Lock()
+	defer c.server.mu.Unlock()
+	f()
+}
+
+func (c *fakeConn) get(f func() bool) bool {
+	c.server.mu.Lock()
+	defer c.server.mu.Unlock()
+	return f()
+}
+
+func (c *fakeConn) Close() error {
+	c.set(func() { c.closed = true })
+	return nil
+}
+
+func (c *fakeConn) IsValid() bool { return c.get(func() bool { return !c.closed }) }
+
+func (c *fakeConn) ResetSession(context.Context) error {
+	if c.get(func() bool { return c.closed || c.dead }) {
+		return driver.ErrBadConn
+	}
+	return nil
+}
+
+func (c *fakeConn) Ping(ctx context.Context) error { return c.run(ctx, "ping") }
+
+func (c *fakeConn) CheckNamedValue(*driver.NamedValue) error { return nil }
+
+func (c *fakeConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	if len(args) > 0 {
+		return nil, driver.ErrSkip
+	}
+	return driver.RowsAffected(1), c.run(ctx, query)
+}
+
+func (c *fakeConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	if len(args) > 0 {
+		return nil, driver.ErrSkip
+	}
+	if err := c.run(ctx, query); err != nil {
+		return nil, err
+	}
+	row := []driver.Value{int64(c.id)}
+	switch query {
+	case askServer:
+		row = append(row, c.server.autocommit, c.server.waitTimeout, c.server.maxConnections, "0")
+	case askConn:
+		row = append(row, c.server.autocommit)
+	}
+	return &fakeRows{row: row}, nil
+}
+
+func (c *fakeConn) Exec(query string, args []driver.Value) (driver.Result, error) {
+	return c.ExecContext(context.Background(), query, make([]driver.NamedValue, len(args)))
+}
+
+func (c *fakeConn) Query(query string, args []driver.Value) (driver.Rows, error) {
+	return c.QueryContext(context.Background(), query, make([]driver.NamedValue, len(args)))
+}
+
+func (c *fakeConn) Prepare(query string) (driver.Stmt, error) {
+	return c.PrepareContext(context.Background(), query)
+}
+
+func (c *fakeConn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	if err := c.run(ctx, "prepare "+query); err != nil {
+		return nil, err
+	}
+	c.set(func() { c.stmts++ })
+	return &fakeStmt{c, query}, nil
+}
+
+func (c *fakeConn) Begin() (driver.Tx, error) {
+	return c.BeginTx(context.Background(), driver.TxOptions{})
+}
+
+func (c *fakeConn) BeginTx(ctx context.Context, _ driver.TxOptions) (driver.Tx, error) {
+	if err := c.run(ctx, "begin"); err != nil {
+		return nil, err
+	}
+	return fakeTx{c}, nil
+}
+
+type fakeTx struct{ c *fakeConn }
+
+func (t fakeTx) Commit() error   { return t.c.run(context.Background(), "commit") }
+func (t fakeTx) Rollback() error { return t.c.run(context.Background(), "rollback") }
+
+type fakeStmt struct {
+	c     *fakeConn
+	query string
+}
+
+func (s *fakeStmt) Close() error {
+	s.c.set(func() {
+		s.c.stmts--
+		s.c.log = append(s.c.log, "close "+s.query)
+	})
+	return nil
+}
+
+func (s *fakeStmt) NumInput() int                            { return strings.Count(s.query, "?") }
+func (s *fakeStmt) CheckNamedValue(*driver.NamedValue) error { return nil }
+func (s *fakeStmt) ColumnConverter(int) driver.ValueConverter {
+	return driver.DefaultParameterConverter
+}
+func (s *fakeStmt) Exec([]driver.Value) (driver.Result, error) {
+	return s.ExecContext(context.Background(), nil)
+}
+func (s *fakeStmt) Query([]driver.Value) (driver.Rows, error) {
+	return s.QueryContext(context.Background(), nil)
+}
+
+func (s *fakeStmt) ExecContext(ctx context.Context, _ []driver.NamedValue) (driver.Result, error) {
+	return driver.RowsAffected(1), s.c.run(ctx, "execute "+s.query)
+}
+
+func (s *fakeStmt) QueryContext(ctx context.Context, _ []driver.NamedValue) (driver.Rows, error) {
+	if err := s.c.run(ctx, "execute "+s.query); err != nil {
+		return nil, err
+	}
+	return &fakeRows{row: []driver.Value{int64(s.c.id)}}, nil
+}
+
+type fakeRows struct {
+	row  []driver.Value
+	done bool
+}
+
+func (r *fakeRows) Columns() []string { return make([]string, len(r.row)) }
+func (r *fakeRows) Close() error      { return nil }
+func (r *fakeRows) Next(dest []driver.Value) error {
+	if r.done {
+		return io.EOF
+	}
+	r.done = true
+	copy(dest, r.row)
+	return nil
+}
+
+// disposeAfter disposes of every pool when the test ends, and holds the sums.
+func disposeAfter(t testing.TB) {
+	t.Cleanup(func() {
+		checkSums(t)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if err := Dispose(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// checkSums checks what PoolStats says always holds.
+func checkSums(t testing.TB) {
+	t.Helper()
+	for _, s := range Stats() {
+		if s.Open != s.InUse+s.Idle+s.Pinned {
+			t.Errorf("open is not in use + idle + pinned: %+v", s)
+		}
+		if s.Opened != int64(s.Open)+s.Recycled+s.IdleClosed+s.Broken+s.Dirty+s.Overflow+s.Disposed {
+			t.Errorf("opened is not open + closed: %+v", s)
+		}
+	}
+}
+
+// onePool returns the only pool there is.
+func onePool(t testing.TB) PoolStats {
+	t.Helper()
+	all := Stats()
+	if len(all) != 1 {
+		t.Fatalf("got %d pools, want 1: %+v", len(all), all)
+	}
+	return all[0]
+}
+
+var errServer = &mysql.MySQLError{Number: 1064, Message: "fake: no"}
+
+func failAll(context.Context, *fakeConn, string) error { return errServer }

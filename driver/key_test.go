@@ -1,0 +1,204 @@
+package mysqlpool
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"log"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+func keyOf(t *testing.T, dsn string) key {
+	t.Helper()
+	c, err := Driver{}.OpenConnector(dsn)
+	if err != nil {
+		t.Fatalf("%s: %v", dsn, err)
+	}
+	if !c.(*connector).shared {
+		t.Fatalf("%s: does not share a pool", dsn)
+	}
+	return c.(*connector).key
+}
+
+const keyDSN = "app:secret@tcp(127.0.0.1:3306)/app"
+
+func TestSameLoginSamePool(t *testing.T) {
+	for _, dsn := range []string{
+		keyDSN,
+		"app:secret@tcp(127.0.0.1)/app",
+		"app:secret@tcp/app",
+		"app:secret@/app",
+		keyDSN + "?pool_size=5",
+		keyDSN + "?@pool_size=5&@pool_timeout='30s'",
+		keyDSN + "?parseTime=false",
+		keyDSN + "?loc=UTC",
+	} {
+		if keyOf(t, dsn) != keyOf(t, keyDSN) {
+			t.Errorf("%s: got a pool of its own, want that of %s", dsn, keyDSN)
+		}
+	}
+}
+
+func TestAnotherLoginAnotherPool(t *testing.T) {
+	seen := map[key]string{}
+	for _, dsn := range []string{
+		keyDSN,
+		"app:other@tcp(127.0.0.1:3306)/app",
+		"app@tcp(127.0.0.1:3306)/app",
+		"ap:psecret@tcp(127.0.0.1:3306)/app",
+		"root:secret@tcp(127.0.0.1:3306)/app",
+		"app:secret@tcp(127.0.0.2:3306)/app",
+		"app:secret@tcp(127.0.0.1:3307)/app",
+		"app:secret@unix(/tmp/mysql.sock)/app",
+		"app:secret@tcp(127.0.0.1:3306)/other",
+		keyDSN + "?tls=true",
+		keyDSN + "?tls=skip-verify",
+		keyDSN + "?tls=preferred",
+		keyDSN + "?readTimeout=5s",
+		keyDSN + "?writeTimeout=5s",
+		keyDSN + "?timeout=5s",
+		keyDSN + "?multiStatements=true",
+		keyDSN + "?parseTime=true",
+		keyDSN + "?interpolateParams=true",
+		keyDSN + "?clientFoundRows=true",
+		keyDSN + "?charset=utf8mb4",
+		keyDSN + "?charset=utf8mb4,latin1",
+		keyDSN + "?collation=utf8mb4_bin",
+		keyDSN + "?compress=true",
+		keyDSN + "?timeTruncate=1s",
+		keyDSN + "?loc=Local",
+		keyDSN + "?maxAllowedPacket=0",
+		keyDSN + "?time_zone=%27%2B00:00%27",
+		keyDSN + "?wait_timeout=120",
+		keyDSN + "?wait_timeout=121",
+		keyDSN + "?pool_size=6",
+		keyDSN + "?pool_reset=always",
+	} {
+		k := keyOf(t, dsn)
+		if same, ok := seen[k]; ok {
+			t.Errorf("%s: got the pool of %s, want another", dsn, same)
+		}
+		seen[k] = dsn
+	}
+}
+
+// The pool of a registered TLS config is told by what the name stands for, not
+// by the name alone: it may be registered anew.
+func TestRegisteredTLSConfig(t *testing.T) {
+	t.Cleanup(func() { mysql.DeregisterTLSConfig("mine") })
+	dsn := keyDSN + "?tls=mine"
+	seen := map[key]bool{}
+	pool := func(subject string) *x509.CertPool {
+		p := x509.NewCertPool()
+		p.AddCert(&x509.Certificate{Raw: []byte(subject), RawSubject: []byte("all the same")})
+		return p
+	}
+	for _, c := range []*tls.Config{
+		{ServerName: "one"},
+		{ServerName: "two"},
+		{ServerName: "one", MinVersion: tls.VersionTLS13},
+		{ServerName: "one", NextProtos: []string{"x"}},
+		{ServerName: "one", RootCAs: pool("a")},
+		{ServerName: "one", RootCAs: pool("b")},
+		{ServerName: "one", Certificates: []tls.Certificate{{Certificate: [][]byte{[]byte("me")}}}},
+	} {
+		for range 2 { // once more with an equal copy
+			mysql.RegisterTLSConfig("mine", c.Clone())
+			k := keyOf(t, dsn)
+			if k != keyOf(t, dsn) {
+				t.Error("the same DSN has two pools")
+			}
+			if c.RootCAs != nil {
+				c.RootCAs = c.RootCAs.Clone()
+			}
+			defer func() { seen[k] = true }()
+		}
+		if k := keyOf(t, dsn); seen[k] {
+			t.Errorf("%+v: got another's pool", c)
+		} else {
+			seen[k] = true
+		}
+	}
+	mysql.RegisterTLSConfig("mine", &tls.Config{ServerName: "one", VerifyConnection: func(tls.ConnectionState) error { return nil }})
+	c, err := Driver{}.OpenConnector(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.(*connector).shared {
+		t.Error("a TLS config with a function: shares a pool, want one of its own")
+	}
+}
+
+func TestConfigThatHasAPoolOfItsOwn(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		shared bool
+		change func(*mysql.Config)
+	}{
+		{"nothing", true, func(*mysql.Config) {}},
+		{"parsed tls word", true, func(c *mysql.Config) { *c = *mustParse(t, keyDSN+"?tls=true") }},
+		{"tls word", true, func(c *mysql.Config) { c.TLSConfig = "true" }},
+		{"named time zone", true, func(c *mysql.Config) { c.Loc, _ = time.LoadLocation("Europe/Berlin") }},
+		{"DialFunc", false, func(c *mysql.Config) {
+			c.DialFunc = func(context.Context, string, string) (net.Conn, error) { return nil, nil }
+		}},
+		{"BeforeConnect", false, func(c *mysql.Config) {
+			c.Apply(mysql.BeforeConnect(func(context.Context, *mysql.Config) error { return nil }))
+		}},
+		{"TLS", false, func(c *mysql.Config) { c.TLS = &tls.Config{ServerName: "other"} }},
+		{"TLS beside the word", false, func(c *mysql.Config) { c.TLSConfig = "true"; c.TLS = &tls.Config{ServerName: "other"} }},
+		{"Logger", false, func(c *mysql.Config) { c.Logger = log.Default() }},
+		{"time zone of its own", false, func(c *mysql.Config) { c.Loc = time.FixedZone("UTC", 3600) }},
+	} {
+		cfg := mustParse(t, keyDSN)
+		test.change(cfg)
+		c, err := NewConnector(cfg)
+		if err != nil {
+			t.Fatalf("%s: %v", test.name, err)
+		}
+		if got := c.(*connector).shared; got != test.shared {
+			t.Errorf("%s: shared: got %v, want %v", test.name, got, test.shared)
+		}
+	}
+}
+
+func mustParse(t *testing.T, dsn string) *mysql.Config {
+	t.Helper()
+	cfg, err := mysql.ParseDSN(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+func TestNewConnectorIsTheDSNs(t *testing.T) {
+	c, err := NewConnector(mustParse(t, keyDSN+"?pool_size=3&tls=true"), WithSize(7))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.(*connector).key != keyOf(t, keyDSN+"?pool_size=7&tls=true") {
+		t.Error("got another pool than the DSN's")
+	}
+	if _, err := NewConnector(nil); err == nil {
+		t.Error("no config: got no error")
+	}
+	cfg := mysql.NewConfig()
+	cfg.Net = "nonet"
+	if _, err := NewConnector(cfg); err == nil {
+		t.Error("unknown network without an address: got no error, want the stock driver's")
+	}
+}
+
+func TestConfigIsCopied(t *testing.T) {
+	cfg := mustParse(t, keyDSN+"?pool_size=3&time_zone=%27%2B00:00%27")
+	if _, err := NewConnector(cfg); err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Params["pool_size"] != "3" {
+		t.Errorf("the caller's config was changed: %v", cfg.Params)
+	}
+}

@@ -1,0 +1,213 @@
+package mysqlpool
+
+import (
+	"database/sql"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestOptions(t *testing.T) {
+	set := func(f func(*options)) options {
+		o := defaultOptions()
+		f(&o)
+		return o
+	}
+	for _, test := range []struct {
+		params string
+		want   options
+	}{
+		{"", defaultOptions()},
+		{"pool_size=0", set(func(o *options) { o.size = 0 })},
+		{"pool_size=10&pool_max_overflow=20", set(func(o *options) { o.size, o.maxOverflow = 10, 20 })},
+		{"@pool_size=10&@pool_max_overflow='auto'", set(func(o *options) { o.size = 10 })},
+		{"pool_max_overflow=auto", defaultOptions()},
+		{"pool_idle_timeout=90", set(func(o *options) { o.idleTimeout = 90 * time.Second })},
+		{"pool_idle_timeout=1m30s", set(func(o *options) { o.idleTimeout = 90 * time.Second })},
+		{"@pool_idle_timeout='1m30s'", set(func(o *options) { o.idleTimeout = 90 * time.Second })},
+		{"@pool_timeout=0.25", set(func(o *options) { o.timeout = 250 * time.Millisecond })},
+		{"pool_recycle=auto", defaultOptions()},
+		{"pool_recycle=0", set(func(o *options) { o.recycle = 0 })},
+		{"pool_ping_after=500ms", set(func(o *options) { o.pingAfter = 500 * time.Millisecond })},
+		{"pool_warm=2&pool_dial_limit=3", set(func(o *options) { o.warm, o.dialLimit = 2, 3 })},
+		{"pool_reset=never", set(func(o *options) { o.reset = resetNever })},
+		{"@pool_reset='always'", set(func(o *options) { o.reset = resetAlways })},
+		{"pool_stmt_cache=0", set(func(o *options) { o.stmtCache = 0 })},
+		{"pool_stmt_cache=auto", defaultOptions()},
+		{"pool_leak_after=1h", set(func(o *options) { o.leakAfter = time.Hour })},
+	} {
+		params := paramsOf(test.params)
+		params["other"] = "1"
+		o := defaultOptions()
+		if err := o.takeParams(params); err != nil {
+			t.Errorf("%s: %v", test.params, err)
+		} else if o != test.want {
+			t.Errorf("%s: got %+v, want %+v", test.params, o, test.want)
+		}
+		if len(params) != 1 {
+			t.Errorf("%s: these would reach the server: %v", test.params, params)
+		}
+	}
+}
+
+func paramsOf(s string) map[string]string {
+	params := map[string]string{}
+	for p := range strings.SplitSeq(s, "&") {
+		if name, value, ok := strings.Cut(p, "="); ok {
+			params[name] = value
+		}
+	}
+	return params
+}
+
+// An error names the option, what was given and what it takes.
+func TestBadOptions(t *testing.T) {
+	for _, test := range []struct {
+		params string
+		says   []string
+	}{
+		{"pool_sise=3", []string{"pool_sise", "pool_size", "pool_timeout"}},
+		{"POOL_SIZE=3", []string{"POOL_SIZE", "pool_size"}},
+		{"@pool_sise=3", []string{"pool_sise", "pool_size"}},
+		{"pool_size=-1", []string{"pool_size", `"-1"`, "a whole number, 0 or more"}},
+		{"pool_size=many", []string{"pool_size", `"many"`}},
+		{"pool_size=3.5", []string{"pool_size", `"3.5"`}},
+		{"pool_size=99999999999", []string{"pool_size", "99999999999"}},
+		{"pool_size=", []string{"pool_size", `""`}},
+		{"pool_size", []string{"pool_size", "no value", "a whole number"}},
+		{"@pool_size", []string{"@pool_size", "no value"}},
+		{"pool_max_overflow=some", []string{"pool_max_overflow", `"some"`, "auto"}},
+		{"pool_timeout=0", []string{"pool_timeout", `"0"`, "above 0"}},
+		{"pool_timeout=-5s", []string{"pool_timeout", "-5s"}},
+		{"pool_timeout=5parsecs", []string{"pool_timeout", "5parsecs", "seconds"}},
+		{"pool_timeout=1e3", []string{"pool_timeout", "1e3"}},
+		{"pool_timeout=99999999999999", []string{"pool_timeout", "99999999999999"}},
+		{"pool_timeout=.", []string{"pool_timeout", `"."`}},
+		{"pool_dial_limit=0", []string{"pool_dial_limit", `"0"`, "1 or more"}},
+		{"pool_reset=sometimes", []string{"pool_reset", `"sometimes"`, "state, always or never"}},
+		{"@pool_reset=always", []string{"@pool_reset", "@pool_reset='always'", "@pool_reset=%27always%27"}},
+		{"@pool_timeout=5s", []string{"@pool_timeout", "@pool_timeout='5s'"}},
+		{"@pool_reset='", []string{"@pool_reset"}},
+		{"pool_size=1&@pool_size=2", []string{"pool_size and @pool_size", "one of the two"}},
+		{"pool_size=0&pool_max_overflow=0", []string{"pool_size", "pool_max_overflow", "1 or more"}},
+	} {
+		_, err := sql.Open("mysql_pool", "app:secret@tcp(127.0.0.1:1)/app?"+test.params)
+		if err == nil {
+			t.Errorf("%s: got no error", test.params)
+			continue
+		}
+		for _, part := range append(test.says, "mysqlpool: ") {
+			if !strings.Contains(err.Error(), part) {
+				t.Errorf("%s: %q does not say %q", test.params, err, part)
+			}
+		}
+		if strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: the error shows the password: %v", test.params, err)
+		}
+	}
+}
+
+func TestDSNErrorsAreTheStockDrivers(t *testing.T) {
+	for _, dsn := range []string{"app:secret@tcp(127.0.0.1", "nonsense", "/app?parseTime=maybe", "/app?tls=unheard-of", "/app?timeout=soon"} {
+		_, want := sql.Open("mysql", dsn)
+		_, got := sql.Open("mysql_pool", dsn)
+		if want == nil || got == nil || got.Error() != want.Error() {
+			t.Errorf("%s: got %v, want %v", dsn, got, want)
+		}
+	}
+	if _, err := sql.Open("mysql_pool", "/app?strict=true"); err == nil { // the stock driver panics
+		t.Error("strict=true: got no error")
+	}
+}
+
+func TestOptionFunctionsSetWhatTheDSNSets(t *testing.T) {
+	for _, test := range []struct {
+		option Option
+		params string
+	}{
+		{WithSize(7), "pool_size=7"},
+		{WithMaxOverflow(8), "pool_max_overflow=8"},
+		{WithIdleTimeout(90 * time.Second), "pool_idle_timeout=90"},
+		{WithTimeout(1500 * time.Millisecond), "pool_timeout=1.5"},
+		{WithRecycle(0), "pool_recycle=0"},
+		{WithPingAfter(time.Minute), "pool_ping_after=1m"},
+		{WithDialLimit(2), "pool_dial_limit=2"},
+		{WithReset("always"), "pool_reset=always"},
+	} {
+		want := defaultOptions()
+		if err := want.takeParams(paramsOf(test.params)); err != nil {
+			t.Fatal(err)
+		}
+		got := settings{options: defaultOptions()}
+		if err := test.option(&got); err != nil {
+			t.Errorf("%s: %v", test.params, err)
+		} else if got.options != want {
+			t.Errorf("%s: got %+v", test.params, got.options)
+		}
+	}
+	if err := WithSize(-1)(&settings{}); err == nil {
+		t.Error("WithSize(-1): got no error")
+	}
+}
+
+// Every option has a row of its own in the package documentation and the README.
+func TestNoOptionIsForgotten(t *testing.T) {
+	want := []string{"pool_dial_limit", "pool_idle_timeout", "pool_leak_after", "pool_max_overflow", "pool_ping_after",
+		"pool_recycle", "pool_reset", "pool_size", "pool_stmt_cache", "pool_timeout", "pool_warm"}
+	if got := slices.Sorted(maps.Keys(table)); !slices.Equal(got, want) {
+		t.Errorf("options: got %v, want %v", got, want)
+	}
+}
+
+// Whatever the parameters are: no panic, and either an error or options that
+// hold together, of which nothing is left to reach the server.
+func FuzzDSN(f *testing.F) {
+	for _, dsn := range []string{
+		"", "/", "app:secret@tcp(h:1)/app?pool_size=3&@pool_timeout=5", "/?@pool_reset=%27always%27",
+		"/?pool_size", "/?@pool_reset='", "/?pool_timeout=1h&pool_recycle=auto", "/?strict=1", "/?wait_timeout=120",
+		"/?pool_timeout=.5", "/?@pool_size=0.", "/?pool_idle_timeout=106751d", "/?tls=preferred&compress=true",
+	} {
+		f.Add(dsn)
+	}
+	f.Fuzz(func(t *testing.T, dsn string) {
+		cfg, err := parseDSN(dsn)
+		if err != nil {
+			return
+		}
+		c, err := newConnector(cfg)
+		if err != nil {
+			return
+		}
+		for param := range c.cfg.Params {
+			if strings.HasPrefix(strings.ToLower(strings.TrimPrefix(param, "@")), optionPrefix) {
+				t.Errorf("%q would reach the server", param)
+			}
+		}
+		if c.size < 0 || c.timeout <= 0 || c.idleTimeout < 0 || c.pingAfter < 0 || c.dialLimit < 1 || c.leakAfter < 0 ||
+			c.recycle < 0 && c.recycle != auto || c.maxOverflow < auto || c.size == 0 && c.maxOverflow == 0 {
+			t.Errorf("options do not hold together: %+v", c.options)
+		}
+	})
+}
+
+// What is set as a user variable on the stock driver means the same to us.
+func FuzzOption(f *testing.F) {
+	for name := range table {
+		f.Add(name, "5")
+		f.Add(name, "auto")
+	}
+	f.Fuzz(func(t *testing.T, name, value string) {
+		plain, quoted := defaultOptions(), defaultOptions()
+		plainErr := plain.takeParams(map[string]string{name: value})
+		quotedErr := quoted.takeParams(map[string]string{"@" + name: "'" + value + "'"})
+		if _, known := table[name]; !known || strings.ContainsAny(value, `'\`) {
+			return
+		}
+		if (plainErr == nil) != (quotedErr == nil) || plainErr == nil && plain != quoted {
+			t.Errorf("%s=%s: %+v, %v; quoted: %+v, %v", name, url.QueryEscape(value), plain, plainErr, quoted, quotedErr)
+		}
+	})
+}

@@ -1,0 +1,188 @@
+package mysqlpool
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+func TestDisposeAndAFreshPool(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		db := handle(t, s, "")
+		held, err := db.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ask(t, held)
+		ask(t, db)
+		wantOpen(t, s, 2, 2)
+
+		done := make(chan error, 1)
+		go func() { done <- Dispose(t.Context()) }()
+		synctest.Wait()
+		wantOpen(t, s, 1, 2)
+		if err := db.PingContext(t.Context()); !errors.Is(err, ErrDisposed) {
+			t.Errorf("meanwhile: got %v, want ErrDisposed", err)
+		}
+		if err := handle(t, s, "").PingContext(t.Context()); !errors.Is(err, ErrDisposed) {
+			t.Errorf("meanwhile, from a new handle: got %v, want ErrDisposed", err)
+		}
+		ask(t, held) // what is in use works on
+		held.Close()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		wantOpen(t, s, 0, 2)
+		ask(t, db)
+		ask(t, handle(t, s, ""))
+		wantOpen(t, s, 2, 4)
+	})
+}
+
+func TestDisposeEndsWithItsContext(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		db := handle(t, s, "")
+		held, err := db.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ask(t, held)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		err = Dispose(ctx)
+		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "1 connections still in use") {
+			t.Errorf("got %v, want the context's error and what is in use", err)
+		}
+		held.Close()
+		wantOpen(t, s, 0, 1)
+	})
+}
+
+func TestPrivatePoolClosesWithItsHandle(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		c := s.connector(t, "")
+		c.shared = false
+		db := sql.OpenDB(c)
+		held, err := db.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ask(t, held)
+		ask(t, db)
+		db.Close()
+		wantOpen(t, s, 1, 2)
+		held.Close()
+		synctest.Wait()
+		wantOpen(t, s, 0, 2)
+		if all := Stats(); len(all) != 0 {
+			t.Errorf("the pool is still there: %+v", all)
+		}
+	})
+}
+
+func TestPoolWithoutHandlesAndConnectionsIsForgotten(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		for i := range 100 {
+			db := handle(t, s, fmt.Sprintf("pool_recycle=10&wait_timeout=%d", 100+i))
+			ask(t, db)
+			db.Close()
+		}
+		if n := len(Stats()); n != 100 {
+			t.Errorf("pools: got %d, want 100", n)
+		}
+		open := handle(t, s, "pool_recycle=10")
+		ask(t, open)
+		time.Sleep(11 * time.Second)
+		synctest.Wait()
+		if p := onePool(t); p.Handles != 1 || p.Open != 0 {
+			t.Errorf("got %+v, want the pool of the handle that is open, empty", p)
+		}
+		open.Close()
+		if all := Stats(); len(all) != 0 {
+			t.Errorf("got %+v, want no pool", all)
+		}
+	})
+}
+
+func TestFailedLoginLeavesNothing(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		denied := &mysql.MySQLError{Number: 1045, Message: "Access denied"}
+		s.login = func(context.Context, int) error { return denied }
+		db := handle(t, s, "")
+		if err := db.PingContext(t.Context()); err != denied {
+			t.Errorf("got %v, want the server's own error, itself", err)
+		}
+		db.Close()
+		synctest.Wait()
+		if all := Stats(); len(all) != 0 {
+			t.Errorf("got %+v, want no pool", all)
+		}
+	})
+}
+
+func TestPanicInALoginIsAnError(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		s.login = func(context.Context, int) error { panic("index out of range") }
+		err := handle(t, s, "").PingContext(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "greeting") {
+			t.Errorf("got %v, want an error that says what happened", err)
+		}
+	})
+}
+
+// Nothing that people read has a secret in it.
+func TestNoSecretGetsOut(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		var log bytes.Buffer
+		c := s.connector(t, "pool_size=1&pool_max_overflow=0&pool_timeout=1")
+		c.logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		db := sql.OpenDB(c)
+		held, err := db.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ask(t, held)
+		err = db.PingContext(t.Context())
+		held.Close()
+		db.Close()
+		stats := fmt.Sprintf("%+v", Stats())
+		Dispose(t.Context())
+		for _, text := range []string{err.Error(), log.String(), stats} {
+			if strings.Contains(text, "secret") {
+				t.Errorf("shows the password: %s", text)
+			}
+		}
+		for _, part := range []string{"opened a connection", "closed a connection", "id=1", "reason=disposed"} {
+			if !strings.Contains(log.String(), part) {
+				t.Errorf("the log does not say %q: %s", part, &log)
+			}
+		}
+	})
+}
+
+func TestHealthyPoolLogsNothingAboveDebug(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		var log bytes.Buffer
+		c := s.connector(t, "pool_recycle=10")
+		c.logger = slog.New(slog.NewTextHandler(&log, nil))
+		db := sql.OpenDB(c)
+		for range 50 {
+			ask(t, db)
+			time.Sleep(time.Second)
+		}
+		mustExec(t, db, "SET @a = 1")
+		db.Close()
+		if log.Len() > 0 {
+			t.Errorf("logged: %s", &log)
+		}
+	})
+}
