@@ -36,7 +36,7 @@ func (c *conn) Exec(query string, args []driver.Value) (driver.Result, error) {
 		return nil, err
 	}
 	p.note(query)
-	result, err := p.Exec(query, args) //lint:ignore SA1019 forwarded as it is
+	result, err := p.Exec(query, args)
 	return result, c.saw(err)
 }
 
@@ -49,6 +49,6 @@ func (c *conn) Query(query string, args []driver.Value) (driver.Rows, error) {
 		return nil, err
 	}
 	p.dirty = true
-	rows, err := p.Query(query, args) //lint:ignore SA1019 forwarded as it is
+	rows, err := p.Query(query, args)
 	return rows, c.saw(err)
 }

@@ -3,7 +3,6 @@ package mysqlpool
 import (
 	"context"
 	"database/sql/driver"
-	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -92,8 +91,6 @@ type fakeConn struct {
 	stmts  int      // prepared and not closed
 	owner  int      // statements under way; more than one is a bug
 }
-
-var errDead = errors.New("fake: the socket is dead")
 
 // run is a round trip.
 func (c *fakeConn) run(ctx context.Context, text string) error {

@@ -120,7 +120,7 @@ func TestOverflowIsClosedAfterIdleTimeout(t *testing.T) {
 		time.Sleep(time.Minute - 1)
 		synctest.Wait()
 		wantOpen(t, s, 2, 2)
-		time.Sleep(1)
+		time.Sleep(1 * time.Nanosecond)
 		synctest.Wait()
 		wantOpen(t, s, 1, 2)
 		if p := onePool(t); p.IdleClosed != 1 {

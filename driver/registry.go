@@ -115,13 +115,7 @@ func (r *registry) replaced(c *connector, m *member) bool {
 	return true
 }
 
-// members returns every pool.
-func (r *registry) members() []*member {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.membersLocked()
-}
-
+// membersLocked returns every pool.
 func (r *registry) membersLocked() []*member {
 	all := make([]*member, 0, len(r.shared)+len(r.own))
 	for _, m := range r.shared {

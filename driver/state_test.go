@@ -101,7 +101,7 @@ func TestRawQueryIsNotHandedOn(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = c.Raw(func(dc any) error {
-			_, err := dc.(stockConn).Query("SELECT 1", nil) //lint:ignore SA1019 what is tested
+			_, err := dc.(stockConn).Query("SELECT 1", nil)
 			return err
 		})
 		if err != nil {

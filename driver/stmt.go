@@ -13,7 +13,7 @@ type stockStmt interface {
 	driver.StmtExecContext
 	driver.StmtQueryContext
 	driver.NamedValueChecker
-	driver.ColumnConverter
+	driver.ColumnConverter //lint:ignore SA1019 the stock driver has it
 }
 
 // stmt is a prepared statement of a logical connection. It follows it: on
@@ -32,7 +32,7 @@ var (
 	_ driver.StmtExecContext   = (*stmt)(nil)
 	_ driver.StmtQueryContext  = (*stmt)(nil)
 	_ driver.NamedValueChecker = (*stmt)(nil)
-	_ driver.ColumnConverter   = (*stmt)(nil)
+	_ driver.ColumnConverter   = (*stmt)(nil) //lint:ignore SA1019 the stock driver has it
 	_ stockStmt                = (*stmt)(nil)
 )
 
@@ -113,7 +113,7 @@ func (s *stmt) Exec(args []driver.Value) (driver.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	result, err := stock.Exec(args) //lint:ignore SA1019 forwarded as it is
+	result, err := stock.Exec(args)
 	return result, s.c.saw(err)
 }
 
@@ -125,7 +125,7 @@ func (s *stmt) Query(args []driver.Value) (driver.Rows, error) {
 		return nil, err
 	}
 	s.on.dirty = true
-	rows, err := stock.Query(args) //lint:ignore SA1019 forwarded as it is
+	rows, err := stock.Query(args)
 	return rows, s.c.saw(err)
 }
 

@@ -21,7 +21,7 @@ type Conn[T Resource] struct {
 	// The rest is guarded by pool.mu.
 
 	pos    int       // its index in pool.all
-	since  time.Time // when it was last checked out or became idle
+	since  time.Time // when it was last checked out or became idle; see attend for Fresh
 	seen   word      // what the last sweep found in word
 	seenAt time.Time // when a sweep first found that
 }

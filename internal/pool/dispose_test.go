@@ -14,7 +14,7 @@ func (t *bed) dispose(ctx context.Context) *asked {
 	a := new(asked)
 	go func() {
 		a.err = t.p.Dispose(ctx)
-		a.done = true
+		a.done.Store(true)
 	}()
 	t.settle()
 	return a
@@ -22,8 +22,8 @@ func (t *bed) dispose(ctx context.Context) *asked {
 
 func (t *bed) disposed(a *asked) {
 	t.Helper()
-	if !a.done || a.err != nil {
-		t.Errorf("Dispose: done %v, error %v", a.done, a.err)
+	if !a.isDone() || a.err != nil {
+		t.Errorf("Dispose: done %v, error %v", a.isDone(), a.err)
 	}
 }
 

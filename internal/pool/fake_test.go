@@ -253,9 +253,9 @@ func (t *bed) back(c *fakeConn, ticket Ticket, want bool) {
 	t.settle()
 }
 
-// asked is a CheckOut on a goroutine of its own. Read it between steps.
+// asked is a CheckOut on a goroutine of its own.
 type asked struct {
-	done bool
+	done atomic.Bool // conn and err are set
 	conn *fakeConn
 	err  error
 }
@@ -265,7 +265,7 @@ func (t *bed) ask(ctx context.Context) *asked {
 	a := new(asked)
 	go func() {
 		a.conn, a.err = t.p.CheckOut(ctx)
-		a.done = true
+		a.done.Store(true)
 	}()
 	t.settle()
 	return a
@@ -282,7 +282,7 @@ func (t *bed) askN(n int) (as []*asked) {
 func (t *bed) waits(as ...*asked) {
 	t.Helper()
 	for i, a := range as {
-		if a.done {
+		if a.isDone() {
 			t.Errorf("%d of %d waits no more: %v, %v", i+1, len(as), a.conn, a.err)
 		}
 	}
@@ -291,16 +291,16 @@ func (t *bed) waits(as ...*asked) {
 // got asserts that a was served with c, or with any connection if c is nil.
 func (t *bed) got(a *asked, c *fakeConn) {
 	t.Helper()
-	if !a.done || a.err != nil || c != nil && a.conn != c {
-		t.Fatalf("done %v, connection %p, error %v; want connection %p", a.done, a.conn, a.err, c)
+	if !a.isDone() || a.err != nil || c != nil && a.conn != c {
+		t.Fatalf("done %v, connection %p, error %v; want connection %p", a.isDone(), a.conn, a.err, c)
 	}
 }
 
 // failed asserts that a ended with exactly that error.
 func (t *bed) failed(a *asked, err error) {
 	t.Helper()
-	if !a.done || a.conn != nil || a.err != err {
-		t.Fatalf("done %v, connection %p, error %v; want error %v", a.done, a.conn, a.err, err)
+	if !a.isDone() || a.conn != nil || a.err != err {
+		t.Fatalf("done %v, connection %p, error %v; want error %v", a.isDone(), a.conn, a.err, err)
 	}
 }
 
@@ -349,7 +349,7 @@ func (t *bed) edge(at time.Duration, what string, happened func() bool) {
 	}
 }
 
-func (a *asked) isDone() bool { return a.done }
+func (a *asked) isDone() bool { return a.done.Load() }
 
 func isOpen(c *fakeConn) func() bool   { return func() bool { return c.Value.fate() == "open" } }
 func isClosed(c *fakeConn) func() bool { return func() bool { return c.Value.fate() != "open" } }

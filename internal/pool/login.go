@@ -47,6 +47,7 @@ func (p *Pool[T]) login(asker *waiter[T]) {
 	}
 
 	c := &Conn[T]{Value: value, pool: p, born: now, since: now, pos: len(p.all)}
+	c.word.Store(uint64(word(0).next(InUse))) // not 0, or the zero Ticket would fit
 	if life > 0 {
 		c.expires = now.Add(life)
 	}
@@ -62,6 +63,7 @@ func (p *Pool[T]) login(asker *waiter[T]) {
 		p.serveLocked(w, handed[T]{conn: c, proven: true})
 	default:
 		p.releaseLocked(c, now, now)
+		p.armNextLocked(now) // those that are idle may be beyond Size now
 	}
 	p.startLoginsLocked()
 	p.mu.Unlock()

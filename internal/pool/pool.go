@@ -70,6 +70,8 @@ type Pool[T Resource] struct {
 	// changes under mu, and whoever puts a connection away reads it without.
 	attention atomic.Int32
 
+	turn atomic.Uint64 // how many check-outs came; each waits at the place of its number
+
 	mu sync.Mutex // guards what follows; no I/O, login or check under it
 
 	all      []*Conn[T] // every open connection
@@ -118,9 +120,9 @@ func (p *Pool[T]) CheckOut(ctx context.Context) (*Conn[T], error) {
 	}
 	start := time.Now()
 	now := start
-	first := false
+	turn := p.turn.Add(1) // kept if what it gets is no good
 	for {
-		h := p.obtain(ctx, now, first)
+		h := p.obtain(ctx, now, turn)
 		if h.waiter != nil {
 			h = p.wait(ctx, h.waiter, start)
 			now = time.Now()
@@ -141,13 +143,11 @@ func (p *Pool[T]) CheckOut(ctx context.Context) (*Conn[T], error) {
 		default:
 			return c, nil
 		}
-		// It had its turn, and what it got was no good: no new place at the end.
-		first = true
 	}
 }
 
 // obtain returns an idle connection, or the place in the queue of who must wait.
-func (p *Pool[T]) obtain(ctx context.Context, now time.Time, first bool) handed[T] {
+func (p *Pool[T]) obtain(ctx context.Context, now time.Time, turn uint64) handed[T] {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.disposed {
@@ -157,7 +157,7 @@ func (p *Pool[T]) obtain(ctx context.Context, now time.Time, first bool) handed[
 	if h, ok := p.popIdleLocked(now); ok {
 		return h
 	}
-	return handed[T]{waiter: p.enqueueLocked(ctx, now, first)}
+	return handed[T]{waiter: p.enqueueLocked(ctx, now, turn)}
 }
 
 // popIdleLocked takes the connection that was idle for the shortest time, so
@@ -233,7 +233,8 @@ func (p *Pool[T]) Discard(c *Conn[T], why Reason) {
 }
 
 func (p *Pool[T]) mustOwnLocked(c *Conn[T], what string) {
-	if w := c.load(); w.state() != InUse || p.all[c.pos] != c {
+	if w := c.load(); w.state() != InUse || c.pool != p {
+		p.mu.Unlock() // whoever recovers must not find the pool locked
 		panic(fmt.Sprintf("mysqlpool: %v connection %s by somebody who does not own it", w, what))
 	}
 }

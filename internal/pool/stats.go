@@ -25,7 +25,7 @@ type Stats struct {
 	Opened      int64          // logins that succeeded
 	LoginErrors int64          // logins that failed
 	Closed      [Reasons]int64 // by reason
-	Waits       int64          // check-outs that had to wait, for a login too
+	Waits       int64          // for a login too, and again if what it led to was broken
 	Waited      time.Duration  // in all
 	Timeouts    int64          // waits that ended without a connection
 }

@@ -58,19 +58,19 @@ func TestTimeoutErrorSaysTheNumbers(t *testing.T) {
 			"at the limit", limit(3),
 			func(t *bed) { t.pin(t.outN(3)[0]) }, 0,
 			"mysqlpool: timed out waiting for a connection: waited 30s; limit 3, in use 2, idle 0, pinned 1 by session state, " +
-				"logging in 0, waiting 0; raise pool_size or pool_max_overflow, or hold fewer connections at a time",
+				"logging in 0, 0 others waiting; raise pool_size or pool_max_overflow, or hold fewer connections at a time",
 		},
 		{
 			"with others, by a deadline", limit(1),
 			func(t *bed) { t.out(); t.askN(2) }, 1500 * time.Millisecond,
 			"mysqlpool: timed out waiting for a connection: waited 1.5s (context deadline exceeded); limit 1, in use 1, idle 0, " +
-				"pinned 0 by session state, logging in 0, waiting 2; raise pool_size or pool_max_overflow, or hold fewer connections at a time",
+				"pinned 0 by session state, logging in 0, 2 others waiting; raise pool_size or pool_max_overflow, or hold fewer connections at a time",
 		},
 		{
 			"for a login, without a limit", func(cfg *config) { cfg.Limit, cfg.LoginTimeout = 0, time.Hour },
 			func(t *bed) { t.login = slow(time.Hour) }, 0,
 			"mysqlpool: timed out waiting for a connection: waited 30s; limit none, in use 0, idle 0, pinned 0 by session state, " +
-				"logging in 1, waiting 0; the server is slow to accept logins",
+				"logging in 1, 0 others waiting; the server is slow to accept logins",
 		},
 	} {
 		t.Run(row.name, func(t *testing.T) {

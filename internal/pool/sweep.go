@@ -115,8 +115,12 @@ func (p *Pool[T]) deadlineLocked(c *Conn[T]) (at time.Time, ok bool) {
 // something to do.
 func (p *Pool[T]) armNextLocked(now time.Time) {
 	for _, c := range p.all {
-		if c.State() != Idle {
-			p.armLocked(now.Add(p.tick()))
+		if w := c.load(); w.state() != Idle {
+			next := now
+			if w == c.seen { // an offer, and the time counts from then
+				next = c.seenAt
+			}
+			p.armLocked(next.Add(p.tick()))
 			if !c.expires.IsZero() && !c.expired.Load() {
 				p.armLocked(c.expires)
 			}

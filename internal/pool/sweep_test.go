@@ -174,7 +174,7 @@ func TestOfferTakenBackInTimeIsANewOne(t *testing.T) {
 		c := t.out()
 		for range 10 {
 			ticket := t.offer(c)
-			t.sleep(3 * time.Second / 2)
+			t.sleep(time.Second - 1)
 			t.back(c, ticket, true)
 		}
 		t.state(c, InUse)

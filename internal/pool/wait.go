@@ -19,6 +19,7 @@ type handed[T Resource] struct {
 // waiter is a check-out that waits.
 type waiter[T Resource] struct {
 	ctx   context.Context // for the login it asks for
+	turn  uint64          // immutable
 	ready chan handed[T]  // holds one, so that serving never blocks
 
 	// guarded by Pool.mu
@@ -27,7 +28,7 @@ type waiter[T Resource] struct {
 	asked      bool // a login was started for it
 }
 
-// queue is those who wait, first come first. Guarded by Pool.mu.
+// queue is those who wait, in order of turn. Guarded by Pool.mu.
 type queue[T Resource] struct {
 	head, tail *waiter[T]
 	len        int
@@ -35,25 +36,26 @@ type queue[T Resource] struct {
 
 func (q *queue[T]) first() *waiter[T] { return q.head }
 
-func (q *queue[T]) pushBack(w *waiter[T]) {
-	w.queued, w.prev, w.next = true, q.tail, nil
-	if q.tail != nil {
-		q.tail.next = w
+// insert puts w behind all whose turn is before its own: at the end, unless it
+// had its turn and what it got was no good.
+func (q *queue[T]) insert(w *waiter[T]) {
+	prev := q.tail
+	for prev != nil && prev.turn > w.turn {
+		prev = prev.prev
+	}
+	next := q.head
+	if prev != nil {
+		next = prev.next
+		prev.next = w
 	} else {
 		q.head = w
 	}
-	q.tail = w
-	q.len++
-}
-
-func (q *queue[T]) pushFront(w *waiter[T]) {
-	w.queued, w.prev, w.next = true, nil, q.head
-	if q.head != nil {
-		q.head.prev = w
+	if next != nil {
+		next.prev = w
 	} else {
 		q.tail = w
 	}
-	q.head = w
+	w.queued, w.prev, w.next = true, prev, next
 	q.len++
 }
 
@@ -85,13 +87,9 @@ func (q *queue[T]) unasked() *waiter[T] {
 // enqueueLocked gives a check-out its place in the queue and then looks for
 // what could serve the queue: in this order, because whoever puts a connection
 // away does it in the opposite one (see Conn.putAway).
-func (p *Pool[T]) enqueueLocked(ctx context.Context, now time.Time, first bool) *waiter[T] {
-	w := &waiter[T]{ctx: ctx, ready: make(chan handed[T], 1)}
-	if first {
-		p.waiters.pushFront(w)
-	} else {
-		p.waiters.pushBack(w)
-	}
+func (p *Pool[T]) enqueueLocked(ctx context.Context, now time.Time, turn uint64) *waiter[T] {
+	w := &waiter[T]{ctx: ctx, turn: turn, ready: make(chan handed[T], 1)}
+	p.waiters.insert(w)
 	p.attention.Add(1)
 	p.waits++
 	p.takeOfferedLocked(now)
@@ -163,8 +161,9 @@ func (p *Pool[T]) attend(c *Conn[T], put word) {
 	w := p.waiters.first()
 	switch {
 	case w == nil:
-	case put.state() == Fresh:
-		p.armLocked(c.since.Add(freshGrace))
+	case put.state() == Fresh && c.load() == put:
+		c.since = now // or a slow Check would have used up the grace
+		p.armLocked(now.Add(freshGrace))
 	case put.state() == Offered && c.swap(put, put.with(InUse)):
 		c.since = now
 		p.serveLocked(w, handed[T]{conn: c})

@@ -168,7 +168,7 @@ func TestAtTheLimitAnOfferIsTakenAtOnce(t *testing.T) {
 }
 
 func TestWithRoomForALoginAnOfferIsLeftAloneForOfferFor(t *testing.T) {
-	bubble(t, limit(3), func(t *bed) {
+	bubble(t, nil, func(t *bed) {
 		cs := t.outN(2)
 		theirs := t.offer(cs[0])
 		t.offer(cs[1])
@@ -320,7 +320,7 @@ func TestWhoLeavesWhileBeingServedLosesNoConnection(t *testing.T) {
 		left := 0
 		for range 100 {
 			ctx, cancel := context.WithCancel(context.Background())
-			h := t.p.obtain(ctx, time.Now(), false)
+			h := t.p.obtain(ctx, time.Now(), t.p.turn.Add(1))
 			t.in(c)
 			cancel()
 			switch h = t.p.wait(ctx, h.waiter, time.Now()); h.err {
@@ -350,7 +350,7 @@ func TestWhoTimesOutWhileBeingServedTakesIt(t *testing.T) {
 		c := t.out()
 		for range 100 {
 			start := time.Now()
-			h := t.p.obtain(context.Background(), start, false)
+			h := t.p.obtain(context.Background(), start, t.p.turn.Add(1))
 			t.in(c)
 			h = t.p.wait(context.Background(), h.waiter, start.Add(-t.p.cfg.Timeout))
 			if h.conn != c || h.err != nil {
@@ -366,7 +366,7 @@ func TestWhoLeavesWhileBeingServedServesTheNext(t *testing.T) {
 		c := t.out()
 		for range 100 {
 			ctx, cancel := context.WithCancel(context.Background())
-			h := t.p.obtain(ctx, time.Now(), false)
+			h := t.p.obtain(ctx, time.Now(), t.p.turn.Add(1))
 			next := t.ask(context.Background())
 			t.in(c)
 			cancel()

@@ -1,0 +1,65 @@
+# What the targets lack they get as Go modules, or do without and say so.
+
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+BENCHSTAT   = golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
+
+# The race detector needs a C compiler.
+CC_FOUND := $(shell command -v "$$(go env CC)" 2>/dev/null)
+RACE     := $(if $(CC_FOUND),-race)
+GOTEST    = go test $(RACE) -timeout 10m
+
+BENCH      ?= .
+BENCHTIME  ?= 0.5s
+BENCHCOUNT ?= 6
+FUZZTIME   ?= 20s
+
+# withserver runs a command with a server in its environment.
+WITHSERVER = cd cmd && go run ./withserver
+
+.PHONY: help demo test test-embedded test-real test-cmd bench lint fuzz
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  make bench BENCH=OpenQueryClose BENCHTIME=1s BENCHCOUNT=10, make fuzz FUZZTIME=1m"
+
+demo: ## the same page views through "mysql" and "mysql_pool", side by side (ARGS='--dsn ...' for your own server)
+	cd cmd && go run ./mysqlpool demo $(ARGS)
+
+test: test-cmd test-embedded test-real ## all tests, on the embedded server and on the best real one there is
+
+test-cmd:
+	$(if $(RACE),,@echo "make: no C compiler: the tests run without the race detector")
+	cd cmd && $(GOTEST) ./...
+
+test-embedded:
+	$(WITHSERVER) --server=embedded --dir=.. -- $(GOTEST) ./...
+
+# Exit status 3 of withserver: there is no real server.
+test-real:
+	@($(WITHSERVER) --server=real --dir=.. -- $(GOTEST) -count=1 ./...); status=$$?; \
+	if [ $$status -eq 3 ] && [ -z "$$MYSQL_POOL_REQUIRE_REAL" ]; then \
+		echo "make: the suite ran on the embedded server only: no real one was found."; \
+		echo "make: install mariadb-server or Docker, or set MYSQL_POOL_TEST_DSN, and run make test again."; \
+	elif [ $$status -ne 0 ]; then \
+		exit $$status; \
+	fi
+
+bench: ## both drivers on the best server there is: ratios with benchstat
+	cd driver && go test -c -o ../bin/driver.test
+	$(WITHSERVER) --dir=.. -- sh -c 'for i in $$(seq $(BENCHCOUNT)); do \
+		echo "round $$i of $(BENCHCOUNT)" >&2; \
+		./bin/driver.test -test.run "^$$" -test.bench "$(BENCH)" -test.benchtime $(BENCHTIME) -test.timeout 60m; \
+	done' > bin/bench.txt
+	go run $(BENCHSTAT) -col /driver bin/bench.txt
+
+lint: ## gofmt, vet, staticcheck
+	@out=$$(gofmt -l driver internal cmd); if [ -n "$$out" ]; then echo "not formatted: $$out"; exit 1; fi
+	go vet ./...
+	cd cmd && go vet ./...
+	go run $(STATICCHECK) ./...
+	cd cmd && go run $(STATICCHECK) ./...
+
+fuzz: ## fuzz what parses, FUZZTIME each
+	go test -run '^$$' -fuzz '^FuzzDSN$$' -fuzztime $(FUZZTIME) ./driver
+	go test -run '^$$' -fuzz '^FuzzOption$$' -fuzztime $(FUZZTIME) ./driver
+	go test -run '^$$' -fuzz '^FuzzPlain$$' -fuzztime $(FUZZTIME) ./internal/session

@@ -1,0 +1,52 @@
+// Package mysqlpool is a database/sql driver for MySQL and MariaDB, registered
+// as "mysql_pool". It wraps the stock driver, github.com/go-sql-driver/mysql,
+// and keeps physical connections when database/sql closes them, to hand them
+// out again:
+//
+//	import _ "github.com/mysqlpool/mysqlpool/driver"
+//
+//	db, err := sql.Open("mysql_pool", dsn) // was: sql.Open("mysql", dsn)
+//
+// Every handle (sql.DB) of the process with the same DSN shares one pool, and
+// one cap. Rows, results and errors are the stock driver's own.
+//
+// # Options
+//
+// The DSN is the stock driver's, with these parameters added. A time is a Go
+// duration or a plain number of seconds. With a leading @ (@pool_size=10) the
+// stock driver takes them too, as user variables that nobody reads; then the
+// value is written as SQL has it, a number or a quoted literal
+// (@pool_reset=%27always%27).
+//
+//   - pool_size (5): connections kept open once opened, until they are
+//     recycled; 0 keeps none.
+//   - pool_max_overflow (auto): how many more may be opened under load; 0 is
+//     none. auto is what the server allows: max_connections less 5 %, at least
+//     3, and no more than max_user_connections.
+//   - pool_idle_timeout (10m): how long a connection beyond pool_size may be
+//     idle before it is closed; 0 closes it at once.
+//   - pool_timeout (30s): how long a checkout waits for a connection; above 0.
+//     A context's deadline that comes first wins. It also bounds a login if the
+//     DSN has no timeout.
+//   - pool_recycle (auto): greatest age of a connection, shortened by up to
+//     2.5 % at random; 0 is no limit. auto is one second less than the
+//     session's wait_timeout, as the DSN sets it, else as the server says, else
+//     120 s with a warning in the log.
+//   - pool_ping_after (30s): a connection idle for this long is pinged before
+//     it is handed out; 0 pings each time.
+//   - pool_dial_limit (8): logins under way at once; at least 1.
+//   - pool_reset (state): which connections are closed after use instead of
+//     handed on: state, those on which anything but a plain read or write ran;
+//     always, all; never, none.
+//   - pool_warm (0), pool_stmt_cache (auto), pool_leak_after (0): accepted and
+//     checked, without effect so far.
+//
+// An unknown pool_* name or a bad value is an error from sql.Open.
+//
+// # Lifetimes
+//
+// SetConnMaxLifetime, SetConnMaxIdleTime and SetMaxIdleConns of a handle close
+// logical connections only. pool_recycle, pool_size and pool_idle_timeout rule
+// the physical ones, which outlive the handle that opened them. They end when
+// they are recycled, with Dispose, or with the process.
+package mysqlpool
