@@ -89,6 +89,7 @@ type fakeConn struct {
 	dead   bool     // the socket is: what the liveness check sees
 	log    []string // what was sent
 	stmts  int      // prepared and not closed
+	late   int      // statements that were tried on it when it was closed or dead
 	owner  int      // statements under way; more than one is a bug
 }
 
@@ -97,6 +98,7 @@ func (c *fakeConn) run(ctx context.Context, text string) error {
 	c.server.mu.Lock()
 	if c.closed || c.dead {
 		c.closed = true
+		c.late++
 		c.server.mu.Unlock()
 		return driver.ErrBadConn
 	}

@@ -36,6 +36,9 @@ func TestDisposeAndAFreshPool(t *testing.T) {
 		if err := handle(t, s, "").PingContext(t.Context()); !errors.Is(err, ErrDisposed) {
 			t.Errorf("meanwhile, from a new handle: got %v, want ErrDisposed", err)
 		}
+		if err := handle(t, s, "wait_timeout=9").PingContext(t.Context()); !errors.Is(err, ErrDisposed) {
+			t.Errorf("meanwhile, with another login: got %v, want ErrDisposed", err)
+		}
 		ask(t, held) // what is in use works on
 		held.Close()
 		if err := <-done; err != nil {

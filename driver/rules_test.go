@@ -52,6 +52,15 @@ func wantOpen(t *testing.T, s *fakeServer, open, ever int) {
 	}
 }
 
+func wantNothingLate(t *testing.T, s *fakeServer) {
+	t.Helper()
+	for _, c := range s.conns {
+		if c.late > 0 {
+			t.Errorf("connection %d: %d statements were tried on it when it was dead", c.id, c.late)
+		}
+	}
+}
+
 func TestCloseOfAHandleKeepsTheConnection(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		for range 10 {
@@ -108,6 +117,60 @@ func TestResetSessionOfATakenConnectionIsNoError(t *testing.T) {
 	})
 }
 
+// Neither a connection that somebody else took nor a dead one is an error of
+// ResetSession, and neither is driver.ErrBadConn.
+func TestResetSessionNeverFails(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		c := s.connector(t, "pool_size=1&pool_max_overflow=0")
+		defer c.Close()
+		connect := func() *conn {
+			dc, err := c.Connect(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return dc.(*conn)
+		}
+		taken := connect()
+		other := connect()
+		dead := other
+		s.conns[0].set(func() { s.conns[0].dead = true })
+		for _, lc := range []*conn{taken, dead} {
+			if err := lc.ResetSession(t.Context()); err != nil {
+				t.Errorf("got %v, want none", err)
+			}
+			if !lc.IsValid() {
+				t.Error("an empty connection is not valid, want it to be")
+			}
+		}
+		wantOpen(t, s, 0, 1)
+		taken.Close()
+		dead.Close()
+	})
+}
+
+// putConn closes a connection that says it is not valid.
+func TestBrokenConnectionIsNotOffered(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		db := handle(t, s, "")
+		ask(t, db)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		s.query = func(ctx context.Context, _ *fakeConn, _ string) error {
+			<-ctx.Done()
+			return nil
+		}
+		if err := db.PingContext(ctx); err != context.DeadlineExceeded {
+			t.Errorf("got %v, want the context's own error", err)
+		}
+		if p := onePool(t); p.Broken != 1 || p.Open != 0 {
+			t.Errorf("got %+v, want it closed as broken, at once", p)
+		}
+		s.query = nil
+		ask(t, db)
+		wantNothingLate(t, s)
+	})
+}
+
 // conn calls ResetSession on reuse, which finds the socket dead: no error
 // reaches the user, and nothing is sent on it.
 func TestDeadConnectionIsReplacedOnReuse(t *testing.T) {
@@ -115,14 +178,11 @@ func TestDeadConnectionIsReplacedOnReuse(t *testing.T) {
 		db := handle(t, s, "")
 		db.SetMaxOpenConns(1)
 		first := ask(t, db)
-		sent := len(s.conns[0].sent())
 		s.conns[0].set(func() { s.conns[0].dead = true })
 		if second := ask(t, db); second == first {
 			t.Error("a dead connection answered")
 		}
-		if n := len(s.conns[0].sent()); n != sent {
-			t.Errorf("%d statements were sent on a dead connection", n-sent)
-		}
+		wantNothingLate(t, s)
 		if p := onePool(t); p.Broken != 1 {
 			t.Errorf("broken: got %d, want 1", p.Broken)
 		}
@@ -139,6 +199,7 @@ func TestConnectChecksWhatItHandsOut(t *testing.T) {
 		if id := ask(t, handle(t, s, "")); id != 2 {
 			t.Errorf("connection: got %d, want a new one", id)
 		}
+		wantNothingLate(t, s)
 	})
 }
 
@@ -333,7 +394,7 @@ func TestStmtCloseDoesNotTouchWhatItDoesNotHold(t *testing.T) {
 			t.Errorf("sent on another's connection: %q", got[len(sent):])
 		}
 		held.Close()
-		ask(t, b) // the next who holds it closes the statement
+		ask(t, handle(t, s, one)) // the next who holds it closes the statement
 		if got := s.conns[0].sent(); !slices.Contains(got, "close SELECT ?") {
 			t.Errorf("the statement is still open: %q", got)
 		}
@@ -384,6 +445,36 @@ func TestPreparedStatementsFollowTheirConnection(t *testing.T) {
 				t.Errorf("connection %d: prepared %d times, want once", c.id, n)
 			}
 		}
+	})
+}
+
+// What a statement leaves behind on a connection that it does not follow any
+// more is closed there too.
+func TestStatementLeftBehindIsClosed(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		const params = "pool_size=2&pool_max_overflow=0"
+		a, b := handle(t, s, params), handle(t, s, params)
+		a.SetMaxOpenConns(1)
+		stmt, err := a.Prepare("SELECT ?")
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * offerFor) // until the pool has the connection
+		held, err := b.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ask(t, held)
+		var id int
+		if err := stmt.QueryRow(1).Scan(&id); err != nil || id != 2 {
+			t.Fatalf("got %d, %v, want connection 2", id, err)
+		}
+		held.Close()
+		ask(t, b)
+		if n := s.conns[0].stmts; n != 0 {
+			t.Errorf("statements open on the first connection: got %d, want 0", n)
+		}
+		stmt.Close()
 	})
 }
 
