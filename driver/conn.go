@@ -95,10 +95,10 @@ func (c *conn) IsValid() bool {
 	if !p.IsValid() {
 		return false
 	}
-	if p.dirty {
-		c.ticket = c.lent.Pin()
-	} else {
+	if p.clean() {
 		c.ticket = c.lent.Offer()
+	} else {
+		c.ticket = c.lent.Pin()
 	}
 	c.held, c.used = false, false
 	return true
@@ -140,7 +140,7 @@ func (c *conn) Close() error {
 	switch {
 	case c.used && (c.connector.validates.Load() || c.bad || !p.IsValid()):
 		c.discard(pool.Broken)
-	case p.dirty:
+	case !p.clean():
 		c.discard(pool.Dirty)
 	default:
 		lent := c.lent

@@ -39,6 +39,7 @@ type physical struct {
 
 	autocommit bool // @@autocommit after the login
 	dirty      bool // session state may be left on it; guarded by ownership
+	inTx       bool // a driver.Tx on it has not ended; guarded by ownership
 
 	left leftStmts
 }
@@ -87,6 +88,11 @@ func (p *physical) leavesState(plain bool) bool {
 	// With autocommit off even a SELECT opens a transaction.
 	return !plain || !p.autocommit
 }
+
+// clean reports whether the session is fit for others. A driver.Tx that has not
+// ended when its connection is put away was begun in Conn.Raw: database/sql ends
+// its own.
+func (p *physical) clean() bool { return !p.dirty && !p.inTx }
 
 // leftStmts is the prepared statements that were closed while nobody who could
 // write to their connection was there. Whoever gets the connection next closes

@@ -2,6 +2,7 @@ package mysqlpool
 
 import (
 	"database/sql"
+	"database/sql/driver"
 	"testing"
 )
 
@@ -90,6 +91,34 @@ func TestFailedStatementCountsAsState(t *testing.T) {
 		db.Close()
 		wantOpen(t, s, 0, 1)
 	})
+}
+
+// database/sql does not know of a transaction that was begun in Conn.Raw.
+func TestTransactionLeftOpenInRawIsNotHandedOn(t *testing.T) {
+	for _, ended := range []bool{false, true} {
+		bubble(t, func(t *testing.T, s *fakeServer) {
+			db := handle(t, s, "")
+			c, err := db.Conn(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = c.Raw(func(dc any) error {
+				tx, err := dc.(stockConn).BeginTx(t.Context(), driver.TxOptions{})
+				if err == nil && ended {
+					err = tx.Rollback()
+				}
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Close()
+			db.Close()
+			if open, _ := s.open(); (open == 1) != ended {
+				t.Errorf("ended: %v; connections kept: %d", ended, open)
+			}
+		})
+	}
 }
 
 // Whoever reads rows in Conn.Raw is not made to close them.

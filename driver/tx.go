@@ -31,6 +31,7 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 		}
 		return nil, c.saw(err)
 	}
+	p.inTx = true
 	c.tx = tx{p, stock}
 	return &c.tx, nil
 }
@@ -43,6 +44,7 @@ func (t *tx) Rollback() error { return t.end(t.stock.Rollback()) }
 
 // end notes how the transaction ended. If the server refused, it may be open.
 func (t *tx) end(err error) error {
+	t.p.inTx = false
 	if err != nil {
 		t.p.dirty = true
 	}
