@@ -13,10 +13,11 @@ BENCHTIME  ?= 0.5s
 BENCHCOUNT ?= 6
 FUZZTIME   ?= 20s
 
-# withserver runs a command with a server in its environment.
-WITHSERVER = cd cmd && go run ./withserver
+# withserver runs a command with a server in its environment. It is built, not
+# run with go run, which would change its exit status and drop its signals.
+WITHSERVER = ./bin/withserver
 
-.PHONY: help demo test test-embedded test-real test-cmd bench lint fuzz
+.PHONY: help demo test test-embedded test-real test-cmd withserver bench lint fuzz
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,12 +32,15 @@ test-cmd:
 	$(if $(RACE),,@echo "make: no C compiler: the tests run without the race detector")
 	cd cmd && $(GOTEST) ./...
 
-test-embedded:
-	$(WITHSERVER) --server=embedded --dir=.. -- $(GOTEST) ./...
+withserver:
+	cd cmd && go build -o ../bin/withserver ./withserver
+
+test-embedded: withserver
+	$(WITHSERVER) --server=embedded -- $(GOTEST) -count=1 ./...
 
 # Exit status 3 of withserver: there is no real server.
-test-real:
-	@($(WITHSERVER) --server=real --dir=.. -- $(GOTEST) -count=1 ./...); status=$$?; \
+test-real: withserver
+	@$(WITHSERVER) --server=real -- $(GOTEST) -count=1 ./...; status=$$?; \
 	if [ $$status -eq 3 ] && [ -z "$$MYSQL_POOL_REQUIRE_REAL" ]; then \
 		echo "make: the suite ran on the embedded server only: no real one was found."; \
 		echo "make: install mariadb-server or Docker, or set MYSQL_POOL_TEST_DSN, and run make test again."; \
@@ -44,9 +48,9 @@ test-real:
 		exit $$status; \
 	fi
 
-bench: ## both drivers on the best server there is: ratios with benchstat
+bench: withserver ## both drivers on the best server there is: ratios with benchstat
 	cd driver && go test -c -o ../bin/driver.test
-	$(WITHSERVER) --dir=.. -- sh -c 'for i in $$(seq $(BENCHCOUNT)); do \
+	$(WITHSERVER) -- sh -c 'for i in $$(seq $(BENCHCOUNT)); do \
 		echo "round $$i of $(BENCHCOUNT)" >&2; \
 		./bin/driver.test -test.run "^$$" -test.bench "$(BENCH)" -test.benchtime $(BENCHTIME) -test.timeout 60m; \
 	done' > bin/bench.txt

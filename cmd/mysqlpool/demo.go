@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/mysqlpool/mysqlpool/cmd/servers"
+	mysqlpool "github.com/mysqlpool/mysqlpool/driver"
+)
+
+// demo is the command "mysqlpool demo".
+type demo struct {
+	DSN   string `name:"dsn" placeholder:"DSN" help:"Use the server at user:password@tcp(host:3306)/schema instead of an embedded one. Options of the pool are written with an @, as in ?@pool_size=3: one DSN for both drivers."`
+	Views int    `default:"20" help:"How many page views (1 to 1000)."`
+}
+
+// The two columns.
+var drivers = [2]string{"mysql", "mysql_pool"}
+
+// A view is one page view: what a program does that opens a handle per request.
+type view struct {
+	id     int64         // the server's id of the connection that answered
+	took   time.Duration // from sql.Open to the end of Close
+	logins int64         // logins that the server counted meanwhile
+}
+
+// Validate is called by kong.
+func (d *demo) Validate() error {
+	if d.Views < 1 || d.Views > 1000 {
+		return fmt.Errorf("--views=%d: want 1 to 1000", d.Views)
+	}
+	return nil
+}
+
+// Run is called by kong.
+func (d *demo) Run(ctx context.Context, stdout io.Writer) error {
+	server, err := d.server(ctx)
+	if err != nil {
+		return err
+	}
+	defer server.Stop()
+	defer dispose()
+	for _, driver := range drivers { // a bad option shows before the table does
+		db, err := sql.Open(driver, server.DSN)
+		if err != nil {
+			return fmt.Errorf("sql.Open(%q, dsn): %w", driver, err)
+		}
+		db.Close()
+	}
+
+	out := newTable(stdout)
+	out.header(d.Views, server.Name)
+	var all [2][]view
+	counter := newCounter(ctx, server)
+	for n := range d.Views {
+		var row [2]view
+		// The sides take turns at being first, so that neither always pays for
+		// what the server still has to clear away after the other.
+		for i := range drivers {
+			side := (i + n) % 2
+			if row[side], err = serve(ctx, drivers[side], server.DSN); err != nil {
+				return err
+			}
+			row[side].logins = counter.since(ctx)
+		}
+		out.row(n+1, row)
+		for side, v := range row {
+			all[side] = append(all[side], v)
+		}
+	}
+	out.sums(sum(all[0]), sum(all[1]), counter.err)
+	out.next(d.DSN == "")
+	return ctx.Err()
+}
+
+func (d *demo) server(ctx context.Context) (*servers.Server, error) {
+	if d.DSN == "" {
+		return servers.Find(ctx, servers.Options{Kinds: []servers.Kind{servers.Embedded}})
+	}
+	s, err := servers.Open(ctx, d.DSN)
+	var refused *mysql.MySQLError
+	if cfg, perr := mysql.ParseDSN(d.DSN); perr == nil && errors.As(err, &refused) {
+		for name := range cfg.Params {
+			if strings.HasPrefix(name, "pool_") {
+				return nil, fmt.Errorf("%w (perhaps because \"mysql\" does not know %s: both drivers take it as @%[2]s)", err, name)
+			}
+		}
+	}
+	return s, err
+}
+
+// dispose closes what mysql_pool keeps, before the server stops: it would
+// otherwise find its connections cut.
+func dispose() {
+	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
+	defer cancel()
+	mysqlpool.Dispose(ctx) // on a time-out, the end of the process closes the rest
+}
+
+// serve is one page view.
+func serve(ctx context.Context, driver, dsn string) (view, error) {
+	var v view
+	began := time.Now()
+	db, err := sql.Open(driver, dsn)
+	if err != nil {
+		return v, fmt.Errorf("sql.Open(%q, dsn): %w", driver, err)
+	}
+	err = db.QueryRowContext(ctx, "SELECT CONNECTION_ID()").Scan(&v.id)
+	db.Close()
+	v.took = time.Since(began)
+	if err != nil {
+		return v, fmt.Errorf("a page view through %q: %w", driver, err)
+	}
+	return v, nil
+}
+
+// A counter reads the server's count of logins, for as long as it can be read.
+type counter struct {
+	server *servers.Server
+	last   int64
+	err    error // why it cannot be read
+}
+
+func newCounter(ctx context.Context, server *servers.Server) *counter {
+	c := &counter{server: server}
+	c.since(ctx)
+	return c
+}
+
+// since returns the logins since the last call.
+func (c *counter) since(ctx context.Context) int64 {
+	if c.err != nil {
+		return 0
+	}
+	var n int64
+	n, c.err = c.server.Logins(ctx)
+	logins := n - c.last
+	c.last = n
+	return logins
+}
+
+// sum is the view in the middle, by time, with the logins of all.
+func sum(views []view) view {
+	byTime := slices.SortedFunc(slices.Values(views), func(a, b view) int { return int(a.took - b.took) })
+	s := view{took: byTime[len(byTime)/2].took}
+	if len(byTime)%2 == 0 {
+		s.took = (s.took + byTime[len(byTime)/2-1].took) / 2
+	}
+	for _, v := range views {
+		s.logins += v.logins
+	}
+	return s
+}

@@ -1,0 +1,63 @@
+// Command mysqlpool shows what the driver "mysql_pool" does.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit statuses.
+const (
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130 // as a shell has it for SIGINT
+)
+
+type commands struct {
+	Demo demo `cmd:"" help:"Serve the same page views through \"mysql\" and \"mysql_pool\", and show both side by side."`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	var c commands
+	exited := -1
+	parser, err := kong.New(&c, kong.Name("mysqlpool"), kong.Writers(stdout, stderr),
+		kong.Description("mysqlpool: a database/sql driver that keeps MySQL connections between handles."),
+		kong.Exit(func(code int) { exited = code }),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.BindTo(stdout, (*io.Writer)(nil)))
+	if err != nil {
+		panic(err) // the commands above are wrong
+	}
+	command, err := parser.Parse(args)
+	if exited >= 0 { // --help
+		return exited
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "mysqlpool: %v (see mysqlpool --help)\n", err)
+		return exitUsage
+	}
+	err = command.Run()
+	switch {
+	case err == nil:
+		return 0
+	case ctx.Err() != nil || errors.Is(err, context.Canceled):
+		fmt.Fprintln(stderr, "mysqlpool: interrupted")
+		return exitInterrupted
+	default:
+		fmt.Fprintf(stderr, "mysqlpool: %v\n", err)
+		return exitFailed
+	}
+}

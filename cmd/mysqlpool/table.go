@@ -1,0 +1,77 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// A table prints the two columns, at most 80 characters wide (the server's name
+// may be longer), with colours only on a terminal.
+type table struct {
+	w                  io.Writer
+	bold, green, plain string
+}
+
+func newTable(w io.Writer) *table {
+	t := &table{w: w}
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" {
+		t.bold, t.green, t.plain = "\x1b[1m", "\x1b[32m", "\x1b[0m"
+	}
+	return t
+}
+
+func (t *table) header(views int, server string) {
+	fmt.Fprintf(t.w, "%s, each: sql.Open, SELECT CONNECTION_ID(), Close\n", plural(views, "page view"))
+	fmt.Fprintf(t.w, "server: %s\n\n", server)
+	fmt.Fprintf(t.w, "%s          %-34s%s%s\n", t.bold, `sql.Open("mysql", dsn)`, `sql.Open("mysql_pool", dsn)`, t.plain)
+	fmt.Fprintf(t.w, "%6s%17s%14s%20s%14s\n", "view", "connection id", "time", "connection id", "time")
+}
+
+func (t *table) row(n int, row [2]view) {
+	fmt.Fprintf(t.w, "%6d%17d%14s%s%20d%s%14s\n", n,
+		row[0].id, ms(row[0].took), t.green, row[1].id, t.plain, ms(row[1].took))
+}
+
+// sums prints the last lines of the table; uncounted is why the logins could
+// not be counted, if they could not.
+func (t *table) sums(left, right view, uncounted error) {
+	fmt.Fprintf(t.w, "  %s\n", strings.Repeat("-", 69))
+	if uncounted == nil {
+		fmt.Fprintf(t.w, "%6s%17s%14s%s%20s%s\n", "", plural(int(left.logins), "login"), "",
+			t.green, plural(int(right.logins), "login"), t.plain)
+	}
+	fmt.Fprintf(t.w, "%6s%17s%14s%20s%s%14s%s\n", "", "median", ms(left.took), "median", t.green, ms(right.took), t.plain)
+	fmt.Fprintln(t.w)
+	if uncounted == nil {
+		fmt.Fprintln(t.w, "Logins are as the server counted them, those of its other clients included.")
+	} else {
+		fmt.Fprintf(t.w, "The server does not count logins for us: %v\n", uncounted)
+	}
+	fmt.Fprintf(t.w, "By the medians, mysql_pool was %s%.1f times as fast%s.\n",
+		t.bold, float64(left.took)/float64(max(right.took, 1)), t.plain)
+}
+
+func (t *table) next(embedded bool) {
+	if embedded {
+		fmt.Fprintln(t.w, "Try next: mysqlpool demo --dsn='user:password@tcp(host:3306)/schema'")
+		return
+	}
+	fmt.Fprintln(t.w, `Try next: sql.Open("mysql_pool", dsn) in your program, with the DSN it has.`)
+}
+
+// ms formats a duration in milliseconds.
+func ms(d time.Duration) string {
+	return fmt.Sprintf("%.3f ms", float64(d)/float64(time.Millisecond))
+}
+
+func plural(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
+}
