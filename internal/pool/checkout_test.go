@@ -130,6 +130,22 @@ func TestCheckOutRecyclesWhatIsPastItsAge(t *testing.T) {
 	})
 }
 
+func TestWaiterDoesNotGetWhatWentPastItsAgeMeanwhile(t *testing.T) {
+	bubble(t, limit(1), func(t *bed) {
+		t.life = time.Minute
+		c := t.out()
+		t.sleep(50 * time.Second)
+		a := t.ask(context.Background())
+		t.sleep(10 * time.Second)
+		t.offer(c)
+		t.fate(c, "recycled")
+		t.got(a, nil)
+		if a.conn == c {
+			t.Error("got the old one")
+		}
+	})
+}
+
 func TestSetLimitUpServesWhoWaits(t *testing.T) {
 	bubble(t, limit(1), func(t *bed) {
 		t.out()

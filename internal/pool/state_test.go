@@ -106,6 +106,12 @@ func TestEveryMoveOfTheStateTable(t *testing.T) {
 			t.sleep(20 * time.Second)
 			t.waits(a)
 		}},
+		{InUse, "Pin while somebody waits", Pinned, func(t *bed, c *fakeConn, _ Ticket) {
+			a := t.ask(context.Background())
+			t.back(c, t.pin(c), true)
+			t.pin(c)
+			t.waits(a)
+		}},
 		{Pinned, "age, never", Pinned, func(t *bed, c *fakeConn, _ Ticket) { t.sleep(time.Hour) }},
 		{InUse, "age, never", InUse, func(t *bed, c *fakeConn, _ Ticket) { t.sleep(time.Hour) }},
 	} {

@@ -16,22 +16,25 @@ func TestIdleIsRecycledAtItsAge(t *testing.T) {
 	})
 }
 
+// oddHour ends between two runs of the sweep that offers call for.
+const oddHour = time.Hour + time.Second/3
+
 // Its owner keeps it, however old, until it puts it away for good.
 func TestInUseIsRecycledWhenItIsGivenUp(t *testing.T) {
 	for _, row := range []struct {
 		name   string
-		giveUp func(t *bed, c *fakeConn)
+		giveUp func(c *fakeConn)
 		kept   State
 	}{
-		{"CheckIn", func(t *bed, c *fakeConn) { t.in(c) }, Idle},
-		{"Offer and TakeBack", func(t *bed, c *fakeConn) { c.TakeBack(c.Offer()) }, InUse},
-		{"PutAwayUnused and TakeBack", func(t *bed, c *fakeConn) { c.TakeBack(c.PutAwayUnused()) }, InUse},
+		{"CheckIn", func(c *fakeConn) { c.CheckIn() }, Idle},
+		{"Offer and TakeBack", func(c *fakeConn) { c.TakeBack(c.Offer()) }, InUse},
+		{"PutAwayUnused and TakeBack", func(c *fakeConn) { c.TakeBack(c.PutAwayUnused()) }, InUse},
 	} {
 		for _, late := range []bool{false, true} {
 			bubble(t, nil, func(t *bed) {
-				t.life = time.Hour
+				t.life = oddHour
 				c := t.out()
-				t.sleep(time.Hour - 1)
+				t.sleep(oddHour - 1)
 				if c.expired.Load() {
 					t.Error("flagged too early")
 				}
@@ -42,8 +45,8 @@ func TestInUseIsRecycledWhenItIsGivenUp(t *testing.T) {
 					}
 				}
 				t.state(c, InUse)
-				row.giveUp(t, c)
-				t.settle()
+				row.giveUp(c)
+				// At once: no sweep ran in between.
 				if !late {
 					t.state(c, row.kept)
 					t.fate(c, "open")
@@ -58,11 +61,11 @@ func TestInUseIsRecycledWhenItIsGivenUp(t *testing.T) {
 
 func TestOfferedIsRecycledAtItsAge(t *testing.T) {
 	bubble(t, nil, func(t *bed) {
-		t.life = time.Hour
+		t.life = oddHour
 		c := t.out()
-		t.sleep(time.Hour - time.Second/2)
+		t.sleep(oddHour - time.Second/2)
 		ticket := t.offer(c)
-		t.edge(time.Hour, "recycle", isClosed(c))
+		t.edge(oddHour, "recycle", isClosed(c))
 		t.back(c, ticket, false)
 	})
 }
@@ -112,6 +115,14 @@ func TestIdleTimeoutClosesWhatIsBeyondSizeLongestIdleFirst(t *testing.T) {
 	})
 }
 
+func TestIdleTimeoutShorterThanTheSweepsTick(t *testing.T) {
+	bubble(t, func(cfg *config) { cfg.Size, cfg.IdleTimeout = 0, time.Second/2 }, func(t *bed) {
+		c := t.out()
+		t.in(c)
+		t.edge(time.Second/2, "idle timeout", isClosed(c))
+	})
+}
+
 // Those in use count: Size is how many stay open, not how many stay idle.
 func TestIdleTimeoutCountsThoseInUse(t *testing.T) {
 	bubble(t, func(cfg *config) { cfg.Size = 2 }, func(t *bed) {
@@ -119,6 +130,25 @@ func TestIdleTimeoutCountsThoseInUse(t *testing.T) {
 		t.in(cs[0])
 		t.edge(10*time.Minute, "idle timeout", isClosed(cs[0]))
 	})
+}
+
+func TestAgeOrIdleTimeoutWhicheverComesFirst(t *testing.T) {
+	for _, row := range []struct {
+		life, closed time.Duration
+		why          Reason
+	}{
+		{9 * time.Minute, 9 * time.Minute, Recycled},
+		{11 * time.Minute, 10 * time.Minute, IdleTimeout},
+		{10 * time.Minute, 10 * time.Minute, Recycled},
+	} {
+		bubble(t, func(cfg *config) { cfg.Size = 0 }, func(t *bed) {
+			t.life = row.life
+			c := t.out()
+			t.in(c)
+			t.edge(row.closed, row.why.String(), isClosed(c))
+			t.closed(row.why, 1)
+		})
+	}
 }
 
 func TestUseStartsTheIdleTimeoutAgain(t *testing.T) {
@@ -167,6 +197,17 @@ func TestOfferStandsBetweenOnceAndTwiceOfferFor(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Nothing ran the sweep while all were idle.
+func TestOfferOfOneThatWasIdleStandsAsLong(t *testing.T) {
+	bubble(t, nil, func(t *bed) {
+		t.in(t.out())
+		t.sleep(time.Hour)
+		c := t.out()
+		t.offer(c)
+		t.edge(time.Hour+2*time.Second, "taking of the offer", is(c, Idle))
+	})
 }
 
 func TestOfferTakenBackInTimeIsANewOne(t *testing.T) {

@@ -3,9 +3,7 @@ package pool
 import (
 	"context"
 	"errors"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 )
 
@@ -146,14 +144,12 @@ func TestFailedChecksKeepTheOrder(t *testing.T) {
 		}
 		t.sleep(2 * time.Second) // the first two were served, and are back
 		t.waits(as...)
-		for i := range as {
-			t.edge(time.Duration(6+i)*time.Second, "login", as[i].isDone)
-			t.got(as[i], nil)
-			if i < 2 {
-				t.waits(as[i+1:]...)
-				t.p.Discard(as[i].conn, Dirty)
-			}
-		}
+		t.edge(6*time.Second, "login for the room that the first discard made", as[0].isDone)
+		t.waits(as[1:]...)
+		t.edge(7*time.Second, "login for the second", as[1].isDone)
+		t.waits(as[2])
+		t.in(as[0].conn)
+		t.got(as[2], as[0].conn)
 	})
 }
 
@@ -239,8 +235,9 @@ func TestFreshGraceStartsAfterCheck(t *testing.T) {
 		ticket := t.unused(c)
 		t.state(c, Fresh)
 		t.sleep(freshGrace - 1)
+		third := t.ask(context.Background()) // one more who looks for what is offered
 		t.state(c, Fresh)
-		t.waits(second)
+		t.waits(second, third)
 		t.sleep(1)
 		t.state(c, InUse) // being checked, for the second
 		t.back(c, ticket, false)
@@ -379,43 +376,4 @@ func TestWhoLeavesWhileBeingServedServesTheNext(t *testing.T) {
 			t.got(next, c)
 		}
 	})
-}
-
-// Offering and queueing race for real here, and only fake time could help out:
-// it moves when everybody is stuck.
-func TestNoWakeUpIsLost(t *testing.T) {
-	const clients, rounds = 4, 2000
-	for _, row := range []struct {
-		name    string
-		putAway func(*fakeConn) Ticket
-	}{
-		{"offer", (*fakeConn).Offer},
-		{"check in", func(c *fakeConn) Ticket { c.pool.CheckIn(c); return spent }},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			change := func(cfg *config) { cfg.Limit, cfg.OfferFor = 1, time.Hour }
-			bubble(t, change, func(t *bed) {
-				var wg sync.WaitGroup
-				for range clients {
-					wg.Go(func() {
-						for range rounds {
-							c, err := t.p.CheckOut(context.Background())
-							if err != nil {
-								t.Error(err)
-								return
-							}
-							if c.TakeBack(row.putAway(c)) {
-								row.putAway(c)
-							}
-						}
-					})
-				}
-				wg.Wait()
-				synctest.Wait()
-				if stuck := time.Since(t.epoch); stuck != 0 {
-					t.Errorf("everybody was stuck for %v", stuck)
-				}
-			})
-		})
-	}
 }
