@@ -239,7 +239,7 @@ func TestEmptiedIsCalledWhenTheLastGoes(t *testing.T) {
 		slowly := make(chan struct{})
 		cs[1].Value.closing = func() { <-slowly }
 		go t.p.Discard(cs[1], Broken)
-		synctestWaitClosing(t)
+		t.settleClosing()
 		empty(false)
 		close(slowly)
 		expect(1, "the last was closed")
@@ -262,8 +262,8 @@ func TestEmptiedIsCalledWhenTheLastGoes(t *testing.T) {
 	}
 }
 
-// synctestWaitClosing settles, with one connection on its way out.
-func synctestWaitClosing(t *bed) {
+// settleClosing settles, with one connection on its way out.
+func (t *bed) settleClosing() {
 	t.Helper()
 	if t.settle(); t.p.closing != 1 {
 		t.Errorf("closing %d, want 1", t.p.closing)

@@ -26,10 +26,17 @@ func (r *rendezvous) meet() {
 	}
 }
 
+func rounds(n int) int {
+	if testing.Short() {
+		return n / 10
+	}
+	return n
+}
+
 // Putting away and queueing race for real, and only time could help out: in a
 // bubble it moves when everybody is stuck.
 func TestNoWakeUpIsLost(t *testing.T) {
-	const rounds = 10000
+	rounds := rounds(10000)
 	for name, putAway := range map[string]func(*fakeConn){
 		"Offer":   func(c *fakeConn) { c.Offer() },
 		"CheckIn": func(c *fakeConn) { c.CheckIn() },
@@ -61,9 +68,10 @@ func TestNoWakeUpIsLost(t *testing.T) {
 	}
 }
 
-// The owner takes it back while the pool takes it: one of them has it then.
+// The owner takes it back while the pool takes it: one of them has it then, and
+// only one.
 func TestOwnerAndPoolNeverBothGetIt(t *testing.T) {
-	const rounds = 3000
+	rounds := rounds(3000)
 	for _, row := range []struct {
 		name  string
 		rival func(*Pool[*fake], *asked)
