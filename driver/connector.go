@@ -15,7 +15,7 @@ import (
 type connector struct {
 	settings
 	cfg    *mysql.Config // immutable private copy, without our options
-	stock  driver.Connector
+	dial   dialFunc      // the stock driver's login; replaced by tests
 	key    key
 	shared bool // false: the pool is this connector's own, and key is unused
 
@@ -82,9 +82,24 @@ func newConnector(cfg *mysql.Config, opts ...Option) (*connector, error) {
 			return nil, err
 		}
 	}
-	var err error
-	c.stock, err = mysql.NewConnector(cfg)
+	c.dial = func(ctx context.Context, schema string) (driver.Conn, error) { return dialStock(ctx, cfg, schema) }
+	_, err := mysql.NewConnector(cfg) // for its errors
 	return c, err
+}
+
+// dialFunc logs in and returns a connection on the schema.
+type dialFunc func(ctx context.Context, schema string) (driver.Conn, error)
+
+func dialStock(ctx context.Context, cfg *mysql.Config, schema string) (driver.Conn, error) {
+	if schema != cfg.DBName {
+		cfg = cfg.Clone()
+		cfg.DBName = schema
+	}
+	stock, err := mysql.NewConnector(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return stock.Connect(ctx)
 }
 
 // normalize fills in the stock driver's defaults for network and address, and
@@ -139,9 +154,12 @@ func (c *connector) checkOut(ctx context.Context) (*pool.Conn[*physical], error)
 				return nil, err
 			}
 		}
-		lent, err := m.pool.CheckOut(ctx)
+		lent, err := m.pool.CheckOut(ctx, c.cfg.DBName)
 		if errors.Is(err, ErrDisposed) && pools.replaced(c, m) {
 			continue
+		}
+		if m.forgotten.Load() {
+			pools.readmit(m)
 		}
 		return lent, err
 	}

@@ -37,7 +37,12 @@ func newFakeServer() *fakeServer {
 // parameters. Each call makes a handle; those with equal params share a pool.
 func (s *fakeServer) connector(t testing.TB, params string) *connector {
 	t.Helper()
-	cfg, err := parseDSN("app:secret@tcp(fake)/app?" + params)
+	return s.connectorTo(t, "app", params)
+}
+
+func (s *fakeServer) connectorTo(t testing.TB, schema, params string) *connector {
+	t.Helper()
+	cfg, err := parseDSN("app:secret@tcp(fake)/" + schema + "?" + params)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,13 +50,11 @@ func (s *fakeServer) connector(t testing.TB, params string) *connector {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.stock = s
+	c.dial = s.dial
 	return c
 }
 
-func (s *fakeServer) Driver() driver.Driver { return nil }
-
-func (s *fakeServer) Connect(ctx context.Context) (driver.Conn, error) {
+func (s *fakeServer) dial(ctx context.Context, schema string) (driver.Conn, error) {
 	s.mu.Lock()
 	s.logins++
 	n := s.logins
@@ -63,7 +66,7 @@ func (s *fakeServer) Connect(ctx context.Context) (driver.Conn, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := &fakeConn{server: s, id: len(s.conns) + 1}
+	c := &fakeConn{server: s, id: len(s.conns) + 1, schema: schema}
 	s.conns = append(s.conns, c)
 	return c, nil
 }
@@ -85,6 +88,7 @@ func (s *fakeServer) open() (open, ever int) {
 type fakeConn struct {
 	server *fakeServer
 	id     int
+	schema string
 	closed bool
 	dead   bool     // the socket is: what the liveness check sees
 	log    []string // what was sent
@@ -124,9 +128,24 @@ func (c *fakeConn) run(ctx context.Context, text string) error {
 			c.server.mu.Unlock()
 			return ctx.Err()
 		}
-		return err
+		if err != nil {
+			return err
+		}
+	}
+	if schema, ok := strings.CutPrefix(text, "USE "); ok {
+		c.set(func() { c.schema = strings.Trim(schema, "`") })
 	}
 	return nil
+}
+
+// refuse makes a statement fail with the server's error.
+func refuse(text string, number uint16) func(context.Context, *fakeConn, string) error {
+	return func(_ context.Context, _ *fakeConn, got string) error {
+		if got == text {
+			return &mysql.MySQLError{Number: number, Message: "fake: refused"}
+		}
+		return nil
+	}
 }
 
 func (c *fakeConn) sent() []string {
@@ -185,6 +204,8 @@ func (c *fakeConn) QueryContext(ctx context.Context, query string, args []driver
 		row = append(row, c.server.autocommit, c.server.waitTimeout, c.server.maxConnections, "0")
 	case askConn:
 		row = append(row, c.server.autocommit)
+	case "SELECT DATABASE()":
+		row = []driver.Value{c.schema}
 	}
 	return &fakeRows{row: row}, nil
 }

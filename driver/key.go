@@ -49,6 +49,8 @@ func poolKey(cfg *mysql.Config, o options) (key, bool) {
 
 func appendField(b []byte, cfg *mysql.Config, name string, v reflect.Value) ([]byte, bool) {
 	switch name {
+	case "DBName":
+		return b, true // a checkout switches the schema
 	case "TLS":
 		return appendTLS(b, cfg)
 	case "Loc":

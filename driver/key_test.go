@@ -36,6 +36,8 @@ func TestSameLoginSamePool(t *testing.T) {
 		keyDSN + "?@pool_size=5&@pool_timeout='30s'",
 		keyDSN + "?parseTime=false",
 		keyDSN + "?loc=UTC",
+		"app:secret@tcp(127.0.0.1:3306)/other", // a checkout switches the schema
+		"app:secret@tcp(127.0.0.1:3306)/",
 	} {
 		if keyOf(t, dsn) != keyOf(t, keyDSN) {
 			t.Errorf("%s: got a pool of its own, want that of %s", dsn, keyDSN)
@@ -54,7 +56,6 @@ func TestAnotherLoginAnotherPool(t *testing.T) {
 		"app:secret@tcp(127.0.0.2:3306)/app",
 		"app:secret@tcp(127.0.0.1:3307)/app",
 		"app:secret@unix(/tmp/mysql.sock)/app",
-		"app:secret@tcp(127.0.0.1:3306)/other",
 		keyDSN + "?tls=true",
 		keyDSN + "?tls=skip-verify",
 		keyDSN + "?tls=preferred",

@@ -26,8 +26,9 @@ const loginTries = 3
 // login opens the physical connections of a pool.
 type login struct {
 	settings
-	name     string // user@net(addr)/schema, for people
-	stock    driver.Connector
+	name     string // user@net(addr), for people
+	server   string // net(addr)
+	dial     dialFunc
 	asks     string // wait_timeout as the DSN sets it, or ""
 	setLimit func(int)
 
@@ -37,14 +38,15 @@ type login struct {
 func newLogin(c *connector) *login {
 	return &login{
 		settings: c.settings,
-		name:     fmt.Sprintf("%s@%s(%s)/%s", c.cfg.User, c.cfg.Net, c.cfg.Addr, c.cfg.DBName),
-		stock:    c.stock,
+		name:     fmt.Sprintf("%s@%s(%s)", c.cfg.User, c.cfg.Net, c.cfg.Addr),
+		server:   fmt.Sprintf("%s(%s)", c.cfg.Net, c.cfg.Addr),
+		dial:     c.dial,
 		asks:     c.cfg.Params["wait_timeout"],
 	}
 }
 
 // poolConfig says how the pool of c behaves.
-func poolConfig(c *connector, l *login, emptied func()) pool.Config[*physical] {
+func poolConfig(c *connector, l *login, emptied, makeRoom func()) pool.Config[*physical] {
 	loginTimeout := c.cfg.Timeout
 	if loginTimeout <= 0 {
 		loginTimeout = c.timeout
@@ -53,8 +55,11 @@ func poolConfig(c *connector, l *login, emptied func()) pool.Config[*physical] {
 		Login:        l.open,
 		LoginTimeout: loginTimeout,
 		LoginLimit:   c.dialLimit,
+		Full:         isServerFull,
+		MakeRoom:     makeRoom,
 		Size:         c.size,
 		Limit:        c.limit(),
+		Warm:         c.warm,
 		IdleTimeout:  c.idleTimeout,
 		Timeout:      c.timeout,
 		OfferFor:     min(offerFor, c.pingAfter),
@@ -72,7 +77,7 @@ func (l *login) log() *slog.Logger {
 }
 
 // open logs in and returns the connection and its greatest age.
-func (l *login) open(ctx context.Context) (p *physical, life time.Duration, err error) {
+func (l *login) open(ctx context.Context, schema string) (p *physical, life time.Duration, err error) {
 	// The stock driver indexes the greeting without looking how long it is. It
 	// would take the process down from here, where the caller cannot recover.
 	defer func() {
@@ -81,7 +86,7 @@ func (l *login) open(ctx context.Context) (p *physical, life time.Duration, err 
 		}
 	}()
 	start := time.Now()
-	inner, err := l.connect(ctx)
+	inner, err := l.connect(ctx, schema)
 	if err != nil {
 		return nil, 0, l.explain(ctx, start, err)
 	}
@@ -90,7 +95,7 @@ func (l *login) open(ctx context.Context) (p *physical, life time.Duration, err 
 		inner.Close()
 		return nil, 0, fmt.Errorf("mysqlpool: login to %s: the stock driver's connection (%T) lacks an interface that mysqlpool forwards: update mysqlpool", l.name, inner)
 	}
-	p = &physical{stockConn: stock, login: l}
+	p = &physical{stockConn: stock, login: l, schema: schema}
 	if err := l.ask(ctx, p); err != nil {
 		stock.Close()
 		return nil, 0, l.explain(ctx, start, err)
@@ -105,9 +110,9 @@ func (l *login) open(ctx context.Context) (p *physical, life time.Duration, err 
 // connect is the stock driver's login. The stock driver returns
 // driver.ErrBadConn if the server breaks the login off, so that database/sql
 // tries again.
-func (l *login) connect(ctx context.Context) (c driver.Conn, err error) {
+func (l *login) connect(ctx context.Context, schema string) (c driver.Conn, err error) {
 	for range loginTries {
-		c, err = l.stock.Connect(ctx)
+		c, err = l.dial(ctx, schema)
 		if !errors.Is(err, driver.ErrBadConn) {
 			return c, err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,8 +13,9 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/session"
 )
 
-// pingTimeout bounds the ping before a connection is handed out.
-const pingTimeout = 5 * time.Second
+// checkTimeout bounds each round trip before a connection is handed out: the
+// ping, and the switch of its schema.
+const checkTimeout = 5 * time.Second
 
 // stockConn is everything that the stock driver's connection implements.
 type stockConn interface {
@@ -37,9 +39,10 @@ type physical struct {
 	login *login
 	id    uint64 // CONNECTION_ID(); 0 if the server did not say
 
-	autocommit bool // @@autocommit after the login
-	dirty      bool // session state may be left on it; guarded by ownership
-	inTx       bool // a driver.Tx on it has not ended; guarded by ownership
+	schema     string // "" is none; guarded by ownership
+	autocommit bool   // @@autocommit after the login
+	dirty      bool   // session state may be left on it; guarded by ownership
+	inTx       bool   // a driver.Tx on it has not ended; guarded by ownership
 
 	left leftStmts
 }
@@ -56,9 +59,33 @@ func (p *physical) Check(ctx context.Context, idle time.Duration) error {
 	if idle < p.login.pingAfter {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	return p.Ping(ctx)
+}
+
+// Fits implements pool.Resource: the label is a schema. A connection cannot be
+// taken off its schema, so a checkout without one needs one without.
+func (p *physical) Fits(schema string) pool.Fit {
+	switch schema {
+	case p.schema:
+		return pool.Exact
+	case "":
+		return pool.Misfit
+	}
+	return pool.Convertible
+}
+
+// Switch implements pool.Resource. For an unknown or a forbidden schema the
+// server has the same error numbers as at login, 1049 and 1044.
+func (p *physical) Switch(ctx context.Context, schema string) (kept bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	_, err = p.ExecContext(ctx, "USE `"+strings.ReplaceAll(schema, "`", "``")+"`", nil)
+	if err == nil {
+		p.schema = schema
+	}
+	return isServerError(err), err
 }
 
 // Close implements pool.Resource, and hides the stock connection's Close.

@@ -2,20 +2,28 @@ package mysqlpool
 
 import (
 	"context"
-	"errors"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 )
 
 // member is a pool and who uses it.
 type member struct {
-	login *login
-	pool  *pool.Pool[*physical]
+	login  *login
+	pool   *pool.Pool[*physical]
+	key    key
+	shared bool
 
-	key     key
-	shared  bool
-	handles int // connectors that joined and did not leave; guarded by pools.mu
+	// Guarded by pools.mu.
+
+	handles int         // connectors that joined and did not leave
+	left    time.Time   // when the last one left
+	watch   *time.Timer // calls retire; nil if no call is due
+	retired bool        // it had no handle for pool_idle_timeout: see retire
+
+	forgotten atomic.Bool // it is in neither map of pools; changed under pools.mu
 }
 
 // pools is every pool of the process.
@@ -36,10 +44,7 @@ func (r *registry) join(c *connector) (*member, error) {
 	if m := c.member.Load(); m != nil {
 		return m, nil
 	}
-	if r.disposing > 0 {
-		return nil, ErrDisposed
-	}
-	if c.closed && !c.shared {
+	if r.disposing > 0 || c.closed && !c.shared {
 		return nil, ErrDisposed
 	}
 	m := r.shared[c.key]
@@ -54,15 +59,32 @@ func (r *registry) join(c *connector) (*member, error) {
 	if !c.closed {
 		m.handles++
 	}
+	if m.retired {
+		m.retired = false
+		m.pool.SetSize(c.size)
+	}
 	c.member.Store(m)
 	return m, nil
 }
 
 func (r *registry) newMember(c *connector) *member {
 	m := &member{login: newLogin(c), key: c.key, shared: c.shared}
-	m.pool = pool.New(poolConfig(c, m.login, func() { r.forgetEmpty(m) }))
+	m.pool = pool.New(poolConfig(c, m.login, func() { r.forgetEmpty(m) }, func() { r.makeRoom(m) }))
 	m.login.setLimit = m.pool.SetLimit
 	return m
+}
+
+// makeRoom closes what lies unused in the other pools of m's server, which is
+// full.
+func (r *registry) makeRoom(m *member) {
+	r.mu.Lock()
+	all := r.membersLocked()
+	r.mu.Unlock()
+	for _, other := range all {
+		if other != m && other.login.server == m.login.server {
+			other.pool.CloseUnused()
+		}
+	}
 }
 
 // leave takes back join, for good.
@@ -76,7 +98,10 @@ func (r *registry) leave(c *connector) {
 	}
 	c.closed = true
 	m.handles--
-	r.forgetLocked(m)
+	m.left = time.Now()
+	if !r.forgetLocked(m) && m.handles == 0 && m.shared && m.watch == nil {
+		m.watch = time.AfterFunc(m.login.idleTimeout, func() { r.retire(m) })
+	}
 	r.mu.Unlock()
 
 	if !m.shared {
@@ -94,9 +119,29 @@ func (r *registry) forgetEmpty(m *member) {
 	r.forgetLocked(m)
 }
 
-func (r *registry) forgetLocked(m *member) {
+func (r *registry) forgetLocked(m *member) bool {
 	if m.handles > 0 || r.disposing > 0 || !m.pool.Empty() {
-		return
+		return false
+	}
+	r.removeLocked(m)
+	m.forgotten.Store(true)
+	return true
+}
+
+// readmit takes back a pool that was forgotten while a checkout was under way
+// for a connection that outlives its handle. It keeps nothing for long.
+func (r *registry) readmit(m *member) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if m.forgotten.Swap(false) {
+		r.own[m] = true
+		m.pool.SetSize(0)
+	}
+}
+
+func (r *registry) removeLocked(m *member) {
+	if m.watch != nil {
+		m.watch.Stop()
 	}
 	delete(r.own, m)
 	if r.shared[m.key] == m {
@@ -125,37 +170,4 @@ func (r *registry) membersLocked() []*member {
 		all = append(all, m)
 	}
 	return all
-}
-
-// Dispose closes every connection of every pool: those that nobody uses at
-// once, and each of the others when it comes back, for which it waits until
-// ctx ends. It returns nil if all are closed; otherwise an error that says what
-// is still in use and is ctx's error. Meanwhile every checkout fails with
-// ErrDisposed; afterwards, in either case, the next one opens a fresh pool.
-//
-// Call it before the process ends, so that the server sees every connection
-// said goodbye to, or in a test that looks for leaked goroutines.
-func Dispose(ctx context.Context) error {
-	pools.mu.Lock()
-	pools.disposing++
-	all := pools.membersLocked()
-	pools.mu.Unlock()
-
-	errs := make([]error, len(all))
-	var wg sync.WaitGroup
-	for i, m := range all {
-		wg.Go(func() { errs[i] = m.pool.Dispose(ctx) })
-	}
-	wg.Wait()
-
-	pools.mu.Lock()
-	defer pools.mu.Unlock()
-	pools.disposing--
-	for _, m := range all {
-		delete(pools.own, m)
-		if pools.shared[m.key] == m {
-			delete(pools.shared, m.key)
-		}
-	}
-	return errors.Join(errs...)
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -108,6 +109,24 @@ func (s *serverLimits) limit() int {
 func isServerError(err error) bool {
 	var answer *mysql.MySQLError
 	return errors.As(err, &answer)
+}
+
+// isServerFull reports whether a login failed because the server has no room
+// for another, for anybody or for this user (MySQL manual, "Server Error Message
+// Reference"). 1226 is about any of a user's resources, of which
+// max_user_connections alone comes free by waiting.
+func isServerFull(err error) bool {
+	var answer *mysql.MySQLError
+	if !errors.As(err, &answer) {
+		return false
+	}
+	switch answer.Number {
+	case 1040, 1203: // ER_CON_COUNT_ERROR, ER_TOO_MANY_USER_CONNECTIONS
+		return true
+	case 1226: // ER_USER_LIMIT_REACHED
+		return strings.Contains(answer.Message, "max_user_connections")
+	}
+	return false
 }
 
 // queryRow returns the first row of a query as text.

@@ -38,8 +38,7 @@ type mockServer struct {
 	dsn    string
 }
 
-func (s mockServer) Driver() driver.Driver { return s.mocked }
-func (s mockServer) Connect(context.Context) (driver.Conn, error) {
+func (s mockServer) dial(context.Context, string) (driver.Conn, error) {
 	c, err := s.mocked.Open(s.dsn)
 	if err != nil {
 		return nil, err
@@ -74,7 +73,7 @@ func TestPhysicalOpensAndCloses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.stock = server
+		c.dial = server.dial
 		db := sql.OpenDB(c)
 		var n int
 		if err := db.QueryRow("SELECT 1").Scan(&n); err != nil {

@@ -13,7 +13,7 @@ import (
 //	Open = InUse + Idle + Pinned
 //	Opened = Open + Recycled + IdleClosed + Broken + Dirty + Overflow + Disposed
 type PoolStats struct {
-	Login string // user@net(addr)/schema; never a password
+	Login string // user@net(addr); never a password
 	Size  int    // pool_size
 	Limit int    // connections open at most; 0 while the server was not asked, or did not say
 

@@ -11,7 +11,11 @@ import (
 // ready is a pool of that many connections, all open and idle, in real time.
 func ready(tb testing.TB, size int) *Pool[*fake] {
 	p := New(config{
-		Login:        func(context.Context) (*fake, time.Duration, error) { return &fake{t: tb}, 0, nil },
+		Login: func(_ context.Context, label string) (*fake, time.Duration, error) {
+			f := &fake{t: tb}
+			f.label.Store(&label)
+			return f, 0, nil
+		},
 		LoginTimeout: time.Minute, LoginLimit: size,
 		Size: size, Limit: size, IdleTimeout: time.Minute, Timeout: time.Minute, OfferFor: time.Minute,
 	})
@@ -31,7 +35,7 @@ func ready(tb testing.TB, size int) *Pool[*fake] {
 }
 
 func mustCheckOut(tb testing.TB, p *Pool[*fake]) *fakeConn {
-	c, err := p.CheckOut(context.Background())
+	c, err := p.CheckOut(context.Background(), "")
 	if err != nil {
 		tb.Error(err)
 		panic(err)

@@ -3,7 +3,6 @@ package pool
 import (
 	"fmt"
 	"sync/atomic"
-	"time"
 )
 
 // Conn is one physical connection and its place in the pool.
@@ -12,18 +11,18 @@ type Conn[T Resource] struct {
 	Value T
 
 	pool    *Pool[T]
-	born    time.Time // immutable
-	expires time.Time // immutable; zero means never
+	expires instant // immutable; 0 means never
 
 	word    atomic.Uint64 // a word; see State for who may move it
 	expired atomic.Bool   // set by the sweep when expires has passed
 
 	// The rest is guarded by pool.mu.
 
-	pos    int       // its index in pool.all
-	since  time.Time // when it was last checked out or became idle; see attend for Fresh
-	seen   word      // what the last sweep found in word
-	seenAt time.Time // when a sweep first found that
+	pos    int     // its index in pool.all
+	since  instant // when it was last checked out or became idle
+	holder string  // the label that it was last checked out with; see attend for Fresh
+	seen   word    // what the last sweep found in word
+	seenAt instant // when a sweep first found that
 }
 
 func (c *Conn[T]) load() word { return word(c.word.Load()) }

@@ -21,7 +21,7 @@ func (p *Pool[T]) Dispose(ctx context.Context) error {
 		p.attention.Add(1)
 		p.drained = make(chan struct{})
 		for w := p.waiters.first(); w != nil; w = p.waiters.first() {
-			p.serveLocked(w, handed[T]{err: ErrDisposed})
+			p.serveLocked(w, handed[T]{err: ErrDisposed}, clock())
 		}
 		victims = p.dropUnusedLocked()
 		p.emptiedLocked()
@@ -30,9 +30,7 @@ func (p *Pool[T]) Dispose(ctx context.Context) error {
 	p.mu.Unlock()
 
 	p.cancel()
-	for _, v := range victims {
-		p.close(v.conn, v.why)
-	}
+	p.closeAll(victims)
 	select {
 	case <-drained:
 		return nil

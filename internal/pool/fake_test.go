@@ -17,6 +17,29 @@ type fake struct {
 	check    func(ctx context.Context, idle time.Duration) error // nil: it is fine
 	closing  func()                                              // nil: Close takes no time
 	closedAs atomic.Int32                                        // 0, or 1 + Reason
+
+	label    atomic.Pointer[string]                    // what it was opened with or switched to; "" cannot be switched to
+	switches func(label string) (kept bool, err error) // nil: it goes well
+}
+
+func (f *fake) Fits(label string) Fit {
+	switch label {
+	case *f.label.Load():
+		return Exact
+	case "":
+		return Misfit
+	}
+	return Convertible
+}
+
+func (f *fake) Switch(_ context.Context, label string) (kept bool, err error) {
+	if f.switches != nil {
+		if kept, err = f.switches(label); err != nil {
+			return kept, err
+		}
+	}
+	f.label.Store(&label)
+	return true, nil
 }
 
 func (f *fake) Check(ctx context.Context, idle time.Duration) error {
@@ -60,6 +83,8 @@ type bed struct {
 	life  time.Duration
 	check func(ctx context.Context, idle time.Duration) error // of what is opened
 
+	switches func(label string) (kept bool, err error) // of what is opened
+
 	mu     sync.Mutex
 	logins int
 	opened []*fake
@@ -86,7 +111,7 @@ func bubble(t *testing.T, change func(*config), test func(*bed)) {
 
 func limit(n int) func(*config) { return func(cfg *config) { cfg.Limit = n } }
 
-func (t *bed) logIn(ctx context.Context) (*fake, time.Duration, error) {
+func (t *bed) logIn(ctx context.Context, label string) (*fake, time.Duration, error) {
 	t.mu.Lock()
 	t.logins++
 	n, login, life := t.logins, t.login, t.life
@@ -98,7 +123,8 @@ func (t *bed) logIn(ctx context.Context) (*fake, time.Duration, error) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	f := &fake{t: t, id: n, check: t.check}
+	f := &fake{t: t, id: n, check: t.check, switches: t.switches}
+	f.label.Store(&label)
 	t.opened = append(t.opened, f)
 	return f, life, nil
 }
@@ -182,8 +208,12 @@ func (p *Pool[T]) inspectLocked() (wrong []string) {
 			wrong = append(wrong, "the idle list has one that is "+c.State().String())
 		}
 	}
-	if p.waiters.len > 0 && len(p.idle) > 0 {
-		wrong = append(wrong, "somebody waits while a connection is idle")
+	for w := p.waiters.first(); w != nil; w = w.next {
+		for _, c := range p.idle {
+			if c.Value.Fits(w.label) != Misfit {
+				wrong = append(wrong, "somebody waits while a connection is idle that fits")
+			}
+		}
 	}
 	attention := p.waiters.len
 	if p.disposed {
@@ -199,7 +229,7 @@ func (p *Pool[T]) inspectLocked() (wrong []string) {
 
 func (t *bed) out() *fakeConn {
 	t.Helper()
-	c, err := t.p.CheckOut(context.Background())
+	c, err := t.p.CheckOut(context.Background(), "")
 	if err != nil {
 		t.Fatal("CheckOut:", err)
 	}
@@ -262,9 +292,14 @@ type asked struct {
 
 func (t *bed) ask(ctx context.Context) *asked {
 	t.Helper()
+	return t.askFor(ctx, "")
+}
+
+func (t *bed) askFor(ctx context.Context, label string) *asked {
+	t.Helper()
 	a := new(asked)
 	go func() {
-		a.conn, a.err = t.p.CheckOut(ctx)
+		a.conn, a.err = t.p.CheckOut(ctx, label)
 		a.done.Store(true)
 	}()
 	t.settle()

@@ -2,69 +2,180 @@ package pool
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
 )
 
-// roomLocked reports whether the limit lets one more be opened.
+// pace is what the pool knows about when to log in. Guarded by Pool.mu.
+type pace struct {
+	took    time.Duration // what a login takes: the average of the latest ones
+	latest  instant       // when the latest login succeeded
+	full    error         // the server's answer, if it had no room the last time
+	backoff time.Duration // the latest wait because of that, or of a failed warm login
+	resume  instant       // no login before that
+}
+
+const (
+	// maxPatience bounds for how long a check-out waits for a connection before
+	// it asks for a login.
+	maxPatience = time.Second
+
+	minBackoff = 20 * time.Millisecond
+	maxBackoff = time.Second
+)
+
+// roomLocked reports whether the limit lets one more be opened. For the server
+// those count that are being closed.
 func (p *Pool[T]) roomLocked() bool {
-	return p.limit == 0 || len(p.all)+p.logins < p.limit
+	return p.limit == 0 || len(p.all)+p.closing+p.logins < p.limit
 }
 
 // startLoginsLocked starts as many logins as can serve the queue: one for each
-// who waits, less those under way, within both limits.
+// who waits, less those under way, within both limits. Up to Size they start at
+// once. Beyond it the first in the queue waits for as long as a login takes
+// before one is started: whatever it cost to wait in vain, it cost no more than
+// the login itself, and a burst of short uses is over by then.
 func (p *Pool[T]) startLoginsLocked() {
-	for p.logins < min(p.waiters.len, p.cfg.LoginLimit) && p.roomLocked() && !p.disposed {
+	if p.disposed || p.waiters.len == 0 && p.cfg.Warm == 0 {
+		return
+	}
+	now := clock()
+	if now < p.resume {
+		p.armLocked(p.resume)
+		return
+	}
+	limit := p.cfg.LoginLimit
+	if p.full != nil {
+		limit = 1 // to see whether there is room again
+	}
+	for p.logins < min(p.waiters.len, limit) && p.roomLocked() {
+		if at := p.patientUntilLocked(); now < at {
+			p.armLocked(at)
+			break
+		}
 		w := p.waiters.unasked()
 		w.asked = true
 		p.logins++
-		go p.login(w)
+		go p.login(w, w.request)
 	}
+	for n := p.coldLocked(); n > 0 && p.logins < limit && p.roomLocked(); n-- {
+		p.logins++
+		go p.login(nil, request{ctx: context.Background(), label: p.all[0].holder})
+	}
+}
+
+// patientUntilLocked is until when the first in the queue waits before a login
+// is started.
+func (p *Pool[T]) patientUntilLocked() instant {
+	if n := len(p.all) + p.logins; n == 0 || n < p.size {
+		return 0
+	}
+	took := min(p.took, maxPatience)
+	if p.latest == 0 {
+		took = maxPatience // the first ones are under way
+	}
+	from := p.waiters.first().since
+	if p.latest > from {
+		from = p.latest // that one was for the same queue: see first what it does
+	}
+	return from.add(took)
+}
+
+// coldLocked is how many connections short of Config.Warm are ready, with the
+// logins under way counted as such. A pool without connections is not in use.
+func (p *Pool[T]) coldLocked() int {
+	if p.cfg.Warm == 0 || len(p.all) == 0 {
+		return 0
+	}
+	ready := len(p.idle) + max(0, p.logins-p.waiters.len)
+	for _, c := range p.all {
+		if s := c.State(); s == Offered {
+			ready++
+		}
+	}
+	return p.cfg.Warm - ready
 }
 
 // login opens one connection, because asker waits for one, and serves with it
 // whoever is first in the queue by then. If it fails asker has the error, if
-// it still waits; others have logins of their own.
-func (p *Pool[T]) login(asker *waiter[T]) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(asker.ctx), p.cfg.LoginTimeout)
+// it still waits; others have logins of their own. Without an asker it is for
+// Config.Warm.
+func (p *Pool[T]) login(asker *waiter[T], r request) {
+	start := clock()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), p.cfg.LoginTimeout)
 	stop := context.AfterFunc(p.life, cancel)
-	value, life, err := p.cfg.Login(ctx)
+	value, life, err := p.cfg.Login(ctx, r.label)
 	stop()
 	cancel()
-	now := time.Now()
-
-	p.mu.Lock()
-	p.logins--
 	if err != nil {
-		p.loginErrors++
-		if asker.queued {
-			p.serveLocked(asker, handed[T]{err: err})
-		}
-		p.startLoginsLocked()
-		p.takeOfferedLocked(now)
-		p.emptiedLocked()
-		p.mu.Unlock()
+		p.loginFailed(asker, r.turn, err)
 		return
 	}
 
-	c := &Conn[T]{Value: value, pool: p, born: now, since: now, pos: len(p.all)}
+	now := clock()
+	p.mu.Lock()
+	p.logins--
+	p.loggedInLocked(now, now.sub(start))
+	c := &Conn[T]{Value: value, pool: p, since: now, holder: r.label, pos: len(p.all)}
 	c.word.Store(uint64(word(0).next(InUse))) // not 0, or the zero Ticket would fit
 	if life > 0 {
-		c.expires = now.Add(life)
+		c.expires = now.add(life)
 	}
 	p.all = append(p.all, c)
 	p.opened++
-	switch w := p.waiters.first(); {
+	switch w := p.takerLocked(c); {
 	case p.disposed:
 		p.dropLocked(c, Disposed)
 		p.mu.Unlock()
 		p.close(c, Disposed)
 		return
 	case w != nil:
-		p.serveLocked(w, handed[T]{conn: c, proven: true})
+		p.serveLocked(w, handed[T]{conn: c, proven: true}, now)
 	default:
 		p.releaseLocked(c, now, now)
 		p.armNextLocked(now) // those that are idle may be beyond Size now
 	}
 	p.startLoginsLocked()
+	p.mu.Unlock()
+}
+
+// loggedInLocked notes a login that succeeded.
+func (p *Pool[T]) loggedInLocked(now instant, took time.Duration) {
+	if p.latest == 0 {
+		p.took = took
+	}
+	p.took += (took - p.took) / 4
+	p.latest = now
+	p.full, p.backoff = nil, 0
+}
+
+// loginFailed notes a login that failed. If the server is full that is nobody's
+// answer yet: all wait, for a connection that comes free or for the next try.
+func (p *Pool[T]) loginFailed(asker *waiter[T], turn uint64, err error) {
+	full := p.cfg.Full != nil && p.cfg.Full(err)
+	if full && p.cfg.MakeRoom != nil {
+		p.cfg.MakeRoom()
+	}
+	now := clock()
+	p.mu.Lock()
+	p.logins--
+	p.loginErrors++
+	waits := asker != nil && asker.queued && asker.turn == turn
+	if full {
+		p.full = err
+	}
+	if full || asker == nil {
+		p.backoff = min(max(2*p.backoff, minBackoff), maxBackoff)
+		p.resume = now.add(p.backoff/2 + rand.N(p.backoff/2))
+	}
+	switch {
+	case waits && full:
+		asker.asked = false
+	case waits:
+		p.serveLocked(asker, handed[T]{err: err}, now)
+	}
+	p.startLoginsLocked()
+	p.takeOfferedLocked(now)
+	p.emptiedLocked()
 	p.mu.Unlock()
 }

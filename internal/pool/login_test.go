@@ -92,7 +92,7 @@ func TestFailedLoginMakesRoom(t *testing.T) {
 }
 
 func TestLoginLimit(t *testing.T) {
-	bubble(t, func(cfg *config) { cfg.Limit, cfg.LoginLimit = 0, 3 }, func(t *bed) {
+	bubble(t, func(cfg *config) { cfg.Size, cfg.Limit, cfg.LoginLimit = 10, 0, 3 }, func(t *bed) {
 		t.login = slow(time.Second)
 		as := t.askN(10)
 		for _, done := range []int{3, 6, 9, 10} {

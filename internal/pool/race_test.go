@@ -49,7 +49,7 @@ func TestNoWakeUpIsLost(t *testing.T) {
 				go func() {
 					for range rounds {
 						r.meet()
-						_, err := t.p.CheckOut(context.Background())
+						_, err := t.p.CheckOut(context.Background(), "")
 						served <- err
 					}
 				}()
@@ -79,7 +79,7 @@ func TestOwnerAndPoolNeverBothGetIt(t *testing.T) {
 	}{
 		{
 			"a waiter",
-			func(p *Pool[*fake], a *asked) { a.conn, a.err = p.CheckOut(context.Background()) },
+			func(p *Pool[*fake], a *asked) { a.conn, a.err = p.CheckOut(context.Background(), "") },
 			func(_ *fakeConn, a *asked) bool { return a.isDone() },
 		},
 		{
@@ -99,14 +99,14 @@ func TestOwnerAndPoolNeverBothGetIt(t *testing.T) {
 				owners := 0
 				for range rounds {
 					p := New(t.p.cfg)
-					c, err := p.CheckOut(context.Background())
+					c, err := p.CheckOut(context.Background(), "")
 					if err != nil {
 						t.Fatal(err)
 					}
 					ticket := c.Offer()
 					p.sweep() // sees the offer, which then becomes old enough
 					p.mu.Lock()
-					c.seenAt = c.seenAt.Add(-p.cfg.OfferFor)
+					c.seenAt = c.seenAt.add(-p.cfg.OfferFor)
 					p.mu.Unlock()
 
 					a := new(asked)

@@ -1,8 +1,11 @@
 package pool
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -49,7 +52,7 @@ func (p *Pool[T]) Stats() Stats {
 
 func (p *Pool[T]) statsLocked() Stats {
 	s := Stats{
-		Size: p.cfg.Size, Limit: p.limit,
+		Size: p.size, Limit: p.limit,
 		Open: len(p.all), LoggingIn: p.logins, Waiting: p.waiters.len,
 		Opened: p.opened, LoginErrors: p.loginErrors, Closed: p.closed,
 		Waits: p.waits, Waited: p.waited, Timeouts: p.timeouts,
@@ -76,7 +79,9 @@ var ErrTimeout = errors.New("mysqlpool: timed out waiting for a connection")
 type TimeoutError struct {
 	Waited time.Duration
 	Cause  error // ErrTimeout or the context's error
+	Server error // why the latest login failed, if the server had no room; else nil
 	Stats  Stats
+	Held   map[string]int // connections in use or pinned, by the label they were checked out with
 }
 
 func (e *TimeoutError) Error() string {
@@ -92,7 +97,12 @@ func (e *TimeoutError) Error() string {
 	}
 	fmt.Fprintf(&b, "; limit %s, in use %d, idle %d, pinned %d by session state, logging in %d, %d others waiting",
 		limit, s.InUse, s.Idle, s.Pinned, s.LoggingIn, s.Waiting)
-	if s.Limit > 0 && s.Open >= s.Limit {
+	if len(e.Held) > 0 {
+		b.WriteString("; held by " + heldText(e.Held))
+	}
+	if e.Server != nil {
+		fmt.Fprintf(&b, "; the server has no room for more: %v", e.Server)
+	} else if s.Limit > 0 && s.Open >= s.Limit {
 		b.WriteString("; raise pool_size or pool_max_overflow, or hold fewer connections at a time")
 	} else if s.LoggingIn > 0 {
 		b.WriteString("; the server is slow to accept logins")
@@ -101,8 +111,48 @@ func (e *TimeoutError) Error() string {
 }
 
 func (e *TimeoutError) Unwrap() []error {
-	if e.Cause == ErrTimeout {
-		return []error{ErrTimeout}
+	errs := []error{ErrTimeout}
+	if e.Cause != ErrTimeout {
+		errs = append(errs, e.Cause)
 	}
-	return []error{ErrTimeout, e.Cause}
+	if e.Server != nil {
+		errs = append(errs, e.Server)
+	}
+	return errs
+}
+
+// maxHolders is how many holders a TimeoutError names.
+const maxHolders = 5
+
+// heldText is the holders with the most first.
+func heldText(held map[string]int) string {
+	labels := slices.SortedFunc(maps.Keys(held), func(a, b string) int {
+		return cmp.Or(held[b]-held[a], cmp.Compare(a, b))
+	})
+	var b strings.Builder
+	for i, label := range labels {
+		if i == maxHolders {
+			fmt.Fprintf(&b, ", %d others", len(labels)-i)
+			break
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		if label == "" {
+			label = "(none)"
+		}
+		fmt.Fprintf(&b, "%s: %d", label, held[labels[i]])
+	}
+	return b.String()
+}
+
+// heldLocked counts the connections that are in use or pinned, by label.
+func (p *Pool[T]) heldLocked() map[string]int {
+	held := map[string]int{}
+	for _, c := range p.all {
+		if s := c.State(); s == InUse || s == Pinned {
+			held[c.holder]++
+		}
+	}
+	return held
 }

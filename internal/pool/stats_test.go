@@ -58,13 +58,13 @@ func TestTimeoutErrorSaysTheNumbers(t *testing.T) {
 			"at the limit", limit(3),
 			func(t *bed) { t.pin(t.outN(3)[0]) }, 0,
 			"mysqlpool: timed out waiting for a connection: waited 30s; limit 3, in use 2, idle 0, pinned 1 by session state, " +
-				"logging in 0, 0 others waiting; raise pool_size or pool_max_overflow, or hold fewer connections at a time",
+				"logging in 0, 0 others waiting; held by (none): 3; raise pool_size or pool_max_overflow, or hold fewer connections at a time",
 		},
 		{
 			"with others, by a deadline", limit(1),
 			func(t *bed) { t.out(); t.askN(2) }, 1500 * time.Millisecond,
 			"mysqlpool: timed out waiting for a connection: waited 1.5s (context deadline exceeded); limit 1, in use 1, idle 0, " +
-				"pinned 0 by session state, logging in 0, 2 others waiting; raise pool_size or pool_max_overflow, or hold fewer connections at a time",
+				"pinned 0 by session state, logging in 0, 2 others waiting; held by (none): 1; raise pool_size or pool_max_overflow, or hold fewer connections at a time",
 		},
 		{
 			"for a login, without a limit", func(cfg *config) { cfg.Limit, cfg.LoginTimeout = 0, time.Hour },
@@ -81,7 +81,7 @@ func TestTimeoutErrorSaysTheNumbers(t *testing.T) {
 					ctx, cancel = context.WithTimeout(ctx, row.ctx)
 				}
 				defer cancel()
-				_, err := t.p.CheckOut(ctx)
+				_, err := t.p.CheckOut(ctx, "")
 				if err == nil || err.Error() != row.want {
 					t.Errorf("got  %v\nwant %s", err, row.want)
 				}

@@ -23,6 +23,30 @@ const (
 type owned struct {
 	s     *stress
 	owner atomic.Int64
+	label string // not atomic: the race detector sees who reads it without being the owner
+}
+
+func (o *owned) Fits(label string) Fit {
+	switch label {
+	case o.label:
+		return Exact
+	case "":
+		return Misfit
+	}
+	return Convertible
+}
+
+func (o *owned) Switch(ctx context.Context, label string) (kept bool, err error) {
+	o.become(nobody, 0, "Switch")
+	defer o.become(0, nobody, "Switch")
+	switch {
+	case o.s.oneIn(100):
+		return true, errRefused
+	case o.s.oneIn(100):
+		return false, errFake
+	}
+	o.label = label
+	return true, nil
 }
 
 // become asserts that from owned it, and that to does from now on.
@@ -52,6 +76,13 @@ func (o *owned) Close(Reason) {
 	o.s.closed.Add(1)
 }
 
+var (
+	errRefused    = errors.New("the label was refused")
+	errServerFull = errors.New("the server is full")
+
+	labels = []string{"a", "a", "a", "a", "b", "b", ""}
+)
+
 // stress is a pool in real time and what the test knows about it.
 type stress struct {
 	testing.TB
@@ -70,7 +101,7 @@ type stress struct {
 func (s *stress) oneIn(n int) bool                   { return rand.IntN(n) == 0 }
 func (s *stress) upTo(d time.Duration) time.Duration { return rand.N(d) + 1 }
 
-func (s *stress) login(ctx context.Context) (*owned, time.Duration, error) {
+func (s *stress) login(ctx context.Context, label string) (*owned, time.Duration, error) {
 	if n := s.logins.Add(1); n > s.loginLimit {
 		s.Errorf("%d logins at once, LoginLimit is %d", n, s.loginLimit)
 	}
@@ -87,10 +118,12 @@ func (s *stress) login(ctx context.Context) (*owned, time.Duration, error) {
 		return nil, 0, ctx.Err()
 	case s.oneIn(10):
 		return nil, 0, errFake
+	case s.oneIn(20):
+		return nil, 0, errServerFull
 	case s.oneIn(2):
 		time.Sleep(s.upTo(2 * time.Millisecond))
 	}
-	o := &owned{s: s}
+	o := &owned{s: s, label: label}
 	o.owner.Store(nobody)
 	s.opened.Add(1)
 	return o, 5*time.Millisecond + s.upTo(50*time.Millisecond), nil
@@ -129,11 +162,17 @@ func (s *stress) logical(me int64, stop <-chan struct{}) {
 		}
 		s.night.RLock()
 		ctx, cancel := s.context()
-		c, err := s.p.CheckOut(ctx)
+		label := labels[rand.IntN(len(labels))]
+		c, err := s.p.CheckOut(ctx, label)
 		cancel()
 		switch {
 		case err == nil:
 			moves["CheckOut"]++
+			if c.Value.label != label {
+				s.Errorf("label: got %q, want %q", c.Value.label, label)
+			}
+		case errors.Is(err, errRefused):
+			moves["CheckOut: refused label"]++
 		case errors.Is(err, errFake):
 			moves["CheckOut: failed login"]++
 		case errors.Is(err, ErrTimeout):
@@ -262,6 +301,7 @@ func TestStress(t *testing.T) {
 		Login: s.login, LoginTimeout: 20 * time.Millisecond, LoginLimit: int(s.loginLimit),
 		Size: 2, Limit: s.bound,
 		IdleTimeout: 2 * time.Millisecond, Timeout: 10 * time.Millisecond, OfferFor: time.Millisecond,
+		Full: func(err error) bool { return err == errServerFull },
 	})
 
 	const clients = 10
@@ -292,7 +332,7 @@ func TestStress(t *testing.T) {
 		s.moves[fmt.Sprintf("closed: %v", Reason(why))] = int(n)
 	}
 	for _, what := range []string{
-		"CheckOut", "CheckOut: failed login", "CheckOut: timeout", "CheckOut: canceled",
+		"CheckOut", "CheckOut: failed login", "CheckOut: refused label", "CheckOut: timeout", "CheckOut: canceled",
 		"CheckIn", "Discard", "Offer", "PutAwayUnused", "Pin", "TakeBack", "TakeBack: gone",
 		"closed: recycled", "closed: idle", "closed: broken", "closed: dirty", "closed: overflow", "closed: disposed",
 	} {

@@ -18,12 +18,12 @@ func (p *Pool[T]) tick() time.Duration {
 }
 
 // armLocked makes the sweep run at that time, or earlier if it is set so.
-func (p *Pool[T]) armLocked(at time.Time) {
-	if !p.sweepAt.IsZero() && !at.Before(p.sweepAt) {
+func (p *Pool[T]) armLocked(at instant) {
+	if p.sweepAt != 0 && at >= p.sweepAt {
 		return
 	}
 	p.sweepAt = at
-	d := max(time.Until(at), 0)
+	d := max(at.sub(clock()), 0)
 	if p.sweeper == nil {
 		p.sweeper = time.AfterFunc(d, p.sweep)
 	} else {
@@ -32,24 +32,25 @@ func (p *Pool[T]) armLocked(at time.Time) {
 }
 
 // sweep takes offers that stood for long enough, marks what is past its age,
-// closes what is idle and past its age or its idle timeout, and sets its own
-// next run: there is none while the pool is empty.
+// closes what is idle and past its age or its idle timeout, ends the waits that
+// took too long, and sets its own next run: there is none while the pool is
+// empty and nobody waits.
 func (p *Pool[T]) sweep() {
-	now := time.Now()
+	now := clock()
 	p.mu.Lock()
-	p.sweepAt = time.Time{}
+	p.sweepAt = 0
 	victims := p.sweepOutLocked(now)
 	victims = append(victims, p.sweepIdleLocked(now)...)
 	p.takeOfferedLocked(now)
+	p.timeoutLocked(now)
+	p.startLoginsLocked()
 	p.armNextLocked(now)
 	p.mu.Unlock()
-	for _, v := range victims {
-		p.close(v.conn, v.why)
-	}
+	p.closeAll(victims)
 }
 
 // sweepOutLocked sees to the connections that logical ones hold.
-func (p *Pool[T]) sweepOutLocked(now time.Time) (victims []victim[T]) {
+func (p *Pool[T]) sweepOutLocked(now instant) (victims []victim[T]) {
 	// Backwards, since a drop moves the last one into the gap.
 	for i := len(p.all) - 1; i >= 0; i-- {
 		c := p.all[i]
@@ -68,7 +69,7 @@ func (p *Pool[T]) sweepOutLocked(now time.Time) (victims []victim[T]) {
 				}
 			case w != c.seen:
 				c.seen, c.seenAt = w, now
-			case now.Sub(c.seenAt) >= p.cfg.OfferFor:
+			case now.sub(c.seenAt) >= p.cfg.OfferFor:
 				if c.swap(w, w.with(InUse)) {
 					p.releaseLocked(c, now, c.seenAt)
 				}
@@ -79,12 +80,12 @@ func (p *Pool[T]) sweepOutLocked(now time.Time) (victims []victim[T]) {
 }
 
 // sweepIdleLocked drops what has been idle for too long, longest idle first.
-func (p *Pool[T]) sweepIdleLocked(now time.Time) (victims []victim[T]) {
+func (p *Pool[T]) sweepIdleLocked(now instant) (victims []victim[T]) {
 	kept := p.idle[:0]
 	for _, c := range p.idle {
 		var why Reason
 		switch at, ok := p.deadlineLocked(c); {
-		case !ok || now.Before(at):
+		case !ok || now < at:
 			kept = append(kept, c)
 			continue
 		case c.pastAge(now):
@@ -101,10 +102,10 @@ func (p *Pool[T]) sweepIdleLocked(now time.Time) (victims []victim[T]) {
 }
 
 // deadlineLocked is when an idle connection is to be closed, if ever.
-func (p *Pool[T]) deadlineLocked(c *Conn[T]) (at time.Time, ok bool) {
-	at, ok = c.expires, !c.expires.IsZero()
-	if len(p.all) > p.cfg.Size {
-		if idle := c.since.Add(p.cfg.IdleTimeout); !ok || idle.Before(at) {
+func (p *Pool[T]) deadlineLocked(c *Conn[T]) (at instant, ok bool) {
+	at, ok = c.expires, c.expires != 0
+	if len(p.all) > max(p.size, p.cfg.Warm) {
+		if idle := c.since.add(p.cfg.IdleTimeout); !ok || idle < at {
 			at, ok = idle, true
 		}
 	}
@@ -113,15 +114,15 @@ func (p *Pool[T]) deadlineLocked(c *Conn[T]) (at time.Time, ok bool) {
 
 // armNextLocked sets the next run to the earliest time at which there is
 // something to do.
-func (p *Pool[T]) armNextLocked(now time.Time) {
+func (p *Pool[T]) armNextLocked(now instant) {
 	for _, c := range p.all {
 		if w := c.load(); w.state() != Idle {
 			next := now
 			if w == c.seen { // an offer, and the time counts from then
 				next = c.seenAt
 			}
-			p.armLocked(next.Add(p.tick()))
-			if !c.expires.IsZero() && !c.expired.Load() {
+			p.armLocked(next.add(p.tick()))
+			if c.expires != 0 && !c.expired.Load() {
 				p.armLocked(c.expires)
 			}
 		} else if at, ok := p.deadlineLocked(c); ok {

@@ -259,7 +259,7 @@ func TestNoSweepWhileThereIsNothingToDo(t *testing.T) {
 			t.Helper()
 			t.p.mu.Lock()
 			defer t.p.mu.Unlock()
-			if got := !t.p.sweepAt.IsZero(); got != want {
+			if got := t.p.sweepAt != 0; got != want {
 				t.Errorf("%s: sweep armed %v, want %v", when, got, want)
 			}
 		}

@@ -16,13 +16,22 @@ type handed[T Resource] struct {
 	waiter *waiter[T]
 }
 
-// waiter is a check-out that waits.
+// request is what a check-out asks for.
+type request struct {
+	ctx   context.Context // for the login that it may ask for, and the wait
+	label string
+	start instant
+	turn  uint64 // its number among the check-outs; kept if what it gets is no good
+}
+
+// waiter is a check-out that waits. It is used again for another, so whoever
+// keeps one must look whether it is still the same turn.
 type waiter[T Resource] struct {
-	ctx   context.Context // for the login it asks for
-	turn  uint64          // immutable
-	ready chan handed[T]  // holds one, so that serving never blocks
+	ready chan handed[T] // holds one, so that serving never blocks
 
 	// guarded by Pool.mu
+	request
+	since      instant // when it queued
 	next, prev *waiter[T]
 	queued     bool
 	asked      bool // a login was started for it
@@ -87,47 +96,89 @@ func (q *queue[T]) unasked() *waiter[T] {
 // enqueueLocked gives a check-out its place in the queue and then looks for
 // what could serve the queue: in this order, because whoever puts a connection
 // away does it in the opposite one (see Conn.putAway).
-func (p *Pool[T]) enqueueLocked(ctx context.Context, now time.Time, turn uint64) *waiter[T] {
-	w := &waiter[T]{ctx: ctx, turn: turn, ready: make(chan handed[T], 1)}
+func (p *Pool[T]) enqueueLocked(r *request, now instant) *waiter[T] {
+	w, _ := p.spare.Get().(*waiter[T])
+	if w == nil {
+		w = &waiter[T]{ready: make(chan handed[T], 1)}
+	}
+	w.request, w.since, w.asked = *r, now, false
 	p.waiters.insert(w)
 	p.attention.Add(1)
 	p.waits++
+	p.armLocked(w.deadline(p.cfg.Timeout))
 	p.takeOfferedLocked(now)
 	p.startLoginsLocked()
 	return w
 }
 
+// deadline is when the wait ends in vain.
+func (w *waiter[T]) deadline(timeout time.Duration) instant { return w.start.add(timeout) }
+
 // leaveLocked takes a waiter out of the queue.
-func (p *Pool[T]) leaveLocked(w *waiter[T]) {
+func (p *Pool[T]) leaveLocked(w *waiter[T], now instant) {
 	p.waiters.remove(w)
 	p.attention.Add(-1)
+	p.waited += now.sub(w.since)
 }
 
 // serveLocked ends the wait of one who is queued.
-func (p *Pool[T]) serveLocked(w *waiter[T], h handed[T]) {
-	p.leaveLocked(w)
+func (p *Pool[T]) serveLocked(w *waiter[T], h handed[T], now instant) {
+	p.leaveLocked(w, now)
 	if h.conn != nil {
-		p.armLocked(h.conn.since.Add(p.tick()))
+		h.conn.holder = w.label
+		p.armLocked(h.conn.since.add(p.tick()))
 	}
 	w.ready <- h
 }
 
-// takeOfferedLocked serves the queue with offered connections, if no more can
-// be opened for it.
-func (p *Pool[T]) takeOfferedLocked(now time.Time) {
-	if p.roomLocked() {
+// timeoutLocked ends the waits that took for too long.
+func (p *Pool[T]) timeoutLocked(now instant) {
+	for w := p.waiters.first(); w != nil; {
+		next := w.next
+		if at := w.deadline(p.cfg.Timeout); now >= at {
+			p.serveLocked(w, handed[T]{err: p.timeoutErrorLocked(&w.request, 1, ErrTimeout, now)}, now)
+		} else {
+			p.armLocked(at)
+		}
+		w = next
+	}
+}
+
+// timeoutErrorLocked says why a check-out ended in vain, which queued tells
+// from the others that wait: 1 if it is still in the queue.
+func (p *Pool[T]) timeoutErrorLocked(r *request, queued int, cause error, now instant) error {
+	p.timeouts++
+	e := &TimeoutError{
+		Waited: now.sub(r.start), Cause: cause, Server: p.full,
+		Stats: p.statsLocked(), Held: p.heldLocked(),
+	}
+	e.Stats.Waiting -= queued
+	return e
+}
+
+// timedOut is the error of a check-out whose time was used up by connections
+// that were no good.
+func (p *Pool[T]) timedOut(r *request, now instant) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.timeoutErrorLocked(r, 0, ErrTimeout, now)
+}
+
+// takeOfferedLocked serves the queue with offered connections, once Size are
+// open: to open more than that while some lie unused would be a waste.
+func (p *Pool[T]) takeOfferedLocked(now instant) {
+	if p.roomLocked() && len(p.all)+p.logins < p.size && p.logins < p.cfg.LoginLimit {
 		return
 	}
 	for _, c := range p.all {
-		w := p.waiters.first()
-		if w == nil {
+		if p.waiters.len == 0 {
 			return
 		}
 		o := c.load()
 		switch o.state() {
 		case Offered:
 		case Fresh:
-			if at := c.since.Add(freshGrace); now.Before(at) {
+			if at := c.since.add(freshGrace); now < at {
 				p.armLocked(at)
 				continue
 			}
@@ -135,8 +186,7 @@ func (p *Pool[T]) takeOfferedLocked(now time.Time) {
 			continue
 		}
 		if c.swap(o, o.with(InUse)) {
-			c.since = now
-			p.serveLocked(w, handed[T]{conn: c})
+			p.releaseLocked(c, now, now)
 		}
 	}
 }
@@ -144,7 +194,7 @@ func (p *Pool[T]) takeOfferedLocked(now time.Time) {
 // attend is what putting a connection away does when the pool wants attention:
 // hand over to the first who waits, or close because of Dispose.
 func (p *Pool[T]) attend(c *Conn[T], put word) {
-	now := time.Now()
+	now := clock()
 	p.mu.Lock()
 	if p.disposed {
 		mine := c.swap(put, put.with(InUse))
@@ -158,58 +208,50 @@ func (p *Pool[T]) attend(c *Conn[T], put word) {
 		return
 	}
 	defer p.mu.Unlock()
-	w := p.waiters.first()
 	switch {
-	case w == nil:
+	case p.waiters.len == 0:
 	case put.state() == Fresh && c.load() == put:
 		c.since = now // or a slow Check would have used up the grace
-		p.armLocked(now.Add(freshGrace))
+		p.armLocked(now.add(freshGrace))
 	case put.state() == Offered && c.swap(put, put.with(InUse)):
-		c.since = now
-		p.serveLocked(w, handed[T]{conn: c})
+		p.releaseLocked(c, now, now)
 	}
 }
 
-// wait waits until w is served, ctx ends, or Config.Timeout after start.
-func (p *Pool[T]) wait(ctx context.Context, w *waiter[T], start time.Time) handed[T] {
-	queued := time.Now()
-	timer := time.NewTimer(p.cfg.Timeout - queued.Sub(start))
-	defer timer.Stop()
-
-	var h handed[T]
-	var cause error
+// wait waits until w is served or its context ends. The sweep ends it after
+// Config.Timeout.
+func (p *Pool[T]) wait(w *waiter[T]) handed[T] {
+	ctx := w.ctx
+	defer func() {
+		w.ctx = nil // nobody reads it of one who is not queued
+		p.spare.Put(w)
+	}()
 	select {
-	case h = <-w.ready:
+	case h := <-w.ready:
+		return h
 	case <-ctx.Done():
-		cause = ctx.Err()
-	case <-timer.C:
-		cause = ErrTimeout
 	}
-	now := time.Now()
+	cause := ctx.Err()
+	now := clock()
 
 	p.mu.Lock()
-	p.waited += now.Sub(queued)
-	if cause == nil {
-		p.mu.Unlock()
-		return h
-	}
 	if w.queued {
-		p.leaveLocked(w)
-		p.timeouts++
-		stats := p.statsLocked()
-		p.mu.Unlock()
+		p.leaveLocked(w, now)
+		err := cause
 		if errors.Is(cause, context.Canceled) {
-			return handed[T]{err: cause}
+			p.timeouts++
+		} else {
+			err = p.timeoutErrorLocked(&w.request, 0, cause, now)
 		}
-		return handed[T]{err: &TimeoutError{Waited: now.Sub(start), Cause: cause, Stats: stats}}
+		p.mu.Unlock()
+		return handed[T]{err: err}
 	}
 	p.mu.Unlock()
 
-	// Served in the same instant. A timeout does not mind; a context does.
-	h = <-w.ready
-	if cause != ErrTimeout && h.conn != nil {
+	// Served in the same instant.
+	h := <-w.ready
+	if h.conn != nil {
 		p.CheckIn(h.conn)
-		return handed[T]{err: cause}
 	}
-	return h
+	return handed[T]{err: cause}
 }

@@ -317,10 +317,10 @@ func TestWhoLeavesWhileBeingServedLosesNoConnection(t *testing.T) {
 		left := 0
 		for range 100 {
 			ctx, cancel := context.WithCancel(context.Background())
-			h := t.p.obtain(ctx, time.Now(), t.p.turn.Add(1))
+			h := t.p.obtain(&request{ctx: ctx, start: clock()}, clock())
 			t.in(c)
 			cancel()
-			switch h = t.p.wait(ctx, h.waiter, time.Now()); h.err {
+			switch h = t.p.wait(h.waiter); h.err {
 			case nil:
 				if h.conn != c {
 					t.Fatal("served with another connection")
@@ -341,33 +341,17 @@ func TestWhoLeavesWhileBeingServedLosesNoConnection(t *testing.T) {
 	})
 }
 
-// The timer may fire in the same instant too: what is served is not refused.
-func TestWhoTimesOutWhileBeingServedTakesIt(t *testing.T) {
-	bubble(t, limit(1), func(t *bed) {
-		c := t.out()
-		for range 100 {
-			start := time.Now()
-			h := t.p.obtain(context.Background(), start, t.p.turn.Add(1))
-			t.in(c)
-			h = t.p.wait(context.Background(), h.waiter, start.Add(-t.p.cfg.Timeout))
-			if h.conn != c || h.err != nil {
-				t.Fatal(h)
-			}
-		}
-	})
-}
-
 // Whoever leaves while being served passes the connection on.
 func TestWhoLeavesWhileBeingServedServesTheNext(t *testing.T) {
 	bubble(t, limit(1), func(t *bed) {
 		c := t.out()
 		for range 100 {
 			ctx, cancel := context.WithCancel(context.Background())
-			h := t.p.obtain(ctx, time.Now(), t.p.turn.Add(1))
+			h := t.p.obtain(&request{ctx: ctx, start: clock()}, clock())
 			next := t.ask(context.Background())
 			t.in(c)
 			cancel()
-			h = t.p.wait(ctx, h.waiter, time.Now())
+			h = t.p.wait(h.waiter)
 			t.settle()
 			if h.err == nil {
 				t.waits(next)

@@ -1,0 +1,37 @@
+package mysqlpool
+
+import (
+	"context"
+	"errors"
+	"sync"
+)
+
+// Dispose closes every connection of every pool: those that nobody uses at
+// once, and each of the others when it comes back, for which it waits until
+// ctx ends. It returns nil if all are closed; otherwise an error that says what
+// is still in use and is ctx's error. Meanwhile every checkout fails with
+// ErrDisposed; afterwards, in either case, the next one opens a fresh pool.
+//
+// Call it before the process ends, so that the server sees every connection
+// said goodbye to, or in a test that looks for leaked goroutines.
+func Dispose(ctx context.Context) error {
+	pools.mu.Lock()
+	pools.disposing++
+	all := pools.membersLocked()
+	pools.mu.Unlock()
+
+	errs := make([]error, len(all))
+	var wg sync.WaitGroup
+	for i, m := range all {
+		wg.Go(func() { errs[i] = m.pool.Dispose(ctx) })
+	}
+	wg.Wait()
+
+	pools.mu.Lock()
+	defer pools.mu.Unlock()
+	pools.disposing--
+	for _, m := range all {
+		pools.removeLocked(m)
+	}
+	return errors.Join(errs...)
+}
