@@ -13,6 +13,9 @@ type pace struct {
 	full    error         // the server's answer, if it had no room the last time
 	backoff time.Duration // the latest wait because of that, or of a failed warm login
 	resume  instant       // no login before that
+
+	queued     time.Duration // for how long there was a queue since latest, without the present one
+	queueSince instant       // when the present queue began, or latest
 }
 
 const (
@@ -32,9 +35,9 @@ func (p *Pool[T]) roomLocked() bool {
 
 // startLoginsLocked starts as many logins as can serve the queue: one for each
 // who waits, less those under way, within both limits. Up to Size they start at
-// once. Beyond it the first in the queue waits for as long as a login takes
-// before one is started: whatever it cost to wait in vain, it cost no more than
-// the login itself, and a burst of short uses is over by then.
+// once. Beyond it they start when there was a queue for as long as a login takes,
+// all in all, since the latest one: whatever it cost to wait in vain, it cost no
+// more than the login itself, and a burst of short uses is over by then.
 func (p *Pool[T]) startLoginsLocked() {
 	if p.disposed || p.waiters.len == 0 && p.cfg.Warm == 0 {
 		return
@@ -64,8 +67,7 @@ func (p *Pool[T]) startLoginsLocked() {
 	}
 }
 
-// patientUntilLocked is until when the first in the queue waits before a login
-// is started.
+// patientUntilLocked is until when the queue waits before a login is started.
 func (p *Pool[T]) patientUntilLocked() instant {
 	if n := len(p.all) + p.logins; n == 0 || n < p.size {
 		return 0
@@ -74,11 +76,7 @@ func (p *Pool[T]) patientUntilLocked() instant {
 	if p.latest == 0 {
 		took = maxPatience // the first ones are under way
 	}
-	from := p.waiters.first().since
-	if p.latest > from {
-		from = p.latest // that one was for the same queue: see first what it does
-	}
-	return from.add(took)
+	return p.queueSince.add(took - p.queued)
 }
 
 // coldLocked is how many connections short of Config.Warm are ready, with the
@@ -146,6 +144,7 @@ func (p *Pool[T]) loggedInLocked(now instant, took time.Duration) {
 	}
 	p.took += (took - p.took) / 4
 	p.latest = now
+	p.queued, p.queueSince = 0, now // see first what this one does
 	p.full, p.backoff = nil, 0
 }
 

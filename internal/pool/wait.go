@@ -102,6 +102,9 @@ func (p *Pool[T]) enqueueLocked(r *request, now instant) *waiter[T] {
 		w = &waiter[T]{ready: make(chan handed[T], 1)}
 	}
 	w.request, w.since, w.asked = *r, now, false
+	if p.waiters.len == 0 {
+		p.queueSince = now
+	}
 	p.waiters.insert(w)
 	p.attention.Add(1)
 	p.waits++
@@ -119,6 +122,9 @@ func (p *Pool[T]) leaveLocked(w *waiter[T], now instant) {
 	p.waiters.remove(w)
 	p.attention.Add(-1)
 	p.waited += now.sub(w.since)
+	if p.waiters.len == 0 {
+		p.queued += now.sub(p.queueSince)
+	}
 }
 
 // serveLocked ends the wait of one who is queued.
