@@ -5,6 +5,8 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
+	"runtime"
+	"strings"
 	"sync/atomic"
 
 	"github.com/go-sql-driver/mysql"
@@ -22,8 +24,9 @@ type connector struct {
 	member atomic.Pointer[member] // nil until first use; changed under pools.mu
 	closed bool                   // guarded by pools.mu
 
-	// validates is set once database/sql called IsValid on any connection. A
-	// driver that wraps this one may hide IsValid.
+	// validates is set once it is known that database/sql asks IsValid: because
+	// it called Connect itself, or IsValid of any connection. A driver that wraps
+	// this one may hide IsValid.
 	validates atomic.Bool
 }
 
@@ -123,6 +126,9 @@ func normalize(cfg *mysql.Config) error {
 // database/sql calls no ResetSession after it. It never returns
 // driver.ErrBadConn, which database/sql would take as a reason to ask again.
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
+	if !c.validates.Load() && calledByDatabaseSQL() {
+		c.validates.Store(true)
+	}
 	lent, err := c.checkOut(ctx)
 	if err != nil {
 		return nil, err
@@ -132,6 +138,20 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	// and calls no IsValid for it (see openNewConnection there).
 	lc.ticket = lent.PutAwayUnused()
 	return lc, nil
+}
+
+// calledByDatabaseSQL reports whether the caller's caller is database/sql, and
+// not a driver that wraps this one. If it cannot tell it says no, which costs
+// certainty about connections that are evicted at their first use (see
+// conn.Close), and nothing else.
+func calledByDatabaseSQL() bool {
+	const skip = 3 // runtime.Callers, this function, Connect
+	var pc [1]uintptr
+	if runtime.Callers(skip, pc[:]) == 0 {
+		return false
+	}
+	frame, _ := runtime.CallersFrames(pc[:]).Next()
+	return strings.HasPrefix(frame.Function, "database/sql.(*DB).")
 }
 
 // Driver implements driver.Connector.

@@ -320,6 +320,15 @@ func TestRawEvicts(t *testing.T) {
 			c.Raw(func(any) error { panic("user") })
 		}()
 		wantOpen(t, s, 0, 2)
+
+		// And from a handle of which database/sql has put nothing away yet.
+		other := handle(t, s, "")
+		if c, err = other.Conn(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ask(t, c)
+		c.Raw(func(any) error { return driver.ErrBadConn })
+		wantOpen(t, s, 0, 3)
 	})
 }
 
