@@ -3,6 +3,8 @@ package mysqlpool
 import (
 	"context"
 	"database/sql/driver"
+	"runtime"
+	"strings"
 
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 )
@@ -129,8 +131,8 @@ func (c *conn) ResetSession(ctx context.Context) error {
 // database/sql asks no IsValid after driver.ErrBadConn, nor when a user evicts
 // a connection with Conn.Raw. So to close a connection that was used since the
 // last IsValid means to discard it. On a connector where nobody ever asks
-// IsValid, the stock driver's own answer and the errors that were returned
-// decide.
+// IsValid, since another driver wraps this one and hides it, the stock driver's
+// own answer and the errors that were returned decide.
 func (c *conn) Close() error {
 	c.closed = true
 	if !c.held && !c.takeBack() {
@@ -138,7 +140,7 @@ func (c *conn) Close() error {
 	}
 	p := c.lent.Value
 	switch {
-	case c.used && (c.connector.validates.Load() || c.bad || !p.IsValid()):
+	case c.used && (c.connector.validates.Load() || calledByDatabaseSQL() || c.bad || !p.IsValid()):
 		c.discard(pool.Broken)
 	case !p.clean():
 		c.discard(pool.Dirty)
@@ -148,6 +150,20 @@ func (c *conn) Close() error {
 		lent.CheckIn()
 	}
 	return nil
+}
+
+// calledByDatabaseSQL reports whether the caller's caller is database/sql, and
+// not a driver that wraps this one. If it cannot tell it says no, which costs
+// certainty about a connection that is evicted at the first use of its handle,
+// and nothing else.
+func calledByDatabaseSQL() bool {
+	const skip = 3 // runtime.Callers, this function, Close
+	var pc [1]uintptr
+	if runtime.Callers(skip, pc[:]) == 0 {
+		return false
+	}
+	frame, _ := runtime.CallersFrames(pc[:]).Next()
+	return strings.HasPrefix(frame.Function, "database/sql.")
 }
 
 // discard closes the physical connection, which it holds, and leaves this one

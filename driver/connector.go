@@ -5,8 +5,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
-	"runtime"
-	"strings"
 	"sync/atomic"
 
 	"github.com/go-sql-driver/mysql"
@@ -24,9 +22,8 @@ type connector struct {
 	member atomic.Pointer[member] // nil until first use; changed under pools.mu
 	closed bool                   // guarded by pools.mu
 
-	// validates is set once it is known that database/sql asks IsValid: because
-	// it called Connect itself, or IsValid of any connection. A driver that wraps
-	// this one may hide IsValid.
+	// validates is set once database/sql called IsValid on any connection. A
+	// driver that wraps this one may hide IsValid.
 	validates atomic.Bool
 }
 
@@ -51,7 +48,14 @@ func NewConnector(cfg *mysql.Config, opts ...Option) (driver.Connector, error) {
 	if cfg == nil {
 		return nil, errors.New("mysqlpool: NewConnector: got no config, want one from mysql.NewConfig or mysql.ParseDSN")
 	}
-	c, err := newConnector(cfg.Clone(), opts...)
+	cfg = cfg.Clone()
+	if err := normalize(cfg); err != nil {
+		return nil, err
+	}
+	if _, err := mysql.NewConnector(cfg); err != nil {
+		return nil, err
+	}
+	c, err := newConnector(cfg, opts...)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +63,8 @@ func NewConnector(cfg *mysql.Config, opts ...Option) (driver.Connector, error) {
 	return c, nil
 }
 
-// newConnector is NewConnector for a config that the caller gives up.
+// newConnector is NewConnector for a config that is normalised, as one from
+// ParseDSN is, and that the caller gives up.
 func newConnector(cfg *mysql.Config, opts ...Option) (*connector, error) {
 	c := &connector{settings: settings{options: defaultOptions()}, cfg: cfg}
 	if err := c.takeParams(cfg.Params); err != nil {
@@ -73,9 +78,6 @@ func newConnector(cfg *mysql.Config, opts ...Option) (*connector, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	if err := normalize(cfg); err != nil {
-		return nil, err
-	}
 	c.key, c.shared = poolKey(cfg, c.options)
 	if c.shared && cfg.AllowFallbackToPlaintext {
 		// Without TLS on the server the stock driver clears cfg.TLS. With a
@@ -86,8 +88,7 @@ func newConnector(cfg *mysql.Config, opts ...Option) (*connector, error) {
 		}
 	}
 	c.dial = func(ctx context.Context, schema string) (driver.Conn, error) { return dialStock(ctx, cfg, schema) }
-	_, err := mysql.NewConnector(cfg) // for its errors
-	return c, err
+	return c, nil
 }
 
 // dialFunc logs in and returns a connection on the schema.
@@ -126,9 +127,6 @@ func normalize(cfg *mysql.Config) error {
 // database/sql calls no ResetSession after it. It never returns
 // driver.ErrBadConn, which database/sql would take as a reason to ask again.
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
-	if !c.validates.Load() && calledByDatabaseSQL() {
-		c.validates.Store(true)
-	}
 	lent, err := c.checkOut(ctx)
 	if err != nil {
 		return nil, err
@@ -138,20 +136,6 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	// and calls no IsValid for it (see openNewConnection there).
 	lc.ticket = lent.PutAwayUnused()
 	return lc, nil
-}
-
-// calledByDatabaseSQL reports whether the caller's caller is database/sql, and
-// not a driver that wraps this one. If it cannot tell it says no, which costs
-// certainty about connections that are evicted at their first use (see
-// conn.Close), and nothing else.
-func calledByDatabaseSQL() bool {
-	const skip = 3 // runtime.Callers, this function, Connect
-	var pc [1]uintptr
-	if runtime.Callers(skip, pc[:]) == 0 {
-		return false
-	}
-	frame, _ := runtime.CallersFrames(pc[:]).Next()
-	return strings.HasPrefix(frame.Function, "database/sql.(*DB).")
 }
 
 // Driver implements driver.Connector.

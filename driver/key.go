@@ -1,11 +1,9 @@
 package mysqlpool
 
 import (
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
-	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -15,13 +13,25 @@ import (
 )
 
 // key names a pool: two connectors share one exactly if their keys are equal.
-// It is a keyed hash, since passwords are part of what it is made from.
-type key [sha256.Size]byte
+// The config is in it as a keyed hash, since passwords are part of it.
+type key struct {
+	config [sha256.Size]byte
+	options
+}
 
 // keySecret makes the keys of this process useless outside it.
 var keySecret = func() (secret [32]byte) {
 	rand.Read(secret[:]) // never fails: crypto/rand
 	return secret
+}()
+
+// configFields is the names of all fields of mysql.Config, in their order.
+var configFields = func() (names []string) {
+	t := reflect.TypeFor[mysql.Config]()
+	for i := range t.NumField() {
+		names = append(names, t.Field(i).Name)
+	}
+	return names
 }()
 
 // poolKey returns the key of a normalised config and its options. It reports
@@ -32,19 +42,16 @@ var keySecret = func() (secret [32]byte) {
 // It goes through all fields of mysql.Config, so that one which a later
 // version adds makes another pool rather than being overlooked.
 func poolKey(cfg *mysql.Config, o options) (key, bool) {
-	b := fmt.Appendf(make([]byte, 0, 1024), "%+v", o)
+	b := append(make([]byte, 0, 1024), keySecret[:]...)
 	v := reflect.ValueOf(cfg).Elem()
-	for i := range v.NumField() {
-		name := v.Type().Field(i).Name
+	for i, name := range configFields {
 		b = appendString(b, name)
 		var ok bool
 		if b, ok = appendField(b, cfg, name, v.Field(i)); !ok {
 			return key{}, false
 		}
 	}
-	h := hmac.New(sha256.New, keySecret[:])
-	h.Write(b)
-	return key(h.Sum(nil)), true
+	return key{sha256.Sum256(b), o}, true
 }
 
 func appendField(b []byte, cfg *mysql.Config, name string, v reflect.Value) ([]byte, bool) {

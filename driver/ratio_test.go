@@ -1,0 +1,120 @@
+package mysqlpool
+
+import (
+	"database/sql"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+// BenchmarkRatio measures how many times as fast as the stock driver ours is,
+// in pairs: a short run on the one and then on the other, in turn, so that what
+// else the machine does hits both. It reports the median of the pairs' ratios,
+// and between which ratios half of the pairs lie.
+func BenchmarkRatio(b *testing.B) {
+	for _, w := range workloads {
+		for _, s := range benchServers() {
+			b.Run(w.name+"/transport="+s.transport, func(b *testing.B) { benchRatio(b, w, s.dsn) })
+		}
+	}
+}
+
+// workload is something to do over and over. prepare returns one step of it.
+type workload struct {
+	name    string
+	steps   int // of a run
+	prepare func(b *testing.B, driver, dsn string) (step func())
+}
+
+var workloads = []workload{
+	{"open-query-close", 10, func(b *testing.B, driver, dsn string) func() {
+		return func() {
+			db := benchOpen(b, driver, dsn)
+			benchQuery(b, db, "SELECT 1")
+			db.Close()
+		}
+	}},
+	{"max-idle-0", 10, func(b *testing.B, driver, dsn string) func() {
+		db := keptHandle(b, driver, dsn)
+		db.SetMaxIdleConns(0)
+		return func() { benchQuery(b, db, "SELECT 1") }
+	}},
+	{"pooled-query", 50, func(b *testing.B, driver, dsn string) func() {
+		db := keptHandle(b, driver, dsn)
+		return func() { benchQuery(b, db, "SELECT 1") }
+	}},
+	{"pooled-32-goroutines", 4, func(b *testing.B, driver, dsn string) func() {
+		db := keptHandle(b, driver, dsn)
+		db.SetMaxIdleConns(32)
+		return func() {
+			var wg sync.WaitGroup
+			for range 32 {
+				wg.Go(func() {
+					for range 10 {
+						benchQuery(b, db, "SELECT 1")
+					}
+				})
+			}
+			wg.Wait()
+		}
+	}},
+	{"parameter", 30, func(b *testing.B, driver, dsn string) func() {
+		db := keptHandle(b, driver, dsn)
+		return func() { benchQuery(b, db, "SELECT ?+1", 1) }
+	}},
+	{"transaction", 20, func(b *testing.B, driver, dsn string) func() {
+		db := keptHandle(b, driver, dsn)
+		return func() {
+			tx, err := db.Begin()
+			if err != nil {
+				b.Fatal(err)
+			}
+			var n int
+			if err := tx.QueryRow("SELECT 1").Scan(&n); err != nil {
+				b.Fatal(err)
+			}
+			if err := tx.Commit(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}},
+}
+
+func keptHandle(b *testing.B, driver, dsn string) *sql.DB {
+	db := benchOpen(b, driver, dsn)
+	b.Cleanup(func() { db.Close() })
+	return db
+}
+
+func benchRatio(b *testing.B, w workload, dsn string) {
+	stock := w.prepare(b, "mysql", dsn)
+	ours := w.prepare(b, "mysql_pool", dsn)
+	run := func(step func()) time.Duration {
+		start := time.Now()
+		for range w.steps {
+			step()
+		}
+		return time.Since(start)
+	}
+	run(stock) // what is first logs in
+	run(ours)
+	var ratios []float64
+	for pair := 0; b.Loop(); pair++ {
+		var s, o time.Duration
+		if pair%2 == 0 {
+			s = run(stock)
+			o = run(ours)
+		} else {
+			o = run(ours)
+			s = run(stock)
+		}
+		ratios = append(ratios, float64(s)/float64(o))
+	}
+	slices.Sort(ratios)
+	quantile := func(q float64) float64 { return ratios[int(q*float64(len(ratios)-1))] }
+	b.ReportMetric(0, "ns/op") // of a pair; says nothing
+	b.ReportMetric(quantile(0.5), "times-stock")
+	b.ReportMetric(quantile(0.25), "from")
+	b.ReportMetric(quantile(0.75), "to")
+}
