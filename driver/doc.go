@@ -7,8 +7,10 @@
 //
 //	db, err := sql.Open("mysql_pool", dsn) // was: sql.Open("mysql", dsn)
 //
-// Every handle (sql.DB) of the process with the same DSN shares one pool, and
-// one cap. Rows, results and errors are the stock driver's own.
+// Every handle (sql.DB) of the process that logs in alike shares one pool, and
+// one cap, whatever its schema: a checkout prefers a connection on the handle's
+// schema, else it switches one. Rows, results and errors are the stock driver's
+// own.
 //
 // # Options
 //
@@ -34,12 +36,14 @@
 //     120 s with a warning in the log.
 //   - pool_ping_after (30s): a connection idle for this long is pinged before
 //     it is handed out; 0 pings each time.
+//   - pool_warm (0): connections kept ready for the next checkout, opened in
+//     advance once the pool is in use.
 //   - pool_dial_limit (8): logins under way at once; at least 1.
 //   - pool_reset (state): which connections are closed after use instead of
 //     handed on: state, those on which anything but a plain read or write ran;
 //     always, all; never, none.
-//   - pool_warm (0), pool_stmt_cache (auto), pool_leak_after (0): accepted and
-//     checked, without effect so far.
+//   - pool_stmt_cache (auto), pool_leak_after (0): accepted and checked, without
+//     effect so far.
 //
 // An unknown pool_* name or a bad value is an error from sql.Open.
 //
@@ -48,5 +52,6 @@
 // SetConnMaxLifetime, SetConnMaxIdleTime and SetMaxIdleConns of a handle close
 // logical connections only. pool_recycle, pool_size and pool_idle_timeout rule
 // the physical ones, which outlive the handle that opened them. They end when
-// they are recycled, with Dispose, or with the process.
+// they are recycled, with Dispose, or with the process. A pool that has had no
+// handle for pool_idle_timeout keeps one.
 package mysqlpool

@@ -229,6 +229,10 @@ func WithRecycle(d time.Duration) Option { return option("pool_recycle", d.Strin
 // pinged before it is handed out. The default is 30 seconds; 0 pings always.
 func WithPingAfter(d time.Duration) Option { return option("pool_ping_after", d.String()) }
 
+// WithWarm sets pool_warm: how many connections are kept ready for the next
+// checkout, opened in advance once the pool is in use. The default is 0.
+func WithWarm(n int) Option { return option("pool_warm", strconv.Itoa(n)) }
+
 // WithDialLimit sets pool_dial_limit: how many logins may be under way at
 // once. The default is 8; it must be 1 or more.
 func WithDialLimit(n int) Option { return option("pool_dial_limit", strconv.Itoa(n)) }

@@ -134,6 +134,7 @@ func TestOptionFunctionsSetWhatTheDSNSets(t *testing.T) {
 		{WithTimeout(1500 * time.Millisecond), "pool_timeout=1.5"},
 		{WithRecycle(0), "pool_recycle=0"},
 		{WithPingAfter(time.Minute), "pool_ping_after=1m"},
+		{WithWarm(2), "pool_warm=2"},
 		{WithDialLimit(2), "pool_dial_limit=2"},
 		{WithReset("always"), "pool_reset=always"},
 	} {
