@@ -468,7 +468,7 @@ func TestStatementLeftBehindIsClosed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(2 * offerFor) // until the pool has the connection
+		time.Sleep(2*offerFor + time.Millisecond) // until the pool has the connection
 		held, err := b.Conn(t.Context())
 		if err != nil {
 			t.Fatal(err)

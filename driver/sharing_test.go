@@ -3,6 +3,7 @@ package mysqlpool
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"slices"
@@ -276,6 +277,42 @@ func TestTimeoutNamesWhoHoldsWhat(t *testing.T) {
 		if !errors.Is(err, ErrPoolTimeout) || !strings.Contains(err.Error(), `held by a: 2, b: 1`) {
 			t.Errorf("got %v, want ErrPoolTimeout that names who holds what", err)
 		}
+	})
+}
+
+// connectionOpener passes a context without a deadline. Whoever waits for what
+// it opens must not wait for ever.
+func TestOpenerDoesNotStallAHandle(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		const params = "pool_size=1&pool_max_overflow=0&pool_timeout=5"
+		a, b := handle(t, s, params), handle(t, s, params)
+		a.SetMaxOpenConns(1)
+		evicted, err := a.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ask(t, evicted)
+		got := make(chan *sql.Conn)
+		go func() { // the first in the pool's queue
+			c, err := b.Conn(t.Context())
+			if err != nil {
+				t.Error(err)
+			}
+			got <- c
+		}()
+		synctest.Wait()
+		waits := make(chan error)
+		go func() { waits <- a.PingContext(context.Background()) }() // in a's own queue
+		synctest.Wait()
+		evicted.Raw(func(any) error { return driver.ErrBadConn }) // now a's opener connects
+		held := <-got
+		ask(t, held)
+		start := time.Now()
+		if err := <-waits; !errors.Is(err, ErrPoolTimeout) || time.Since(start) != 5*time.Second {
+			t.Errorf("got %v after %v, want ErrPoolTimeout after pool_timeout", err, time.Since(start))
+		}
+		held.Close()
+		ask(t, a)
 	})
 }
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/DATA-DOG/go-sqlmock"
 )
@@ -49,7 +51,7 @@ func (s mockServer) dial(context.Context, string) (driver.Conn, error) {
 // The statements of many logical connections, in order, between one login and
 // one physical close.
 func TestPhysicalOpensAndCloses(t *testing.T) {
-	const dsn = "physical"
+	dsn := fmt.Sprintf("physical %d", time.Now().UnixNano()) // sqlmock never forgets one
 	mocked, mock, err := sqlmock.NewWithDSN(dsn, sqlmock.QueryMatcherOption(sqlmock.QueryMatcherEqual))
 	if err != nil {
 		t.Fatal(err)
