@@ -10,6 +10,7 @@ GOTEST    = go test $(RACE) -timeout 10m
 
 BENCH      ?= .
 BENCHTIME  ?= 0.5s
+RATIOTIME  ?= 2s
 BENCHCOUNT ?= 6
 FUZZTIME   ?= 20s
 
@@ -17,7 +18,7 @@ FUZZTIME   ?= 20s
 # run with go run, which would change its exit status and drop its signals.
 WITHSERVER = ./bin/withserver
 
-.PHONY: help demo test test-embedded test-real test-cmd withserver bench lint fuzz
+.PHONY: help demo test test-embedded test-real test-cmd withserver bench bench-pool bench-sharing lint fuzz
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,13 +49,24 @@ test-real: withserver
 		exit $$status; \
 	fi
 
-bench: withserver ## both drivers on the best server there is: ratios with benchstat
+bench: withserver ## both drivers on the best server there is: times-stock in pairs, then each by itself with benchstat
 	cd driver && go test -c -o ../bin/driver.test
+	$(WITHSERVER) -- ./bin/driver.test -test.run '^$$' -test.bench Ratio -test.benchtime $(RATIOTIME) -test.timeout 60m
 	$(WITHSERVER) -- sh -c 'for i in $$(seq $(BENCHCOUNT)); do \
 		echo "round $$i of $(BENCHCOUNT)" >&2; \
-		./bin/driver.test -test.run "^$$" -test.bench "$(BENCH)" -test.benchtime $(BENCHTIME) -test.timeout 60m; \
+		./bin/driver.test -test.run "^$$" -test.bench "$(BENCH)" -test.skip Ratio -test.benchtime $(BENCHTIME) -test.timeout 60m; \
 	done' > bin/bench.txt
 	go run $(BENCHSTAT) -col /driver bin/bench.txt
+
+bench-pool: ## the pool alone, beside puddle and database/sql, without a server
+	cd cmd && go test -run '^TestSpike$$' -v ./poolbench | grep served
+	cd cmd && for i in $$(seq $(BENCHCOUNT)); do go test -run '^$$' -bench "$(BENCH)" -benchtime $(BENCHTIME) ./poolbench; done > ../bin/pool.txt
+	go run $(BENCHSTAT) -filter .name:CheckOut -col /pool bin/pool.txt
+	grep TakeBack bin/pool.txt
+
+bench-sharing: withserver ## 1,000 handles over 50 schemas on a server that takes 100 connections, beside the stock driver
+	MYSQL_POOL_TEST_QUERIES=50000 $(WITHSERVER) --server=real --arg=--max-connections=100 -- \
+		go test -count=1 -timeout 10m -v -run '^(TestManyHandles|TestHandlesUsedOnceAndLeft|TestBusyHandleLogsInOnce)$$' ./driver
 
 lint: ## gofmt, vet, staticcheck
 	@out=$$(gofmt -l driver internal cmd); if [ -n "$$out" ]; then echo "not formatted: $$out"; exit 1; fi

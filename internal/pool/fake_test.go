@@ -386,7 +386,6 @@ func (t *bed) edge(at time.Duration, what string, happened func() bool) {
 
 func (a *asked) isDone() bool { return a.done.Load() }
 
-func isOpen(c *fakeConn) func() bool   { return func() bool { return c.Value.fate() == "open" } }
 func isClosed(c *fakeConn) func() bool { return func() bool { return c.Value.fate() != "open" } }
 
 func is(c *fakeConn, s State) func() bool { return func() bool { return c.State() == s } }
