@@ -31,7 +31,7 @@ test: test-cmd test-embedded test-real ## all tests, on the embedded server and 
 
 test-cmd:
 	$(if $(RACE),,@echo "make: no C compiler: the tests run without the race detector")
-	cd cmd && $(GOTEST) ./...
+	cd cmd && $(GOTEST) -count=1 ./...
 
 withserver:
 	cd cmd && go build -o ../bin/withserver ./withserver
