@@ -15,7 +15,7 @@ type state struct {
 	params string // of the DSN
 	probe  string // shows whether the state is there
 	gone   string // what anybody can do once it is not, if that is worth a try
-	goneIs string // what comes of that
+	goneIs string // the row that comes of that, if any
 }
 
 // states is what is tried. The tables t and u are there.
@@ -32,7 +32,7 @@ func (s *server) states() []state {
 		{name: "autocommit", make: []string{"SET autocommit = 0"}, probe: "SELECT @@autocommit"},
 		{name: "temporary table", make: []string{"CREATE TEMPORARY TABLE temporary (v INT)"}, probe: "SELECT COUNT(*) FROM temporary"},
 		{name: "temporary table over another", make: []string{"CREATE TEMPORARY TABLE u (v INT)", "INSERT INTO u VALUES (7)"}, probe: "SELECT COUNT(*) FROM u"},
-		{name: "locked table", make: []string{"LOCK TABLES t WRITE"}, probe: "SELECT COUNT(*) FROM u", gone: "INSERT INTO t VALUES (1)", goneIs: "no row"},
+		{name: "locked table", make: []string{"LOCK TABLES t WRITE"}, probe: "SELECT COUNT(*) FROM u", gone: "INSERT INTO t VALUES (1)"},
 		{
 			name: "named lock", make: []string{"SELECT GET_LOCK('" + s.schema + "', 1)"},
 			probe: "SELECT COALESCE(IS_USED_LOCK('" + s.schema + "') = CONNECTION_ID(), 0)",
@@ -137,8 +137,14 @@ func TestSuiteStateEndsWithItsHandle(t *testing.T) {
 			t.Errorf("the next handle sees %q, want %q", got, fresh)
 		}
 		if x.gone != "" {
-			if got := seen(s.open(t, stock, ""), x.gone); got != x.goneIs {
-				t.Errorf("%s: got %q, want %q", x.gone, got, x.goneIs)
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			rows, err := s.open(t, stock, "").QueryContext(ctx, x.gone)
+			if err == nil {
+				err = wantRow(rows, x.goneIs)
+			}
+			if err != nil {
+				t.Errorf("%s: %v", x.gone, err)
 			}
 		}
 	})
@@ -159,6 +165,35 @@ func TestSuiteStateStaysWithItsHandleAsWithTheStockDriver(t *testing.T) {
 				t.Errorf("its own handle sees %q, want %q", got, made)
 			}
 		}
+	})
+}
+
+// wantRow wants the rows to be that one, or none.
+func wantRow(rows *sql.Rows, want string) error {
+	all, err := texts(rows)
+	if got := strings.Join(all, ", "); err == nil && got != want {
+		err = fmt.Errorf("got %q, want %q", got, want)
+	}
+	return err
+}
+
+// Handles on different schemas share a pool; each meets its own schema.
+func TestSuiteHandlesMeetTheirOwnSchema(t *testing.T) {
+	s := needServer(t)
+	s.tableOfOne(t)
+	asStock(t, func(t *testing.T, driver string) (result []string) {
+		var dbs []*sql.DB
+		for _, schema := range []string{s.schema, "information_schema", "", "no_such_schema", s.schema} {
+			cfg := s.config(t)
+			cfg.DBName = schema
+			dbs = append(dbs, openDSN(t, driver, withParams(cfg.FormatDSN(), poolOfOne)))
+		}
+		for range 3 {
+			for _, db := range dbs {
+				result = append(result, seen(db, "SELECT DATABASE()"), seen(db, "SELECT COUNT(*) FROM t"))
+			}
+		}
+		return result
 	})
 }
 

@@ -162,8 +162,9 @@ func (b *binary) initDataDir(ctx context.Context, dataDir, logFile string) error
 		if err != nil {
 			return err
 		}
+		// --force: on a machine whose own name cannot be looked up it goes on.
 		args := []string{"--no-defaults", "--datadir=" + dataDir, "--auth-root-authentication-method=normal",
-			"--skip-test-db", "--skip-name-resolve"}
+			"--skip-test-db", "--skip-name-resolve", "--force"}
 		if os.Geteuid() == 0 {
 			args = append(args, "--user=root")
 		}
