@@ -92,3 +92,8 @@ func (c *Conn[T]) CheckIn() { c.pool.CheckIn(c) }
 
 // Discard is Pool.Discard of this connection's pool.
 func (c *Conn[T]) Discard(why Reason) { c.pool.Discard(c, why) }
+
+// pastAge reports whether the connection reached its greatest age.
+func (c *Conn[T]) pastAge(now instant) bool {
+	return c.expires != 0 && now >= c.expires
+}

@@ -1,0 +1,111 @@
+package pool
+
+import "fmt"
+
+// CheckIn gives up the connection, which the caller must own: to the first who
+// waits, else to the idle ones. It closes the connection if it is not to be
+// kept.
+func (p *Pool[T]) CheckIn(c *Conn[T]) {
+	now := clock()
+	p.mu.Lock()
+	p.mustOwnLocked(c, "checked in")
+	if why, keep := p.keepLocked(c, now); !keep {
+		p.dropLocked(c, why)
+		p.mu.Unlock()
+		p.close(c, why)
+		return
+	}
+	p.releaseLocked(c, now, now)
+	p.mu.Unlock()
+}
+
+// keepLocked says whether the pool wants a connection back, and if not why.
+func (p *Pool[T]) keepLocked(c *Conn[T], now instant) (why Reason, keep bool) {
+	switch {
+	case p.disposed:
+		return Disposed, false
+	case c.pastAge(now):
+		return Recycled, false
+	case p.limit > 0 && len(p.all) > p.limit:
+		return Overflow, false
+	}
+	return 0, true
+}
+
+// releaseLocked passes a connection that is InUse, that belongs to nobody and
+// that nobody used since unused, to the first who waits and has a use for it,
+// else to the idle ones.
+func (p *Pool[T]) releaseLocked(c *Conn[T], now, unused instant) {
+	if w := p.takerLocked(c); w != nil {
+		c.since = now
+		p.serveLocked(w, handed[T]{conn: c, idle: now.sub(unused)}, now)
+		return
+	}
+	c.word.Store(uint64(c.load().with(Idle)))
+	c.since = unused
+	p.idle = append(p.idle, c)
+	if at, ok := p.deadlineLocked(c); ok {
+		p.armLocked(at)
+	}
+}
+
+// takerLocked returns the first who waits and whom the connection fits. If it
+// fits nobody and takes the room of one that would, it is the first who waits:
+// who then closes it.
+func (p *Pool[T]) takerLocked(c *Conn[T]) *waiter[T] {
+	for w := p.waiters.first(); w != nil; w = w.next {
+		if c.Value.Fits(w.label) != Misfit {
+			return w
+		}
+	}
+	if p.roomLocked() {
+		return nil
+	}
+	return p.waiters.first()
+}
+
+// Discard closes the connection, which the caller must own.
+func (p *Pool[T]) Discard(c *Conn[T], why Reason) {
+	p.mu.Lock()
+	p.mustOwnLocked(c, "discarded")
+	p.dropLocked(c, why)
+	p.mu.Unlock()
+	p.close(c, why)
+}
+
+func (p *Pool[T]) mustOwnLocked(c *Conn[T], what string) {
+	if w := c.load(); w.state() != InUse || c.pool != p {
+		p.mu.Unlock() // whoever recovers must not find the pool locked
+		panic(fmt.Sprintf("mysqlpool: %v connection %s by somebody who does not own it", w, what))
+	}
+}
+
+// dropLocked forgets a connection that nobody but the caller can reach. The
+// caller closes it with close after unlocking.
+func (p *Pool[T]) dropLocked(c *Conn[T], why Reason) {
+	c.word.Store(uint64(c.load().with(Closed)))
+	last := len(p.all) - 1
+	p.all[c.pos] = p.all[last]
+	p.all[c.pos].pos = c.pos
+	p.all[last] = nil
+	p.all = p.all[:last]
+	p.closed[why]++
+	p.closing++
+}
+
+// closeAll is close for each.
+func (p *Pool[T]) closeAll(victims []victim[T]) {
+	for _, v := range victims {
+		p.close(v.conn, v.why)
+	}
+}
+
+// close does the slow part of a drop, outside the lock.
+func (p *Pool[T]) close(c *Conn[T], why Reason) {
+	c.Value.Close(why)
+	p.mu.Lock()
+	p.closing--
+	p.startLoginsLocked() // it took room until now
+	p.emptiedLocked()
+	p.mu.Unlock()
+}

@@ -1,0 +1,140 @@
+package pool
+
+import (
+	"context"
+	"slices"
+)
+
+// CheckOut returns a connection that the caller owns and that has the label:
+// one that is idle, with the label if there is such a one; else, once Size are
+// open, one that is offered; else whichever comes first of a check-in, an offer
+// and a login. Those who wait are served in the order in which they came.
+//
+// It returns ErrDisposed, ctx's error, the error of the login that this call
+// asked for, the error with which the label was refused, or an error that is
+// ErrTimeout and says the numbers.
+func (p *Pool[T]) CheckOut(ctx context.Context, label string) (*Conn[T], error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	r := request{ctx: ctx, label: label, start: clock()}
+	now := r.start
+	for {
+		h := p.obtain(&r, now)
+		if h.waiter != nil {
+			h = p.wait(h.waiter)
+			now = clock()
+		}
+		if h.err != nil {
+			return nil, h.err
+		}
+		ok, err := p.ready(ctx, h, label, now)
+		switch {
+		case err != nil:
+			return nil, err
+		case ok:
+			return h.conn, nil
+		}
+		if now = clock(); now >= r.start.add(p.cfg.Timeout) {
+			return nil, p.timedOut(&r, now)
+		}
+	}
+}
+
+// ready makes a connection fit to be handed out, or gives it up. It returns an
+// error if that is the check-out's answer; otherwise another one may do.
+func (p *Pool[T]) ready(ctx context.Context, h handed[T], label string, now instant) (ok bool, err error) {
+	c := h.conn
+	if !h.proven {
+		if c.pastAge(now) {
+			p.Discard(c, Recycled)
+			return false, nil
+		}
+		if c.Value.Check(ctx, h.idle) != nil {
+			p.Discard(c, Broken)
+			return false, ctx.Err()
+		}
+	}
+	switch c.Value.Fits(label) {
+	case Exact:
+		return true, nil
+	case Misfit:
+		p.Discard(c, Overflow)
+		return false, nil
+	}
+	kept, err := c.Value.Switch(ctx, label)
+	switch {
+	case err == nil:
+		return true, nil
+	case kept:
+		p.CheckIn(c)
+		return false, err
+	}
+	p.Discard(c, Broken)
+	return false, ctx.Err()
+}
+
+// obtain returns an idle connection, or the place in the queue of who must wait.
+func (p *Pool[T]) obtain(r *request, now instant) handed[T] {
+	p.mu.Lock()
+	if p.disposed {
+		p.mu.Unlock()
+		return handed[T]{err: ErrDisposed}
+	}
+	if r.turn == 0 {
+		p.turns++
+		r.turn = p.turns
+	}
+	// Whoever waits has no use for what is idle, so this overtakes nobody.
+	if h, ok := p.popIdleLocked(now, r.label); ok {
+		if p.cfg.Warm > 0 {
+			p.startLoginsLocked()
+		}
+		p.mu.Unlock()
+		return h
+	}
+	w := p.enqueueLocked(r, now)
+	if !w.queued || p.logins >= p.waiters.len || p.roomLocked() || len(p.idle) == 0 {
+		p.mu.Unlock()
+		return handed[T]{waiter: w}
+	}
+	// No login is under way for it: what is idle, and does not fit, takes the
+	// room of one that would.
+	v := p.dropIdleLocked(0, Overflow)
+	p.mu.Unlock()
+	p.close(v.conn, v.why)
+	return handed[T]{waiter: w}
+}
+
+// popIdleLocked takes the connection that was idle for the shortest time among
+// those that fit best, so that those which are not needed grow old.
+func (p *Pool[T]) popIdleLocked(now instant, label string) (handed[T], bool) {
+	best, at := Misfit, 0
+	for i := len(p.idle) - 1; i >= 0 && best != Exact; i-- {
+		if fit := p.idle[i].Value.Fits(label); fit > best {
+			best, at = fit, i
+		}
+	}
+	if best == Misfit {
+		return handed[T]{}, false
+	}
+	c := p.removeIdleLocked(at)
+	h := handed[T]{conn: c, idle: now.sub(c.since)}
+	c.word.Store(uint64(c.load().with(InUse)))
+	c.since, c.holder = now, label
+	p.armLocked(now.add(p.tick()))
+	return h, true
+}
+
+func (p *Pool[T]) removeIdleLocked(i int) *Conn[T] {
+	c := p.idle[i]
+	p.idle = slices.Delete(p.idle, i, i+1)
+	return c
+}
+
+// dropIdleLocked drops the i-th of those that are idle.
+func (p *Pool[T]) dropIdleLocked(i int, why Reason) victim[T] {
+	c := p.removeIdleLocked(i)
+	p.dropLocked(c, why)
+	return victim[T]{c, why}
+}
