@@ -79,14 +79,6 @@ func newConnector(cfg *mysql.Config, opts ...Option) (*connector, error) {
 		return nil, err
 	}
 	c.key, c.shared = poolKey(cfg, c.options)
-	if c.shared && cfg.AllowFallbackToPlaintext {
-		// Without TLS on the server the stock driver clears cfg.TLS. With a
-		// function to call it works on a copy, so that logins do not race.
-		err := cfg.Apply(mysql.BeforeConnect(func(context.Context, *mysql.Config) error { return nil }))
-		if err != nil {
-			return nil, err
-		}
-	}
 	c.dial = func(ctx context.Context, schema string) (driver.Conn, error) { return dialStock(ctx, cfg, schema) }
 	return c, nil
 }
@@ -94,6 +86,8 @@ func newConnector(cfg *mysql.Config, opts ...Option) (*connector, error) {
 // dialFunc logs in and returns a connection on the schema.
 type dialFunc func(ctx context.Context, schema string) (driver.Conn, error)
 
+// dialStock logs in with a copy of the config for each login: with tls=preferred
+// the stock driver clears TLS in its config if the server has none.
 func dialStock(ctx context.Context, cfg *mysql.Config, schema string) (driver.Conn, error) {
 	if schema != cfg.DBName {
 		cfg = cfg.Clone()

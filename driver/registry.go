@@ -61,7 +61,7 @@ func (r *registry) join(c *connector) (*member, error) {
 	}
 	if m.retired {
 		m.retired = false
-		m.pool.SetSize(c.size)
+		m.pool.SetSize(c.size, c.warm)
 	}
 	c.member.Store(m)
 	return m, nil
@@ -135,7 +135,7 @@ func (r *registry) readmit(m *member) {
 	defer r.mu.Unlock()
 	if m.forgotten.Swap(false) {
 		r.own[m] = true
-		m.pool.SetSize(0)
+		m.pool.SetSize(0, 0)
 	}
 }
 

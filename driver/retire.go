@@ -24,9 +24,9 @@ func (r *registry) retire(m *member) {
 		return
 	}
 	m.retired = true
-	m.pool.SetSize(min(m.login.size, 1))
+	m.pool.SetSize(min(m.login.size, 1), 0)
 	if oldest := r.surplusLocked(m.login.server); oldest != nil {
-		oldest.pool.SetSize(0)
+		oldest.pool.SetSize(0, 0)
 	}
 }
 

@@ -407,42 +407,51 @@ func TestWarmConnectionsAreKeptReady(t *testing.T) {
 
 // A handle per job must find its connections, also when jobs are far apart.
 func TestPoolWithoutHandlesKeepsOneConnection(t *testing.T) {
-	bubble(t, func(t *testing.T, s *fakeServer) {
-		const params = "pool_idle_timeout=60&pool_recycle=1000"
-		db := handle(t, s, params)
-		var held []*sql.Conn
-		for range 4 {
-			c, err := db.Conn(t.Context())
-			if err != nil {
-				t.Fatal(err)
+	for _, warm := range []int{0, 2} {
+		bubble(t, func(t *testing.T, s *fakeServer) {
+			params := fmt.Sprintf("pool_idle_timeout=60&pool_recycle=1000&pool_warm=%d", warm)
+			db := handle(t, s, params)
+			var held []*sql.Conn
+			for range 4 {
+				c, err := db.Conn(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				ask(t, c)
+				held = append(held, c)
 			}
-			ask(t, c)
-			held = append(held, c)
-		}
-		for _, c := range held {
-			c.Close()
-		}
-		db.Close()
-		time.Sleep(time.Minute - 1)
-		synctest.Wait()
-		wantOpen(t, s, 4, 4)
-		time.Sleep(time.Second)
-		synctest.Wait()
-		wantOpen(t, s, 1, 4)
-		again := handle(t, s, params)
-		ask(t, again)
-		wantOpen(t, s, 1, 4)
-		if p := onePool(t); p.Size != 5 {
-			t.Errorf("size with a handle again: got %d, want 5", p.Size)
-		}
-		again.Close()
-		time.Sleep(1000 * time.Second)
-		synctest.Wait()
-		wantOpen(t, s, 0, 4)
-		if all := Stats(); len(all) != 0 {
-			t.Errorf("got %+v, want no pool", all)
-		}
-	})
+			synctest.Wait()
+			for _, c := range held {
+				c.Close()
+			}
+			db.Close()
+			all := 4 + warm
+			time.Sleep(time.Minute - 1)
+			synctest.Wait()
+			if open, _ := s.open(); open < 4 {
+				t.Errorf("open before pool_idle_timeout: got %d, want 4 or more", open)
+			}
+			time.Sleep(2 * time.Second)
+			synctest.Wait()
+			wantOpen(t, s, 1, all)
+			if warm > 0 {
+				return
+			}
+			again := handle(t, s, params)
+			ask(t, again)
+			wantOpen(t, s, 1, all)
+			if p := onePool(t); p.Size != 5 {
+				t.Errorf("size with a handle again: got %d, want 5", p.Size)
+			}
+			again.Close()
+			time.Sleep(1000 * time.Second)
+			synctest.Wait()
+			wantOpen(t, s, 0, all)
+			if pools := Stats(); len(pools) != 0 {
+				t.Errorf("got %+v, want no pool", pools)
+			}
+		})
+	}
 }
 
 func TestPoolsWithoutHandlesShareABudget(t *testing.T) {

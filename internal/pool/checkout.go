@@ -87,7 +87,7 @@ func (p *Pool[T]) obtain(r *request, now instant) handed[T] {
 	}
 	// Whoever waits has no use for what is idle, so this overtakes nobody.
 	if h, ok := p.popIdleLocked(now, r.label); ok {
-		if p.cfg.Warm > 0 {
+		if p.warm > 0 {
 			p.startLoginsLocked()
 		}
 		p.mu.Unlock()

@@ -39,7 +39,7 @@ func (p *Pool[T]) roomLocked() bool {
 // all in all, since the latest one: whatever it cost to wait in vain, it cost no
 // more than the login itself, and a burst of short uses is over by then.
 func (p *Pool[T]) startLoginsLocked() {
-	if p.disposed || p.waiters.len == 0 && p.cfg.Warm == 0 {
+	if p.disposed || p.waiters.len == 0 && p.warm == 0 {
 		return
 	}
 	now := clock()
@@ -82,7 +82,7 @@ func (p *Pool[T]) patientUntilLocked() instant {
 // coldLocked is how many connections short of Config.Warm are ready, with the
 // logins under way counted as such. A pool without connections is not in use.
 func (p *Pool[T]) coldLocked() int {
-	if p.cfg.Warm == 0 || len(p.all) == 0 {
+	if p.warm == 0 || len(p.all) == 0 {
 		return 0
 	}
 	ready := len(p.idle) + max(0, p.logins-p.waiters.len)
@@ -91,7 +91,7 @@ func (p *Pool[T]) coldLocked() int {
 			ready++
 		}
 	}
-	return p.cfg.Warm - ready
+	return p.warm - ready
 }
 
 // login opens one connection, because asker waits for one, and serves with it

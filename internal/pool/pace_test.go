@@ -177,7 +177,7 @@ func TestSetSize(t *testing.T) {
 	bubble(t, nil, func(t *bed) {
 		cs := t.outN(4)
 		t.in(cs...)
-		t.p.SetSize(1)
+		t.p.SetSize(1, 0)
 		t.edge(10*time.Minute, "idle timeout", func() bool { return t.p.Stats().Open == 1 })
 	})
 }

@@ -105,6 +105,7 @@ type Pool[T Resource] struct {
 	waiters  queue[T]
 	turns    uint64 // how many check-outs came; each waits at the place of its number
 	size     int    // Config.Size, or what SetSize says
+	warm     int    // Config.Warm, likewise
 	limit    int    // 0: none
 	logins   int    // under way
 	disposed bool
@@ -123,7 +124,7 @@ type Pool[T Resource] struct {
 
 // New returns an empty pool. Nothing is opened before the first CheckOut.
 func New[T Resource](cfg Config[T]) *Pool[T] {
-	p := &Pool[T]{cfg: cfg, size: cfg.Size, limit: cfg.Limit}
+	p := &Pool[T]{cfg: cfg, size: cfg.Size, warm: cfg.Warm, limit: cfg.Limit}
 	p.life, p.cancel = context.WithCancel(context.Background())
 	return p
 }
@@ -138,12 +139,12 @@ func (p *Pool[T]) SetLimit(n int) {
 	p.startLoginsLocked()
 }
 
-// SetSize changes Config.Size. It closes nothing itself: those beyond the size
-// that were idle for Config.IdleTimeout are closed soon.
-func (p *Pool[T]) SetSize(n int) {
+// SetSize changes Config.Size and Config.Warm. It closes nothing itself: those
+// beyond the size that were idle for Config.IdleTimeout are closed soon.
+func (p *Pool[T]) SetSize(size, warm int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.size = n
+	p.size, p.warm = size, warm
 	p.armNextLocked(clock())
 }
 

@@ -104,7 +104,7 @@ func (p *Pool[T]) sweepIdleLocked(now instant) (victims []victim[T]) {
 // deadlineLocked is when an idle connection is to be closed, if ever.
 func (p *Pool[T]) deadlineLocked(c *Conn[T]) (at instant, ok bool) {
 	at, ok = c.expires, c.expires != 0
-	if len(p.all) > max(p.size, p.cfg.Warm) {
+	if len(p.all) > max(p.size, p.warm) {
 		if idle := c.since.add(p.cfg.IdleTimeout); !ok || idle < at {
 			at, ok = idle, true
 		}
