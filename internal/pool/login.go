@@ -13,6 +13,7 @@ type pace struct {
 	full    error         // the server's answer, if it had no room the last time
 	backoff time.Duration // the latest wait because of that, or of a failed warm login
 	resume  instant       // no login before that
+	rewarm  instant       // no login for Config.Warm before that
 
 	queued     time.Duration // for how long there was a queue since latest, without the present one
 	queueSince instant       // when the present queue began, or latest
@@ -60,6 +61,10 @@ func (p *Pool[T]) startLoginsLocked() {
 		w.asked = true
 		p.logins++
 		go p.login(w, w.request)
+	}
+	if now < p.rewarm {
+		p.armLocked(p.rewarm)
+		return
 	}
 	for n := p.coldLocked(); n > 0 && p.logins < limit && p.roomLocked(); n-- {
 		p.logins++
@@ -165,7 +170,10 @@ func (p *Pool[T]) loginFailed(asker *waiter[T], turn uint64, err error) {
 	}
 	if full || asker == nil {
 		p.backoff = min(max(2*p.backoff, minBackoff), maxBackoff)
-		p.resume = now.add(p.backoff/2 + rand.N(p.backoff/2))
+		p.rewarm = now.add(p.backoff/2 + rand.N(p.backoff/2))
+	}
+	if full {
+		p.resume = p.rewarm
 	}
 	switch {
 	case waits && full:

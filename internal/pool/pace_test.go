@@ -173,6 +173,20 @@ func TestFailedWarmLoginsBackOff(t *testing.T) {
 	})
 }
 
+// Whoever waits does not pay for a warm login that failed.
+func TestFailedWarmLoginDelaysNobody(t *testing.T) {
+	bubble(t, func(cfg *config) { cfg.Warm = 1 }, func(t *bed) {
+		t.login = func(_ context.Context, n int) error {
+			if n == 2 {
+				return errFake
+			}
+			return nil
+		}
+		t.out()
+		t.got(t.ask(context.Background()), nil)
+	})
+}
+
 func TestSetSize(t *testing.T) {
 	bubble(t, nil, func(t *bed) {
 		cs := t.outN(4)
