@@ -90,8 +90,8 @@ func hasSign(s string) bool {
 }
 
 // stateWord reports whether a word is the name of a function that takes or
-// releases a lock (MySQL manual, "Locking Functions" and "The Locking Service")
-// or of one that remembers the number of rows found for the next statement.
+// releases a lock (MySQL manual, "Locking Functions", "The Locking Service" and
+// "Version Tokens Reference") or of one that remembers the number of rows found for the next statement.
 func stateWord(word string) bool {
 	switch len(word) {
 	case len("get_lock"):
@@ -103,7 +103,7 @@ func stateWord(word string) bool {
 	case len("sql_calc_found_rows"):
 		return fold(word, "sql_calc_found_rows")
 	}
-	return len(word) > len("service_get_") && fold(word[:len("service_")], "service_")
+	return hasFoldedPrefix(word, "service_") || hasFoldedPrefix(word, "version_tokens_")
 }
 
 // isExecuted reports whether the comment at i is one that a server executes:

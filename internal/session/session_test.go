@@ -50,6 +50,9 @@ var notPlain = []string{
 	"SELECT RELEASE_LOCK('a')",
 	"SELECT RELEASE_ALL_LOCKS()",
 	"SELECT service_get_write_locks('a', 'b', 1)",
+	"SELECT version_tokens_lock_shared('a', 1)",
+	"SELECT 1,\xa0GET_LOCK('a', 1)", // white space in latin1
+	"SELECT 1,äGET_LOCK('a', 1)",
 	"SELECT SQL_CALC_FOUND_ROWS * FROM t",
 	"DO GET_LOCK('a', 1)",
 	"CALL p()",

@@ -6,10 +6,12 @@ func isSpace(c byte) bool {
 	return c == ' ' || '\t' <= c && c <= '\r'
 }
 
-// isWordByte reports whether c can be part of an unquoted identifier (MySQL
-// manual, "Schema Object Names").
+// isWordByte reports whether c is ASCII and can be part of an unquoted
+// identifier (MySQL manual, "Schema Object Names"). A byte beyond ASCII ends a
+// word, although it may be a letter: in latin1 0xA0 is white space, and what is
+// behind it begins a word for the server.
 func isWordByte(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '$' || c >= 0x80
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '$'
 }
 
 // nextWord returns the word that s begins with, or nothing.
@@ -33,6 +35,11 @@ func fold(s, word string) bool {
 		}
 	}
 	return true
+}
+
+// hasFoldedPrefix is fold for the beginning of s.
+func hasFoldedPrefix(s, prefix string) bool {
+	return len(s) >= len(prefix) && fold(s[:len(prefix)], prefix)
 }
 
 func hasPrefixAt(s string, i int, prefix string) bool {
