@@ -27,7 +27,8 @@ type conn struct {
 	used   bool                  // something ran since database/sql last asked IsValid
 	bad    bool                  // driver.ErrBadConn was returned
 	closed bool
-	tx     tx // the latest transaction
+	alone  bool // it is the only one of its connector, and closes that with itself
+	tx     tx   // the latest transaction
 }
 
 var (
@@ -135,6 +136,9 @@ func (c *conn) ResetSession(ctx context.Context) error {
 // own answer and the errors that were returned decide.
 func (c *conn) Close() error {
 	c.closed = true
+	if c.alone {
+		defer c.connector.Close()
+	}
 	if !c.held && !c.takeBack() {
 		return nil
 	}
@@ -174,10 +178,15 @@ func (c *conn) discard(why pool.Reason) {
 	lent.Discard(why)
 }
 
-// saw notes an error that is about to be returned, and returns it.
+// saw notes an error that is about to be returned, and returns it. With
+// rejectReadOnly it may mean that the server became read-only: then
+// database/sql must not get another connection to the same server.
 func (c *conn) saw(err error) error {
 	if err == driver.ErrBadConn {
 		c.bad = true
+		if c.connector.cfg.RejectReadOnly && c.held {
+			c.lent.InvalidatePool()
+		}
 	}
 	return err
 }

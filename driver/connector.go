@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
+	"net"
 	"sync/atomic"
 
 	"github.com/go-sql-driver/mysql"
@@ -71,6 +72,9 @@ func newConnector(cfg *mysql.Config, opts ...Option) (*connector, error) {
 		return nil, err
 	}
 	for _, o := range opts {
+		if o == nil {
+			continue
+		}
 		if err := o(&c.settings); err != nil {
 			return nil, err
 		}
@@ -79,7 +83,8 @@ func newConnector(cfg *mysql.Config, opts ...Option) (*connector, error) {
 		return nil, err
 	}
 	c.key, c.shared = poolKey(cfg, c.options)
-	c.dial = func(ctx context.Context, schema string) (driver.Conn, error) { return dialStock(ctx, cfg, schema) }
+	dialed := withoutKeyName(cfg)
+	c.dial = func(ctx context.Context, schema string) (driver.Conn, error) { return dialStock(ctx, dialed, schema) }
 	return c, nil
 }
 
@@ -104,17 +109,27 @@ func dialStock(ctx context.Context, cfg *mysql.Config, schema string) (driver.Co
 // the TLS config that the tls word means, so that they count in the key as if
 // they had been written out.
 func normalize(cfg *mysql.Config) error {
-	bare := mysql.Config{Net: cfg.Net, Addr: cfg.Addr, TLSConfig: cfg.TLSConfig}
-	full, err := mysql.ParseDSN(bare.FormatDSN())
-	if err != nil {
-		return err
+	if cfg.Addr == "" {
+		full, err := mysql.ParseDSN(cfg.Net + "/")
+		if err != nil {
+			return err
+		}
+		cfg.Net, cfg.Addr = full.Net, full.Addr
 	}
-	cfg.Net, cfg.Addr = full.Net, full.Addr
-	if cfg.TLS == nil {
-		cfg.TLS = full.TLS
-		cfg.AllowFallbackToPlaintext = cfg.AllowFallbackToPlaintext || full.AllowFallbackToPlaintext
+	if cfg.Net == "" {
+		cfg.Net = "tcp"
 	}
-	return nil
+	if _, _, err := net.SplitHostPort(cfg.Addr); err != nil && cfg.Net == "tcp" {
+		cfg.Addr = net.JoinHostPort(cfg.Addr, "3306")
+	}
+	if cfg.TLS != nil {
+		return nil
+	}
+	var fallback bool
+	var err error
+	cfg.TLS, fallback, err = tlsOfWord(cfg)
+	cfg.AllowFallbackToPlaintext = cfg.AllowFallbackToPlaintext || fallback
+	return err
 }
 
 // Connect implements driver.Connector. What it returns was checked just now:

@@ -12,6 +12,8 @@ import (
 // is still in use and is ctx's error. Meanwhile every checkout fails with
 // ErrDisposed; afterwards, in either case, the next one opens a fresh pool.
 //
+// What is still in use stays in Stats, and another call waits for it too.
+//
 // Call it before the process ends, so that the server sees every connection
 // said goodbye to, or in a test that looks for leaked goroutines.
 func Dispose(ctx context.Context) error {
@@ -31,7 +33,7 @@ func Dispose(ctx context.Context) error {
 	defer pools.mu.Unlock()
 	pools.disposing--
 	for _, m := range all {
-		pools.removeLocked(m)
+		pools.disposedLocked(m)
 	}
 	return errors.Join(errs...)
 }

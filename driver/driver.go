@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
+	"io"
 )
 
 func init() { sql.Register("mysql_pool", Driver{}) }
@@ -28,10 +30,16 @@ func (Driver) OpenConnector(dsn string) (driver.Connector, error) {
 }
 
 // Open implements driver.Driver. database/sql calls OpenConnector instead.
+// Closing the connection is like closing a handle that has no other.
 func (d Driver) Open(dsn string) (driver.Conn, error) {
-	c, err := d.OpenConnector(dsn)
+	connector, err := d.OpenConnector(dsn)
 	if err != nil {
 		return nil, err
 	}
-	return c.Connect(context.Background())
+	c, err := connector.Connect(context.Background())
+	if err != nil {
+		return nil, errors.Join(err, connector.(io.Closer).Close())
+	}
+	c.(*conn).alone = true
+	return c, nil
 }

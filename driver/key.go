@@ -70,8 +70,8 @@ func appendField(b []byte, cfg *mysql.Config, name string, v reflect.Value) ([]b
 		return b, true
 	case "Logger":
 		return b, cfg.Logger == nil || sameLogger(cfg.Logger, mysql.NewConfig().Logger)
-	case "pubKey":
-		return b, true // ServerPubKey, its name, says which
+	case pubKeyField:
+		return appendPublicKey(b, cfg, v)
 	}
 	return appendValue(b, v)
 }
@@ -89,7 +89,7 @@ func appendValue(b []byte, v reflect.Value) ([]byte, bool) {
 		return append(b, 0), true
 	case reflect.Int, reflect.Int64:
 		return binary.LittleEndian.AppendUint64(b, uint64(v.Int())), true
-	case reflect.Uint8, reflect.Uint16:
+	case reflect.Uint, reflect.Uint8, reflect.Uint16:
 		return binary.LittleEndian.AppendUint64(b, v.Uint()), true
 	case reflect.Slice:
 		ok := true

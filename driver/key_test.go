@@ -2,9 +2,11 @@ package mysqlpool
 
 import (
 	"context"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"log"
+	"math/big"
 	"net"
 	"testing"
 	"time"
@@ -163,6 +165,63 @@ func TestConfigThatHasAPoolOfItsOwn(t *testing.T) {
 		}
 		if got := c.(*connector).shared; got != test.shared {
 			t.Errorf("%s: shared: got %v, want %v", test.name, got, test.shared)
+		}
+	}
+}
+
+// The RSA key that a name stands for counts, as it was when the handle was
+// opened; logins do not look it up again.
+func TestRegisteredServerPubKey(t *testing.T) {
+	t.Cleanup(func() { mysql.DeregisterServerPubKey("mine") })
+	dsn := keyDSN + "?serverPubKey=mine"
+	mysql.RegisterServerPubKey("mine", &rsa.PublicKey{N: big.NewInt(1000003), E: 3})
+	one := keyOf(t, dsn)
+	if keyOf(t, dsn) != one {
+		t.Error("the same DSN has two pools")
+	}
+	parsed := mustParse(t, dsn)
+	byHand := mustParse(t, keyDSN)
+	byHand.ServerPubKey = "mine"
+	c, err := NewConnector(byHand)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.(*connector).shared {
+		t.Error("a name that is looked up at each login: shares a pool, want one of its own")
+	}
+	for _, other := range []*rsa.PublicKey{{N: big.NewInt(1000033), E: 3}, {N: big.NewInt(1000003), E: 5}} {
+		mysql.RegisterServerPubKey("mine", other)
+		if keyOf(t, dsn) == one {
+			t.Error("another key under the same name shares the pool")
+		}
+	}
+	mysql.DeregisterServerPubKey("mine")
+	if _, err := mysql.NewConnector(withoutKeyName(parsed)); err != nil {
+		t.Errorf("login: %v, want the key that was looked up before", err)
+	}
+}
+
+// What an address may be that cannot be written in a DSN.
+func TestOddAddresses(t *testing.T) {
+	for _, test := range []struct{ net, addr, want, name string }{
+		{"", "", "127.0.0.1:3306", "127.0.0.1"},
+		{"tcp", "db", "db:3306", "db"},
+		{"tcp", "::1", "[::1]:3306", "::1"},
+		{"tcp", "[::1]:3307", "[::1]:3307", "::1"},
+		{"unix", "@abstract", "@abstract", ""},
+		{"unix", "/with)paren/and?", "/with)paren/and?", ""},
+		{"mynet", "a/b:1", "a/b:1", "a/b"},
+	} {
+		cfg := mysql.NewConfig()
+		cfg.Net, cfg.Addr, cfg.TLSConfig = test.net, test.addr, "true"
+		made, err := NewConnector(cfg)
+		if err != nil {
+			t.Errorf("%+v: %v", test, err)
+			continue
+		}
+		c := made.(*connector)
+		if c.cfg.Addr != test.want || c.cfg.TLS.ServerName != test.name || !c.shared {
+			t.Errorf("%+v: got %s, for TLS %q, shared %v", test, c.cfg.Addr, c.cfg.TLS.ServerName, c.shared)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/binary"
+	"net"
 	"reflect"
 	"sync"
 
@@ -18,15 +19,30 @@ func appendTLS(b []byte, cfg *mysql.Config) ([]byte, bool) {
 	if cfg.TLS == nil {
 		return b, true
 	}
-	word := mysql.NewConfig()
-	word.Net, word.Addr, word.TLSConfig = cfg.Net, cfg.Addr, cfg.TLSConfig
-	byWord, err := mysql.ParseDSN(word.FormatDSN())
-	if err != nil || byWord.TLS == nil {
+	byWord, _, err := tlsOfWord(cfg)
+	if err != nil || byWord == nil {
 		return b, false
 	}
-	its, itsOK := appendTLSConfig(nil, byWord.TLS)
+	its, itsOK := appendTLSConfig(nil, byWord)
 	mine, ok := appendTLSConfig(nil, cfg.TLS)
 	return append(b, mine...), ok && itsOK && bytes.Equal(mine, its)
+}
+
+// tlsOfWord returns the TLS config that the stock driver makes from a DSN's tls
+// word, nil if from none, and whether it may fall back to plain text.
+func tlsOfWord(cfg *mysql.Config) (c *tls.Config, fallback bool, err error) {
+	// No host in the address, since not every one can be written in a DSN.
+	word := mysql.Config{Net: "unix", Addr: "/", TLSConfig: cfg.TLSConfig}
+	full, err := mysql.ParseDSN(word.FormatDSN())
+	if err != nil {
+		return nil, false, err
+	}
+	if c = full.TLS; c != nil && c.ServerName == "" && !c.InsecureSkipVerify {
+		if host, _, err := net.SplitHostPort(cfg.Addr); err == nil {
+			c.ServerName = host
+		}
+	}
+	return c, full.AllowFallbackToPlaintext, nil
 }
 
 // appendTLSConfig appends all exported fields. It reports false if one of them

@@ -254,3 +254,36 @@ func TestServerThatDoesNotTellItsLimits(t *testing.T) {
 		wantOpen(t, s, 1, 1)
 	})
 }
+
+// Only that the server cannot tell is remembered for the connections to come.
+func TestServerThatAnswersWithAnError(t *testing.T) {
+	for _, test := range []struct {
+		number uint16
+		works  bool
+	}{
+		{1193, true},  // unknown variable: a proxy
+		{1820, true},  // the password has expired: the user must get to change it
+		{1317, false}, // interrupted
+		{1053, false}, // shutting down
+	} {
+		bubble(t, func(t *testing.T, s *fakeServer) {
+			s.query = refuse(askServer, test.number)
+			db := handle(t, s, "")
+			err := db.PingContext(t.Context())
+			if (err == nil) != test.works {
+				t.Errorf("%d: got %v", test.number, err)
+			}
+			s.query = nil
+			c, err := db.Conn(t.Context()) // a second one
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			ask(t, c)
+			ask(t, db)
+			if limit := onePool(t).Limit; (limit == 0) != (test.number == 1193) {
+				t.Errorf("%d: limit: got %d", test.number, limit)
+			}
+		})
+	}
+}

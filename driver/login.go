@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"runtime/debug"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -46,7 +47,7 @@ func newLogin(c *connector) *login {
 }
 
 // poolConfig says how the pool of c behaves.
-func poolConfig(c *connector, l *login, emptied, makeRoom func()) pool.Config[*physical] {
+func poolConfig(c *connector, l *login, emptied func(), makeRoom func(n int)) pool.Config[*physical] {
 	loginTimeout := c.cfg.Timeout
 	if loginTimeout <= 0 {
 		loginTimeout = c.timeout
@@ -78,11 +79,14 @@ func (l *login) log() *slog.Logger {
 
 // open logs in and returns the connection and its greatest age.
 func (l *login) open(ctx context.Context, schema string) (p *physical, life time.Duration, err error) {
-	// The stock driver indexes the greeting without looking how long it is. It
-	// would take the process down from here, where the caller cannot recover.
+	// The stock driver indexes the greeting without looking how long it is, and
+	// the config may have functions. A panic would take the process down from
+	// here, where the caller cannot recover.
 	defer func() {
 		if r := recover(); r != nil {
-			p, err = nil, fmt.Errorf("mysqlpool: login to %s: the server's greeting makes no sense (%v): is it MySQL or MariaDB?", l.name, r)
+			l.log().LogAttrs(ctx, slog.LevelError, "mysqlpool: a login panicked",
+				slog.String("login", l.name), slog.Any("panic", r), slog.String("stack", string(debug.Stack())))
+			p, err = nil, fmt.Errorf("mysqlpool: login to %s: panic in the stock driver, or in a function of the config (the log has the stack): %v; is the server MySQL or MariaDB?", l.name, r)
 		}
 	}()
 	start := time.Now()
@@ -135,7 +139,11 @@ func (l *login) explain(ctx context.Context, start time.Time, err error) error {
 func (l *login) life() time.Duration {
 	life := l.recycle
 	if life == auto {
-		life = recycleAfter(l.learned.Load().waitTimeout)
+		wait := defaultWaitTimeout
+		if s := l.learned.Load(); s != nil {
+			wait = s.waitTimeout
+		}
+		life = recycleAfter(wait)
 	}
 	if life <= 0 {
 		return 0

@@ -175,7 +175,7 @@ func (o *options) takeParams(params map[string]string) error {
 		}
 		delete(params, param)
 	}
-	return o.check()
+	return nil
 }
 
 // unquote returns what an SQL literal stands for: a number as it is, a quoted

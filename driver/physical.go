@@ -73,11 +73,15 @@ func (p *physical) Fits(schema string) pool.Fit {
 	case "":
 		return pool.Misfit
 	}
+	if p.schema == "" {
+		return pool.LastResort
+	}
 	return pool.Convertible
 }
 
 // Switch implements pool.Resource. For an unknown or a forbidden schema the
-// server has the same error numbers as at login, 1049 and 1044.
+// server has the same error numbers as at login. After any other error the
+// connection is given up.
 func (p *physical) Switch(ctx context.Context, schema string) (kept bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
@@ -85,7 +89,11 @@ func (p *physical) Switch(ctx context.Context, schema string) (kept bool, err er
 	if err == nil {
 		p.schema = schema
 	}
-	return isServerError(err), err
+	switch errorNumber(err) {
+	case 1044, 1049, 1102: // ER_DBACCESS_DENIED_ERROR, ER_BAD_DB_ERROR, ER_WRONG_DB_NAME
+		return true, err
+	}
+	return false, err
 }
 
 // Close implements pool.Resource, and hides the stock connection's Close.

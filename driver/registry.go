@@ -22,6 +22,7 @@ type member struct {
 	left    time.Time   // when the last one left
 	watch   *time.Timer // calls retire; nil if no call is due
 	retired bool        // it had no handle for pool_idle_timeout: see retire
+	ended   bool        // it was disposed of: no handle will use it again
 
 	forgotten atomic.Bool // it is in neither map of pools; changed under pools.mu
 }
@@ -33,7 +34,7 @@ type registry struct {
 	mu sync.Mutex // guards what follows; no pool is waited for under it
 
 	shared    map[key]*member
-	own       map[*member]bool // of one connector each
+	own       map[*member]bool // of one connector each, or ended and still in use
 	disposing int              // calls of Dispose that have not returned
 }
 
@@ -69,20 +70,20 @@ func (r *registry) join(c *connector) (*member, error) {
 
 func (r *registry) newMember(c *connector) *member {
 	m := &member{login: newLogin(c), key: c.key, shared: c.shared}
-	m.pool = pool.New(poolConfig(c, m.login, func() { r.forgetEmpty(m) }, func() { r.makeRoom(m) }))
+	m.pool = pool.New(poolConfig(c, m.login, func() { r.forgetEmpty(m) }, func(n int) { r.makeRoom(m, n) }))
 	m.login.setLimit = m.pool.SetLimit
 	return m
 }
 
-// makeRoom closes what lies unused in the other pools of m's server, which is
-// full.
-func (r *registry) makeRoom(m *member) {
+// makeRoom closes n connections at most that lie unused in the other pools of
+// m's server, which is full.
+func (r *registry) makeRoom(m *member, n int) {
 	r.mu.Lock()
 	all := r.membersLocked()
 	r.mu.Unlock()
 	for _, other := range all {
 		if other != m && other.login.server == m.login.server {
-			other.pool.CloseUnused()
+			n -= other.pool.CloseUnused(n)
 		}
 	}
 }
@@ -120,7 +121,7 @@ func (r *registry) forgetEmpty(m *member) {
 }
 
 func (r *registry) forgetLocked(m *member) bool {
-	if m.handles > 0 || r.disposing > 0 || !m.pool.Empty() {
+	if m.handles > 0 && !m.ended || r.disposing > 0 || !m.pool.Empty() {
 		return false
 	}
 	r.removeLocked(m)
@@ -136,7 +137,17 @@ func (r *registry) readmit(m *member) {
 	if m.forgotten.Swap(false) {
 		r.own[m] = true
 		m.pool.SetSize(0, 0)
+		r.forgetLocked(m) // the checkout may have failed
 	}
+}
+
+// disposedLocked makes room for a fresh pool in the place of one that was
+// disposed of, which is listed until it is empty.
+func (r *registry) disposedLocked(m *member) {
+	m.ended = true
+	r.removeLocked(m)
+	r.own[m] = true
+	r.forgetLocked(m)
 }
 
 func (r *registry) removeLocked(m *member) {

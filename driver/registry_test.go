@@ -65,8 +65,43 @@ func TestDisposeEndsWithItsContext(t *testing.T) {
 		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "1 connections still in use") {
 			t.Errorf("got %v, want the context's error and what is in use", err)
 		}
+		if p := onePool(t); p.InUse != 1 || p.Handles != 0 {
+			t.Errorf("got %+v, want the pool with what is in use", p)
+		}
+		again := make(chan error, 1)
+		go func() { again <- Dispose(t.Context()) }()
+		synctest.Wait()
+		select {
+		case <-again:
+			t.Error("a second Dispose did not wait for what the first one left")
+		default:
+		}
 		held.Close()
+		if err := <-again; err != nil {
+			t.Error(err)
+		}
 		wantOpen(t, s, 0, 1)
+		if all := Stats(); len(all) != 0 {
+			t.Errorf("the pool is still there: %+v", all)
+		}
+	})
+}
+
+func TestDriverOpenLeavesNoHandle(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		c := s.connector(t, "")
+		lone, err := c.Connect(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		lone.(*conn).alone = true // as Driver.Open does, which cannot be aimed at a fake
+		if p := onePool(t); p.Handles != 1 {
+			t.Errorf("handles: got %d, want 1", p.Handles)
+		}
+		lone.Close()
+		if p := onePool(t); p.Handles != 0 {
+			t.Errorf("handles: got %d, want 0", p.Handles)
+		}
 	})
 }
 
@@ -136,7 +171,7 @@ func TestPanicInALoginIsAnError(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		s.login = func(context.Context, int) error { panic("index out of range") }
 		err := handle(t, s, "").PingContext(t.Context())
-		if err == nil || !strings.Contains(err.Error(), "greeting") {
+		if err == nil || !strings.Contains(err.Error(), "panic") {
 			t.Errorf("got %v, want an error that says what happened", err)
 		}
 	})

@@ -16,7 +16,7 @@ func (r *registry) retire(m *member) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m.watch = nil
-	if m.handles > 0 || m.retired {
+	if m.handles > 0 || m.retired || r.forgetLocked(m) {
 		return
 	}
 	if wait := time.Until(m.left.Add(m.login.idleTimeout)); wait > 0 { // somebody came and went

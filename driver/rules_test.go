@@ -298,6 +298,42 @@ func TestCloseAfterErrBadConnDiscards(t *testing.T) {
 	})
 }
 
+// With rejectReadOnly the stock driver gives up a connection to a server that
+// became read-only. Its others are to the same server, and database/sql would
+// get them one after the other.
+func TestRejectReadOnlyInvalidatesThePool(t *testing.T) {
+	for params, wantOpened := range map[string]int{"rejectReadOnly=true": 6, "": 5} {
+		bubble(t, func(t *testing.T, s *fakeServer) {
+			db := handle(t, s, params)
+			var held []*sql.Conn
+			for range 5 {
+				c, err := db.Conn(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				ask(t, c)
+				held = append(held, c)
+			}
+			for _, c := range held {
+				c.Close()
+			}
+			s.query = func(_ context.Context, c *fakeConn, text string) error {
+				if text == "UPDATE t" && c.id <= 5 {
+					return driver.ErrBadConn
+				}
+				return nil
+			}
+			_, err := db.ExecContext(t.Context(), "UPDATE t")
+			if (err == nil) != (params != "") {
+				t.Errorf("%q: got %v", params, err)
+			}
+			if _, opened := s.open(); opened != wantOpened {
+				t.Errorf("%q: connections opened: got %d, want %d", params, opened, wantOpened)
+			}
+		})
+	}
+}
+
 // Conn.Raw evicts a connection on driver.ErrBadConn, or if the function panics.
 func TestRawEvicts(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {

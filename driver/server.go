@@ -34,7 +34,8 @@ const (
 
 // ask finds out about a new connection, and about its server if it is the
 // pool's first. A server that does not know the variables, as a proxy might
-// not, is no reason to fail.
+// not, is no reason to fail; nor is one that wants a new password first. Any
+// other error is: it must not decide for all the connections to come.
 func (l *login) ask(ctx context.Context, p *physical) error {
 	if l.learned.Load() == nil {
 		row, err := queryRow(ctx, p, askServer)
@@ -43,8 +44,8 @@ func (l *login) ask(ctx context.Context, p *physical) error {
 			l.learn(ctx, row[2:])
 			p.know(row)
 			return nil
-		case !isServerError(err):
-			return err
+		case !cannotTell(err):
+			return unlessExpired(err)
 		}
 		l.log().LogAttrs(ctx, slog.LevelWarn, "mysqlpool: the server does not tell its limits: pool_max_overflow has none, and wait_timeout is taken to be what the DSN says, else 120 s; set pool_max_overflow and pool_recycle",
 			slog.String("login", l.name), slog.Any("error", err))
@@ -54,10 +55,29 @@ func (l *login) ask(ctx context.Context, p *physical) error {
 	switch {
 	case err == nil:
 		p.know(row)
-	case !isServerError(err):
-		return err
+	case !cannotTell(err):
+		return unlessExpired(err)
 	}
 	return nil
+}
+
+// cannotTell reports whether the server does not know what it was asked.
+func cannotTell(err error) bool {
+	switch errorNumber(err) {
+	case 1064, 1105, 1193, 1235: // ER_PARSE_ERROR, ER_UNKNOWN_ERROR, ER_UNKNOWN_SYSTEM_VARIABLE, ER_NOT_SUPPORTED_YET
+		return true
+	}
+	return false
+}
+
+// unlessExpired returns nil for an expired password: the user can do one thing
+// on the connection, which is to set another (MySQL manual, "Server Handling of
+// Expired Passwords").
+func unlessExpired(err error) error {
+	if errorNumber(err) == 1820 { // ER_MUST_CHANGE_PASSWORD
+		return nil
+	}
+	return err
 }
 
 // know takes the answer to askConn. Without an answer autocommit counts as
@@ -105,10 +125,13 @@ func (s *serverLimits) limit() int {
 	return max(n, 1)
 }
 
-// isServerError reports whether the server answered, and with an error.
-func isServerError(err error) bool {
+// errorNumber is the number of an error that the server answered with, else 0.
+func errorNumber(err error) uint16 {
 	var answer *mysql.MySQLError
-	return errors.As(err, &answer)
+	if errors.As(err, &answer) {
+		return answer.Number
+	}
+	return 0
 }
 
 // isServerFull reports whether a login failed because the server has no room

@@ -49,7 +49,9 @@ func Stats() []PoolStats {
 	all := pools.membersLocked()
 	handles := make([]int, len(all))
 	for i, m := range all {
-		handles[i] = m.handles
+		if !m.ended {
+			handles[i] = m.handles
+		}
 	}
 	pools.mu.Unlock()
 

@@ -36,6 +36,12 @@ func (p *Pool[T]) keepLocked(c *Conn[T], now instant) (why Reason, keep bool) {
 // that nobody used since unused, to the first who waits and has a use for it,
 // else to the idle ones.
 func (p *Pool[T]) releaseLocked(c *Conn[T], now, unused instant) {
+	if p.inTheWayLocked(c) {
+		p.waiters.first().asked = false // the login that takes its place is for that one
+		p.dropLocked(c, Overflow)
+		go p.close(c, Overflow)
+		return
+	}
 	if w := p.takerLocked(c); w != nil {
 		c.since = now
 		p.serveLocked(w, handed[T]{conn: c, idle: now.sub(unused)}, now)
@@ -44,24 +50,28 @@ func (p *Pool[T]) releaseLocked(c *Conn[T], now, unused instant) {
 	c.word.Store(uint64(c.load().with(Idle)))
 	c.since = unused
 	p.idle = append(p.idle, c)
-	if at, ok := p.deadlineLocked(c); ok {
+	if at, ok := p.deadlineLocked(c, p.surplusLocked() > 0); ok {
 		p.armLocked(at)
 	}
 }
 
-// takerLocked returns the first who waits and whom the connection fits. If it
-// fits nobody and takes the room of one that would, it is the first who waits:
-// who then closes it.
+// inTheWayLocked reports whether the connection does not fit the first who
+// waits, and takes the room of one that would, with none on its way. Whoever
+// waits behind that one and could use it does not get it, or the first would
+// starve.
+func (p *Pool[T]) inTheWayLocked(c *Conn[T]) bool {
+	w := p.waiters.first()
+	return w != nil && c.Value.Fits(w.label) == Misfit && !p.roomLocked() && p.logins+p.closing == 0
+}
+
+// takerLocked returns the first who waits and whom the connection fits.
 func (p *Pool[T]) takerLocked(c *Conn[T]) *waiter[T] {
 	for w := p.waiters.first(); w != nil; w = w.next {
 		if c.Value.Fits(w.label) != Misfit {
 			return w
 		}
 	}
-	if p.roomLocked() {
-		return nil
-	}
-	return p.waiters.first()
+	return nil
 }
 
 // Discard closes the connection, which the caller must own.

@@ -55,12 +55,8 @@ func (p *Pool[T]) ready(ctx context.Context, h handed[T], label string, now inst
 			return false, ctx.Err()
 		}
 	}
-	switch c.Value.Fits(label) {
-	case Exact:
+	if c.Value.Fits(label) == Exact {
 		return true, nil
-	case Misfit:
-		p.Discard(c, Overflow)
-		return false, nil
 	}
 	kept, err := c.Value.Switch(ctx, label)
 	switch {

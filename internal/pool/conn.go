@@ -14,7 +14,7 @@ type Conn[T Resource] struct {
 	expires instant // immutable; 0 means never
 
 	word    atomic.Uint64 // a word; see State for who may move it
-	expired atomic.Bool   // set by the sweep when expires has passed
+	expired atomic.Bool   // set by the sweep when expires has passed, and by Invalidate
 
 	// The rest is guarded by pool.mu.
 
@@ -93,7 +93,11 @@ func (c *Conn[T]) CheckIn() { c.pool.CheckIn(c) }
 // Discard is Pool.Discard of this connection's pool.
 func (c *Conn[T]) Discard(why Reason) { c.pool.Discard(c, why) }
 
-// pastAge reports whether the connection reached its greatest age.
+// InvalidatePool is Pool.Invalidate of this connection's pool.
+func (c *Conn[T]) InvalidatePool() { c.pool.Invalidate() }
+
+// pastAge reports whether the connection reached its greatest age, or was
+// invalidated.
 func (c *Conn[T]) pastAge(now instant) bool {
-	return c.expires != 0 && now >= c.expires
+	return c.expires != 0 && now >= c.expires || c.expired.Load()
 }

@@ -29,6 +29,9 @@ func (f *fake) Fits(label string) Fit {
 	case "":
 		return Misfit
 	}
+	if *f.label.Load() == "" {
+		return LastResort
+	}
 	return Convertible
 }
 

@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 )
@@ -125,6 +126,71 @@ func TestLoginWithAnotherLabelIsSwitched(t *testing.T) {
 		t.got(b, nil)
 		if got := *b.conn.Value.label.Load(); got != "b" {
 			t.Errorf("label: got %q, want b", got)
+		}
+	})
+}
+
+// Others behind the first could use what comes free, again and again.
+func TestWhomNothingFitsDoesNotStarve(t *testing.T) {
+	for _, size := range []int{1, 3} {
+		bubble(t, func(cfg *config) { cfg.Size, cfg.Limit = size, size }, func(t *bed) {
+			t.login = slow(5 * time.Millisecond)
+			users := 2 * size
+			stop := make(chan struct{})
+			for range users {
+				go func() {
+					for {
+						select {
+						case <-stop:
+							return
+						default:
+						}
+						if c, err := t.p.CheckOut(context.Background(), "a"); err == nil {
+							time.Sleep(50 * time.Millisecond)
+							c.CheckIn()
+						}
+					}
+				}()
+			}
+			time.Sleep(time.Second)
+			first := new(asked)
+			go func() {
+				first.conn, first.err = t.p.CheckOut(context.Background(), "")
+				first.done.Store(true)
+			}()
+			time.Sleep(time.Second)
+			if !first.isDone() {
+				t.Errorf("size %d: not served in a second, while others come and go", size)
+			}
+			close(stop)
+			time.Sleep(time.Minute)
+			if s := t.p.Stats(); s.Closed[Overflow] > 2 {
+				t.Errorf("size %d: %d connections were closed for one who waits", size, s.Closed[Overflow])
+			}
+		})
+	}
+}
+
+// One without a label is switched only if nothing else is free: those who want
+// none could use no other.
+func TestOneWithoutALabelIsTheLastToBeSwitched(t *testing.T) {
+	bubble(t, nil, func(t *bed) {
+		a, none := t.on("a"), t.on("")
+		t.in(a, none) // none was idle for the shortest time
+		if t.on("b") != a {
+			t.Error("the one without a label was switched")
+		}
+	})
+}
+
+func TestAlternatingLabelsDoNotGrowThePool(t *testing.T) {
+	bubble(t, nil, func(t *bed) {
+		for i := range 100 {
+			t.in(t.on(fmt.Sprint(i)))
+			t.in(t.on(""))
+		}
+		if s := t.p.Stats(); s.Opened > 2 {
+			t.Errorf("one in use at a time: %d logins, want 2", s.Opened)
 		}
 	})
 }

@@ -10,7 +10,8 @@ import (
 type pace struct {
 	took    time.Duration // what a login takes: the average of the latest ones
 	latest  instant       // when the latest login succeeded
-	full    error         // the server's answer, if it had no room the last time
+	failed  error         // of the latest login, nil if it succeeded
+	full    bool          // it failed because the server had no room
 	backoff time.Duration // the latest wait because of that, or of a failed warm login
 	resume  instant       // no login before that
 	rewarm  instant       // no login for Config.Warm before that
@@ -49,7 +50,7 @@ func (p *Pool[T]) startLoginsLocked() {
 		return
 	}
 	limit := p.cfg.LoginLimit
-	if p.full != nil {
+	if p.full {
 		limit = 1 // to see whether there is room again
 	}
 	for p.logins < min(p.waiters.len, limit) && p.roomLocked() {
@@ -90,13 +91,18 @@ func (p *Pool[T]) coldLocked() int {
 	if p.warm == 0 || len(p.all) == 0 {
 		return 0
 	}
-	ready := len(p.idle) + max(0, p.logins-p.waiters.len)
+	return p.warm - p.readyLocked() - max(0, p.logins-p.waiters.len)
+}
+
+// readyLocked is how many connections are idle or offered.
+func (p *Pool[T]) readyLocked() int {
+	ready := len(p.idle)
 	for _, c := range p.all {
-		if s := c.State(); s == Offered {
+		if c.State() == Offered {
 			ready++
 		}
 	}
-	return p.warm - ready
+	return ready
 }
 
 // login opens one connection, because asker waits for one, and serves with it
@@ -150,24 +156,19 @@ func (p *Pool[T]) loggedInLocked(now instant, took time.Duration) {
 	p.took += (took - p.took) / 4
 	p.latest = now
 	p.queued, p.queueSince = 0, now // see first what this one does
-	p.full, p.backoff = nil, 0
+	p.failed, p.full, p.backoff = nil, false, 0
 }
 
 // loginFailed notes a login that failed. If the server is full that is nobody's
 // answer yet: all wait, for a connection that comes free or for the next try.
 func (p *Pool[T]) loginFailed(asker *waiter[T], turn uint64, err error) {
 	full := p.cfg.Full != nil && p.cfg.Full(err)
-	if full && p.cfg.MakeRoom != nil {
-		p.cfg.MakeRoom()
-	}
 	now := clock()
 	p.mu.Lock()
 	p.logins--
 	p.loginErrors++
 	waits := asker != nil && asker.queued && asker.turn == turn
-	if full {
-		p.full = err
-	}
+	p.failed, p.full = err, full
 	if full || asker == nil {
 		p.backoff = min(max(2*p.backoff, minBackoff), maxBackoff)
 		p.rewarm = now.add(p.backoff/2 + rand.N(p.backoff/2))
@@ -178,11 +179,19 @@ func (p *Pool[T]) loginFailed(asker *waiter[T], turn uint64, err error) {
 	switch {
 	case waits && full:
 		asker.asked = false
+		if len(p.idle) > 0 { // it does not fit, and takes room on the server
+			v := p.dropIdleLocked(0, Overflow)
+			go p.close(v.conn, v.why)
+		}
 	case waits:
 		p.serveLocked(asker, handed[T]{err: err}, now)
 	}
 	p.startLoginsLocked()
 	p.takeOfferedLocked(now)
 	p.emptiedLocked()
+	waiting := p.waiters.len
 	p.mu.Unlock()
+	if waits && full && p.cfg.MakeRoom != nil {
+		p.cfg.MakeRoom(waiting)
+	}
 }

@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -75,8 +76,14 @@ var errNoRoom = errors.New("no room")
 func full(cfg *config) { cfg.Full = func(err error) bool { return err == errNoRoom } }
 
 func TestFullServerIsTriedAgainLessAndLess(t *testing.T) {
-	made := 0
-	bubble(t, func(cfg *config) { full(cfg); cfg.MakeRoom = func() { made++ } }, func(t *bed) {
+	var made atomic.Int64
+	room := func(n int) {
+		made.Add(1)
+		if n < 1 || n > 3 {
+			t.Errorf("asked for room for %d, want as many as wait", n)
+		}
+	}
+	bubble(t, func(cfg *config) { full(cfg); cfg.MakeRoom = room }, func(t *bed) {
 		t.login = func(context.Context, int) error { return errNoRoom }
 		as := t.askN(3)
 		t.sleep(20 * time.Second)
@@ -84,8 +91,8 @@ func TestFullServerIsTriedAgainLessAndLess(t *testing.T) {
 		if t.logins < 20 || t.logins > 60 {
 			t.Errorf("%d logins in 20 s, want about one a second", t.logins)
 		}
-		if made != t.logins {
-			t.Errorf("room was made %d times for %d logins", made, t.logins)
+		if int(made.Load()) != t.logins {
+			t.Errorf("room was made %d times for %d logins", made.Load(), t.logins)
 		}
 		t.mu.Lock()
 		t.login = nil
@@ -203,9 +210,136 @@ func TestCloseUnused(t *testing.T) {
 		t.offer(cs[1])
 		t.unused(cs[2])
 		t.pin(cs[3])
-		if n := t.p.CloseUnused(); n != 2 {
-			t.Errorf("closed %d, want the idle and the offered one", n)
+		if n := t.p.CloseUnused(1); n != 1 {
+			t.Errorf("closed %d, want 1", n)
+		}
+		t.fate(cs[0], "overflow") // the idle one first
+		if n := t.p.CloseUnused(5); n != 1 {
+			t.Errorf("closed %d, want the offered one", n)
 		}
 		t.closed(Overflow, 2)
+	})
+}
+
+func TestInvalidate(t *testing.T) {
+	bubble(t, nil, func(t *bed) {
+		cs := t.outN(5)
+		t.in(cs[0])
+		offered, unused, pinned := t.offer(cs[1]), t.unused(cs[2]), t.pin(cs[3])
+		t.p.Invalidate()
+		t.fate(cs[0], "broken")
+		t.fate(cs[1], "broken")
+		t.back(cs[1], offered, false)
+		t.back(cs[2], unused, false)
+		t.in(cs[4])
+		t.fate(cs[4], "recycled")
+		t.back(cs[3], pinned, true)
+		t.in(t.out())
+	})
+}
+
+// What is ready counts, not only what is open: one that is in use is not warm.
+func TestWarmOnesAreNotClosedAndOpenedAgain(t *testing.T) {
+	for _, timeout := range []time.Duration{0, time.Minute} {
+		bubble(t, func(cfg *config) { cfg.Size, cfg.Warm, cfg.IdleTimeout = 1, 3, timeout }, func(t *bed) {
+			t.login = slow(time.Millisecond)
+			go t.p.CheckOut(context.Background(), "")
+			t.sleep(time.Hour)
+			if s := t.p.Stats(); s.Opened != 4 {
+				t.Errorf("idle timeout %v: %d logins in an idle hour, want 4", timeout, s.Opened)
+			}
+		})
+	}
+}
+
+// Nobody who waits: what other pools keep is left to them.
+func TestWarmLoginOnAFullServerMakesNoRoom(t *testing.T) {
+	made := 0
+	bubble(t, func(cfg *config) { full(cfg); cfg.Warm, cfg.MakeRoom = 2, func(int) { made++ } }, func(t *bed) {
+		t.login = func(_ context.Context, n int) error {
+			if n > 1 {
+				return errNoRoom
+			}
+			return nil
+		}
+		t.out()
+		t.sleep(time.Minute)
+		if made > 0 {
+			t.Errorf("room was made %d times for warm logins", made)
+		}
+	})
+}
+
+func TestOffersAreTakenWhileTheServerIsFull(t *testing.T) {
+	bubble(t, full, func(t *bed) {
+		cs := t.outN(2)
+		t.login = func(context.Context, int) error { return errNoRoom }
+		t.offer(cs[0])
+		t.offer(cs[1])
+		start := time.Now()
+		a := t.ask(context.Background())
+		t.got(a, nil)
+		if waited := time.Since(start); waited != 0 {
+			t.Errorf("waited %v beside two that were offered", waited)
+		}
+	})
+}
+
+func TestOwnIdleOnesMakeRoomOnAFullServer(t *testing.T) {
+	bubble(t, full, func(t *bed) {
+		a, b := t.on("a"), t.on("a")
+		t.in(a, b)
+		t.login = func(context.Context, int) error {
+			t.p.mu.Lock()
+			defer t.p.mu.Unlock()
+			if len(t.p.all)+t.p.closing >= 2 {
+				return errNoRoom
+			}
+			return nil
+		}
+		none := t.askFor(context.Background(), "")
+		t.sleep(time.Second)
+		t.got(none, nil)
+	})
+}
+
+func TestWaitThatEmptiesThePoolIsTold(t *testing.T) {
+	for name, end := range map[string]func(*bed, context.CancelFunc){
+		"context": func(t *bed, cancel context.CancelFunc) { cancel() },
+		"timeout": func(t *bed, _ context.CancelFunc) { t.sleep(time.Minute) },
+	} {
+		var emptied atomic.Int32
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(cfg *config) { full(cfg); cfg.Emptied = func() { emptied.Add(1) } }, func(t *bed) {
+				t.login = func(context.Context, int) error { return errNoRoom }
+				ctx, cancel := context.WithCancel(context.Background())
+				defer cancel()
+				t.ask(ctx)
+				t.sleep(time.Second)
+				before := emptied.Load()
+				end(t, cancel)
+				t.sleep(time.Hour)
+				if !t.p.Empty() || emptied.Load() == before {
+					t.Error("the pool became empty and nobody was told")
+				}
+			})
+		})
+	}
+}
+
+// ErrTimeout of one who waited for a server that is down says so.
+func TestTimeoutCarriesTheLatestFailure(t *testing.T) {
+	bubble(t, func(cfg *config) { cfg.LoginLimit, cfg.LoginTimeout = 1, 20*time.Second }, func(t *bed) {
+		t.login = func(ctx context.Context, _ int) error {
+			<-ctx.Done()
+			return errFake
+		}
+		t.ask(context.Background())
+		t.ask(context.Background())
+		third := t.ask(context.Background())
+		t.edge(30*time.Second, "Timeout", third.isDone)
+		if !errors.Is(third.err, ErrTimeout) || !errors.Is(third.err, errFake) {
+			t.Errorf("got %v, want ErrTimeout with the failure of the latest login", third.err)
+		}
 	})
 }

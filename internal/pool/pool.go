@@ -27,6 +27,8 @@ type Fit uint8
 const (
 	// Misfit: it cannot be made to have the label.
 	Misfit Fit = iota
+	// LastResort: as Convertible, but some check-outs could use no other.
+	LastResort
 	// Convertible: Switch gives it the label.
 	Convertible
 	// Exact: it has the label.
@@ -39,8 +41,8 @@ type Resource interface {
 	// pool's lock while nobody owns it, so it must be quick.
 	Fits(label string) Fit
 	// Switch gives it the label, for the owner, outside any lock. It is called
-	// only if Fits says Convertible. If the label was refused and the
-	// connection is as good as before, kept is true and err says why.
+	// only if Fits says Convertible or LastResort. If the label was refused
+	// and the connection is as good as before, kept is true and err says why.
 	Switch(ctx context.Context, label string) (kept bool, err error)
 	// Check reports whether a connection that was idle for that long can be
 	// handed out. It is called by the new owner, outside any lock.
@@ -61,8 +63,9 @@ type Config[T Resource] struct {
 	// another. Then nobody fails: the pool calls MakeRoom, waits and tries
 	// again. Nil means never.
 	Full func(error) bool
-	// MakeRoom is called outside any lock when the server is full.
-	MakeRoom func()
+	// MakeRoom is called outside any lock when the server is full and n
+	// check-outs wait. Nil means that nothing can be done.
+	MakeRoom func(n int)
 	// LoginTimeout bounds a login. It must be positive.
 	LoginTimeout time.Duration
 	// LoginLimit is how many logins may be under way at once. At least 1.
@@ -100,18 +103,19 @@ type Pool[T Resource] struct {
 
 	mu sync.Mutex // guards what follows; no I/O, login or check under it
 
-	all      []*Conn[T] // every open connection
-	idle     []*Conn[T] // those in state Idle, longest idle first
-	waiters  queue[T]
-	turns    uint64 // how many check-outs came; each waits at the place of its number
-	size     int    // Config.Size, or what SetSize says
-	warm     int    // Config.Warm, likewise
-	limit    int    // 0: none
-	logins   int    // under way
-	disposed bool
-	drained  chan struct{}      // made by Dispose; closed when the pool is empty
-	cancel   context.CancelFunc // ends the logins under way
-	life     context.Context    // parent of the logins' lifetimes; ends with cancel
+	all       []*Conn[T] // every open connection
+	idle      []*Conn[T] // those in state Idle, longest idle first
+	waiters   queue[T]
+	turns     uint64 // how many check-outs came; each waits at the place of its number
+	size      int    // Config.Size, or what SetSize says
+	warm      int    // Config.Warm, likewise
+	limit     int    // 0: none
+	logins    int    // under way
+	disposed  bool
+	drained   chan struct{}      // made by Dispose; closed when the pool is empty
+	isDrained bool               // drained is closed
+	cancel    context.CancelFunc // ends the logins under way
+	life      context.Context    // parent of the logins' lifetimes; ends with cancel
 
 	spare sync.Pool // of waiters that nobody uses; needs no guard
 
@@ -148,24 +152,44 @@ func (p *Pool[T]) SetSize(size, warm int) {
 	p.armNextLocked(clock())
 }
 
-// CloseUnused closes every connection that is idle or offered, and returns how
-// many that were: somebody else needs the room.
-func (p *Pool[T]) CloseUnused() int {
+// CloseUnused closes n connections at most, first those that are idle, longest
+// idle first, and then those that are offered, and returns how many it closed.
+// Somebody else needs the room: none is opened for Config.Warm for a while.
+func (p *Pool[T]) CloseUnused(n int) int {
 	p.mu.Lock()
-	var victims []victim[T]
-	for len(p.idle) > 0 {
-		victims = append(victims, p.dropIdleLocked(0, Overflow))
-	}
-	for i := len(p.all) - 1; i >= 0; i-- {
-		c := p.all[i]
-		if w := c.load(); w.state() == Offered && c.swap(w, w.with(InUse)) {
-			p.dropLocked(c, Overflow)
-			victims = append(victims, victim[T]{c, Overflow})
-		}
-	}
+	p.rewarm = clock().add(maxBackoff)
+	victims := p.dropFreeLocked(n, Overflow)
 	p.mu.Unlock()
 	p.closeAll(victims)
 	return len(victims)
+}
+
+// Invalidate closes every connection that is idle or offered, as broken, and has
+// each of the others recycled when its owner is done with it: something is wrong
+// with the server they are on. Those with session state on them stay.
+func (p *Pool[T]) Invalidate() {
+	p.mu.Lock()
+	victims := p.dropFreeLocked(len(p.all), Broken)
+	for _, c := range p.all {
+		c.expired.Store(true)
+	}
+	p.mu.Unlock()
+	p.closeAll(victims)
+}
+
+// dropFreeLocked drops n at most of those that are idle or offered.
+func (p *Pool[T]) dropFreeLocked(n int, why Reason) (victims []victim[T]) {
+	for len(victims) < n && len(p.idle) > 0 {
+		victims = append(victims, p.dropIdleLocked(0, why))
+	}
+	for i := len(p.all) - 1; i >= 0 && len(victims) < n; i-- {
+		c := p.all[i]
+		if w := c.load(); w.state() == Offered && c.swap(w, w.with(InUse)) {
+			p.dropLocked(c, why)
+			victims = append(victims, victim[T]{c, why})
+		}
+	}
+	return victims
 }
 
 // Empty reports whether the pool has no connection, none that is being closed,
@@ -185,7 +209,8 @@ func (p *Pool[T]) emptiedLocked() {
 	if !p.emptyLocked() {
 		return
 	}
-	if p.disposed {
+	if p.disposed && !p.isDrained {
+		p.isDrained = true
 		close(p.drained)
 	}
 	if p.cfg.Emptied != nil {

@@ -79,7 +79,8 @@ var ErrTimeout = errors.New("mysqlpool: timed out waiting for a connection")
 type TimeoutError struct {
 	Waited time.Duration
 	Cause  error // ErrTimeout or the context's error
-	Server error // why the latest login failed, if the server had no room; else nil
+	Server error // why the latest login failed; nil if it succeeded
+	Full   bool  // it failed because the server had no room
 	Stats  Stats
 	Held   map[string]int // connections in use or pinned, by the label they were checked out with
 }
@@ -100,8 +101,10 @@ func (e *TimeoutError) Error() string {
 	if len(e.Held) > 0 {
 		b.WriteString("; held by " + heldText(e.Held))
 	}
-	if e.Server != nil {
+	if e.Full {
 		fmt.Fprintf(&b, "; the server has no room for more: %v", e.Server)
+	} else if e.Server != nil {
+		fmt.Fprintf(&b, "; the latest login failed: %v", e.Server)
 	} else if s.Limit > 0 && s.Open >= s.Limit {
 		b.WriteString("; raise pool_size or pool_max_overflow, or hold fewer connections at a time")
 	} else if s.LoggingIn > 0 {

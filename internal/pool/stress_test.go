@@ -33,6 +33,9 @@ func (o *owned) Fits(label string) Fit {
 	case "":
 		return Misfit
 	}
+	if o.label == "" {
+		return LastResort
+	}
 	return Convertible
 }
 

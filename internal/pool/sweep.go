@@ -43,6 +43,7 @@ func (p *Pool[T]) sweep() {
 	victims = append(victims, p.sweepIdleLocked(now)...)
 	p.takeOfferedLocked(now)
 	p.timeoutLocked(now)
+	p.emptiedLocked() // the last one may have waited in vain
 	p.startLoginsLocked()
 	p.armNextLocked(now)
 	p.mu.Unlock()
@@ -82,9 +83,10 @@ func (p *Pool[T]) sweepOutLocked(now instant) (victims []victim[T]) {
 // sweepIdleLocked drops what has been idle for too long, longest idle first.
 func (p *Pool[T]) sweepIdleLocked(now instant) (victims []victim[T]) {
 	kept := p.idle[:0]
+	surplus := p.surplusLocked()
 	for _, c := range p.idle {
 		var why Reason
-		switch at, ok := p.deadlineLocked(c); {
+		switch at, ok := p.deadlineLocked(c, surplus > 0); {
 		case !ok || now < at:
 			kept = append(kept, c)
 			continue
@@ -93,6 +95,7 @@ func (p *Pool[T]) sweepIdleLocked(now instant) (victims []victim[T]) {
 		default:
 			why = IdleTimeout
 		}
+		surplus--
 		p.dropLocked(c, why)
 		victims = append(victims, victim[T]{c, why})
 	}
@@ -101,10 +104,21 @@ func (p *Pool[T]) sweepIdleLocked(now instant) (victims []victim[T]) {
 	return victims
 }
 
-// deadlineLocked is when an idle connection is to be closed, if ever.
-func (p *Pool[T]) deadlineLocked(c *Conn[T]) (at instant, ok bool) {
+// surplusLocked is how many of those that are idle may be closed by the idle
+// timeout: what is open beyond Size, and what is ready beyond Warm.
+func (p *Pool[T]) surplusLocked() int {
+	n := len(p.all) - p.size
+	if p.warm > 0 {
+		n = min(n, p.readyLocked()-p.warm)
+	}
+	return n
+}
+
+// deadlineLocked is when an idle connection is to be closed, if ever; surplus
+// says whether the idle timeout counts.
+func (p *Pool[T]) deadlineLocked(c *Conn[T], surplus bool) (at instant, ok bool) {
 	at, ok = c.expires, c.expires != 0
-	if len(p.all) > max(p.size, p.warm) {
+	if surplus {
 		if idle := c.since.add(p.cfg.IdleTimeout); !ok || idle < at {
 			at, ok = idle, true
 		}
@@ -115,6 +129,7 @@ func (p *Pool[T]) deadlineLocked(c *Conn[T]) (at instant, ok bool) {
 // armNextLocked sets the next run to the earliest time at which there is
 // something to do.
 func (p *Pool[T]) armNextLocked(now instant) {
+	surplus := p.surplusLocked() > 0
 	for _, c := range p.all {
 		if w := c.load(); w.state() != Idle {
 			next := now
@@ -125,7 +140,7 @@ func (p *Pool[T]) armNextLocked(now instant) {
 			if c.expires != 0 && !c.expired.Load() {
 				p.armLocked(c.expires)
 			}
-		} else if at, ok := p.deadlineLocked(c); ok {
+		} else if at, ok := p.deadlineLocked(c, surplus); ok {
 			p.armLocked(at)
 		}
 	}

@@ -99,7 +99,7 @@ func (p *Pool[T]) timeoutLocked(now instant) {
 func (p *Pool[T]) timeoutErrorLocked(r *request, queued int, cause error, now instant) error {
 	p.timeouts++
 	e := &TimeoutError{
-		Waited: now.sub(r.start), Cause: cause, Server: p.full,
+		Waited: now.sub(r.start), Cause: cause, Server: p.failed, Full: p.full,
 		Stats: p.statsLocked(), Held: p.heldLocked(),
 	}
 	e.Stats.Waiting -= queued
@@ -117,13 +117,13 @@ func (p *Pool[T]) timedOut(r *request, now instant) error {
 // takeOfferedLocked serves the queue with offered connections, once Size are
 // open: to open more than that while some lie unused would be a waste.
 func (p *Pool[T]) takeOfferedLocked(now instant) {
-	if p.roomLocked() && len(p.all)+p.logins < p.size && p.logins < p.cfg.LoginLimit {
+	loginComes := now >= p.resume && p.logins < p.cfg.LoginLimit
+	if p.roomLocked() && len(p.all)+p.logins < p.size && loginComes {
 		return
 	}
-	for _, c := range p.all {
-		if p.waiters.len == 0 {
-			return
-		}
+	// Backwards, since one that is in the way is dropped.
+	for i := len(p.all) - 1; i >= 0 && p.waiters.len > 0; i-- {
+		c := p.all[i]
 		o := c.load()
 		switch o.state() {
 		case Offered:
@@ -193,6 +193,7 @@ func (p *Pool[T]) wait(w *waiter[T]) handed[T] {
 		} else {
 			err = p.timeoutErrorLocked(&w.request, 0, cause, now)
 		}
+		p.emptiedLocked()
 		p.mu.Unlock()
 		return handed[T]{err: err}
 	}

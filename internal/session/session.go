@@ -103,7 +103,7 @@ func stateWord(word string) bool {
 	case len("sql_calc_found_rows"):
 		return fold(word, "sql_calc_found_rows")
 	}
-	return hasFoldedPrefix(word, "service_") || hasFoldedPrefix(word, "version_tokens_")
+	return hasFoldedPrefix(word, "service_get_") || hasFoldedPrefix(word, "service_release_") || hasFoldedPrefix(word, "version_tokens_")
 }
 
 // isExecuted reports whether the comment at i is one that a server executes:

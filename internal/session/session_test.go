@@ -26,7 +26,7 @@ var plain = []string{
 	"/* a comment */ SELECT /*+ MAX_EXECUTION_TIME(1000) */ 1 -- and\n",
 	"SELECT 1 /* trace='x' */",
 	"SELECT locked, block, clock FROM t LOCK IN SHARE MODE",
-	"SELECT service, servicename FROM t",
+	"SELECT service, servicename, service_name, service_id FROM t",
 	"SELECT 'ä', `Straße` FROM t",
 }
 
@@ -50,6 +50,7 @@ var notPlain = []string{
 	"SELECT RELEASE_LOCK('a')",
 	"SELECT RELEASE_ALL_LOCKS()",
 	"SELECT service_get_write_locks('a', 'b', 1)",
+	"SELECT service_release_locks('a')",
 	"SELECT version_tokens_lock_shared('a', 1)",
 	"SELECT 1,\xa0GET_LOCK('a', 1)", // white space in latin1
 	"SELECT 1,äGET_LOCK('a', 1)",
