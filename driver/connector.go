@@ -38,10 +38,11 @@ var (
 // in a DSN, and those in opts come after them.
 //
 // If cfg holds a function (DialFunc, BeforeConnect), or a Logger, a TLS config
-// or a time zone of its own, the connector has a pool to itself, which closes when the handle
-// is closed; otherwise it shares the pool of its login. A TLS config that the
-// stock driver made from TLSConfig, the DSN's tls word, does not count as its
-// own, nor does a time zone of the time zone database.
+// or a time zone of its own, the connector has a pool to itself, which closes
+// when the handle is closed; otherwise it shares the pool of its login. A TLS
+// config that the stock driver made from TLSConfig, the DSN's tls word, does not
+// count as its own unless a function is in it, nor does a time zone of the time
+// zone database. A nil Option is passed over.
 //
 // It returns the stock driver's error for a config that cannot be used, or one
 // that names the option.

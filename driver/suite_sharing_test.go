@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -306,6 +307,27 @@ func TestBusyHandleLogsInOnce(t *testing.T) {
 }
 
 // Of two handles with different passwords neither disturbs the other.
+// A connection cannot be taken off its schema. A handle that wants none must
+// not cost a login each time because others took what it used.
+func TestAlternatingWithAndWithoutASchema(t *testing.T) {
+	s := needServer(t)
+	with := s.open(t, pooled, "pool_size=3")
+	without := openDSN(t, pooled, withParams(strings.Replace(s.dsn, "/"+s.schema, "/", 1), "pool_size=3"))
+	with.SetMaxIdleConns(0) // each connection goes back to the pool
+	without.SetMaxIdleConns(0)
+	for i := range 50 {
+		if got := row(t, with, "SELECT DATABASE()"); got != s.schema {
+			t.Fatalf("round %d: schema: got %s, want %s", i, got, s.schema)
+		}
+		if got := row(t, without, "SELECT DATABASE()"); got != "NULL" {
+			t.Fatalf("round %d: schema: got %s, want none", i, got)
+		}
+	}
+	if p := onlyPool(t); p.Opened > 2 {
+		t.Errorf("logins: got %d, want 2", p.Opened)
+	}
+}
+
 func TestWrongPasswordBesideTheRightOne(t *testing.T) {
 	x := newTenants(t)
 	right := x.open(t, "mysql_pool", 1)
