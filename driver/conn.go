@@ -98,10 +98,10 @@ func (c *conn) IsValid() bool {
 	if !p.IsValid() {
 		return false
 	}
-	if p.clean() {
-		c.ticket = c.lent.Offer()
+	if kinds := p.kinds(); kinds != 0 {
+		c.ticket = c.lent.Pin(uint32(kinds))
 	} else {
-		c.ticket = c.lent.Pin()
+		c.ticket = c.lent.Offer()
 	}
 	c.held, c.used = false, false
 	return true
@@ -146,14 +146,23 @@ func (c *conn) Close() error {
 	switch {
 	case c.used && (c.connector.validates.Load() || calledByDatabaseSQL() || c.bad || !p.IsValid()):
 		c.discard(pool.Broken)
-	case !p.clean():
-		c.discard(pool.Dirty)
 	default:
-		lent := c.lent
-		c.lent, c.held = nil, false
-		lent.CheckIn()
+		c.checkIn()
 	}
 	return nil
+}
+
+// checkIn gives up the physical connection, which it holds. It takes no time,
+// since database/sql may call Close under its own lock.
+func (c *conn) checkIn() {
+	lent := c.lent
+	c.lent, c.held = nil, false
+	if lent.Value.mustRestore() {
+		lent.CheckInDirty()
+		return
+	}
+	lent.Value.state.Reset()
+	lent.CheckIn()
 }
 
 // calledByDatabaseSQL reports whether the caller's caller is database/sql, and

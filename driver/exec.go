@@ -3,6 +3,8 @@ package mysqlpool
 import (
 	"context"
 	"database/sql/driver"
+
+	"github.com/mysqlpool/mysqlpool/internal/session"
 )
 
 // ExecContext implements driver.ExecerContext.
@@ -11,8 +13,9 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	if err != nil {
 		return nil, err
 	}
-	p.note(query)
+	p.running()
 	result, err := p.ExecContext(ctx, query, args)
+	p.ranText(query, first(args), err)
 	return result, c.saw(err)
 }
 
@@ -23,8 +26,9 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	if err != nil {
 		return nil, err
 	}
-	p.note(query)
+	p.running()
 	rows, err := p.QueryContext(ctx, query, args)
+	p.ranText(query, first(args), err)
 	return rows, c.saw(err)
 }
 
@@ -35,8 +39,9 @@ func (c *conn) Exec(query string, args []driver.Value) (driver.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.note(query)
+	p.running()
 	result, err := p.Exec(query, args)
+	p.ranText(query, firstValue(args), err)
 	return result, c.saw(err)
 }
 
@@ -48,7 +53,9 @@ func (c *conn) Query(query string, args []driver.Value) (driver.Rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.dirty = true
+	p.running()
 	rows, err := p.Query(query, args)
+	p.ranText(query, firstValue(args), err)
+	p.state.Add(session.Identity)
 	return rows, c.saw(err)
 }

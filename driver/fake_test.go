@@ -1,10 +1,14 @@
 package mysqlpool
 
 import (
+	"bytes"
 	"context"
 	"database/sql/driver"
+	"fmt"
 	"io"
+	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -27,6 +31,9 @@ type fakeServer struct {
 	waitTimeout    string // the answers to askServer
 	maxConnections string
 	autocommit     string
+	initConnect    string
+	resets         bool // it knows COM_RESET_CONNECTION
+	bare           bool // connections have none of the stock driver's fields
 }
 
 func newFakeServer() *fakeServer {
@@ -67,8 +74,46 @@ func (s *fakeServer) dial(ctx context.Context, schema string) (driver.Conn, erro
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := &fakeConn{server: s, id: len(s.conns) + 1, schema: schema}
+	if s.autocommit == "1" || s.autocommit == "ON" {
+		c.status = statusAutocommit
+	}
+	if s.resets {
+		c.netConn = fakeSocket{fakeConn: c}
+	}
 	s.conns = append(s.conns, c)
+	if s.bare {
+		return struct{ stockConn }{c}, nil
+	}
 	return c, nil
+}
+
+// fakeSocket answers COM_RESET_CONNECTION, and nothing else.
+type fakeSocket struct {
+	net.Conn
+	*fakeConn
+}
+
+func (s fakeSocket) Close() error                  { return nil }
+func (s fakeSocket) SetDeadline(t time.Time) error { return nil }
+
+func (s fakeSocket) Write(b []byte) (int, error) {
+	if !bytes.Equal(b, comResetConnection) {
+		panic(fmt.Sprintf("fake: got %x", b))
+	}
+	err := s.run(context.Background(), "reset")
+	s.answer = []byte{7, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0}
+	if number := errorNumber(err); number != 0 {
+		s.answer = append([]byte{9, 0, 0, 1, 0xff, byte(number), byte(number >> 8)}, "#08S01"...)
+	} else if err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+func (s fakeSocket) Read(b []byte) (int, error) {
+	n := copy(b, s.answer)
+	s.answer = s.answer[n:]
+	return n, nil
 }
 
 // open returns how many connections are open, and how many ever were.
@@ -95,6 +140,14 @@ type fakeConn struct {
 	stmts  int      // prepared and not closed
 	late   int      // statements that were tried on it when it was closed or dead
 	owner  int      // statements under way; more than one is a bug
+
+	// The fields of the stock driver's connection that are read.
+
+	status   uint16
+	netConn  net.Conn
+	compress bool
+
+	answer []byte // not read from netConn yet
 }
 
 // run is a round trip.
@@ -131,6 +184,12 @@ func (c *fakeConn) run(ctx context.Context, text string) error {
 		if err != nil {
 			return err
 		}
+	}
+	switch text {
+	case "BEGIN", "begin":
+		c.status |= statusInTransaction
+	case "COMMIT", "ROLLBACK", "commit", "rollback", "reset":
+		c.status &^= statusInTransaction
 	}
 	if schema, ok := strings.CutPrefix(text, "USE "); ok {
 		c.set(func() { c.schema = strings.Trim(schema, "`") })
@@ -199,15 +258,32 @@ func (c *fakeConn) QueryContext(ctx context.Context, query string, args []driver
 		return nil, err
 	}
 	row := []driver.Value{int64(c.id)}
-	switch query {
-	case askServer:
-		row = append(row, c.server.autocommit, c.server.waitTimeout, c.server.maxConnections, "0")
-	case askConn:
+	switch {
+	case query == askServer:
+		rows := &fakeRows{}
+		for name, value := range c.variables() {
+			rows.rows = append(rows.rows, []driver.Value{name, value})
+		}
+		return rows, nil
+	case strings.HasPrefix(query, askConn):
 		row = append(row, c.server.autocommit)
-	case "SELECT DATABASE()":
+		for name := range strings.SplitSeq(strings.TrimPrefix(query, askConn+", @@"), ", @@") {
+			row = append(row, c.variables()[name])
+		}
+	case query == "SELECT DATABASE()":
 		row = []driver.Value{c.schema}
 	}
-	return &fakeRows{row: row}, nil
+	return &fakeRows{rows: [][]driver.Value{row}}, nil
+}
+
+// variables is the answers to askServer.
+func (c *fakeConn) variables() map[string]string {
+	return map[string]string{
+		"pseudo_thread_id": strconv.Itoa(c.id), "version": "8.4.0", "init_connect": c.server.initConnect,
+		"max_connections": c.server.maxConnections, "max_user_connections": "0",
+		"wait_timeout": c.server.waitTimeout, "autocommit": c.server.autocommit, "time_zone": "SYSTEM",
+		"character_set_client": "utf8mb4", "character_set_results": "utf8mb4", "collation_connection": "utf8mb4_bin",
+	}
 }
 
 func (c *fakeConn) Exec(query string, args []driver.Value) (driver.Result, error) {
@@ -279,22 +355,24 @@ func (s *fakeStmt) QueryContext(ctx context.Context, _ []driver.NamedValue) (dri
 	if err := s.c.run(ctx, "execute "+s.query); err != nil {
 		return nil, err
 	}
-	return &fakeRows{row: []driver.Value{int64(s.c.id)}}, nil
+	return &fakeRows{rows: [][]driver.Value{{int64(s.c.id)}}}, nil
 }
 
-type fakeRows struct {
-	row  []driver.Value
-	done bool
-}
+type fakeRows struct{ rows [][]driver.Value }
 
-func (r *fakeRows) Columns() []string { return make([]string, len(r.row)) }
-func (r *fakeRows) Close() error      { return nil }
+func (r *fakeRows) Columns() []string {
+	if len(r.rows) == 0 {
+		return nil
+	}
+	return make([]string, len(r.rows[0]))
+}
+func (r *fakeRows) Close() error { return nil }
 func (r *fakeRows) Next(dest []driver.Value) error {
-	if r.done {
+	if len(r.rows) == 0 {
 		return io.EOF
 	}
-	r.done = true
-	copy(dest, r.row)
+	copy(dest, r.rows[0])
+	r.rows = r.rows[1:]
 	return nil
 }
 

@@ -6,14 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
+	"github.com/mysqlpool/mysqlpool/internal/session"
 )
 
 // offerFor is how long a connection that its owner put away stays with it
@@ -33,7 +37,17 @@ type login struct {
 	asks     string // wait_timeout as the DSN sets it, or ""
 	setLimit func(int)
 
-	learned atomic.Pointer[serverLimits] // nil until the first login
+	multi     bool   // multiStatements
+	setParams string // the statement that sets the DSN's parameters, or ""
+	setsUsers bool   // that sets user variables
+
+	learned  atomic.Pointer[serverFacts]      // nil until the first login
+	baseline atomic.Pointer[session.Baseline] // of the latest login
+
+	noReset      atomic.Bool // the server does not know COM_RESET_CONNECTION
+	noReleaseAll atomic.Bool // ... nor RELEASE_ALL_LOCKS
+
+	undone, resets atomic.Int64 // connections of which state was taken back so
 }
 
 func newLogin(c *connector) *login {
@@ -43,7 +57,32 @@ func newLogin(c *connector) *login {
 		server:   fmt.Sprintf("%s(%s)", c.cfg.Net, c.cfg.Addr),
 		dial:     c.dial,
 		asks:     c.cfg.Params["wait_timeout"],
+
+		multi:     c.cfg.MultiStatements,
+		setParams: setParams(c.cfg.Params),
+		setsUsers: setsUserVariables(c.cfg.Params),
 	}
+}
+
+func setsUserVariables(params map[string]string) bool {
+	for name := range params {
+		if strings.Contains(name, "@") {
+			return true
+		}
+	}
+	return false
+}
+
+// setParams is what the stock driver sends after a login (handleParams there).
+func setParams(params map[string]string) string {
+	var sets []string
+	for _, name := range slices.Sorted(maps.Keys(params)) {
+		sets = append(sets, name+" = "+params[name])
+	}
+	if len(sets) == 0 {
+		return ""
+	}
+	return "SET " + strings.Join(sets, ", ")
 }
 
 // poolConfig says how the pool of c behaves.
@@ -65,6 +104,7 @@ func poolConfig(c *connector, l *login, emptied func(), makeRoom func(n int)) po
 		Timeout:      c.timeout,
 		OfferFor:     min(offerFor, c.pingAfter),
 		Emptied:      emptied,
+		PinText:      pinText,
 	}
 }
 
@@ -99,7 +139,7 @@ func (l *login) open(ctx context.Context, schema string) (p *physical, life time
 		inner.Close()
 		return nil, 0, fmt.Errorf("mysqlpool: login to %s: the stock driver's connection (%T) lacks an interface that mysqlpool forwards: update mysqlpool", l.name, inner)
 	}
-	p = &physical{stockConn: stock, login: l, schema: schema}
+	p = &physical{stockConn: stock, stockFields: fieldsOf(stock), login: l, schema: schema}
 	if err := l.ask(ctx, p); err != nil {
 		stock.Close()
 		return nil, 0, l.explain(ctx, start, err)

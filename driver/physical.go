@@ -14,7 +14,7 @@ import (
 )
 
 // checkTimeout bounds each round trip before a connection is handed out: the
-// ping, and the switch of its schema.
+// ping, the switch of its schema, and with pool_reset=always the reset.
 const checkTimeout = 5 * time.Second
 
 // stockConn is everything that the stock driver's connection implements.
@@ -32,20 +32,38 @@ type stockConn interface {
 	driver.NamedValueChecker
 }
 
+// facts is what the server says of a session after the login.
+type facts struct {
+	id                uint64            // CONNECTION_ID(); 0: unknown
+	autocommitAtLogin bool              // false if unknown
+	baseline          *session.Baseline // nil: unknown
+	initConnect       bool              // the server ran statements of its own, or may have
+	isMariaDB         bool
+}
+
 // physical is one session on the server. Only the logical connection that
 // holds it may touch it, but for the statements that others left on it.
 type physical struct {
 	stockConn
+	stockFields
 	login *login
-	id    uint64 // CONNECTION_ID(); 0 if the server did not say
+	facts // as of the login
 
-	schema     string // "" is none; guarded by ownership
-	autocommit bool   // @@autocommit after the login
-	dirty      bool   // session state may be left on it; guarded by ownership
-	inTx       bool   // a driver.Tx on it has not ended; guarded by ownership
+	// Guarded by ownership.
+
+	schema     string        // "" is none
+	lastSchema string        // what schema was before it became unknownSchema
+	state      session.State // what was left on it; see kinds
+	inTx       bool          // a driver.Tx on it has not ended
+	busy       bool          // a statement runs, or broke off by a panic
+	used       bool          // something ran on it since it was opened or reset
 
 	left leftStmts
 }
+
+// unknownSchema is the schema of a connection on which USE ran. No schema has
+// this name, so that every checkout switches.
+const unknownSchema = "\x00"
 
 var _ pool.Resource = (*physical)(nil)
 
@@ -56,11 +74,15 @@ func (p *physical) Check(ctx context.Context, idle time.Duration) error {
 	if err := p.ResetSession(ctx); err != nil {
 		return err
 	}
-	if idle < p.login.pingAfter {
+	mustReset := p.used && p.login.reset == resetAlways
+	if idle < p.login.pingAfter && !mustReset {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
+	if mustReset {
+		return p.resetAndSet(ctx)
+	}
 	return p.Ping(ctx)
 }
 
@@ -104,31 +126,6 @@ func (p *physical) Close(why pool.Reason) {
 		slog.Any("error", err))
 }
 
-// note looks at a statement that is about to run. It counts even if it fails:
-// a failed statement may have done half of what it says.
-func (p *physical) note(query string) {
-	if !p.dirty {
-		p.dirty = p.leavesState(session.Plain(query))
-	}
-}
-
-// leavesState reports whether a statement makes the connection unfit for others.
-func (p *physical) leavesState(plain bool) bool {
-	switch p.login.reset {
-	case resetNever:
-		return false
-	case resetAlways:
-		return true
-	}
-	// With autocommit off even a SELECT opens a transaction.
-	return !plain || !p.autocommit
-}
-
-// clean reports whether the session is fit for others. A driver.Tx that has not
-// ended when its connection is put away was begun in Conn.Raw: database/sql ends
-// its own.
-func (p *physical) clean() bool { return !p.dirty && !p.inTx }
-
 // leftStmts is the prepared statements that were closed while nobody who could
 // write to their connection was there. Whoever gets the connection next closes
 // them on the server.
@@ -136,13 +133,28 @@ type leftStmts struct {
 	any   atomic.Bool // whether there are any, so that most need no lock
 	mu    sync.Mutex
 	stmts []driver.Stmt // guarded by mu
+	epoch int           // how often the connection was reset; changed by the owner under mu
 }
 
-func (l *leftStmts) add(s driver.Stmt) {
+// add adds one that was prepared in an epoch. If that has ended the server has
+// closed it.
+func (l *leftStmts) add(s driver.Stmt, epoch int) {
 	l.mu.Lock()
-	l.stmts = append(l.stmts, s)
-	l.any.Store(true)
-	l.mu.Unlock()
+	defer l.mu.Unlock()
+	if epoch == l.epoch {
+		l.stmts = append(l.stmts, s)
+		l.any.Store(true)
+	}
+}
+
+// forget begins another epoch: a reset closed every statement. To close them
+// again might close others of the same number.
+func (l *leftStmts) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stmts = nil
+	l.any.Store(false)
+	l.epoch++
 }
 
 // close closes them; the caller owns the connection.

@@ -588,7 +588,7 @@ func TestContextRollsBack(t *testing.T) {
 	})
 }
 
-func TestFailedEndOfATransactionClosesTheConnection(t *testing.T) {
+func TestFailedEndOfATransactionIsRolledBack(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		s.query = func(_ context.Context, _ *fakeConn, text string) error {
 			if text == "commit" {
@@ -605,7 +605,11 @@ func TestFailedEndOfATransactionClosesTheConnection(t *testing.T) {
 			t.Errorf("commit: got %v, want the server's own error", err)
 		}
 		db.Close()
-		wantOpen(t, s, 0, 1)
+		synctest.Wait()
+		if sent := s.conns[0].sent(); sent[len(sent)-1] != "ROLLBACK" {
+			t.Errorf("got %q, want a rollback at the end", sent)
+		}
+		wantOpen(t, s, 1, 1)
 	})
 }
 

@@ -12,25 +12,37 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/session"
 )
 
 // defaultWaitTimeout is taken where neither the DSN nor the server says one.
 const defaultWaitTimeout = 120 * time.Second
 
-// serverLimits is what the pool wants to know of a server.
-type serverLimits struct {
+// serverFacts is what the pool wants to know of a server.
+type serverFacts struct {
 	waitTimeout        time.Duration
-	maxConnections     int // 0: unknown
-	maxUserConnections int // 0: none
+	maxConnections     int      // 0: unknown
+	maxUserConnections int      // 0: none
+	variables          []string // the session variables that it has of those that can be put back
+	isMariaDB          bool
 }
 
-// Of a connection the pool wants to know its id, for logs, and whether
-// statements commit by themselves on it. The first one answers for the server
-// as well: one query for all.
-const (
-	askConn   = "SELECT CONNECTION_ID(), @@autocommit"
-	askServer = askConn + ", @@wait_timeout, @@max_connections, @@max_user_connections"
-)
+// Of each connection the pool wants to know its id, for logs, and the variables
+// that it may have to put back. The first one answers for the server as well,
+// and says which variables there are: one query for all.
+var askServer = "SHOW SESSION VARIABLES WHERE Variable_name IN ('" +
+	strings.Join(append(session.VariableNames(), serverVariables...), "', '") + "')"
+
+var serverVariables = []string{"pseudo_thread_id", "version", "init_connect", "max_connections", "max_user_connections"}
+
+// askConn is what any server can answer.
+const askConn = "SELECT CONNECTION_ID(), @@autocommit"
+
+// askQuery asks a later connection. A user variable or a column cannot be
+// meant, so that the names need no quotes.
+func (s *serverFacts) askQuery() string {
+	return askConn + ", @@init_connect, @@" + strings.Join(s.variables, ", @@")
+}
 
 // ask finds out about a new connection, and about its server if it is the
 // pool's first. A server that does not know the variables, as a proxy might
@@ -38,27 +50,87 @@ const (
 // other error is: it must not decide for all the connections to come.
 func (l *login) ask(ctx context.Context, p *physical) error {
 	if l.learned.Load() == nil {
-		row, err := queryRow(ctx, p, askServer)
+		values, err := showVariables(ctx, p)
+		if err == nil && values["pseudo_thread_id"] == "" {
+			err = p.askID(ctx)
+		}
 		switch {
 		case err == nil:
-			l.learn(ctx, row[2:])
-			p.know(row)
+			l.learn(ctx, values)
+			l.know(p, values)
 			return nil
 		case !cannotTell(err):
 			return unlessExpired(err)
 		}
-		l.log().LogAttrs(ctx, slog.LevelWarn, "mysqlpool: the server does not tell its limits: pool_max_overflow has none, and wait_timeout is taken to be what the DSN says, else 120 s; set pool_max_overflow and pool_recycle",
+		l.log().LogAttrs(ctx, slog.LevelWarn, "mysqlpool: the server does not tell its variables: pool_max_overflow has no limit, wait_timeout is taken to be what the DSN says, else 120 s, and connections with session state on them are closed; set pool_max_overflow and pool_recycle",
 			slog.String("login", l.name), slog.Any("error", err))
-		l.learn(ctx, []string{"", "", ""})
+		l.learn(ctx, nil)
 	}
-	row, err := queryRow(ctx, p, askConn)
-	switch {
-	case err == nil:
-		p.know(row)
-	case !cannotTell(err):
+	server := l.learned.Load()
+	if len(server.variables) == 0 {
+		return unlessExpired(p.askID(ctx))
+	}
+	row, err := queryRow(ctx, p, server.askQuery())
+	if err != nil {
 		return unlessExpired(err)
 	}
+	values := map[string]string{"pseudo_thread_id": row[0], "autocommit": row[1], "init_connect": row[2]}
+	for i, name := range server.variables {
+		values[name] = row[3+i]
+	}
+	l.know(p, values)
 	return nil
+}
+
+// askID asks for as little as can be. Without an answer autocommit counts as
+// off: then every statement may leave a transaction open.
+func (p *physical) askID(ctx context.Context) error {
+	row, err := queryRow(ctx, p, askConn)
+	if err != nil {
+		if cannotTell(err) {
+			return nil
+		}
+		return err
+	}
+	p.id, _ = strconv.ParseUint(row[0], 10, 64)
+	p.autocommitAtLogin = isOn(row[1])
+	p.initConnect = true // it may have
+	return nil
+}
+
+// know takes what a connection's variables are after the login. Most have the
+// same, and share the memory.
+func (l *login) know(p *physical, values map[string]string) {
+	if id, err := strconv.ParseUint(values["pseudo_thread_id"], 10, 64); err == nil {
+		p.id = id
+	}
+	p.autocommitAtLogin = isOn(values["autocommit"])
+	p.initConnect = values["init_connect"] != ""
+	p.isMariaDB = l.learned.Load().isMariaDB
+	p.baseline = session.NewBaseline(values)
+	if latest := l.baseline.Load(); latest != nil && *latest == *p.baseline {
+		p.baseline = latest
+	} else {
+		l.baseline.Store(p.baseline)
+	}
+}
+
+func isOn(value string) bool { return value == "1" || value == "ON" }
+
+// showVariables returns the answer to askServer.
+func showVariables(ctx context.Context, c driver.QueryerContext) (map[string]string, error) {
+	all, err := queryRows(ctx, c, askServer)
+	if err != nil {
+		return nil, err
+	}
+	values := make(map[string]string, len(all))
+	for _, row := range all {
+		if len(row) != 2 {
+			return nil, fmt.Errorf("mysqlpool: SHOW SESSION VARIABLES: got %d columns, want 2", len(row))
+		}
+		values[strings.ToLower(row[0])] = row[1]
+	}
+	return values, nil
 }
 
 // cannotTell reports whether the server does not know what it was asked.
@@ -80,22 +152,21 @@ func unlessExpired(err error) error {
 	return err
 }
 
-// know takes the answer to askConn. Without an answer autocommit counts as
-// off: then every statement may leave a transaction open.
-func (p *physical) know(row []string) {
-	p.id, _ = strconv.ParseUint(row[0], 10, 64)
-	p.autocommit = row[1] == "1" || row[1] == "ON"
-}
-
-// learn takes the server's limits. The DSN's wait_timeout counts more: it is
-// what the session was set to.
-func (l *login) learn(ctx context.Context, row []string) {
-	var s serverLimits
-	s.maxConnections, _ = strconv.Atoi(row[1])
-	s.maxUserConnections, _ = strconv.Atoi(row[2])
+// learn takes what the pool's first connection says of the server; nil if that
+// says nothing. The DSN's wait_timeout counts more: it is what the session was
+// set to.
+func (l *login) learn(ctx context.Context, values map[string]string) {
+	s := serverFacts{isMariaDB: strings.Contains(values["version"], "MariaDB")}
+	s.maxConnections, _ = strconv.Atoi(values["max_connections"])
+	s.maxUserConnections, _ = strconv.Atoi(values["max_user_connections"])
+	for _, name := range session.VariableNames() {
+		if _, ok := values[name]; ok && name != "autocommit" {
+			s.variables = append(s.variables, name)
+		}
+	}
 	var ok bool
 	if s.waitTimeout, ok = waitTimeoutOf(l.asks); !ok {
-		if s.waitTimeout, ok = waitTimeoutOf(row[0]); !ok {
+		if s.waitTimeout, ok = waitTimeoutOf(values["wait_timeout"]); !ok {
 			s.waitTimeout = defaultWaitTimeout
 			if l.recycle == auto {
 				l.log().LogAttrs(ctx, slog.LevelWarn, "mysqlpool: neither the DSN nor the server says wait_timeout: taking 120 s; set wait_timeout in the DSN, or pool_recycle",
@@ -114,7 +185,7 @@ func (l *login) learn(ctx context.Context, row []string) {
 // limit is how many connections the server lets one pool open: what it allows
 // less a reserve of 5 %, at least 3, for everybody else who must log in. It is
 // never less than 1; 0 means that the server did not say.
-func (s *serverLimits) limit() int {
+func (s *serverFacts) limit() int {
 	if s.maxConnections == 0 {
 		return 0
 	}
@@ -152,27 +223,43 @@ func isServerFull(err error) bool {
 	return false
 }
 
-// queryRow returns the first row of a query as text.
+// queryRow returns the first row of a query as text, NULL as nothing.
 func queryRow(ctx context.Context, c driver.QueryerContext, query string) ([]string, error) {
+	all, err := queryRows(ctx, c, query)
+	if err == nil && len(all) == 0 {
+		return nil, fmt.Errorf("mysqlpool: %s: got no row, want one", query)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return all[0], nil
+}
+
+func queryRows(ctx context.Context, c driver.QueryerContext, query string) (all [][]string, err error) {
 	rows, err := c.QueryContext(ctx, query, nil)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	values := make([]driver.Value, len(rows.Columns()))
-	if err := rows.Next(values); err != nil {
-		if err == io.EOF {
-			err = fmt.Errorf("mysqlpool: %s: got no row, want one", query)
+	for {
+		switch err := rows.Next(values); err {
+		case nil:
+		case io.EOF:
+			return all, nil
+		default:
+			return nil, err
 		}
-		return nil, err
-	}
-	row := make([]string, len(values))
-	for i, v := range values {
-		if b, ok := v.([]byte); ok {
-			row[i] = string(b)
-		} else {
-			row[i] = fmt.Sprint(v)
+		row := make([]string, len(values))
+		for i, v := range values {
+			switch v := v.(type) {
+			case nil:
+			case []byte:
+				row[i] = string(v)
+			default:
+				row[i] = fmt.Sprint(v)
+			}
 		}
+		all = append(all, row)
 	}
-	return row, nil
 }

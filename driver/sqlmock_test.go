@@ -60,7 +60,11 @@ func TestPhysicalOpensAndCloses(t *testing.T) {
 	row := func(values ...driver.Value) *sqlmock.Rows {
 		return sqlmock.NewRows(make([]string, len(values))).AddRow(values...)
 	}
-	mock.ExpectQuery(askServer).WillReturnRows(row(1, 1, 28800, 151, 0))
+	variables := sqlmock.NewRows([]string{"Variable_name", "Value"})
+	for name, value := range map[string]string{"pseudo_thread_id": "1", "autocommit": "ON", "wait_timeout": "28800", "max_connections": "151"} {
+		variables.AddRow(name, value)
+	}
+	mock.ExpectQuery(askServer).WillReturnRows(variables)
 	const rounds = 10
 	for i := range rounds {
 		mock.ExpectQuery("SELECT 1").WillReturnRows(row(i))

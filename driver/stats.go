@@ -18,13 +18,14 @@ type PoolStats struct {
 	Limit int    // connections open at most; 0 while the server was not asked, or did not say
 
 	// Pool status.
-	Open      int // physical connections
-	InUse     int // with which some logical connection works
-	Idle      int // free, or kept by an idle logical connection until somebody needs them
-	Pinned    int // kept by an idle logical connection because session state is on them
-	LoggingIn int // logins under way; not in Open
-	Waiting   int // checkouts that wait for a connection
-	Handles   int // sql.DB handles that have used the pool and are not closed
+	Open      int            // physical connections
+	InUse     int            // with which some logical connection works
+	Idle      int            // free, or kept by an idle logical connection until somebody needs them
+	Pinned    int            // kept by an idle logical connection because session state is on them
+	PinnedBy  map[string]int // those, by kind of state (transaction, locks, …); one may count for several; nil for none
+	LoggingIn int            // logins under way; not in Open
+	Waiting   int            // checkouts that wait for a connection
+	Handles   int            // sql.DB handles that have used the pool and are not closed
 
 	// Counters.
 	Opened      int64 // logins that succeeded
@@ -34,9 +35,14 @@ type PoolStats struct {
 	Recycled   int64 // they reached their greatest age (pool_recycle)
 	IdleClosed int64 // beyond pool_size and idle for pool_idle_timeout
 	Broken     int64 // they failed, were cancelled in mid-query, or were found dead
-	Dirty      int64 // session state was left on them
+	Dirty      int64 // session state was left on them that could not be taken back
 	Overflow   int64 // more were open than the limit allows
 	Disposed   int64 // Dispose was called, or the handle of a pool of its own was closed
+
+	// Connections that were checked in with session state on them, and kept.
+
+	Undone int64 // statements took back exactly what was left
+	Reset  int64 // COM_RESET_CONNECTION took back everything
 
 	Waits        int64         // checkouts that had to wait, be it for a login
 	WaitDuration time.Duration // the time that they waited, in all
@@ -61,6 +67,7 @@ func Stats() []PoolStats {
 		stats[i] = PoolStats{
 			Login: m.login.name, Size: s.Size, Limit: s.Limit,
 			Open: s.Open, InUse: s.InUse, Idle: s.Idle, Pinned: s.Pinned,
+			PinnedBy: s.PinnedBy, Undone: m.login.undone.Load(), Reset: m.login.resets.Load(),
 			LoggingIn: s.LoggingIn, Waiting: s.Waiting, Handles: handles[i],
 			Opened: s.Opened, LoginErrors: s.LoginErrors,
 			Recycled: s.Closed[pool.Recycled], IdleClosed: s.Closed[pool.IdleTimeout],

@@ -21,10 +21,11 @@ type stockStmt interface {
 type stmt struct {
 	c     *conn
 	query string
-	plain bool // as session.Plain says
+	says  session.Statement
 
 	stock stockStmt // nil once closed
 	on    *physical // where stock was prepared
+	epoch int       // on's as of then
 }
 
 var (
@@ -51,7 +52,7 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 	if err != nil {
 		return nil, err
 	}
-	return &stmt{c: c, query: query, plain: session.Plain(query), stock: stock, on: p}, nil
+	return &stmt{c: c, query: query, says: p.scan(query), stock: stock, on: p, epoch: p.left.epoch}, nil
 }
 
 func (c *conn) prepare(ctx context.Context, p *physical, query string) (stockStmt, error) {
@@ -63,7 +64,7 @@ func (c *conn) prepare(ctx context.Context, p *physical, query string) (stockStm
 }
 
 // hold returns the stock statement on the physical connection that the logical
-// one holds.
+// one holds, about to run.
 func (s *stmt) hold(ctx context.Context) (stockStmt, error) {
 	if s.stock == nil {
 		return nil, driver.ErrBadConn // closed; nothing was sent
@@ -72,18 +73,22 @@ func (s *stmt) hold(ctx context.Context) (stockStmt, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p != s.on {
+	if p != s.on || p.left.epoch != s.epoch {
 		stock, err := s.c.prepare(ctx, p, s.query)
 		if err != nil {
 			return nil, err
 		}
-		s.on.left.add(s.stock)
-		s.stock, s.on = stock, p
+		s.on.left.add(s.stock, s.epoch)
+		s.stock, s.on, s.epoch = stock, p, p.left.epoch
 	}
-	if !p.dirty {
-		p.dirty = p.leavesState(s.plain)
-	}
+	p.running()
 	return s.stock, nil
+}
+
+// ran notes how it went, and returns the error.
+func (s *stmt) ran(firstArg any, err error) error {
+	s.on.ran(&s.says, firstArg, err)
+	return s.c.saw(err)
 }
 
 // ExecContext implements driver.StmtExecContext.
@@ -93,7 +98,7 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 		return nil, err
 	}
 	result, err := stock.ExecContext(ctx, args)
-	return result, s.c.saw(err)
+	return result, s.ran(first(args), err)
 }
 
 // QueryContext implements driver.StmtQueryContext. The rows are the stock
@@ -104,7 +109,7 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 		return nil, err
 	}
 	rows, err := stock.QueryContext(ctx, args)
-	return rows, s.c.saw(err)
+	return rows, s.ran(first(args), err)
 }
 
 // Exec implements driver.Stmt, for users of Conn.Raw.
@@ -114,7 +119,7 @@ func (s *stmt) Exec(args []driver.Value) (driver.Result, error) {
 		return nil, err
 	}
 	result, err := stock.Exec(args)
-	return result, s.c.saw(err)
+	return result, s.ran(firstValue(args), err)
 }
 
 // Query implements driver.Stmt, for users of Conn.Raw. As after conn.Query the
@@ -124,9 +129,10 @@ func (s *stmt) Query(args []driver.Value) (driver.Rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.on.dirty = true
 	rows, err := stock.Query(args)
-	return rows, s.c.saw(err)
+	err = s.ran(firstValue(args), err)
+	s.on.state.Add(session.Identity)
+	return rows, err
 }
 
 // Close implements driver.Stmt. database/sql calls it on connections that it
@@ -139,10 +145,10 @@ func (s *stmt) Close() error {
 		return nil
 	}
 	s.stock = nil
-	if s.c.held && s.c.lent.Value == s.on {
+	if s.c.held && s.c.lent.Value == s.on && s.on.left.epoch == s.epoch {
 		return stock.Close()
 	}
-	s.on.left.add(stock)
+	s.on.left.add(stock, s.epoch)
 	return nil
 }
 

@@ -26,6 +26,7 @@ func TestSuiteSameDSNWorksOnBothDrivers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			onBoth(t, func(t *testing.T, driver string) {
+				dispose(t)
 				db := s.open(t, driver, params)
 				connectionID(t, db)
 				if got := row(t, db, "SELECT 40 + ?", 2); got != "42" {
@@ -194,11 +195,19 @@ func TestSuiteHandleLimitBelowAndAboveThePools(t *testing.T) {
 	}
 }
 
+// What no text shows: LAST_INSERT_ID of a user before.
 func TestSuitePoolResetAlwaysKeepsNothing(t *testing.T) {
 	s := needServer(t)
-	dsn := withParams(s.dsn, "@pool_reset=%27always%27")
-	if a, b := openQueryClose(t, pooled, dsn), openQueryClose(t, pooled, dsn); a == b {
-		t.Errorf("connection %d twice", a)
+	const one = "@pool_size=1&@pool_max_overflow=0"
+	for params, want := range map[string]string{one: "77", one + "&@pool_reset=%27always%27": "0"} {
+		a := s.open(t, pooled, params)
+		row(t, a, "SELECT LAST_INSERT_ID(77)")
+		a.Close()
+		b := s.open(t, pooled, params)
+		if got := row(t, b, "SELECT LAST_INSERT_ID()"); got != want {
+			t.Errorf("%s: got %s, want %s", params, got, want)
+		}
+		b.Close()
 	}
 }
 

@@ -3,6 +3,8 @@ package mysqlpool
 import (
 	"context"
 	"database/sql/driver"
+
+	"github.com/mysqlpool/mysqlpool/internal/session"
 )
 
 // tx is a transaction of the stock driver on a connection that is held until
@@ -27,11 +29,11 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	if err != nil {
 		if opts.Isolation != 0 {
 			// It may have been set, for a transaction that never began.
-			p.dirty = true
+			p.state.Add(session.NextTransaction)
 		}
 		return nil, c.saw(err)
 	}
-	p.inTx = true
+	p.inTx, p.used = true, true
 	c.tx = tx{p, stock}
 	return &c.tx, nil
 }
@@ -46,7 +48,7 @@ func (t *tx) Rollback() error { return t.end(t.stock.Rollback()) }
 func (t *tx) end(err error) error {
 	t.p.inTx = false
 	if err != nil {
-		t.p.dirty = true
+		t.p.state.Add(session.Transaction)
 	}
 	return err
 }

@@ -45,6 +45,7 @@ type resource struct{}
 func (*resource) Fits(string) pool.Fit                         { return pool.Exact }
 func (*resource) Switch(context.Context, string) (bool, error) { return true, nil }
 func (*resource) Check(context.Context, time.Duration) error   { return nil }
+func (*resource) Restore(context.Context) bool                 { return true }
 func (*resource) Close(pool.Reason)                            {}
 
 func newOurs(_ testing.TB, size, max int, login time.Duration) lender {

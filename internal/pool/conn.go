@@ -15,6 +15,7 @@ type Conn[T Resource] struct {
 
 	word    atomic.Uint64 // a word; see State for who may move it
 	expired atomic.Bool   // set by the sweep when expires has passed, and by Invalidate
+	why     atomic.Uint32 // what Pin was last called with
 
 	// The rest is guarded by pool.mu.
 
@@ -47,9 +48,13 @@ func (c *Conn[T]) Offer() Ticket { return c.putAway(Offered) }
 // connection is not sent to the end of the queue by the next one.
 func (c *Conn[T]) PutAwayUnused() Ticket { return c.putAway(Fresh) }
 
-// Pin puts the connection away with session state on it. Nobody but its owner
-// gets it, except Dispose, which closes it.
-func (c *Conn[T]) Pin() Ticket { return c.putAway(Pinned) }
+// Pin puts the connection away with session state on it, of which kind why says
+// (see Config.PinText). Nobody but its owner gets it, except Dispose, which
+// closes it.
+func (c *Conn[T]) Pin(why uint32) Ticket {
+	c.why.Store(why)
+	return c.putAway(Pinned)
+}
 
 // putAway publishes the connection and then looks for waiters. A waiter queues
 // and then looks for published connections (see Pool.enqueueLocked). One of
@@ -89,6 +94,12 @@ func (c *Conn[T]) TakeBack(t Ticket) bool {
 
 // CheckIn is Pool.CheckIn of this connection's pool.
 func (c *Conn[T]) CheckIn() { c.pool.CheckIn(c) }
+
+// CheckInDirty is Pool.CheckInDirty of this connection's pool.
+func (c *Conn[T]) CheckInDirty() { c.pool.CheckInDirty(c) }
+
+// Replace is Pool.Replace of this connection's pool.
+func (c *Conn[T]) Replace(why Reason) { c.pool.Replace(c, why) }
 
 // Discard is Pool.Discard of this connection's pool.
 func (c *Conn[T]) Discard(why Reason) { c.pool.Discard(c, why) }

@@ -20,6 +20,7 @@ type fake struct {
 
 	label    atomic.Pointer[string]                    // what it was opened with or switched to; "" cannot be switched to
 	switches func(label string) (kept bool, err error) // nil: it goes well
+	restore  func(ctx context.Context) bool            // nil: it can be
 }
 
 func (f *fake) Fits(label string) Fit {
@@ -51,6 +52,8 @@ func (f *fake) Check(ctx context.Context, idle time.Duration) error {
 	}
 	return f.check(ctx, idle)
 }
+
+func (f *fake) Restore(ctx context.Context) bool { return f.restore == nil || f.restore(ctx) }
 
 func (f *fake) Close(why Reason) {
 	if !f.closedAs.CompareAndSwap(0, int32(why)+1) {
@@ -87,6 +90,7 @@ type bed struct {
 	check func(ctx context.Context, idle time.Duration) error // of what is opened
 
 	switches func(label string) (kept bool, err error) // of what is opened
+	restore  func(ctx context.Context) bool            // of what is opened
 
 	mu     sync.Mutex
 	logins int
@@ -102,6 +106,7 @@ func bubble(t *testing.T, change func(*config), test func(*bed)) {
 			Login: b.logIn, LoginTimeout: 10 * time.Second, LoginLimit: 8,
 			Size: 5, Limit: 10,
 			IdleTimeout: 10 * time.Minute, Timeout: 30 * time.Second, OfferFor: time.Second,
+			PinText: func(why uint32) []string { return []string{"settings", "locks"}[:why] },
 		}
 		if change != nil {
 			change(&cfg)
@@ -126,7 +131,7 @@ func (t *bed) logIn(ctx context.Context, label string) (*fake, time.Duration, er
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	f := &fake{t: t, id: n, check: t.check, switches: t.switches}
+	f := &fake{t: t, id: n, check: t.check, switches: t.switches, restore: t.restore}
 	f.label.Store(&label)
 	t.opened = append(t.opened, f)
 	return f, life, nil
@@ -272,7 +277,7 @@ func (t *bed) unused(c *fakeConn) Ticket {
 
 func (t *bed) pin(c *fakeConn) Ticket {
 	t.Helper()
-	ticket := c.Pin()
+	ticket := c.Pin(1)
 	t.settle()
 	return ticket
 }

@@ -14,7 +14,10 @@ type pace struct {
 	full    bool          // it failed because the server had no room
 	backoff time.Duration // the latest wait because of that, or of a failed warm login
 	resume  instant       // no login before that
-	rewarm  instant       // no login for Config.Warm before that
+	rewarm  instant       // no login for Config.Warm before that, nor one that replaces another
+
+	owed      int    // how many were closed and are to be replaced; see owedLocked
+	owedLabel string // what the latest of those was checked out with
 
 	queued     time.Duration // for how long there was a queue since latest, without the present one
 	queueSince instant       // when the present queue began, or latest
@@ -41,7 +44,7 @@ func (p *Pool[T]) roomLocked() bool {
 // all in all, since the latest one: whatever it cost to wait in vain, it cost no
 // more than the login itself, and a burst of short uses is over by then.
 func (p *Pool[T]) startLoginsLocked() {
-	if p.disposed || p.waiters.len == 0 && p.warm == 0 {
+	if p.disposed || p.waiters.len == 0 && p.warm == 0 && p.owed == 0 {
 		return
 	}
 	now := clock()
@@ -68,9 +71,17 @@ func (p *Pool[T]) startLoginsLocked() {
 		return
 	}
 	for n := p.coldLocked(); n > 0 && p.logins < limit && p.roomLocked(); n-- {
-		p.logins++
-		go p.login(nil, request{ctx: context.Background(), label: p.all[0].holder})
+		p.loginForNobodyLocked(p.all[0].holder)
 	}
+	for p.owedLocked() > 0 && p.logins < limit && p.roomLocked() {
+		p.owed-- // and not again if it fails: the next check-out logs in itself
+		p.loginForNobodyLocked(p.owedLabel)
+	}
+}
+
+func (p *Pool[T]) loginForNobodyLocked(label string) {
+	p.logins++
+	go p.login(nil, request{ctx: context.Background(), label: label})
 }
 
 // patientUntilLocked is until when the queue waits before a login is started.
@@ -108,7 +119,7 @@ func (p *Pool[T]) readyLocked() int {
 // login opens one connection, because asker waits for one, and serves with it
 // whoever is first in the queue by then. If it fails asker has the error, if
 // it still waits; others have logins of their own. Without an asker it is for
-// Config.Warm.
+// Config.Warm, or replaces one.
 func (p *Pool[T]) login(asker *waiter[T], r request) {
 	start := clock()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), p.cfg.LoginTimeout)

@@ -47,6 +47,10 @@ type Resource interface {
 	// Check reports whether a connection that was idle for that long can be
 	// handed out. It is called by the new owner, outside any lock.
 	Check(ctx context.Context, idle time.Duration) error
+	// Restore takes back the session state that its user left on it, for the
+	// owner, outside any lock. It reports false if that cannot be done, or not
+	// in time, or ctx ends.
+	Restore(ctx context.Context) bool
 	// Close closes it. It is called once, outside any lock, by whoever owned
 	// the connection last.
 	Close(Reason)
@@ -83,6 +87,9 @@ type Config[T Resource] struct {
 	IdleTimeout time.Duration
 	// Timeout is how long a check-out waits. It must be positive.
 	Timeout time.Duration
+	// PinText names the kinds of session state that Pin was called with. It is
+	// called under the pool's lock. Nil names none.
+	PinText func(why uint32) []string
 	// OfferFor is how long an offer stands before the pool takes the
 	// connection, whether somebody waits or not (it takes up to twice as long).
 	// 0 means that Offer checks in at once.

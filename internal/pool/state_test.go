@@ -174,7 +174,7 @@ func TestReasonString(t *testing.T) {
 
 func TestTicketFitsOnePuttingAwayOnly(t *testing.T) {
 	for _, putAway := range []func(*fakeConn) Ticket{
-		(*fakeConn).Offer, (*fakeConn).PutAwayUnused, (*fakeConn).Pin,
+		(*fakeConn).Offer, (*fakeConn).PutAwayUnused, func(c *fakeConn) Ticket { return c.Pin(1) },
 	} {
 		bubble(t, limit(1), func(t *bed) {
 			c := t.out()
@@ -217,8 +217,10 @@ func TestMisusePanicsAndLeavesThePoolUsable(t *testing.T) {
 	misuses := map[string]func(*Pool[*fake], *fakeConn){
 		"Offer":         func(_ *Pool[*fake], c *fakeConn) { c.Offer() },
 		"PutAwayUnused": func(_ *Pool[*fake], c *fakeConn) { c.PutAwayUnused() },
-		"Pin":           func(_ *Pool[*fake], c *fakeConn) { c.Pin() },
+		"Pin":           func(_ *Pool[*fake], c *fakeConn) { c.Pin(1) },
 		"CheckIn":       func(p *Pool[*fake], c *fakeConn) { p.CheckIn(c) },
+		"CheckInDirty":  func(p *Pool[*fake], c *fakeConn) { p.CheckInDirty(c) },
+		"Replace":       func(p *Pool[*fake], c *fakeConn) { p.Replace(c, Dirty) },
 		"Discard":       func(p *Pool[*fake], c *fakeConn) { p.Discard(c, Broken) },
 	}
 	for name, misuse := range misuses {

@@ -18,12 +18,13 @@ type Stats struct {
 	Size  int // kept open once opened
 	Limit int // open at most; 0 means no limit
 
-	Open      int // physical connections
-	InUse     int // owned by a logical connection that works with them
-	Idle      int // free: idle in the pool, or offered by a logical connection
-	Pinned    int // put away with session state on them
-	LoggingIn int // logins under way; not in Open
-	Waiting   int // check-outs that wait
+	Open      int            // physical connections
+	InUse     int            // owned by a logical connection that works with them
+	Idle      int            // free: idle in the pool, or offered by a logical connection
+	Pinned    int            // put away with session state on them
+	PinnedBy  map[string]int // those, by kind of state; one may count for several; nil for none
+	LoggingIn int            // logins under way; not in Open
+	Waiting   int            // check-outs that wait
 
 	Opened      int64          // logins that succeeded
 	LoginErrors int64          // logins that failed
@@ -63,6 +64,15 @@ func (p *Pool[T]) statsLocked() Stats {
 			s.InUse++
 		case Pinned:
 			s.Pinned++
+			if p.cfg.PinText == nil {
+				continue
+			}
+			if s.PinnedBy == nil {
+				s.PinnedBy = map[string]int{}
+			}
+			for _, kind := range p.cfg.PinText(c.why.Load()) {
+				s.PinnedBy[kind]++
+			}
 		default:
 			s.Idle++
 		}
@@ -96,10 +106,13 @@ func (e *TimeoutError) Error() string {
 	if s.Limit > 0 {
 		limit = fmt.Sprint(s.Limit)
 	}
-	fmt.Fprintf(&b, "; limit %s, in use %d, idle %d, pinned %d by session state, logging in %d, %d others waiting",
-		limit, s.InUse, s.Idle, s.Pinned, s.LoggingIn, s.Waiting)
+	fmt.Fprintf(&b, "; limit %s, in use %d, idle %d, pinned %d by session state", limit, s.InUse, s.Idle, s.Pinned)
+	if len(s.PinnedBy) > 0 {
+		b.WriteString(" (" + countsText(s.PinnedBy) + ")")
+	}
+	fmt.Fprintf(&b, ", logging in %d, %d others waiting", s.LoggingIn, s.Waiting)
 	if len(e.Held) > 0 {
-		b.WriteString("; held by " + heldText(e.Held))
+		b.WriteString("; held by " + countsText(e.Held))
 	}
 	if e.Full {
 		fmt.Fprintf(&b, "; the server has no room for more: %v", e.Server)
@@ -124,27 +137,27 @@ func (e *TimeoutError) Unwrap() []error {
 	return errs
 }
 
-// maxHolders is how many holders a TimeoutError names.
-const maxHolders = 5
+// maxNames is how many holders, or kinds, a TimeoutError names.
+const maxNames = 5
 
-// heldText is the holders with the most first.
-func heldText(held map[string]int) string {
-	labels := slices.SortedFunc(maps.Keys(held), func(a, b string) int {
-		return cmp.Or(held[b]-held[a], cmp.Compare(a, b))
+// countsText is the names with the greatest count first.
+func countsText(counts map[string]int) string {
+	names := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(counts[b]-counts[a], cmp.Compare(a, b))
 	})
 	var b strings.Builder
-	for i, label := range labels {
-		if i == maxHolders {
-			fmt.Fprintf(&b, ", %d others", len(labels)-i)
+	for i, name := range names {
+		if i == maxNames {
+			fmt.Fprintf(&b, ", %d others", len(names)-i)
 			break
 		}
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		if label == "" {
-			label = "(none)"
+		if name == "" {
+			name = "(none)"
 		}
-		fmt.Fprintf(&b, "%s: %d", label, held[labels[i]])
+		fmt.Fprintf(&b, "%s: %d", name, counts[names[i]])
 	}
 	return b.String()
 }

@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 	"errors"
+	"reflect"
 	"testing"
 	"time"
 )
@@ -18,11 +19,11 @@ func TestStatsCountEachState(t *testing.T) {
 		got := t.settle()
 		want := Stats{
 			Size: 5, Limit: 6,
-			Open: 5, InUse: 1, Idle: 3, Pinned: 1,
+			Open: 5, InUse: 1, Idle: 3, Pinned: 1, PinnedBy: map[string]int{"settings": 1},
 			Opened: 6, Waits: 6,
 		}
 		want.Closed[Dirty] = 1
-		if got != want {
+		if !reflect.DeepEqual(got, want) {
 			t.Errorf("got  %+v\nwant %+v", got, want)
 		}
 	})
@@ -57,7 +58,7 @@ func TestTimeoutErrorSaysTheNumbers(t *testing.T) {
 		{
 			"at the limit", limit(3),
 			func(t *bed) { t.pin(t.outN(3)[0]) }, 0,
-			"mysqlpool: timed out waiting for a connection: waited 30s; limit 3, in use 2, idle 0, pinned 1 by session state, " +
+			"mysqlpool: timed out waiting for a connection: waited 30s; limit 3, in use 2, idle 0, pinned 1 by session state (settings: 1), " +
 				"logging in 0, 0 others waiting; held by (none): 3; raise pool_size or pool_max_overflow, or hold fewer connections at a time",
 		},
 		{

@@ -71,6 +71,15 @@ func (o *owned) Check(ctx context.Context, _ time.Duration) error {
 	return ctx.Err()
 }
 
+func (o *owned) Restore(context.Context) bool {
+	o.become(nobody, 0, "Restore")
+	if o.s.oneIn(5) {
+		time.Sleep(o.s.upTo(time.Millisecond))
+	}
+	o.become(0, nobody, "Restore")
+	return !o.s.oneIn(4)
+}
+
 func (o *owned) Close(Reason) {
 	o.become(nobody, gone, "Close")
 	if o.s.oneIn(10) {
@@ -212,7 +221,12 @@ func (s *stress) use(me int64, c *Conn[*owned], moves map[string]int) {
 			disown("CheckIn")
 			c.CheckIn()
 			return
-		case n < 11:
+		case n < 13:
+			moves["CheckInDirty"]++
+			disown("CheckInDirty")
+			c.CheckInDirty()
+			return
+		case n < 14:
 			moves["Discard"]++
 			disown("Discard")
 			c.Discard(Dirty)
@@ -222,7 +236,7 @@ func (s *stress) use(me int64, c *Conn[*owned], moves map[string]int) {
 		case n < 90:
 			name, putAway = "PutAwayUnused", c.PutAwayUnused
 		default:
-			name, putAway = "Pin", c.Pin
+			name, putAway = "Pin", func() Ticket { return c.Pin(0) }
 		}
 		moves[name]++
 		disown(name)
@@ -336,7 +350,7 @@ func TestStress(t *testing.T) {
 	}
 	for _, what := range []string{
 		"CheckOut", "CheckOut: failed login", "CheckOut: refused label", "CheckOut: timeout", "CheckOut: canceled",
-		"CheckIn", "Discard", "Offer", "PutAwayUnused", "Pin", "TakeBack", "TakeBack: gone",
+		"CheckIn", "CheckInDirty", "Discard", "Offer", "PutAwayUnused", "Pin", "TakeBack", "TakeBack: gone",
 		"closed: recycled", "closed: idle", "closed: broken", "closed: dirty", "closed: overflow",
 	} {
 		t.Logf("%8d %s", s.moves[what], what)

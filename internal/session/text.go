@@ -37,6 +37,9 @@ func fold(s, word string) bool {
 	return true
 }
 
+// isFolded is fold for any s.
+func isFolded(s, word string) bool { return len(s) == len(word) && fold(s, word) }
+
 // hasFoldedPrefix is fold for the beginning of s.
 func hasFoldedPrefix(s, prefix string) bool {
 	return len(s) >= len(prefix) && fold(s[:len(prefix)], prefix)

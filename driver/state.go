@@ -1,0 +1,115 @@
+package mysqlpool
+
+import (
+	"database/sql/driver"
+
+	"github.com/mysqlpool/mysqlpool/internal/session"
+)
+
+func (p *physical) scan(query string) session.Statement {
+	return session.Scan(query, p.login.multi)
+}
+
+// running notes that a statement is about to run, so that a panic of the stock
+// driver does not leave it unnoticed.
+func (p *physical) running() { p.busy, p.used = true, true }
+
+// ranText is ran for a statement as text. The stock driver declines one with
+// arguments that it would have to prepare first, and nothing ran.
+func (p *physical) ranText(query string, firstArg any, err error) {
+	if err == driver.ErrSkip {
+		p.busy = false
+		return
+	}
+	st := p.scan(query)
+	p.ran(&st, firstArg, err)
+}
+
+// ran notes a statement that ran. What it may leave counts even if it failed: it
+// may have done half of what it says. firstArg is the value of its first
+// placeholder, which may be the name of a lock.
+//
+// Where the server's answer shows the transaction that a statement opened, that
+// flag tells from then on, and more exactly than any text: a transaction may end
+// in many ways.
+func (p *physical) ran(st *session.Statement, firstArg any, err error) {
+	p.busy = false
+	if st.Leaves&(session.Schema|hidesSchema) != 0 && p.schema != unknownSchema {
+		p.lastSchema, p.schema = p.schema, unknownSchema
+	}
+	if p.login.reset == resetNever {
+		return
+	}
+	p.state.Before(st, firstArg)
+	if st.Opens() && !p.autocommit() {
+		p.state.Add(session.Transaction)
+	}
+	if err != nil {
+		return
+	}
+	p.state.After(st, firstArg)
+	if p.inTransaction() {
+		p.state.Remove(session.Transaction)
+	}
+}
+
+// hidesSchema is the kinds of statements that may have a USE in them.
+const hidesSchema = session.Other | session.Identity
+
+// autocommit reports whether a statement commits by itself.
+func (p *physical) autocommit() bool {
+	if p.knowsStatus() {
+		return p.status()&statusAutocommit != 0
+	}
+	return p.autocommitAtLogin && !p.state.AutocommitSet()
+}
+
+// inTransaction reports whether the server's latest answer says so.
+func (p *physical) inTransaction() bool {
+	return p.knowsStatus() && p.status()&statusInTransaction != 0
+}
+
+// kinds is the session state that is left on the connection now, between two
+// statements. A driver.Tx that has not ended when its connection is put away was
+// begun in Conn.Raw: database/sql ends its own.
+func (p *physical) kinds() session.Kinds {
+	k := p.state.Kinds()
+	if p.busy {
+		k |= session.Identity
+	}
+	if p.login.reset == resetNever {
+		return k // what the driver itself knows of
+	}
+	if p.inTx || p.inTransaction() {
+		k |= session.Transaction
+	}
+	if k&session.Variables == 0 && p.autocommit() != p.autocommitAtLogin {
+		k |= session.Other // set where no text shows it, as in a stored procedure
+	}
+	return k
+}
+
+// mustRestore reports whether the connection must not go to anybody else as it
+// is.
+func (p *physical) mustRestore() bool {
+	return p.kinds()&^session.FoundRows != 0 || p.login.reset == resetAlways && p.used
+}
+
+// pinText names the kinds for Stats and errors.
+func pinText(why uint32) []string { return session.Kinds(why).Names() }
+
+// first is the value of the first argument, nil for none.
+func first(args []driver.NamedValue) any {
+	if len(args) == 0 {
+		return nil
+	}
+	return args[0].Value
+}
+
+// firstValue is first for the interfaces without names.
+func firstValue(args []driver.Value) any {
+	if len(args) == 0 {
+		return nil
+	}
+	return args[0]
+}

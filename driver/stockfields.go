@@ -1,0 +1,47 @@
+package mysqlpool
+
+import (
+	"database/sql/driver"
+	"net"
+	"reflect"
+)
+
+// stockFields is what the stock driver's connection knows and has no method
+// for. The fields are found by name and type, so that another version of the
+// stock driver, or a connection that is not its own, merely makes them unknown.
+type stockFields struct {
+	socket     net.Conn      // nil: unknown, or not to be written to by others
+	statusFlag reflect.Value // the server's status as of the latest answer; invalid: unknown
+}
+
+// statusFlags of the protocol (MySQL manual, "Server Status Flags" in the
+// source code documentation).
+const (
+	statusInTransaction = 0x0001
+	statusAutocommit    = 0x0002
+)
+
+// fieldsOf returns the fields of a connection that has logged in.
+func fieldsOf(c driver.Conn) (f stockFields) {
+	v := reflect.ValueOf(c)
+	if v.Kind() != reflect.Pointer || v.Elem().Kind() != reflect.Struct {
+		return f
+	}
+	v = v.Elem()
+	if status := v.FieldByName("status"); status.IsValid() && status.Kind() == reflect.Uint16 {
+		f.statusFlag = status
+	}
+	// With compression packets look different.
+	compress, netConn := v.FieldByName("compress"), v.FieldByName("netConn")
+	if compress.IsValid() && compress.Kind() == reflect.Bool && !compress.Bool() &&
+		netConn.IsValid() && netConn.Type() == reflect.TypeFor[net.Conn]() {
+		f.socket = *(*net.Conn)(netConn.Addr().UnsafePointer()) // reflect does not let it be read otherwise
+	}
+	return f
+}
+
+// knowsStatus reports whether the status flags are known.
+func (f *stockFields) knowsStatus() bool { return f.statusFlag.IsValid() }
+
+// status returns the flags of the server's latest answer.
+func (f *stockFields) status() uint16 { return uint16(f.statusFlag.Uint()) }

@@ -1,0 +1,38 @@
+package pool
+
+// CheckInDirty is CheckIn of a connection with session state on it. It returns
+// at once; meanwhile the connection counts as in use. If the state cannot be
+// taken back the connection is closed, and replaced if that leaves fewer open
+// than Size.
+func (p *Pool[T]) CheckInDirty(c *Conn[T]) {
+	p.mu.Lock()
+	p.mustOwnLocked(c, "checked in")
+	p.mu.Unlock()
+	go p.restore(c)
+}
+
+func (p *Pool[T]) restore(c *Conn[T]) {
+	if c.Value.Restore(p.life) {
+		p.CheckIn(c)
+		return
+	}
+	p.Replace(c, Dirty)
+}
+
+// Replace is Discard, and opens another in the background if fewer than Size
+// are left.
+func (p *Pool[T]) Replace(c *Conn[T], why Reason) {
+	p.mu.Lock()
+	p.mustOwnLocked(c, "discarded")
+	p.dropLocked(c, why)
+	p.owed++
+	p.owedLabel = c.holder
+	p.mu.Unlock()
+	p.close(c, why)
+}
+
+// owedLocked is how many of those that were closed are still to be replaced.
+func (p *Pool[T]) owedLocked() int {
+	p.owed = max(0, min(p.owed, p.size-len(p.all)-p.logins))
+	return p.owed
+}

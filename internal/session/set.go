@@ -1,0 +1,160 @@
+package session
+
+// set reads SET (MySQL manual, "SET Syntax for Variable Assignment"). It
+// reports false for what it does not recognise.
+func (p *parser) set() bool {
+	if p.is("transaction") {
+		p.st.Leaves |= NextTransaction
+		return p.characteristics(0)
+	}
+	// A scope holds for the assignments behind it that have none. What that
+	// means in a list of several is left to the reset.
+	global, items := false, 0
+	for {
+		ok, isGlobal := p.assignment()
+		if !ok {
+			return false
+		}
+		global = global || isGlobal
+		items++
+		if p.done() {
+			break
+		}
+		p.advance() // the comma
+	}
+	return !global || items == 1
+}
+
+// assignment reads one assignment, to the comma or the end behind it.
+func (p *parser) assignment() (ok, global bool) {
+	bare := true // SET @@x, unlike SET x, may be for one transaction only
+	switch {
+	case p.tok.kind == userVar || p.tok.kind == userOdd:
+		p.advance()
+		return p.value(), false
+	case p.tok.kind == sysVar:
+		p.advance()
+		scope, isGlobal := p.scope()
+		if scope {
+			if !p.isSymbol('.') {
+				return false, false
+			}
+			p.advance()
+			global = isGlobal
+		}
+		bare = scope
+	case p.accept("names"):
+		return p.names(), false
+	case p.is("character"), p.is("char"):
+		p.advance()
+		return p.accept("set") && p.names(), false
+	case p.accept("charset"):
+		return p.names(), false
+	case p.is("role"):
+		p.st.Leaves |= Identity
+		return false, false
+	default:
+		scope, isGlobal := p.scope()
+		if scope && p.is("transaction") {
+			if isGlobal {
+				return p.characteristics(0), true
+			}
+			return p.characteristics(1<<isolationGroup | 1<<readOnlyGroup), false
+		}
+		if scope && p.is("authorization") {
+			p.st.Leaves |= Identity
+			return false, false
+		}
+		global = isGlobal
+	}
+
+	var v varSet
+	switch p.tok.kind {
+	case word:
+		v = findVar(p.text())
+	case quoted:
+		v = findVar(p.s[p.tok.start+1 : p.tok.end-1])
+	default:
+		return false, false
+	}
+	p.advance()
+	if !p.value() {
+		return false, false
+	}
+	if global {
+		return true, true
+	}
+	if v == 0 {
+		return false, false
+	}
+	p.st.Leaves |= Variables
+	p.st.vars |= v
+	if !bare && v&(1<<isolationGroup|1<<readOnlyGroup) != 0 {
+		p.st.Leaves |= NextTransaction
+	}
+	return true, false
+}
+
+// scope skips a scope, if there is one.
+func (p *parser) scope() (found, global bool) {
+	switch {
+	case p.accept("session"), p.accept("local"):
+		return true, false
+	case p.accept("global"), p.accept("persist"), p.accept("persist_only"):
+		return true, true
+	}
+	return false, false
+}
+
+// value skips = and an expression.
+func (p *parser) value() bool {
+	if !p.isSymbol('=') && p.tok.kind != becomes {
+		return false
+	}
+	p.advance()
+	return p.expression()
+}
+
+// expression skips an expression, to the comma or the end behind it.
+func (p *parser) expression() bool {
+	depth, n := 0, 0
+	for ; !p.done(); n++ {
+		switch {
+		case p.isSymbol('('):
+			depth++
+			p.st.marks |= opens // perhaps a subquery
+		case p.isSymbol(')'):
+			depth--
+		case p.isSymbol(',') && depth == 0:
+			return n > 0
+		}
+		if depth < 0 {
+			return false
+		}
+		p.advance()
+	}
+	return n > 0 && depth == 0
+}
+
+// names reads what is behind SET NAMES and SET CHARACTER SET.
+func (p *parser) names() bool {
+	p.st.Leaves |= Variables
+	p.st.vars |= 1 << namesGroup
+	return !p.isSymbol('=') && p.expression()
+}
+
+// characteristics reads SET [SESSION] TRANSACTION to its end. Of a transaction
+// for the session it notes the variables.
+func (p *parser) characteristics(vars varSet) bool {
+	p.advance()
+	if vars != 0 {
+		p.st.Leaves |= Variables
+		p.st.vars |= vars
+	}
+	n := 0
+	for p.tok.kind == word || p.isSymbol(',') {
+		p.advance()
+		n++
+	}
+	return n > 0 && p.done()
+}

@@ -1,0 +1,220 @@
+package session
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// run runs statements that succeed, or fail if they begin with "fail:". What
+// follows " ? " is the first argument.
+func run(s *State, texts ...string) {
+	for _, text := range texts {
+		text, fails := strings.CutPrefix(text, "fail: ")
+		text, arg, hasArg := strings.Cut(text, " <- ")
+		var first any
+		if hasArg {
+			first = arg
+		}
+		st := Scan(text, false)
+		s.Before(&st, first)
+		if !fails {
+			s.After(&st, first)
+		}
+	}
+}
+
+func TestStateEnds(t *testing.T) {
+	for _, c := range []struct {
+		texts []string
+		want  Kinds
+	}{
+		{[]string{"SELECT 1"}, 0},
+		{[]string{"BEGIN", "SELECT 1", "COMMIT"}, 0},
+		{[]string{"BEGIN", "fail: COMMIT"}, Transaction},
+		{[]string{"fail: BEGIN"}, Transaction},
+		{[]string{"BEGIN", "ROLLBACK TO a"}, Transaction},
+		{[]string{"BEGIN", "COMMIT AND CHAIN"}, Transaction},
+		{[]string{"SET TRANSACTION READ ONLY", "COMMIT AND CHAIN"}, Transaction | NextTransaction},
+		{[]string{"SET TRANSACTION READ ONLY", "BEGIN", "ROLLBACK"}, 0},
+		{[]string{"SET autocommit = 0"}, Variables},
+		{[]string{"SET autocommit = 0", "SELECT 1"}, Variables | Transaction},
+		{[]string{"SET autocommit = 0", "SELECT 1", "COMMIT"}, Variables},
+		{[]string{"LOCK TABLES t READ", "UNLOCK TABLES"}, 0},
+		{[]string{"LOCK INSTANCE FOR BACKUP", "UNLOCK TABLES"}, Other},
+		{[]string{"SELECT SQL_CALC_FOUND_ROWS 1"}, FoundRows},
+		{[]string{"SELECT SQL_CALC_FOUND_ROWS 1", "INSERT INTO t VALUES (1)"}, FoundRows},
+		{[]string{"SELECT SQL_CALC_FOUND_ROWS 1", "SELECT FOUND_ROWS()"}, 0},
+
+		{[]string{"SELECT GET_LOCK('a', 1)", "SELECT RELEASE_LOCK('a')"}, 0},
+		{[]string{"DO GET_LOCK(?, ?) <- a", "DO RELEASE_LOCK(?) <- a"}, 0},
+		{[]string{"DO GET_LOCK(?, ?) <- a", "DO RELEASE_LOCK('a')"}, 0},
+		{[]string{"DO GET_LOCK(?, ?) <- a", "DO RELEASE_LOCK(?) <- b"}, Locks},
+		{[]string{"DO GET_LOCK(?, ?)", "DO RELEASE_LOCK(?)"}, Locks},
+		{[]string{"DO GET_LOCK(?, ?) <- ä", "DO RELEASE_LOCK(?) <- ä"}, Locks},
+		{[]string{"DO GET_LOCK('a', 1)", "DO GET_LOCK('a', 1)", "DO RELEASE_LOCK('a')"}, Locks},
+		{[]string{"DO GET_LOCK('a', 1)", "DO GET_LOCK('a', 1)", "DO RELEASE_LOCK('a')", "DO RELEASE_LOCK('a')"}, 0},
+		{[]string{"DO GET_LOCK('a', 1)", "fail: DO RELEASE_LOCK('a')"}, Locks},
+		{[]string{"DO GET_LOCK('a', 1)", "DO RELEASE_LOCK('A')"}, Locks},
+		{[]string{"DO GET_LOCK('a', 1), GET_LOCK('b', 1)", "DO RELEASE_LOCK('a')"}, Locks},
+		{[]string{"DO GET_LOCK(CONCAT('a'), 1)", "DO GET_LOCK('a', 1)", "DO RELEASE_LOCK('a')"}, Locks},
+		{[]string{"DO GET_LOCK('a''b', 1)", "DO RELEASE_LOCK('a''b')"}, Locks},
+		{[]string{"DO GET_LOCK(CONCAT('a'), 1)", "DO RELEASE_ALL_LOCKS()"}, 0},
+		{[]string{"DO GET_LOCK('a', 1)", "DO RELEASE_ALL_LOCKS(), 1"}, Locks},
+		{[]string{"SELECT RELEASE_LOCK('a')"}, 0},
+		{[]string{"SELECT IF(1, RELEASE_LOCK('a'), GET_LOCK('b', 1))"}, Locks},
+
+		{[]string{"CREATE TEMPORARY TABLE t (a int)", "DROP TABLE t"}, 0},
+		{[]string{"CREATE TEMPORARY TABLE IF NOT EXISTS `t` (a int)", "DROP TEMPORARY TABLE IF EXISTS t"}, 0},
+		{[]string{"CREATE TEMPORARY TABLE a SELECT 1", "CREATE TEMPORARY TABLE `d`.b LIKE c", "DROP TABLE a"}, TempTables},
+		{[]string{"CREATE TEMPORARY TABLE a SELECT 1", "CREATE TEMPORARY TABLE `d`.b LIKE c", "DROP TABLE a, d.b"}, 0},
+		{[]string{"CREATE TEMPORARY TABLE t (a int)", "fail: DROP TABLE t"}, TempTables},
+		{[]string{"CREATE TEMPORARY TABLE t (a int)", "DROP TABLE T"}, TempTables},
+		{[]string{"CREATE TEMPORARY TABLE `a.b` (a int)", "DROP TABLE a.b"}, TempTables},
+		{[]string{"CREATE TEMPORARY TABLE t (a int)", "ALTER TABLE t RENAME TO u", "DROP TABLE t"}, TempTables},
+		{[]string{"CREATE TEMPORARY TABLE t (a int)", "USE d", "DROP TABLE t"}, TempTables | Schema},
+		{[]string{"USE d", "CREATE TEMPORARY TABLE t (a int)", "DROP TABLE t"}, TempTables | Schema},
+		{[]string{"CREATE TEMPORARY SEQUENCE s", "DROP TEMPORARY SEQUENCE s"}, TempTables},
+		{[]string{"CREATE TEMPORARY TABLE ä (a int)", "DROP TABLE ä"}, TempTables},
+		{[]string{"CREATE TEMPORARY TABLE t (a int)", "DROP TABLE t; SELECT 1"}, TempTables | Other},
+	} {
+		var s State
+		run(&s, c.texts...)
+		if got := s.Kinds(); got != c.want {
+			t.Errorf("%q: got %v, want %v", c.texts, got, c.want)
+		}
+		s.Reset()
+		run(&s, "DO GET_LOCK('x', 1)", "DO RELEASE_LOCK('x')")
+		if got := s.Kinds(); got != 0 {
+			t.Errorf("%q: after a reset: got %v, want none", c.texts, got)
+		}
+	}
+}
+
+func TestStateAddRemove(t *testing.T) {
+	var s State
+	s.Add(Transaction)
+	s.Remove(Transaction)
+	if got := s.Kinds(); got != 0 {
+		t.Errorf("got %v, want none", got)
+	}
+	s.Add(Locks | Variables | UserVariables)
+	run(&s, "DO GET_LOCK('x', 1)", "DO RELEASE_LOCK('x')")
+	if got, want := s.Kinds(), Locks|Variables|UserVariables; got != want {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if undo, ok := s.Undo(testBaseline, true); ok {
+		t.Errorf("what is known of without names: got %q, want no undo", undo)
+	}
+}
+
+var testBaseline = NewBaseline(map[string]string{
+	"character_set_client": "utf8mb4", "character_set_results": "", "collation_connection": "utf8mb4_bin",
+	"autocommit": "ON", "tx_isolation": "REPEATABLE-READ", "tx_read_only": "OFF", "time_zone": "SYSTEM", "sql_mode": "",
+	"max_statement_time": "0.000000", "lc_messages": "it's", "optimizer_switch": "mrr=on",
+})
+
+func TestUndo(t *testing.T) {
+	many := make([]string, maxNames+1)
+	for i := range many {
+		many[i] = fmt.Sprintf("SET @a%d = 1", i)
+	}
+	for _, c := range []struct {
+		texts []string
+		all   bool
+		want  []string // nil for what cannot be undone
+	}{
+		{[]string{"SELECT 1"}, false, []string{}},
+		{[]string{"USE d"}, false, []string{}},
+		{[]string{"SELECT SQL_CALC_FOUND_ROWS 1"}, false, []string{}},
+		{[]string{"BEGIN"}, false, []string{"ROLLBACK"}},
+		{[]string{"SET TRANSACTION READ ONLY"}, false, []string{"ROLLBACK"}},
+		{[]string{"SET autocommit = 0"}, false, []string{"ROLLBACK", "SET autocommit = ON"}},
+		{[]string{"SET NAMES latin1"}, false,
+			[]string{"SET character_set_client = 'utf8mb4', character_set_results = NULL, collation_connection = 'utf8mb4_bin'"}},
+		{[]string{"SET @a = 1, time_zone = 'UTC', @a = 2, @b.c = 3", "SET SESSION TRANSACTION READ ONLY"}, false,
+			[]string{"SET tx_isolation = 'REPEATABLE-READ', tx_read_only = OFF, time_zone = 'SYSTEM', @`a` = NULL, @`b.c` = NULL"}},
+		{[]string{"SET max_statement_time = 1, sql_mode = 'ANSI'"}, false, []string{"SET sql_mode = '', max_statement_time = 0.000000"}},
+		{[]string{"SELECT 1 INTO @x"}, false, []string{"SET @`x` = NULL"}},
+		{[]string{"DO GET_LOCK('a', 1), 2"}, true, []string{"DO RELEASE_ALL_LOCKS()"}},
+		{[]string{"DO GET_LOCK('a', 1), 2"}, false, nil},
+		{[]string{"DO GET_LOCK('a', 1)", "DO GET_LOCK('b', 1)", "DO GET_LOCK('a', 1)"}, false,
+			[]string{"DO RELEASE_LOCK('a'), RELEASE_LOCK('a'), RELEASE_LOCK('b')"}},
+		{[]string{"BEGIN", "SET @a = 1", "DO GET_LOCK('a', 1)"}, true,
+			[]string{"ROLLBACK", "SET @`a` = NULL", "DO RELEASE_ALL_LOCKS()"}},
+		{[]string{"SET lc_messages = 'x'"}, false, nil},
+		{[]string{"SET wait_timeout = 1"}, false, nil},
+		{[]string{"SET timestamp = 1"}, true, nil},
+		{[]string{"SET @`a` = 1"}, true, nil},
+		{[]string{"SELECT @a, 'it\\'s'"}, true, nil},
+		{[]string{"SET @\xe4 = 1"}, true, nil},
+		{many, true, nil},
+		{[]string{"CREATE TEMPORARY TABLE t (a int)"}, true, nil},
+		{[]string{"LOCK TABLES t READ"}, true, nil},
+		{[]string{"CALL p()"}, true, nil},
+	} {
+		var s State
+		run(&s, c.texts...)
+		got, ok := s.Undo(testBaseline, c.all)
+		if ok != (c.want != nil) || !slices.Equal(got, c.want) {
+			t.Errorf("%q: got %q, %v; want %q", c.texts, got, ok, c.want)
+		}
+		if undo, ok := s.Undo(nil, c.all); ok && s.Kinds()&Variables != 0 {
+			t.Errorf("%q without a baseline: got %q, want no undo", c.texts, undo)
+		}
+	}
+}
+
+// What Undo sends is itself understood: it leaves no more than it takes back.
+func TestUndoIsUnderstood(t *testing.T) {
+	values := map[string]string{}
+	for _, name := range VariableNames() {
+		values[name] = "1"
+	}
+	b := NewBaseline(values)
+	for name := range maps.Keys(values) {
+		var s State
+		run(&s, "SET "+name+" = 2", "BEGIN")
+		undo, ok := s.Undo(b, true)
+		if !ok || len(undo) != 2 {
+			t.Errorf("%s: got %q, %v", name, undo, ok)
+			continue
+		}
+		if st := Scan(undo[1], false); st.Leaves != Variables || st.vars != s.vars {
+			t.Errorf("%s: %q leaves %v", name, undo[1], st.Leaves)
+		}
+	}
+}
+
+func TestCharset(t *testing.T) {
+	got, ok := testBaseline.Charset()
+	want := "SET character_set_client = 'utf8mb4', character_set_results = NULL, collation_connection = 'utf8mb4_bin'"
+	if got != want || !ok {
+		t.Errorf("got %q, %v; want %q", got, ok, want)
+	}
+	if got, ok := NewBaseline(nil).Charset(); ok || got != "" {
+		t.Errorf("of nothing: got %q, want none", got)
+	}
+}
+
+func TestVariables(t *testing.T) {
+	if n := len(varGroups); n > 64 {
+		t.Errorf("got %d groups, want at most 64", n)
+	}
+	seen := map[string]bool{}
+	for _, name := range VariableNames() {
+		if seen[name] || name != strings.ToLower(name) || findVar(strings.ToUpper(name)) == 0 {
+			t.Errorf("%s: twice, or not found", name)
+		}
+		seen[name] = true
+	}
+	for value, want := range map[string]string{
+		"": "''", "1": "1", "-1": "'-1'", "0.5": "0.5", "1.": "'1.'", "ON": "ON", "a b": "'a b'", "a'b": "", "a\\b": "", "ä": "", "a\n": "",
+	} {
+		if got, _ := sqlValue("x", value); got != want {
+			t.Errorf("%q: got %s, want %s", value, got, want)
+		}
+	}
+}

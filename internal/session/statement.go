@@ -1,0 +1,169 @@
+package session
+
+// Statement is what a statement's text says about session state. It is a value;
+// to make it allocates nothing.
+type Statement struct {
+	// Leaves is the kinds of state that it can leave behind, even if it fails.
+	Leaves Kinds
+	// Ends is the kinds of state of which it ends all or, of locks and temporary
+	// tables, some, if it succeeds.
+	Ends Kinds
+
+	text  string
+	name  string // the lock, or the temporary table, that it is about
+	vars  varSet
+	marks marks
+}
+
+// marks is what else is known of a statement.
+type marks uint8
+
+const (
+	opens      marks = 1 << iota // it may touch tables
+	vague                        // names in it cannot be told surely
+	argName                      // the lock's name is the first argument
+	takesLock                    // all that it does is to take the lock called name
+	freesLock                    // ... to release it
+	freesAll                     // ... to release all of them
+	dropsTable                   // DROP TABLE
+	altersName                   // tables may have other names after it
+)
+
+// Scan reads a statement. With multi, the connection's multiStatements, the
+// text may be several.
+func Scan(query string, multi bool) Statement {
+	st, seen := scan(query, multi, 0)
+	if seen&escapeSign == 0 {
+		return st
+	}
+	st.marks |= vague
+	for _, r := range [...]reading{plainSingle | plainDouble, plainDouble} {
+		as, seen := scan(query, multi, r)
+		st.Leaves |= as.Leaves
+		if seen&brokenSign == 0 {
+			st.Ends &= as.Ends
+		}
+		st.vars |= as.vars
+		st.marks |= as.marks & opens
+	}
+	return st
+}
+
+// Opens reports whether the statement would open a transaction if autocommit
+// were off, as any does that may touch tables.
+func (st Statement) Opens() bool { return st.marks&opens != 0 }
+
+func scan(query string, multi bool, r reading) (Statement, signs) {
+	p := parser{lexer: lexer{s: query, reading: r}, multi: multi}
+	p.st.text = query
+	var all signs
+	n := 0 // statements
+	for more := true; more; {
+		p.seen, p.plain, p.sets, p.exact = 0, false, false, false
+		before := p.st
+		p.advance()
+		if !p.done() {
+			n++
+			if n > 1 && !multi {
+				p.st.Leaves |= Other
+			}
+			p.statement()
+		}
+		for !p.done() {
+			p.skip()
+			p.advance()
+		}
+		more = p.tok.kind != atEnd
+		if r != 0 && p.seen&brokenSign != 0 {
+			// Read in this way it is a syntax error, and does not run.
+			p.st = before
+			all |= brokenSign
+			break
+		}
+		p.judge()
+		all |= p.seen
+	}
+	st := p.st
+	if n > 1 || all&(unsureSign|oddSign) != 0 {
+		st.Ends = 0
+		st.marks = st.marks&opens | vague
+	}
+	if st.Leaves&Other != 0 && hidesIdentity(query) {
+		st.Leaves |= Identity
+	}
+	return st, all
+}
+
+// parser reads one statement after the other.
+type parser struct {
+	lexer
+	tok   token
+	multi bool
+	plain bool // the statement's words do not matter, only signs do
+	sets  bool // := is nothing special
+	exact bool // the statement is a lock function alone
+	st    Statement
+}
+
+func (p *parser) advance() { p.tok = p.next() }
+
+func (p *parser) text() string { return p.s[p.tok.start:p.tok.end] }
+
+func (p *parser) isSymbol(c byte) bool {
+	return p.tok.kind == symbol && p.s[p.tok.start] == c
+}
+
+// is reports whether the current token is the lower-case word, in any case.
+func (p *parser) is(w string) bool {
+	return p.tok.kind == word && isFolded(p.text(), w)
+}
+
+// accept skips the current token if it is the word.
+func (p *parser) accept(w string) bool {
+	if p.is(w) {
+		p.advance()
+		return true
+	}
+	return false
+}
+
+// done reports whether the statement is over.
+func (p *parser) done() bool { return p.tok.kind == atEnd || p.isSymbol(';') }
+
+// judge turns the signs of a statement that was read to its end into kinds.
+func (p *parser) judge() {
+	if p.seen&oddSign != 0 || p.seen&unsureSign != 0 && !p.plain || p.seen&becomesSign != 0 && !p.sets {
+		p.st.Leaves |= Other
+	}
+	if p.seen&userSign != 0 {
+		p.st.Leaves |= UserVariables
+	}
+	if p.seen&unnamedSign != 0 {
+		p.st.marks |= vague
+	}
+	if p.seen&lockSign != 0 && !p.exact {
+		p.st.Leaves |= Locks
+		p.st.name, p.st.marks = "", p.st.marks&^(argName|takesLock)
+	}
+	if p.seen&rowsSign != 0 {
+		p.st.Leaves |= FoundRows
+		p.st.Ends &^= FoundRows
+	}
+}
+
+// hidesIdentity reports whether a text that is not understood may change who
+// the session acts as, by the words that this takes.
+func hidesIdentity(s string) bool {
+	for i := 0; i < len(s); {
+		if !isWordByte(s[i]) {
+			i++
+			continue
+		}
+		w := nextWord(s[i:])
+		if isFolded(w, "role") || isFolded(w, "authorization") || isFolded(w, "xa") || isFolded(w, "execute") {
+			return true
+		}
+		i += len(w)
+	}
+	return false
+}

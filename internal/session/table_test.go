@@ -1,0 +1,120 @@
+package session
+
+// scans is statements and what they leave and end; both "multi" ways unless
+// said.
+var scans = []struct {
+	text   string
+	leaves Kinds
+	ends   Kinds
+}{
+	// Nothing.
+	{"", 0, 0},
+	{" /* nothing */ -- at all", 0, 0},
+	{"SELECT 1", 0, FoundRows},
+	{"(SELECT 1) UNION (SELECT 2)", 0, FoundRows},
+	{"SELECT 1;", 0, FoundRows},
+	{"SELECT 1 ; -- done\n", 0, FoundRows},
+	{"WITH c AS (SELECT 1) UPDATE t SET a = 1", 0, FoundRows},
+	{"INSERT INTO t (a) VALUES ('a@b.c; SET @a = 1', \"x@y\", `get@it`)", 0, 0},
+	{"UPDATE t SET a = 'GET_LOCK(1)' -- @a\n, b = 2 # @b", 0, 0},
+	{"INSERT INTO t VALUES ('it\\'s', 'a\\nb', 'c:\\\\', \"x\\\\\\\\\")", 0, 0},
+	{"INSERT INTO t VALUES ('it''s @a', 'ä', 'naïveté', _binary'\x00\xff')", 0, 0},
+	{"SELECT @@version, @@session.sql_mode, @@`autocommit`", 0, FoundRows},
+	{"SELECT LAST_INSERT_ID(7), is_free_lock('a'), SLEEP(1), NEXTVAL(s)", 0, FoundRows},
+	{"SELECT /*+ SET_VAR(sort_buffer_size=16M) */ \\N FROM t", 0, FoundRows},
+	{"SELECT locked, `service`, service_get, version FROM t LOCK IN SHARE MODE", 0, FoundRows},
+	{"SELECT 1-- @a", 0, FoundRows},
+	{"SELECT größe FROM `Straße` WHERE a = 1", 0, FoundRows}, {"SELECT `ä`, größe", 0, 0},
+	{"SHOW VARIABLES LIKE 'x'", 0, 0},
+	{"DESC t", 0, 0}, {"EXPLAIN SELECT 1", 0, 0}, {"HELP 'x'", 0, 0},
+	{"CREATE TABLE t (a int)", 0, 0},
+	{"CREATE TABLE IF NOT EXISTS `t` (`temporary` int)", 0, 0},
+	{"CREATE UNIQUE INDEX i ON t (a)", 0, 0},
+	{"CREATE OR REPLACE ALGORITHM = MERGE DEFINER=`a`@`%` SQL SECURITY INVOKER VIEW v AS SELECT 1", 0, 0},
+	{"CREATE DATABASE d", 0, 0}, {"ALTER DATABASE d CHARACTER SET utf8mb4", 0, 0},
+	{"ALTER TABLE t ADD COLUMN a int", 0, 0}, {"RENAME TABLE a TO b", 0, 0}, {"TRUNCATE t", 0, 0},
+	{"DROP TABLE t", 0, TempTables}, {"DROP INDEX i ON t", 0, 0}, {"DROP PREPARE s", 0, 0},
+	{"GRANT SELECT ON *.* TO u", 0, 0}, {"REVOKE ALL ON d.* FROM u", 0, 0},
+	{"LOAD DATA INFILE 'x' INTO TABLE t FIELDS ESCAPED BY '\\\\' LINES TERMINATED BY '\\n'", 0, 0},
+	{"ANALYZE TABLE t", 0, 0}, {"KILL 1", 0, 0}, {"DO 1", 0, 0}, {"FLUSH PRIVILEGES", 0, 0},
+	{"SAVEPOINT a", 0, 0}, {"RELEASE SAVEPOINT a", 0, 0}, {"ROLLBACK TO SAVEPOINT a", 0, 0}, {"ROLLBACK WORK TO a", 0, 0},
+	{"SET GLOBAL max_connections = 1", 0, 0}, {"SET @@global.x = 'y'", 0, 0}, {"SET PERSIST x = 1", 0, 0},
+	{"SET GLOBAL TRANSACTION READ ONLY", 0, 0},
+
+	// Transactions.
+	{"BEGIN", Transaction, 0}, {"begin work;", Transaction, 0}, {"/* a */ BEGIN -- b", Transaction, 0},
+	{"START TRANSACTION", Transaction, 0},
+	{"START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY", Transaction, 0},
+	{"COMMIT", 0, Transaction | NextTransaction}, {"ROLLBACK WORK", 0, Transaction | NextTransaction},
+	{"COMMIT AND NO CHAIN NO RELEASE", 0, Transaction | NextTransaction},
+	{"COMMIT AND CHAIN", Transaction, 0}, {"ROLLBACK WORK AND CHAIN NO RELEASE", Transaction, 0},
+	{"COMMIT RELEASE", Other, 0}, {"COMMIT NOW", Other, 0},
+	{"BEGIN NOT ATOMIC SELECT 1", Transaction | Other, 0}, {"START REPLICA", Other, 0},
+	{"SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY", NextTransaction, 0},
+	{"SET @@tx_isolation = 'SERIALIZABLE'", NextTransaction | Variables, 0},
+	{"SET @@session.tx_isolation = 'SERIALIZABLE'", Variables, 0},
+
+	// Variables.
+	{"SET NAMES utf8mb4", Variables, 0}, {"set names 'utf8' collate 'utf8_bin'", Variables, 0},
+	{"SET CHARACTER SET x", Variables, 0}, {"SET CHARSET x", Variables, 0},
+	{"SET time_zone = '+00:00', SESSION sql_mode := CONCAT(@@sql_mode, ',X'), `autocommit`=0", Variables, 0},
+	{"SET @@local.autocommit = (1)", Variables, 0},
+	{"SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE", Variables, 0},
+	{"SET LOCAL TRANSACTION READ ONLY", Variables, 0},
+	{"SET timestamp = 1", Other, 0}, {"SET a.b = 1", Other, 0}, {"SET @@a.sort_buffer_size = 1", Other, 0},
+	{"SET GLOBAL x = 1, y = 2", Other, 0}, {"SET time_zone = 'UTC', GLOBAL x = 1", Variables | Other, 0},
+	{"SET time_zone", Other, 0}, {"SET time_zone = ", Other, 0}, {"SET", Other, 0}, {"SET time_zone = (1", Other, 0},
+	{"SET NAMES = 1", Variables | Other, 0},
+	{"SET PASSWORD = 'x'", Other, 0}, {"SET STATEMENT sql_mode = '' FOR SELECT 1", Other, 0},
+	{"SET RESOURCE GROUP g", Other, 0},
+	{"SET ROLE r", Identity | Other, 0}, {"SET DEFAULT ROLE r TO u", Identity | Other, 0},
+	{"SET SESSION AUTHORIZATION u", Identity | Other, 0}, {"SET time_zone = '', ROLE r", Variables | Identity | Other, 0},
+
+	// User variables.
+	{"SET @a = 1", UserVariables, 0}, {"SET @a := 1, @b.c$ = 'x'", UserVariables, 0}, {"SET @`a` = 1", UserVariables, 0},
+	{"SET @a = 1, time_zone = '+01:00'", UserVariables | Variables, 0},
+	{"SELECT @a", UserVariables, FoundRows}, {"SELECT 1 INTO @a", UserVariables, FoundRows},
+	{"SELECT @a := 1", UserVariables | Other, FoundRows}, {"SELECT a := 1", Other, FoundRows},
+	{"LOAD DATA INFILE 'x' INTO TABLE t (@a) SET b = @a", UserVariables, 0},
+	{"GET DIAGNOSTICS @n = NUMBER", UserVariables, 0},
+	{"CREATE USER 'a'@'%'", UserVariables, 0},
+
+	// Locks.
+	{"SELECT GET_LOCK('a', 1)", Locks, FoundRows}, {"DO get_lock(?, -1.5)", Locks, 0},
+	{"SELECT RELEASE_LOCK('a') AS x", 0, Locks | FoundRows}, {"DO RELEASE_ALL_LOCKS()", 0, Locks},
+	{"SELECT GET_LOCK('a', 1), 2", Locks, FoundRows}, {"SELECT RELEASE_LOCK('a') FROM t", Locks, FoundRows},
+	{"SELECT `get_lock`('a', 1)", Locks, FoundRows}, {"SELECT \"Get_Lock\"('a', 1)", Locks, FoundRows},
+	{"SELECT {fn get_lock('a', 1)}", Locks, FoundRows}, {"SELECT 1,\xa0GET_LOCK('a', 1)", Locks, FoundRows},
+	{"INSERT INTO t SELECT GET_LOCK('a', 1)", Locks, 0}, {"DO RELEASE_ALL_LOCKS(), SLEEP(1)", Locks, 0},
+	{"SELECT service_get_write_locks('a', 'b', 1)", Other, 0},
+	{"SELECT version_tokens_lock_shared('a', 1)", Other, 0},
+	{"LOCK TABLES t READ", TableLocks, 0}, {"LOCK TABLE t WRITE", TableLocks, 0}, {"UNLOCK TABLES", 0, TableLocks},
+	{"LOCK INSTANCE FOR BACKUP", TableLocks | Other, 0}, {"UNLOCK INSTANCE", Other, 0}, {"BACKUP STAGE START", Other, 0},
+	{"FLUSH TABLES WITH READ LOCK", TableLocks, 0}, {"FLUSH TABLES t FOR EXPORT", TableLocks, 0},
+
+	// The rest.
+	{"USE d", Schema, 0}, {"DROP DATABASE d", Schema, 0}, {"DROP SCHEMA IF EXISTS d", Schema, 0},
+	{"CREATE TEMPORARY TABLE t (a int)", TempTables, 0}, {"create or replace temporary table t select 1", TempTables, 0},
+	{"CREATE TEMPORARY SEQUENCE s", TempTables, 0},
+	{"PREPARE s FROM 'SELECT 1'", Prepared, 0}, {"EXECUTE s", Other | Identity, 0}, {"DEALLOCATE PREPARE s", 0, 0},
+	{"EXECUTE IMMEDIATE 'SELECT 1'", Other | Identity, 0}, {"CALL p()", Other, 0},
+	{"HANDLER t OPEN", Handlers, 0}, {"XA START 'x'", Identity, 0},
+	{"SELECT SQL_CALC_FOUND_ROWS * FROM t", FoundRows, 0},
+	{"RESET QUERY CACHE", Other, 0}, {"INSTALL PLUGIN x SONAME 'y'", Other, 0}, {"NONSENSE", Other, 0},
+	{"BINLOG 'x'", Other, 0}, {"CREATE GLOBAL TEMPORARY TABLE t (a int)", Other, 0}, {"(SET @a = 1)", UserVariables | Other, 0},
+	{"SELECTED 1", Other, 0}, {"--SELECT 1\n", Other, 0}, {"'SELECT 1'", Other, 0},
+
+	// Comments that are executed, and texts that can be read in two ways.
+	{"/*!40101 SET NAMES latin1 */", Other, 0}, {"SELECT 1 /*M! , 2 */", Other, 0}, {"SELECT 1 /*!50000 */", Other, 0},
+	{"/*!80000 SET ROLE r */", Other | Identity, 0}, {"/* not closed SELECT 1", Other, 0},
+	{"INSERT INTO t VALUES ('it\\'s', 'a@b.c')", 0, 0}, {"INSERT INTO t VALUES ('\\'a\\'', 'a@b.c')", 0, 0},
+	{"INSERT INTO t VALUES ('\\'a@b.c\\'')", 0, 0}, {"SELECT \"it\\\"s\", 'a@b.c'", 0, FoundRows},
+	{"SELECT 'a\\', GET_LOCK('a', 1), ''", Locks, 0}, {"SELECT 'a\\', GET_LOCK('a', 1), ' '", Locks, 0},
+	{"SELECT 'a\\' , @a, ' '", UserVariables, 0}, {"SELECT 'a\\' , @a, '", 0, FoundRows},
+	{"SELECT \"a\\\" , @a, \" \"", UserVariables, 0},
+	{"SELECT '\xbf\\' , @a -- '", Other, 0}, {"SELECT `\xbf` , @a, `", Other, 0}, {"SELECT x\xbf`, @a, `", Other, 0},
+	{"SELECT 'not closed", 0, 0}, {"SELECT GET_LOCK('", Locks, 0}, {"SET `", Other, 0}, {"SELECT 'not closed, @a", Other, 0},
+	{"SELECT --\xa0'\n@a, '", Other, 0}, {"SELECT # \x00 '\n @a, '", Other, 0}, {"\x00SELECT 1", Other, 0},
+	{"SELECT /*+ QB_NAME(`*/`) */ @a -- `", Other, 0}, {"SELECT $$ ' $$, @a -- '", Other, 0},
+	{"SELECT \"\xe9\", @a", Other, 0}, {"SELECT a \\ @a", Other, 0}, {"SELECT 'a\\', \\ @a, '", 0, FoundRows},
+}

@@ -1,0 +1,49 @@
+SELECT c FROM sbtest1 WHERE id=?
+----
+SELECT c FROM sbtest1 WHERE id=4993
+----
+SELECT c FROM sbtest1 WHERE id BETWEEN ? AND ?
+----
+SELECT SUM(k) FROM sbtest1 WHERE id BETWEEN ? AND ?
+----
+SELECT c FROM sbtest1 WHERE id BETWEEN ? AND ? ORDER BY c
+----
+SELECT DISTINCT c FROM sbtest1 WHERE id BETWEEN ? AND ? ORDER BY c
+----
+UPDATE sbtest1 SET k=k+1 WHERE id=?
+----
+UPDATE sbtest1 SET c=? WHERE id=?
+----
+UPDATE sbtest7 SET c='68487932199-96439406143-93774651418-41631865787' WHERE id=50123
+----
+DELETE FROM sbtest1 WHERE id=?
+----
+INSERT INTO sbtest1 (id, k, c, pad) VALUES (?, ?, ?, ?)
+----
+INSERT INTO sbtest1 (k, c, pad) VALUES (49929, '83868641912-28773972837', '67847967377-48000963322'),(50074, '38014276128-25250245652', '23183251411-36241541236')
+----
+SELECT id, k, c, pad FROM sbtest1 WHERE k IN (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+----
+SELECT count(k) FROM sbtest1 WHERE k BETWEEN ? AND ? OR k BETWEEN ? AND ?
+----
+CREATE TABLE sbtest1(
+  id INTEGER NOT NULL AUTO_INCREMENT,
+  k INTEGER DEFAULT '0' NOT NULL,
+  c CHAR(120) DEFAULT '' NOT NULL,
+  pad CHAR(60) DEFAULT '' NOT NULL,
+  PRIMARY KEY (id)
+) /*! ENGINE = innodb */
+----
+CREATE TABLE sbtest2 (id INTEGER NOT NULL, k INTEGER DEFAULT '0' NOT NULL, PRIMARY KEY (id)) ENGINE = innodb
+----
+CREATE INDEX k_1 ON sbtest1(k)
+----
+DROP TABLE IF EXISTS sbtest1
+----
+INSERT INTO sbtest1 VALUES(1,123),(2,456)
+----
+SELECT 1
+----
+SHOW TABLES LIKE 'sbtest%'
+----
+ANALYZE TABLE sbtest1
