@@ -42,8 +42,10 @@ func (p *Pool[T]) sweep() {
 	victims := p.sweepOutLocked(now)
 	victims = append(victims, p.sweepIdleLocked(now)...)
 	p.takeOfferedLocked(now)
-	p.timeoutLocked(now)
-	p.emptiedLocked() // the last one may have waited in vain
+	if waited := p.waiters.len; waited > 0 {
+		p.timeoutLocked(now)
+		p.emptiedLocked() // the last one may have waited in vain
+	}
 	p.startLoginsLocked()
 	p.armNextLocked(now)
 	p.mu.Unlock()

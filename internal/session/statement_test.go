@@ -144,3 +144,13 @@ func BenchmarkScan(b *testing.B) {
 		})
 	}
 }
+
+// ascii is s with what has no upper and lower case for the servers.
+func ascii(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 0x80 {
+			return '?'
+		}
+		return r
+	}, s)
+}
