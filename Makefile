@@ -79,4 +79,3 @@ fuzz: ## fuzz what parses, FUZZTIME each
 	go test -run '^$$' -fuzz '^FuzzDSN$$' -fuzztime $(FUZZTIME) ./driver
 	go test -run '^$$' -fuzz '^FuzzOption$$' -fuzztime $(FUZZTIME) ./driver
 	go test -run '^$$' -fuzz '^FuzzScan$$' -fuzztime $(FUZZTIME) ./internal/session
-	go test -run '^$$' -fuzz '^FuzzPlain$$' -fuzztime $(FUZZTIME) ./internal/session

@@ -98,7 +98,9 @@ func FuzzScan(f *testing.F) {
 					t.Errorf("%q and %q differ", ascii(a), same)
 				}
 			}
-			if got&^Scan("\t/* c */ "+a, multi).Leaves != 0 || got&^Scan("-- c\n"+a+"\n-- c", multi).Leaves != 0 {
+			_, seen := scan(a, multi, 0)
+			closed := seen&(unsureSign|oddSign|escapeSign) == 0 // a comment behind it is one
+			if got&^Scan("\t/* c */ "+a, multi).Leaves != 0 || closed && got&^Scan("-- c\n"+a+"\n-- c", multi).Leaves != 0 {
 				t.Errorf("%q: a comment hides what it leaves", a)
 			}
 			if got == 0 && (Scan(a+"\n @a", multi).Leaves == 0 || Scan(a+"\n; SET @a = 1", multi).Leaves == 0) &&
