@@ -39,13 +39,22 @@
 //   - pool_warm (0): connections kept ready for the next checkout, opened in
 //     advance once the pool is in use.
 //   - pool_dial_limit (8): logins under way at once; at least 1.
-//   - pool_reset (state): which connections are closed after use instead of
-//     handed on: state, those on which anything but a plain read or write ran;
-//     always, all; never, none.
+//   - pool_reset (state): what is done before a connection goes to another
+//     user: state, what its statements left in the session is taken back;
+//     always, the server resets it, whatever ran; never, nothing.
 //   - pool_stmt_cache (auto), pool_leak_after (0): accepted and checked, without
 //     effect so far.
 //
 // An unknown pool_* name or a bad value is an error from sql.Open.
+//
+// # Session state
+//
+// What statements leave in their session (variables, an open transaction,
+// locks, temporary tables) stays with the handle's connection for as long as
+// with the stock driver. Before anybody else gets the connection it is taken
+// back: undone by statements, reset by COM_RESET_CONNECTION, or ended by closing
+// the connection. What a stored function or a trigger leaves is not in any
+// statement's text; pool_reset=always takes care of that.
 //
 // # Lifetimes
 //

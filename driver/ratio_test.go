@@ -3,6 +3,7 @@ package mysqlpool
 import (
 	"database/sql"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -39,6 +40,12 @@ var workloads = []workload{
 		db := keptHandle(b, driver, dsn)
 		db.SetMaxIdleConns(0)
 		return func() { benchQuery(b, db, "SELECT 1") }
+	}},
+	// A session with state on it, given up each time: the stock driver logs in.
+	{"undone", 150, func(b *testing.B, driver, dsn string) func() { return leaveState(b, driver, dsn, "SET @a = 1") }},
+	{"reset", 150, func(b *testing.B, driver, dsn string) func() { return leaveState(b, driver, dsn, "PREPARE p FROM 'DO 1'") }},
+	{"pool_reset-always", 150, func(b *testing.B, driver, dsn string) func() {
+		return leaveState(b, driver, withOption(dsn, driver, "pool_reset=always"), "DO 1")
 	}},
 	{"pooled-query", 500, func(b *testing.B, driver, dsn string) func() {
 		db := keptHandle(b, driver, dsn)
@@ -79,6 +86,28 @@ var workloads = []workload{
 			}
 		}
 	}},
+}
+
+func withOption(dsn, driver, option string) string {
+	switch {
+	case driver != "mysql_pool":
+		return dsn
+	case strings.Contains(dsn, "?"):
+		return dsn + "&" + option
+	}
+	return dsn + "?" + option
+}
+
+// leaveState returns a step that leaves state on its session and gives that up.
+// Ours has one connection, so that the next step waits until it is restored.
+func leaveState(b *testing.B, driver, dsn, query string) func() {
+	db := keptHandle(b, driver, withOption(dsn, driver, "pool_size=1&pool_max_overflow=0"))
+	db.SetMaxIdleConns(0)
+	return func() {
+		if _, err := db.Exec(query); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
 
 func keptHandle(b *testing.B, driver, dsn string) *sql.DB {
