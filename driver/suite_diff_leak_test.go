@@ -1,0 +1,145 @@
+package mysqlpool_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	mysqlpool "github.com/mysqlpool/mysqlpool/driver"
+)
+
+// diffLeaks looks, after a program, at every connection that its pools keep: to
+// a new handle each must look like one that nobody used before. It returns how
+// many it looked at.
+func diffLeaks(w *diffWorld, p *diffProgram) (looked int, err error) {
+	if err := tryFor(patience, func() error {
+		for _, s := range mysqlpool.Stats() {
+			if s.InUse != 0 || s.Waiting != 0 || s.Pinned != 0 || s.Handles != 0 {
+				return fmt.Errorf("all handles are closed, and something is in use: %+v", s)
+			}
+		}
+		return checkSums()
+	}); err != nil {
+		return 0, err
+	}
+	if err := tryFor(patience, func() error {
+		held, err := w.locks(p)
+		if err == nil && len(held) > 0 {
+			err = fmt.Errorf("named locks are held (lane|connection): %v", held)
+		}
+		return err
+	}); err != nil {
+		return 0, err
+	}
+	r := rand.New(rand.NewPCG(p.seed, 2))
+	for _, variant := range p.variants() {
+		n, err := w.leaksOf(diffHandle{variant: variant, schema: pick(r, "a", "b"), maxIdle: 10})
+		looked += n
+		if err != nil {
+			return looked, err
+		}
+		if r.IntN(4) > 0 {
+			continue
+		}
+		// Connections without a schema are for handles without one.
+		n, err = w.leaksOf(diffHandle{variant: variant, maxIdle: 10})
+		looked += n
+		if err != nil {
+			return looked, err
+		}
+	}
+	return looked, nil
+}
+
+// leaksOf holds all connections of one pool at once.
+func (w *diffWorld) leaksOf(h diffHandle) (looked int, err error) {
+	want, err := w.fresh(h)
+	if err != nil {
+		return 0, err
+	}
+	db, err := w.open(pooled, h)
+	if err != nil {
+		return 0, err
+	}
+	defer db.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), diffPatience)
+	defer cancel()
+	for {
+		before := diffOpened()
+		c, err := db.Conn(ctx)
+		if err != nil {
+			return looked, err
+		}
+		defer c.Close()
+		if diffOpened() > before {
+			return looked, nil // a new one: there are no others
+		}
+		looked++
+		got, err := w.look(ctx, c, looked)
+		if err == nil && !slices.Equal(got, want) {
+			// The server's list of transactions may be 100 ms old.
+			time.Sleep(200 * time.Millisecond)
+			got, err = w.look(ctx, c, looked)
+		}
+		if err != nil {
+			return looked, fmt.Errorf("a kept connection (%v): %w", h, err)
+		}
+		if !slices.Equal(got, want) {
+			return looked, fmt.Errorf("a kept connection (%v) does not look as new:\nlooks %q\nwant  %q", h, got, want)
+		}
+	}
+}
+
+func diffOpened() (n int64) {
+	for _, s := range mysqlpool.Stats() {
+		n += s.Opened + s.LoginErrors
+	}
+	return n
+}
+
+// fresh returns what a connection of the stock driver looks like at first.
+func (w *diffWorld) fresh(h diffHandle) ([]string, error) {
+	if looks := w.base[h]; looks != nil {
+		return looks, nil
+	}
+	db, err := w.open(stock, h)
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	c, err := db.Conn(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	w.base[h], err = w.look(context.Background(), c, 1)
+	return w.base[h], err
+}
+
+// look says what a session looks like, in statements that by their texts neither
+// leave state nor see any, so that looking changes nothing. The write would fail
+// under LOCK TABLES or in a transaction that can only read.
+func (w *diffWorld) look(ctx context.Context, c *sql.Conn, n int) (all []string, err error) {
+	queries := []string{
+		"SELECT DATABASE(), {w}a.peek(), CHARSET('x'), COLLATION('x')",
+		"SHOW VARIABLES WHERE Variable_name IN ('sql_mode', 'character_set_client', 'character_set_connection', 'character_set_results', 'in_transaction')",
+		"SELECT (SELECT MAX(v) FROM {w}a.tmp), (SELECT MAX(v) FROM {w}b.tmp)",
+	}
+	if !strings.HasPrefix(w.inTx, "@@") {
+		queries = append([]string{"SELECT " + w.inTx}, queries...)
+	}
+	for _, query := range queries {
+		rows, err := c.QueryContext(ctx, w.text(query))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", query, err)
+		}
+		all = append(all, diffReplace(diffRows(rows, nil, everyRow), w.name, "w"))
+	}
+	// A row of its own for each, since they may not commit.
+	_, err = c.ExecContext(ctx, w.text(fmt.Sprintf("UPDATE {w}a.shared SET n = n + 0 WHERE k = %d", n)))
+	return all, err
+}

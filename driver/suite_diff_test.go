@@ -1,0 +1,235 @@
+package mysqlpool_test
+
+import (
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	mysqlpool "github.com/mysqlpool/mysqlpool/driver"
+)
+
+// The variables for a long run, and for one program again.
+const (
+	envDiff     = "MYSQL_POOL_TEST_DIFF"      // how long, as 1h
+	envDiffSeed = "MYSQL_POOL_TEST_DIFF_SEED" // only this program
+)
+
+// diffSeeds is programs that found something once.
+var diffSeeds = []uint64{1, 2, 3}
+
+// Random programs get the same answers from both drivers, leave the same rows,
+// and leave nothing on a connection that is kept.
+func TestSuiteDiff(t *testing.T) {
+	diffTest(t, [2]string{stock, pooled}, 5*time.Second)
+}
+
+// The programs' answers are certain: the stock driver agrees with itself.
+func TestSuiteDiffOfStockDriver(t *testing.T) {
+	diffTest(t, [2]string{stock, stock}, 2*time.Second)
+}
+
+// diffPair runs programs in two worlds at once.
+type diffPair struct {
+	worlds  [2]*diffWorld
+	drivers [2]string
+
+	programs, steps, kept int
+	kinds                 map[string]int
+	slow                  []uint64
+}
+
+// diffFailure is how a program failed. It is an error.
+type diffFailure struct {
+	what        string
+	actor, step int // -1: none
+	answers     [2]string
+}
+
+func (f *diffFailure) Error() string {
+	if f.answers == [2]string{} {
+		return f.what
+	}
+	return fmt.Sprintf("%s\nfirst  %s\nsecond %s", f.what, f.answers[0], f.answers[1])
+}
+
+func diffTest(t *testing.T, drivers [2]string, short time.Duration) {
+	s := needServer(t)
+	x := &diffPair{drivers: drivers, kinds: map[string]int{}}
+	x.worlds = [2]*diffWorld{newDiffWorld(t, s, "x"), newDiffWorld(t, s, "y")}
+	lasts, err := time.ParseDuration(cmp.Or(os.Getenv(envDiff), short.String()))
+	if err != nil {
+		t.Fatalf("%s: %v", envDiff, err)
+	}
+	first := rand.Uint64() >> 16
+	seeds := slices.Clone(diffSeeds)
+	if one := os.Getenv(envDiffSeed); one != "" {
+		seed, err := strconv.ParseUint(one, 10, 64)
+		if err != nil {
+			t.Fatalf("%s: %v", envDiffSeed, err)
+		}
+		seeds, lasts = []uint64{seed}, 0
+	}
+	t.Logf("programs %v, and from seed %d on", seeds, first)
+	logins := s.status(t, "Connections")
+	start, said := time.Now(), time.Now()
+	for i := 0; i < len(seeds) || time.Since(start) < lasts; i++ {
+		seed := first + uint64(i)
+		if i < len(seeds) {
+			seed = seeds[i]
+		}
+		p := newDiffProgram(seed)
+		if f := x.run(p); f != nil {
+			x.report(t, p, f)
+			break
+		}
+		if os.Getenv(envDiff) != "" && time.Since(said) > 10*time.Second {
+			said = time.Now()
+			fmt.Fprintf(os.Stderr, "%v: %v: %d programs, %d steps\n", t.Name(), time.Since(start).Round(time.Second), x.programs, x.steps)
+		}
+	}
+	took := time.Since(start)
+	t.Logf("%d programs, %.0f a minute, %d steps, %d kept connections looked at, %d logins", x.programs, float64(x.programs)/took.Minutes(), x.steps, x.kept, s.status(t, "Connections")-logins)
+	t.Logf("steps: %v", x.kinds)
+	t.Logf("took more than a second: %v", x.slow)
+	sum := mysqlpool.PoolStats{Login: "all"}
+	for _, p := range mysqlpool.Stats() {
+		sum.Open += p.Open
+		sum.Opened += p.Opened
+		sum.LoginErrors += p.LoginErrors
+		sum.Recycled += p.Recycled
+		sum.IdleClosed += p.IdleClosed
+		sum.Broken += p.Broken
+		sum.Dirty += p.Dirty
+		sum.Overflow += p.Overflow
+		sum.Waits += p.Waits
+		sum.WaitDuration += p.WaitDuration
+	}
+	t.Logf("pools: %+v", sum)
+}
+
+// status returns a counter of the server.
+func (s *server) status(t *testing.T, name string) (n int) {
+	t.Helper()
+	if err := s.admin.QueryRow("SHOW GLOBAL STATUS LIKE '"+name+"'").Scan(&name, &n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// run runs a program in both worlds and compares.
+func (x *diffPair) run(p *diffProgram) *diffFailure {
+	start := time.Now()
+	var answers [2][][]string
+	var contents [2][]string
+	var errs [2]error
+	inParallel(2, func(i int) {
+		if answers[i], errs[i] = runDiff(x.worlds[i], x.drivers[i], p); errs[i] != nil {
+			return
+		}
+		if contents[i], errs[i] = x.worlds[i].contents(p); errs[i] == nil {
+			errs[i] = x.worlds[i].clean(contents[i])
+		}
+	})
+	for i, err := range errs {
+		if err != nil {
+			return &diffFailure{what: x.drivers[i] + ": " + err.Error(), actor: -1}
+		}
+	}
+	if f := diffCompare(answers, contents); f != nil {
+		return f
+	}
+	if x.drivers[1] == pooled {
+		n, err := diffLeaks(x.worlds[1], p)
+		x.kept += n
+		if err != nil {
+			return &diffFailure{what: err.Error(), actor: -1}
+		}
+	}
+	x.count(p, answers[0])
+	if time.Since(start) > time.Second {
+		x.slow = append(x.slow, p.seed)
+	}
+	return nil
+}
+
+func (x *diffPair) count(p *diffProgram, answers [][]string) {
+	x.programs++
+	for i, a := range p.actors {
+		for n, s := range a.steps {
+			if answers[i][n] == nothingThere {
+				x.kinds[nothingThere]++
+				continue
+			}
+			x.steps++
+			x.kinds[s.do]++
+		}
+	}
+}
+
+func diffCompare(answers [2][][]string, contents [2][]string) *diffFailure {
+	for actor := range answers[0] {
+		a, b := answers[0][actor], answers[1][actor]
+		for step := range max(len(a), len(b)) {
+			if step >= len(a) || step >= len(b) {
+				return &diffFailure{"one run ended early", actor, step, [2]string{fmt.Sprint(len(a)), fmt.Sprint(len(b))}}
+			}
+			if a[step] != b[step] {
+				return &diffFailure{"answers differ", actor, step, [2]string{a[step], b[step]}}
+			}
+		}
+	}
+	if !slices.Equal(contents[0], contents[1]) {
+		return &diffFailure{"tables differ", -1, -1, [2]string{
+			strings.Join(missing(contents[0], contents[1]), "\n"), strings.Join(missing(contents[1], contents[0]), "\n"),
+		}}
+	}
+	return nil
+}
+
+// missing lists what is in a and not in b.
+func missing(a, b []string) (all []string) {
+	for _, line := range a {
+		if !slices.Contains(b, line) {
+			all = append(all, line)
+		}
+	}
+	return all
+}
+
+// report shrinks a program that failed, and prints it.
+func (x *diffPair) report(t *testing.T, p *diffProgram, f *diffFailure) {
+	t.Helper()
+	t.Errorf("seed %d (%s=%d runs it again), actor %d, step %d: %v", p.seed, envDiffSeed, p.seed, f.actor, f.step, f)
+	if strings.Contains(f.what, "stuck") {
+		t.Logf("the program:\n%v", p)
+		return // what is stuck is in the way of further runs
+	}
+	small, last, tries := x.shrink(t, p, f)
+	t.Logf("shrunk from %d steps to %d in %d runs; it fails with actor %d, step %d: %v\n%v", p.steps(), small.steps(), tries, last.actor, last.step, last, small)
+}
+
+// again runs a program in worlds as new, and without any kept connection.
+func (x *diffPair) again(t *testing.T, p *diffProgram) *diffFailure {
+	t.Helper()
+	dispose(t)
+	var wg sync.WaitGroup
+	for _, w := range x.worlds {
+		wg.Go(func() {
+			if contents, err := w.contents(p); err == nil {
+				w.clean(contents)
+			}
+			if err := w.reset(); err != nil {
+				t.Log(err)
+			}
+		})
+	}
+	wg.Wait()
+	return x.run(p)
+}
