@@ -108,7 +108,7 @@ func (s diffStep) String() string {
 	switch s.do {
 	case "open":
 		fmt.Fprintf(&b, "reopen %v: %v", s.on, s.open)
-	case "exec", "query", "row", "part", "busy", "raw", "ping", "kill", "sleep", "evict", "leave", "stranger":
+	case "exec", "query", "row", "part", "raw", "ping", "kill", "sleep", "evict", "leave", "stranger":
 		fmt.Fprintf(&b, "%v %s", s.on, s.do)
 	default:
 		fmt.Fprintf(&b, "%v %s %d", s.on, s.do, s.slot)

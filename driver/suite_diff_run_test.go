@@ -55,7 +55,8 @@ type diffTx struct {
 
 type diffStmt struct {
 	*sql.Stmt
-	db *diffDB // if it was prepared on a handle
+	db   *diffDB // if it was prepared on a handle
+	conn *diffConn
 }
 
 // runDiff runs a program and returns each actor's answers.
@@ -106,7 +107,11 @@ func (r *diffRun) all(a diffActor) {
 	}
 	for i, s := range a.steps {
 		r.at.Store(int64(i))
+		start := time.Now()
 		answer := r.step(i, s)
+		if took := time.Since(start); took > time.Second {
+			r.w.slow.Store(fmt.Sprintf("actor %d, step %d took %v: %v", r.actor, i, took, s))
+		}
 		r.answers = append(r.answers, diffReplace(answer, r.w.name, "w"))
 	}
 	r.at.Store(-1)
@@ -174,11 +179,23 @@ func (r *diffRun) querier(on diffPlace) (querier, bool) {
 		return r.dbs[on.n], r.dbs[on.n].free()
 	case 'c':
 		c := r.conns[on.n]
-		return c, c != nil
+		return c, r.free(c)
 	default:
 		t := r.txs[on.n]
 		return t, t != nil
 	}
+}
+
+// free reports whether a sql.Conn is there and no transaction is open on it: if
+// the connection is lost then, database/sql closes the sql.Conn, and that waits
+// for the transaction, for ever.
+func (r *diffRun) free(c *diffConn) bool {
+	for _, t := range r.txs {
+		if t != nil && t.open && t.conn == c {
+			return false
+		}
+	}
+	return c != nil
 }
 
 func (db *diffDB) free() bool { return db.maxOpen == 0 || db.held < db.maxOpen }
@@ -210,10 +227,6 @@ func (r *diffRun) statements(ctx context.Context, s diffStep, q querier) string 
 			var v any
 			err := q.QueryRowContext(ctx, query, args...).Scan(&v)
 			b.WriteString(diffValue(v) + " " + diffError(err))
-		case "busy": // a statement while the rows of another are open
-			rows, err := q.QueryContext(ctx, query, args...)
-			_, err2 := q.ExecContext(ctx, "DO 1")
-			b.WriteString(diffError(err2) + " " + diffRows(rows, err, everyRow))
 		}
 	}
 	return b.String()
@@ -337,7 +350,7 @@ func (r *diffRun) evict(_ context.Context, s diffStep) string {
 // raw runs statements on the driver's connection.
 func (r *diffRun) raw(ctx context.Context, s diffStep) string {
 	c := r.conns[s.on.n]
-	if c == nil {
+	if !r.free(c) {
 		return nothingThere
 	}
 	answer := ""
@@ -357,7 +370,7 @@ func (r *diffRun) raw(ctx context.Context, s diffStep) string {
 // leave begins a transaction that database/sql does not know of, and writes.
 func (r *diffRun) leave(ctx context.Context, s diffStep) string {
 	c := r.conns[s.on.n]
-	if c == nil || !c.open {
+	if !r.free(c) || !c.open {
 		return nothingThere
 	}
 	lane := diffLane(r.actor, s.on, r.handleNumber(c.db), c.db.solo())
@@ -398,7 +411,7 @@ func (r *diffRun) begin(ctx context.Context, s diffStep) string {
 		t.Tx, err = t.db.BeginTx(ctx, options)
 	case 'c':
 		t.conn = r.conns[s.on.n]
-		if t.conn == nil {
+		if !r.free(t.conn) {
 			t.cancel()
 			return nothingThere
 		}
@@ -467,6 +480,8 @@ func (r *diffRun) prepare(ctx context.Context, s diffStep) string {
 	x := &diffStmt{Stmt: stmt}
 	if s.on.kind == 'd' {
 		x.db = r.dbs[s.on.n]
+	} else if s.on.kind == 'c' {
+		x.conn = r.conns[s.on.n]
 	}
 	r.stmts[s.slot] = x
 	return "ok"
@@ -476,7 +491,7 @@ func (r *diffRun) prepare(ctx context.Context, s diffStep) string {
 // columns for what has none.
 func (r *diffRun) stmt(ctx context.Context, s diffStep) string {
 	x := r.stmts[s.slot]
-	if x == nil || x.db != nil && !x.db.free() {
+	if x == nil || x.db != nil && !x.db.free() || x.conn != nil && !r.free(x.conn) {
 		return nothingThere
 	}
 	rows, err := x.QueryContext(ctx, r.args(s.args)...)

@@ -42,7 +42,7 @@ type diffPair struct {
 
 	programs, steps, kept int
 	kinds                 map[string]int
-	slow                  []uint64
+	slow                  []string
 }
 
 // diffFailure is how a program failed. It is an error.
@@ -85,7 +85,8 @@ func diffTest(t *testing.T, drivers [2]string, short time.Duration) {
 			seed = seeds[i]
 		}
 		p := newDiffProgram(seed)
-		if f := x.run(p); f != nil {
+		f := x.run(p)
+		if f != nil {
 			x.report(t, p, f)
 			break
 		}
@@ -97,7 +98,9 @@ func diffTest(t *testing.T, drivers [2]string, short time.Duration) {
 	took := time.Since(start)
 	t.Logf("%d programs, %.0f a minute, %d steps, %d kept connections looked at, %d logins", x.programs, float64(x.programs)/took.Minutes(), x.steps, x.kept, s.status(t, "Connections")-logins)
 	t.Logf("steps: %v", x.kinds)
-	t.Logf("took more than a second: %v", x.slow)
+	if len(x.slow) > 0 {
+		t.Logf("programs that took more than a second: %d\n%s", len(x.slow), strings.Join(x.slow, "\n"))
+	}
 	sum := mysqlpool.PoolStats{Login: "all"}
 	for _, p := range mysqlpool.Stats() {
 		sum.Open += p.Open
@@ -153,8 +156,11 @@ func (x *diffPair) run(p *diffProgram) *diffFailure {
 		}
 	}
 	x.count(p, answers[0])
-	if time.Since(start) > time.Second {
-		x.slow = append(x.slow, p.seed)
+	if took := time.Since(start); took > time.Second {
+		x.slow = append(x.slow, fmt.Sprintf("seed %d: %v, %v", p.seed, x.worlds[0].slow.Load(), x.worlds[1].slow.Load()))
+		if took > diffPatience {
+			return &diffFailure{what: "both runs took too long: the program waits for itself: " + x.slow[len(x.slow)-1] + "\n" + transcript(p, answers[0]), actor: -1}
+		}
 	}
 	return nil
 }
@@ -171,6 +177,17 @@ func (x *diffPair) count(p *diffProgram, answers [][]string) {
 			x.kinds[s.do]++
 		}
 	}
+}
+
+// transcript is a program with its answers.
+func transcript(p *diffProgram, answers [][]string) string {
+	var b strings.Builder
+	for i, a := range p.actors {
+		for n, s := range a.steps {
+			fmt.Fprintf(&b, "actor %d: %3d. %v\n\t%s\n", i, n, s, strings.ReplaceAll(answers[i][n], "\n", "\n\t"))
+		}
+	}
+	return b.String()
 }
 
 func diffCompare(answers [2][][]string, contents [2][]string) *diffFailure {
@@ -207,9 +224,9 @@ func missing(a, b []string) (all []string) {
 func (x *diffPair) report(t *testing.T, p *diffProgram, f *diffFailure) {
 	t.Helper()
 	t.Errorf("seed %d (%s=%d runs it again), actor %d, step %d: %v", p.seed, envDiffSeed, p.seed, f.actor, f.step, f)
-	if strings.Contains(f.what, "stuck") {
+	if strings.Contains(f.what, "stuck") || strings.Contains(f.what, "too long") {
 		t.Logf("the program:\n%v", p)
-		return // what is stuck is in the way of further runs
+		return // what is stuck is in the way of further runs, which would take as long
 	}
 	small, last, tries := x.shrink(t, p, f)
 	t.Logf("shrunk from %d steps to %d in %d runs; it fails with actor %d, step %d: %v\n%v", p.steps(), small.steps(), tries, last.actor, last.step, last, small)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -20,6 +21,8 @@ type diffWorld struct {
 	dsn       string
 	isolation string // the variable that is the isolation level
 	inTx      string // an expression: whether a transaction is open
+
+	slow atomic.Value // the last step that took long, as a string
 
 	mu    sync.Mutex
 	admin *sql.DB // of the stock driver
