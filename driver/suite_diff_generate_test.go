@@ -94,10 +94,10 @@ var diffWeights = []struct {
 	{4, (*diffGen).multi},
 	{10, (*diffGen).conn},
 	{8, (*diffGen).begin},
-	{8, (*diffGen).end},
-	{8, (*diffGen).closeConn},
+	{16, (*diffGen).end},
+	{12, (*diffGen).closeConn},
 	{6, (*diffGen).prepare},
-	{10, (*diffGen).useStmt},
+	{24, (*diffGen).useStmt},
 	{3, (*diffGen).closeStmt},
 	{6, (*diffGen).reopen},
 	{4, (*diffGen).cursorStep},
@@ -397,7 +397,7 @@ func (g *diffGen) kill() (diffStep, bool) {
 
 func (g *diffGen) sleep() (diffStep, bool) {
 	on, _ := g.place()
-	return diffStep{do: "sleep", on: on}, true
+	return diffStep{do: "sleep", on: on}, g.r.IntN(3) == 0 // it takes long
 }
 
 func (g *diffGen) evict() (diffStep, bool) {

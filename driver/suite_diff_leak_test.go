@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"time"
 
 	mysqlpool "github.com/mysqlpool/mysqlpool/driver"
@@ -55,7 +54,8 @@ func diffLeaks(w *diffWorld, p *diffProgram) (looked int, err error) {
 	return looked, nil
 }
 
-// leaksOf holds all connections of one pool at once.
+// leaksOf holds all connections of one pool at once, as far as they are for
+// handles with that schema.
 func (w *diffWorld) leaksOf(h diffHandle) (looked int, err error) {
 	want, err := w.fresh(h)
 	if err != nil {
@@ -75,15 +75,12 @@ func (w *diffWorld) leaksOf(h diffHandle) (looked int, err error) {
 			return looked, err
 		}
 		defer c.Close()
-		if diffOpened() > before {
-			return looked, nil // a new one: there are no others
-		}
-		looked++
-		got, err := w.look(ctx, c, looked)
+		isNew := diffOpened() > before
+		got, err := w.look(ctx, c, looked+1)
 		if err == nil && !slices.Equal(got, want) {
 			// The server's list of transactions may be 100 ms old.
 			time.Sleep(200 * time.Millisecond)
-			got, err = w.look(ctx, c, looked)
+			got, err = w.look(ctx, c, looked+1)
 		}
 		if err != nil {
 			return looked, fmt.Errorf("a kept connection (%v): %w", h, err)
@@ -91,7 +88,24 @@ func (w *diffWorld) leaksOf(h diffHandle) (looked int, err error) {
 		if !slices.Equal(got, want) {
 			return looked, fmt.Errorf("a kept connection (%v) does not look as new:\nlooks %q\nwant  %q", h, got, want)
 		}
+		if !isNew {
+			looked++
+		}
+		if isNew || !moreIdle() {
+			return looked, nil
+		}
 	}
+}
+
+// moreIdle reports whether the one pool with a handle has connections that are
+// not in use.
+func moreIdle() bool {
+	for _, s := range mysqlpool.Stats() {
+		if s.Handles > 0 && s.Idle > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func diffOpened() (n int64) {
@@ -125,11 +139,10 @@ func (w *diffWorld) fresh(h diffHandle) ([]string, error) {
 // under LOCK TABLES or in a transaction that can only read.
 func (w *diffWorld) look(ctx context.Context, c *sql.Conn, n int) (all []string, err error) {
 	queries := []string{
-		"SELECT DATABASE(), {w}a.peek(), CHARSET('x'), COLLATION('x')",
-		"SHOW VARIABLES WHERE Variable_name IN ('sql_mode', 'character_set_client', 'character_set_connection', 'character_set_results', 'in_transaction')",
-		"SELECT (SELECT MAX(v) FROM {w}a.tmp), (SELECT MAX(v) FROM {w}b.tmp)",
+		"SELECT DATABASE(), {w}a.peek(), CHARSET('x'), COLLATION('x'), HEX('ä'), 1 || 0, " + // the last and the next show sql_mode
+			`(SELECT "v" FROM {w}a.tmp LIMIT 1), (SELECT MAX(v) FROM {w}a.tmp), (SELECT MAX(v) FROM {w}b.tmp)`,
 	}
-	if !strings.HasPrefix(w.inTx, "@@") {
+	if w.inTx != "" {
 		queries = append([]string{"SELECT " + w.inTx}, queries...)
 	}
 	for _, query := range queries {

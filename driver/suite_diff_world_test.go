@@ -20,7 +20,7 @@ type diffWorld struct {
 	name      string // what the names of schemas and locks begin with
 	dsn       string
 	isolation string // the variable that is the isolation level
-	inTx      string // an expression: whether a transaction is open
+	inTx      string // an expression: whether a transaction is open; "" if peek shows it
 
 	slow atomic.Value // the last step that took long, as a string
 
@@ -38,7 +38,6 @@ func newDiffWorld(t *testing.T, s *server, name string) *diffWorld {
 	if _, err := w.admin.Exec("DO @@tx_isolation"); err != nil {
 		w.isolation = "transaction_isolation"
 	}
-	w.inTx = "@@in_transaction"
 	if _, err := w.admin.Exec("DO @@in_transaction"); err != nil {
 		w.inTx = "(SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_mysql_thread_id = CONNECTION_ID())"
 	}
@@ -66,6 +65,10 @@ const diffColumns = "(id INT AUTO_INCREMENT PRIMARY KEY, u INT UNIQUE, v INT, s 
 
 // schema returns the statements that make a world.
 func (w *diffWorld) schema() (all []string) {
+	inTx := ", @@in_transaction"
+	if w.inTx != "" {
+		inTx = ""
+	}
 	all = append(all, "SET lock_wait_timeout = 10, innodb_lock_wait_timeout = 10")
 	for _, schema := range []string{"{w}a", "{w}b"} {
 		all = append(all, "CREATE DATABASE "+schema+" DEFAULT CHARSET utf8")
@@ -86,7 +89,7 @@ func (w *diffWorld) schema() (all []string) {
 		"CREATE FUNCTION {w}a.peek() RETURNS TEXT DETERMINISTIC NO SQL RETURN CONCAT_WS('|', @@time_zone, @@autocommit, "+
 			"@@{isolation}, @@group_concat_max_len, @@div_precision_increment, @@sql_select_limit, @@sql_safe_updates, "+
 			"@@foreign_key_checks, @@lc_time_names, @@completion_type, IFNULL(@@character_set_results, '-'), "+
-			"IFNULL(HEX(@a), '-'), IFNULL(HEX(@b), '-'), IFNULL(HEX(@c), '-'))",
+			"IFNULL(HEX(@a), '-'), IFNULL(HEX(@b), '-'), IFNULL(HEX(@c), '-')"+inTx+")",
 		"CREATE PROCEDURE {w}a.`leave`(n INT) BEGIN SET @a = n; SET time_zone = '+04:00'; END",
 		"CREATE PROCEDURE {w}a.answer(n INT) BEGIN SELECT n; SELECT @a, @@time_zone; END",
 	)
