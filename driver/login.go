@@ -39,7 +39,6 @@ type login struct {
 
 	multi     bool   // multiStatements
 	setParams string // the statement that sets the DSN's parameters, or ""
-	setsUsers bool   // that sets user variables
 
 	learned  atomic.Pointer[serverFacts]      // nil until the first login
 	baseline atomic.Pointer[session.Baseline] // of the latest login
@@ -60,17 +59,7 @@ func newLogin(c *connector) *login {
 
 		multi:     c.cfg.MultiStatements,
 		setParams: setParams(c.cfg.Params),
-		setsUsers: setsUserVariables(c.cfg.Params),
 	}
-}
-
-func setsUserVariables(params map[string]string) bool {
-	for name := range params {
-		if strings.Contains(name, "@") {
-			return true
-		}
-	}
-	return false
 }
 
 // setParams is what the stock driver sends after a login (handleParams there).

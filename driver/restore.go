@@ -72,7 +72,7 @@ func (p *physical) restore(ctx context.Context, kinds session.Kinds) (rung, erro
 
 // undo runs the statements that take back what was left.
 func (p *physical) undo(ctx context.Context, kinds session.Kinds) error {
-	if p.initConnect && kinds&^undoneWithInitConnect != 0 || p.login.setsUsers && kinds&session.UserVariables != 0 {
+	if p.initConnect && kinds&^undoneWithInitConnect != 0 {
 		return errNotUndone
 	}
 	p.state.Add(kinds &^ p.state.Kinds())

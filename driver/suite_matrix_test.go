@@ -47,7 +47,7 @@ func (s *server) leaks() []leak {
 		{"SET NAMES", []string{"SET NAMES latin1"}, "", undone},
 		{"SET NAMES, other login", []string{"SET NAMES latin1"}, "charset=utf8mb4&collation=utf8mb4_bin", undone},
 		{"many variables", []string{"SET group_concat_max_len = 7, @@foreign_key_checks = 0, SESSION sql_select_limit = 3"}, "", undone},
-		{"user variable", []string{"SET @a = 7"}, "", undone},
+		{"user variable", []string{"SET @a = 7"}, "", isReset},
 		{"user variable in SELECT", []string{"SELECT @a := 7"}, "", isReset},
 		{"user variable of the DSN", []string{"SET @a = 7"}, "@a=1", isReset},
 		{"named lock", []string{"SELECT GET_LOCK('" + s.schema + "', 1)"}, "", undone},

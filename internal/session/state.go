@@ -12,7 +12,6 @@ type State struct {
 	kinds  Kinds
 	vague  Kinds // those of which names are not known
 	vars   varSet
-	users  []string   // user variables
 	tables []string   // temporary tables
 	locks  []heldLock // at least those that the session holds
 }
@@ -37,9 +36,6 @@ func (s *State) Before(st *Statement, firstArg any) {
 	}
 	s.kinds |= st.Leaves
 	s.vars |= st.vars
-	if st.Leaves&UserVariables != 0 {
-		s.addUserVariables(st)
-	}
 	if st.Leaves&Locks != 0 {
 		s.addLock(st, firstArg)
 	}
@@ -89,9 +85,6 @@ func (s *State) Remove(k Kinds) {
 	if k&Variables != 0 {
 		s.vars = 0
 	}
-	if k&UserVariables != 0 {
-		s.users = s.users[:0]
-	}
 	if k&TempTables != 0 {
 		s.tables = s.tables[:0]
 	}
@@ -102,20 +95,6 @@ func (s *State) Remove(k Kinds) {
 
 // Reset makes the state clean.
 func (s *State) Reset() { s.Remove(^Kinds(0)) }
-
-func (s *State) addUserVariables(st *Statement) {
-	if st.marks&vague != 0 {
-		s.vague |= UserVariables
-		return
-	}
-	l := lexer{s: st.text}
-	for t := l.next(); t.kind != atEnd; t = l.next() {
-		if t.kind == userVar && !s.addName(&s.users, st.text[t.start:t.end]) {
-			s.vague |= UserVariables
-			return
-		}
-	}
-}
 
 func (s *State) addTable(st *Statement) {
 	if st.name == "" || st.marks&vague != 0 || s.kinds&Schema != 0 || !s.addName(&s.tables, tableKey(st.name)) {

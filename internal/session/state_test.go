@@ -1,7 +1,6 @@
 package session
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -117,10 +116,6 @@ var testBaseline = NewBaseline(map[string]string{
 })
 
 func TestUndo(t *testing.T) {
-	many := make([]string, maxNames+1)
-	for i := range many {
-		many[i] = fmt.Sprintf("SET @a%d = 1", i)
-	}
 	for _, c := range []struct {
 		texts []string
 		all   bool
@@ -134,23 +129,20 @@ func TestUndo(t *testing.T) {
 		{[]string{"SET autocommit = 0"}, false, []string{"ROLLBACK", "SET autocommit = ON"}},
 		{[]string{"SET NAMES latin1"}, false,
 			[]string{"SET character_set_client = 'utf8mb4', character_set_results = NULL, collation_connection = 'utf8mb4_bin'"}},
-		{[]string{"SET @a = 1, time_zone = 'UTC', @a = 2, @b.c = 3", "SET SESSION TRANSACTION READ ONLY"}, false,
-			[]string{"SET tx_isolation = 'REPEATABLE-READ', tx_read_only = OFF, time_zone = 'SYSTEM', @`a` = NULL, @`b.c` = NULL"}},
+		{[]string{"SET time_zone = 'UTC'", "SET SESSION TRANSACTION READ ONLY"}, false,
+			[]string{"SET tx_isolation = 'REPEATABLE-READ', tx_read_only = OFF, time_zone = 'SYSTEM'"}},
 		{[]string{"SET max_statement_time = 1, sql_mode = 'ANSI'"}, false, []string{"SET sql_mode = '', max_statement_time = 0.000000"}},
-		{[]string{"SELECT 1 INTO @x"}, false, []string{"SET @`x` = NULL"}},
+		{[]string{"SELECT 1 INTO @x"}, true, nil},
+		{[]string{"SET @a = 1, time_zone = 'UTC'"}, true, nil},
 		{[]string{"DO GET_LOCK('a', 1), 2"}, true, []string{"DO RELEASE_ALL_LOCKS()"}},
 		{[]string{"DO GET_LOCK('a', 1), 2"}, false, nil},
 		{[]string{"DO GET_LOCK('a', 1)", "DO GET_LOCK('b', 1)", "DO GET_LOCK('a', 1)"}, false,
 			[]string{"DO RELEASE_LOCK('a'), RELEASE_LOCK('a'), RELEASE_LOCK('b')"}},
-		{[]string{"BEGIN", "SET @a = 1", "DO GET_LOCK('a', 1)"}, true,
-			[]string{"ROLLBACK", "SET @`a` = NULL", "DO RELEASE_ALL_LOCKS()"}},
+		{[]string{"BEGIN", "SET sql_mode = 'ANSI'", "DO GET_LOCK('a', 1)"}, true,
+			[]string{"ROLLBACK", "SET sql_mode = ''", "DO RELEASE_ALL_LOCKS()"}},
 		{[]string{"SET lc_messages = 'x'"}, false, nil},
 		{[]string{"SET wait_timeout = 1"}, false, nil},
 		{[]string{"SET timestamp = 1"}, true, nil},
-		{[]string{"SET @`a` = 1"}, true, nil},
-		{[]string{"SELECT @a, 'it\\'s'"}, true, nil},
-		{[]string{"SET @\xe4 = 1"}, true, nil},
-		{many, true, nil},
 		{[]string{"CREATE TEMPORARY TABLE t (a int)"}, true, nil},
 		{[]string{"LOCK TABLES t READ"}, true, nil},
 		{[]string{"CALL p()"}, true, nil},

@@ -87,15 +87,17 @@ func isNumber(s string) bool {
 	return s != "" && isDigit(s[0]) && isDigit(s[len(s)-1]) && dots <= 1
 }
 
-// undoable is the kinds of which Undo may know enough.
-const undoable = Transaction | NextTransaction | Schema | Variables | UserVariables | Locks | FoundRows
+// undoable is the kinds of which Undo may know enough. User variables are not
+// among them: one that is set to NULL has a type, which shows in the columns of
+// whoever reads it, and one that was never set has none.
+const undoable = Transaction | NextTransaction | Schema | Variables | Locks | FoundRows
 
 // Undo returns the statements that take back what is left, at most three, but
 // for the schema, which is the driver's to choose. It reports false if that
 // cannot be said exactly. With releaseAllLocks the server has that function
 // (MySQL 5.7, MariaDB 10.5).
 func (s *State) Undo(b *Baseline, releaseAllLocks bool) ([]string, bool) {
-	if s.kinds&^undoable != 0 || s.vague&s.kinds&UserVariables != 0 {
+	if s.kinds&^undoable != 0 {
 		return nil, false
 	}
 	var undo []string
@@ -134,14 +136,6 @@ func (s *State) undoSet(b *Baseline) (string, bool) {
 				return "", false
 			}
 			sets = append(sets, set)
-		}
-	}
-	if s.kinds&UserVariables != 0 {
-		if len(s.users) == 0 {
-			return "", false
-		}
-		for _, name := range s.users {
-			sets = append(sets, "@`"+name+"` = NULL")
 		}
 	}
 	if len(sets) == 0 {
