@@ -79,6 +79,12 @@ func diffFetch(b *strings.Builder, rows *sql.Rows, most int) {
 		return
 	}
 	for _, c := range types {
+		if strings.HasPrefix(c.Name(), "@") && !strings.HasPrefix(c.Name(), "@@") {
+			// MySQL 5.6 has another type for a variable that somebody read than
+			// for one that nobody named yet. Both are NULL.
+			fmt.Fprintf(b, "%s, ", c.Name())
+			continue
+		}
 		nullable, _ := c.Nullable()
 		fmt.Fprintf(b, "%s %s %v %v, ", c.Name(), c.DatabaseTypeName(), nullable, c.ScanType())
 	}

@@ -142,7 +142,7 @@ func (r *diffRun) step(n int, s diffStep) string {
 		return do(r, ctx, s)
 	}
 	q, ok := r.querier(s.on)
-	if !ok {
+	if !ok || r.w.noKill && (s.do == "kill" || s.do == "sleep") {
 		return nothingThere
 	}
 	switch s.do {

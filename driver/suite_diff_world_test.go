@@ -22,7 +22,8 @@ type diffWorld struct {
 	isolation string // the variable that is the isolation level
 	inTx      string // an expression: whether a transaction is open; "" if peek shows it
 
-	slow atomic.Value // the last step that took long, as a string
+	noKill bool         // MySQL 5 now and then keeps what was killed for ever, and its locks
+	slow   atomic.Value // the last step that took long, as a string
 
 	mu    sync.Mutex
 	admin *sql.DB // of the stock driver
@@ -41,6 +42,8 @@ func newDiffWorld(t *testing.T, s *server, name string) *diffWorld {
 	if _, err := w.admin.Exec("DO @@in_transaction"); err != nil {
 		w.inTx = "(SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_mysql_thread_id = CONNECTION_ID())"
 	}
+	version := row(t, w.admin, "SELECT VERSION()")
+	w.noKill = strings.HasPrefix(version, "5.") && !strings.Contains(version, "MariaDB")
 	t.Cleanup(func() {
 		dispose(t) // connections on the schemas
 		for _, schema := range []string{"a", "b"} {
