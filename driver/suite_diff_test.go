@@ -110,6 +110,8 @@ func diffTest(t *testing.T, drivers [2]string, short time.Duration) {
 		sum.IdleClosed += p.IdleClosed
 		sum.Broken += p.Broken
 		sum.Dirty += p.Dirty
+		sum.Undone += p.Undone
+		sum.Reset += p.Reset
 		sum.Overflow += p.Overflow
 		sum.Waits += p.Waits
 		sum.WaitDuration += p.WaitDuration
