@@ -107,8 +107,7 @@ func (p *physical) runUndo(ctx context.Context) error {
 // resetAndSet makes the session what it was after the login: by
 // COM_RESET_CONNECTION, after which variables have their global values, and what
 // the stock driver sets in a login. That goes through the stock driver, whose
-// copy of the server's status is right again afterwards. The current schema
-// stays.
+// copy of the server's status is right again afterwards.
 func (p *physical) resetAndSet(ctx context.Context) error {
 	charset, ok := p.baseline.Charset()
 	if !ok || p.initConnect || p.login.noReset.Load() {
@@ -137,7 +136,21 @@ func (p *physical) resetAndSet(ctx context.Context) error {
 	if left := p.kinds(); left != 0 {
 		return fmt.Errorf("mysqlpool: after a reset the server says that there is still: %v", left)
 	}
-	return p.checkRole(ctx, kinds)
+	if err := p.checkRole(ctx, kinds); err != nil {
+		return err
+	}
+	return p.useAgain(ctx)
+}
+
+// useAgain selects the current schema once more. A reset leaves it in place, but
+// gives the variables that come with it (character_set_database) their global
+// values.
+func (p *physical) useAgain(ctx context.Context) error {
+	if err := p.findSchema(ctx); err != nil || p.schema == "" {
+		return err
+	}
+	_, err := p.Switch(ctx, p.schema)
+	return err
 }
 
 // checkRole looks at the role if a statement may have set it that is not

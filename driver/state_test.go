@@ -51,9 +51,10 @@ func TestRungs(t *testing.T) {
 	const (
 		nothing = ""
 		closes  = "closes"
-		resets  = "reset; SET character_set_client = 'utf8mb4', character_set_results = 'utf8mb4', collation_connection = 'utf8mb4_bin'"
+		resets  = "reset; SET character_set_client = 'utf8mb4', character_set_results = 'utf8mb4', collation_connection = 'utf8mb4_bin'; USE `app`"
 	)
 	plain := &fakeServer{resets: true}
+	setAgain := func(also string) string { return strings.Replace(resets, "USE", also+"; USE", 1) }
 	for _, test := range []struct {
 		name, params, query string
 		server              *fakeServer
@@ -64,7 +65,7 @@ func TestRungs(t *testing.T) {
 		{"DDL", "", "CREATE TABLE t (a int)", plain, nothing},
 		{"autocommit is called ON", "", "SELECT 1", &fakeServer{autocommit: "ON"}, nothing},
 		{"user variable", "", "SET @a = 1", plain, resets},
-		{"user variable that the DSN sets too", "@a=7", "SET @a = 1", plain, resets + "; SET @a = 7"},
+		{"user variable that the DSN sets too", "@a=7", "SET @a = 1", plain, setAgain("SET @a = 7")},
 		{"variable", "", "SET time_zone = '+00:00'", plain, "SET time_zone = 'SYSTEM'"},
 		{"variable after init_connect", "", "SET time_zone = '+00:00'", &fakeServer{resets: true, initConnect: "SET time_zone = '+01:00'"}, "SET time_zone = 'SYSTEM'"},
 		{"transaction", "", "BEGIN", plain, "ROLLBACK"},
@@ -76,8 +77,8 @@ func TestRungs(t *testing.T) {
 			&fakeServer{query: refuse("DO RELEASE_ALL_LOCKS()", 1305)}, "DO RELEASE_ALL_LOCKS(); DO RELEASE_LOCK('a')"},
 		{"schema", "", "USE other", plain, "SELECT DATABASE()"},
 		{"temporary table", "", "CREATE TEMPORARY TABLE t (a int)", plain, resets},
-		{"anything", "", "CALL p()", plain, resets + "; SELECT DATABASE()"},
-		{"variable that is not known", "time_zone=%27UTC%27", "SET timestamp = 1", plain, resets + "; SET time_zone = 'UTC'; SELECT DATABASE()"},
+		{"anything", "", "CALL p()", plain, setAgain("SELECT DATABASE()")},
+		{"variable that is not known", "time_zone=%27UTC%27", "SET timestamp = 1", plain, setAgain("SET time_zone = 'UTC'; SELECT DATABASE()")},
 		{"undo that fails", "", "SET time_zone = '+00:00'", &fakeServer{resets: true, query: refuse("SET time_zone = 'SYSTEM'", 1064)},
 			"SET time_zone = 'SYSTEM'; " + resets},
 		{"no reset", "", "CREATE TEMPORARY TABLE t (a int)", &fakeServer{}, closes},
