@@ -13,16 +13,18 @@ BENCHTIME  ?= 0.5s
 RATIOTIME  ?= 2s
 BENCHCOUNT ?= 6
 FUZZTIME   ?= 20s
+DIFFTIME   ?= 1h
+PLANTTIME  ?= 1m
 
 # withserver runs a command with a server in its environment. It is built, not
 # run with go run, which would change its exit status and drop its signals.
 WITHSERVER = ./bin/withserver
 
-.PHONY: help demo test test-embedded test-real test-cmd withserver bench bench-pool bench-sharing lint fuzz
+.PHONY: help demo test test-embedded test-real test-cmd withserver test-diff test-plants bench bench-pool bench-sharing lint fuzz
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  make bench BENCH=OpenQueryClose BENCHTIME=1s BENCHCOUNT=10, make fuzz FUZZTIME=1m"
+	@echo "  make bench BENCH=OpenQueryClose BENCHTIME=1s BENCHCOUNT=10, make fuzz FUZZTIME=1m, make test-diff DIFFTIME=10m"
 
 demo: ## the same page views through "mysql" and "mysql_pool", side by side (ARGS='--dsn ...' for your own server)
 	cd cmd && go run ./mysqlpool demo $(ARGS)
@@ -48,6 +50,14 @@ test-real: withserver
 	elif [ $$status -ne 0 ]; then \
 		exit $$status; \
 	fi
+
+test-diff: withserver ## random programs on both drivers, whose answers must agree, for DIFFTIME
+	cd driver && go test -c $(RACE) -o ../bin/diff.test
+	MYSQL_POOL_TEST_DIFF=$(DIFFTIME) $(WITHSERVER) --server=real --arg=--max-connections=500 -- \
+		sh -c 'cd driver && ../bin/diff.test -test.run "^TestSuiteDiff$$" -test.v -test.timeout 25h'
+
+test-plants: withserver ## test-diff again with bugs planted in a copy of the driver: each must be found within PLANTTIME
+	$(WITHSERVER) --server=real --arg=--max-connections=500 -- sh -c 'cd cmd && go run ./plant -for $(PLANTTIME)'
 
 bench: withserver ## both drivers on the best server there is: times-stock in pairs, then each by itself with benchstat
 	cd driver && go test -c -o ../bin/driver.test
