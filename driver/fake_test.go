@@ -145,7 +145,7 @@ type fakeConn struct {
 
 	status   uint16
 	netConn  net.Conn
-	compress bool
+	compress bool //lint:ignore U1000 fieldsOf looks for it
 
 	answer []byte // not read from netConn yet
 }
@@ -412,5 +412,3 @@ func onePool(t testing.TB) PoolStats {
 }
 
 var errServer = &mysql.MySQLError{Number: 1064, Message: "fake: no"}
-
-func failAll(context.Context, *fakeConn, string) error { return errServer }

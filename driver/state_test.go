@@ -266,7 +266,7 @@ func TestSlowRestoreClosesAndReplaces(t *testing.T) {
 		}
 		time.Sleep(restoreTimeout - 1)
 		wantOpen(t, s, 1, 1)
-		time.Sleep(2)
+		time.Sleep(2 * time.Nanosecond)
 		wantOpen(t, s, 1, 2)
 		if p := onePool(t); p.Dirty != 1 {
 			t.Errorf("got %+v, want one closed as dirty", p)
