@@ -9,9 +9,9 @@ type plant struct {
 var plants = []plant{
 	{
 		name: "a connection with state is handed on",
-		file: "driver/physical.go",
-		old:  "return !p.dirty && !p.inTx",
-		new:  "return true",
+		file: "driver/restore.go",
+		old:  "how, err := p.restore(ctx, kinds)",
+		new:  "p.state.Reset()\n\thow, err := undone, error(nil)",
 	},
 	{
 		name: "the schema is not switched",
@@ -28,38 +28,50 @@ var plants = []plant{
 	{
 		name: "a pinned connection is offered",
 		file: "driver/conn.go",
-		old:  "c.ticket = c.lent.Pin()",
+		old:  "c.ticket = c.lent.Pin(uint32(kinds))",
 		new:  "c.ticket = c.lent.Offer()",
 	},
 	{
-		name: "autocommit does not count",
-		file: "driver/physical.go",
-		old:  "return !plain || !p.autocommit",
-		new:  "return !plain",
+		name: "the login's character set is not restored",
+		file: "driver/restore.go",
+		old:  "[]string{charset, p.login.setParams}",
+		new:  "[]string{charset[:0], p.login.setParams}",
 	},
 	{
-		name: "a transaction begun in Conn.Raw goes unseen",
-		file: "driver/physical.go",
-		old:  "return !p.dirty && !p.inTx",
-		new:  "return !p.dirty",
+		name: "autocommit does not count",
+		file: "driver/state.go",
+		old:  "if st.Opens() && !p.autocommit() {",
+		new:  "if p.statusFlag = (stockFields{}).statusFlag; false {",
+	},
+	{
+		name: "the DSN's parameters are not set again",
+		file: "driver/restore.go",
+		old:  "[]string{charset, p.login.setParams}",
+		new:  "[]string{charset}",
+	},
+	{
+		name: "the schema is not selected again after a reset",
+		file: "driver/restore.go",
+		old:  "return p.useAgain(ctx)",
+		new:  "return p.findSchema(ctx)",
 	},
 	{
 		name: "user variables go unseen",
-		file: "internal/session/session.go",
-		old:  "case c == '@', c == ';':",
-		new:  "case c == ';':",
-	},
-	{
-		name: "comments that the server executes go unseen",
-		file: "internal/session/session.go",
-		old:  `return hasPrefixAt(s, i, "/*!")`,
-		new:  `return false && hasPrefixAt(s, i, "/*!")`,
+		file: "internal/session/statement.go",
+		old:  "p.st.Leaves |= UserVariables\n",
+		new:  "\n",
 	},
 	{
 		name: "prepared statements leave no state",
 		file: "driver/stmt.go",
-		old:  "p.dirty = p.leavesState(s.plain)",
-		new:  "p.dirty = false",
+		old:  "s.on.ran(&s.says, firstArg, err)",
+		new:  "s.on.busy = false",
+	},
+	{
+		name: "named locks are not released",
+		file: "internal/session/undo.go",
+		old:  `return "DO RELEASE_ALL_LOCKS()", true`,
+		new:  `return "DO 0", true`,
 	},
 	{
 		name: "an evicted connection is kept",
@@ -70,7 +82,7 @@ var plants = []plant{
 	{
 		name: "a statement is not prepared again on another connection",
 		file: "driver/stmt.go",
-		old:  "if p != s.on {",
+		old:  "if p != s.on || p.left.epoch != s.epoch {",
 		new:  "if s.on == nil {",
 	},
 }
