@@ -343,8 +343,16 @@ func (r *diffRun) evict(_ context.Context, s diffStep) string {
 		return nothingThere
 	}
 	r.endTxs(c)
-	err := c.Raw(func(any) error { return driver.ErrBadConn })
-	return diffError(err) + c.put()
+	id, err := askConnectionID(c)
+	if err != nil {
+		return diffError(err)
+	}
+	err = c.Raw(func(any) error { return driver.ErrBadConn })
+	answer := diffError(err) + c.put()
+	if err := r.w.wantGone(id); err != nil {
+		return answer + " " + err.Error()
+	}
+	return answer
 }
 
 // raw runs statements on the driver's connection.

@@ -3,6 +3,7 @@ package mysqlpool_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -181,13 +182,17 @@ func (w *diffWorld) clean(contents []string) error {
 	return nil
 }
 
-// reset makes the world as new.
-func (w *diffWorld) reset() error {
+// reset makes the tables of a program as new.
+func (w *diffWorld) reset(p *diffProgram) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	text := p.String()
 	for _, schema := range []string{"a", "b"} {
 		for actor := range diffActors {
 			for _, lane := range diffLanes {
+				if !strings.Contains(text, fmt.Sprintf("t_%d%s", actor, lane)) {
+					continue
+				}
 				if _, err := w.admin.Exec(fmt.Sprintf("TRUNCATE TABLE %s%s.t_%d%s", w.name, schema, actor, lane)); err != nil {
 					return err
 				}
@@ -204,11 +209,22 @@ func (w *diffWorld) kill(id int64) error {
 	if _, err := w.admin.Exec(fmt.Sprintf("KILL %d", id)); err != nil && errNumber(err) != 1094 {
 		return err
 	}
-	return tryFor(patience, func() error {
+	return w.wantGoneLocked(id)
+}
+
+// wantGone waits until a connection is closed.
+func (w *diffWorld) wantGone(id int64) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.wantGoneLocked(id)
+}
+
+func (w *diffWorld) wantGoneLocked(id int64) error {
+	return tryFor(3*time.Second, func() error {
 		var n int
 		err := w.admin.QueryRow(fmt.Sprintf("SELECT COUNT(*) FROM information_schema.processlist WHERE ID = %d", id)).Scan(&n)
 		if err == nil && n > 0 {
-			err = fmt.Errorf("connection %d was killed and is still there", id)
+			err = errors.New("the server still has the connection")
 		}
 		return err
 	})
