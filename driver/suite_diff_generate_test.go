@@ -23,7 +23,6 @@ var diffTxOptions = []struct {
 // is nothing.
 type diffGen struct {
 	r       *rand.Rand
-	actor   int
 	handles [diffHandles]diffHandle
 	conns   [diffConns]diffSlot
 	txs     [diffTxs]diffSlot
@@ -49,14 +48,14 @@ func newDiffProgram(seed uint64) *diffProgram {
 	r := rand.New(rand.NewPCG(seed, 1))
 	p := &diffProgram{seed: seed}
 	p.shared = diffHandle{variant: r.IntN(diffVariantAutocommit), schema: "a", maxOpen: pick(r, 0, 2, 3), maxIdle: pick(r, 0, 1, 2, 5)}
-	for i := range 1 + r.IntN(diffActors) {
-		p.actors = append(p.actors, newDiffActor(r, i))
+	for range 1 + r.IntN(diffActors) {
+		p.actors = append(p.actors, newDiffActor(r))
 	}
 	return p
 }
 
-func newDiffActor(r *rand.Rand, n int) (a diffActor) {
-	g := &diffGen{r: r, actor: n}
+func newDiffActor(r *rand.Rand) (a diffActor) {
+	g := &diffGen{r: r}
 	for i := range a.handles {
 		a.handles[i] = g.handle()
 	}
@@ -173,14 +172,6 @@ func (g *diffGen) handleOf(on diffPlace) int {
 	return on.n
 }
 
-// lane of a place. A Tx on a sql.Conn is one session with it.
-func (g *diffGen) lane(on diffPlace, handle int) string {
-	if on.kind == 't' && g.txs[on.n].conn >= 0 {
-		on = diffPlace{'c', g.txs[on.n].conn}
-	}
-	return diffLane(g.actor, on, handle, g.handles[handle].solo())
-}
-
 // full reports whether all connections of a handle are held.
 func (g *diffGen) full(handle int) bool {
 	held := 0
@@ -199,9 +190,9 @@ func (g *diffGen) full(handle int) bool {
 }
 
 // run makes a step of a text. What has arguments may run with or without rows.
-func (g *diffGen) run(x diffText, on diffPlace, handle int) diffStep {
-	s := diffStep{on: on, do: "exec"}
-	s.queries, s.args = x.fill(g.r, g.lane(on, handle), g.handles[handle].schema == "" && g.r.IntN(10) > 0)
+func (g *diffGen) run(x diffText, on diffPlace) diffStep {
+	s := diffStep{on: on, do: "exec", ends: x.ends}
+	s.queries, s.args = x.fill(g.r)
 	if x.read {
 		s.do = pick(g.r, "query", "query", "query", "row", "part", "exec")
 		if s.do == "exec" && len(s.args) > 0 {
@@ -217,13 +208,13 @@ func (g *diffGen) run(x diffText, on diffPlace, handle int) diffStep {
 }
 
 func (g *diffGen) plain() (diffStep, bool) {
-	on, handle := g.place()
-	return g.run(pick(g.r, diffPlain...), on, handle), true
+	on, _ := g.place()
+	return g.run(pick(g.r, diffPlain...), on), true
 }
 
 func (g *diffGen) probe() (diffStep, bool) {
-	on, handle := g.place()
-	return g.run(pick(g.r, diffProbes...), on, handle), true
+	on, _ := g.place()
+	return g.run(pick(g.r, diffProbes...), on), true
 }
 
 // state makes a step that leaves something in a session, if it may stay there.
@@ -238,7 +229,7 @@ func (g *diffGen) state() (diffStep, bool) {
 		on.kind == 'd' && !solo && g.r.IntN(2) == 0:
 		return diffStep{}, false
 	}
-	return g.run(x, on, handle), true
+	return g.run(x, on), true
 }
 
 func (g *diffGen) multi() (diffStep, bool) {
@@ -246,7 +237,7 @@ func (g *diffGen) multi() (diffStep, bool) {
 	if g.handles[handle].variant != diffVariantMulti && g.r.IntN(4) > 0 {
 		return diffStep{}, false
 	}
-	return g.run(pick(g.r, diffMulti...), on, handle), true
+	return g.run(pick(g.r, diffMulti...), on), true
 }
 
 func (g *diffGen) conn() (diffStep, bool) {
@@ -300,8 +291,9 @@ func (g *diffGen) end() (diffStep, bool) {
 		return diffStep{}, false
 	}
 	s := diffStep{do: pick(g.r, "commit", "commit", "rollback", "abandon"), on: diffPlace{'t', slot}}
+	wasOpen := g.txs[slot].open
 	g.txs[slot].open = false
-	if s.do == "abandon" && g.txs[slot].conn >= 0 {
+	if s.do == "abandon" && wasOpen && g.txs[slot].conn >= 0 {
 		g.connClosed(g.txs[slot].conn)
 	}
 	return s, true
@@ -319,7 +311,7 @@ func (g *diffGen) prepare() (diffStep, bool) {
 		return diffStep{}, false
 	}
 	g.stmts[slot] = diffPrepared{made: true, on: on, text: x}
-	s := g.run(x, on, handle)
+	s := g.run(x, on)
 	return diffStep{do: "prepare", on: on, slot: slot, queries: s.queries, cancelled: s.cancelled}, true
 }
 
@@ -331,8 +323,10 @@ func (g *diffGen) useStmt() (diffStep, bool) {
 	}
 	x := g.stmts[slot].text
 	s := diffStep{do: "stmt", on: g.stmts[slot].on, slot: slot}
-	if tx := g.r.IntN(diffTxs); x.read && g.txs[tx].open && g.r.IntN(3) == 0 {
-		s.do, s.on = "txstmt", diffPlace{'t', tx}
+	for i, tx := range g.txs {
+		if x.read && s.on.kind == 'd' && tx.open && tx.handle == s.on.n && g.r.IntN(2) == 0 {
+			s.do, s.on = "txstmt", diffPlace{'t', i}
+		}
 	}
 	if x.args != nil {
 		s.args = x.args(g.r)
@@ -383,7 +377,7 @@ func (g *diffGen) cursorStep() (diffStep, bool) {
 	}
 	g.cursor = true
 	on := diffPlace{'d', n}
-	s := g.run(diffText{queries: []string{"SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT %i"}}, on, n)
+	s := g.run(diffText{queries: []string{"SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT %i"}}, on)
 	return diffStep{do: "rows", on: on, queries: s.queries}, true
 }
 
@@ -416,16 +410,16 @@ func (g *diffGen) raw() (diffStep, bool) {
 	if !g.conns[slot].open {
 		return diffStep{}, false
 	}
-	on, handle := diffPlace{'c', slot}, g.conns[slot].handle
+	on := diffPlace{'c', slot}
 	if g.r.IntN(3) == 0 {
 		return diffStep{do: "leave", on: on}, true
 	}
 	x := pick(g.r, pick(g.r, diffPlain...), pick(g.r, diffState...))
-	s := g.run(x, on, handle)
+	s := g.run(x, on)
 	if len(s.args) > 0 {
 		return diffStep{}, false
 	}
-	return diffStep{do: "raw", on: on, queries: s.queries}, true
+	return diffStep{do: "raw", on: on, queries: s.queries, ends: s.ends}, true
 }
 
 func (g *diffGen) ping() (diffStep, bool) {
@@ -442,7 +436,7 @@ func (g *diffGen) stranger() (diffStep, bool) {
 func (g *diffGen) shared() (diffStep, bool) {
 	x := pick(g.r, pick(g.r, diffPlain...), diffProbes[0], diffProbes[1], diffCounter)
 	s := diffStep{on: diffPlace{'g', 0}, do: "exec"}
-	s.queries, s.args = x.fill(g.r, diffLane(g.actor, s.on, 0, false), false)
+	s.queries, s.args = x.fill(g.r)
 	if x.read {
 		s.do = pick(g.r, "query", "row", "part")
 		if strings.Contains(strings.Join(s.queries, " "), "FOR UPDATE") {

@@ -95,8 +95,9 @@ type diffStep struct {
 	do        string // of diffDoes
 	on        diffPlace
 	slot      int        // the conn, tx, stmt or cursor that it makes or uses
-	queries   []string   // one after the other, until one fails; {w} stands for the name of the world
+	queries   []string   // one after the other, until one fails; see text
 	args      []any      // of the last one
+	ends      string     // as in diffText
 	options   int        // of diffTxOptions
 	open      diffHandle // for do == "open"
 	cancelled bool       // under a context that is over
@@ -170,12 +171,3 @@ func (p *diffProgram) variants() (all []int) {
 // writes only the table, the temporary table and the named lock of its lane, so
 // that no two sessions of a program wait for each other.
 var diffLanes = []string{"d0", "d1", "c0", "c1", "t0", "t1", "g0"}
-
-// diffLane is the lane of a place: on a handle with one connection all is one
-// session, whichever way it is used.
-func diffLane(actor int, on diffPlace, handle int, solo bool) string {
-	if solo {
-		on = diffPlace{'d', handle}
-	}
-	return fmt.Sprintf("%d%c%d", actor, on.kind, on.n)
-}

@@ -61,6 +61,7 @@ type diffStmt struct {
 
 // runDiff runs a program and returns each actor's answers.
 func runDiff(w *diffWorld, driver string, p *diffProgram) (answers [][]string, err error) {
+	w.slow.Store("none")
 	ctx, cancel := context.WithTimeout(context.Background(), diffPatience)
 	defer cancel()
 	db, err := w.open(driver, p.shared)
@@ -200,11 +201,65 @@ func (r *diffRun) free(c *diffConn) bool {
 
 func (db *diffDB) free() bool { return db.maxOpen == 0 || db.held < db.maxOpen }
 
+// lane is which session a place is. On a handle with one connection all is one
+// session, whichever way it is used; a Tx on a sql.Conn is one with it.
+func (r *diffRun) lane(on diffPlace) (lane string, db *diffDB) {
+	switch on.kind {
+	case 'g':
+		db = r.shared
+	case 'd':
+		db = r.dbs[on.n]
+	case 'c':
+		db = r.conns[on.n].db
+	case 't':
+		t := r.txs[on.n]
+		db = t.db
+		if t.conn != nil {
+			on = diffPlace{'c', t.conn.slot}
+		}
+	}
+	if db.solo() && on.kind != 'g' {
+		on = diffPlace{'d', r.handleNumber(db)}
+	}
+	return fmt.Sprintf("%d%c%d", r.actor, on.kind, on.n), db
+}
+
+// text fills in the names: {w} is the world, {t} the lane's table, {n} the one
+// that it makes, {l} its named lock. A handle without a schema has to name one.
+func (r *diffRun) text(on diffPlace, query string) string {
+	if !strings.Contains(query, "{") {
+		return query
+	}
+	lane, db := r.lane(on)
+	in := ""
+	if db.schema == "" {
+		in = "{w}a."
+	}
+	query = diffReplace(query, "{t}", in+"t_"+lane)
+	query = diffReplace(query, "{n}", in+"n_"+lane)
+	return r.w.text(diffReplace(query, "{l}", "{w}_"+lane))
+}
+
+// mayStay reports whether what a step leaves keeps nobody waiting.
+func (r *diffRun) mayStay(s diffStep) bool {
+	switch s.ends {
+	case "":
+		return true
+	case "session":
+		return s.on.kind != 'd'
+	}
+	_, db := r.lane(s.on)
+	return s.on.kind == 'c' || db.solo()
+}
+
 // statements runs a step's statements until one fails.
 func (r *diffRun) statements(ctx context.Context, s diffStep, q querier) string {
+	if !r.mayStay(s) {
+		return nothingThere
+	}
 	var b strings.Builder
 	for i, query := range s.queries {
-		query = r.w.text(query)
+		query = r.text(s.on, query)
 		if i < len(s.queries)-1 {
 			answer := diffResult(q.ExecContext(ctx, query))
 			b.WriteString(answer + "\n")
@@ -213,7 +268,7 @@ func (r *diffRun) statements(ctx context.Context, s diffStep, q querier) string 
 			}
 			continue
 		}
-		args := r.args(s.args)
+		args := r.args(s.on, s.args)
 		switch s.do {
 		case "exec":
 			b.WriteString(diffResult(q.ExecContext(ctx, query, args...)))
@@ -232,11 +287,11 @@ func (r *diffRun) statements(ctx context.Context, s diffStep, q querier) string 
 	return b.String()
 }
 
-func (r *diffRun) args(args []any) []any {
+func (r *diffRun) args(on diffPlace, args []any) []any {
 	out := make([]any, len(args))
 	for i, a := range args {
 		if text, ok := a.(string); ok {
-			a = r.w.text(text)
+			a = r.text(on, text)
 		}
 		out[i] = a
 	}
@@ -364,7 +419,7 @@ func (r *diffRun) raw(ctx context.Context, s diffStep) string {
 	answer := ""
 	err := c.Raw(func(dc any) error {
 		for _, query := range s.queries {
-			result, err := dc.(driver.ExecerContext).ExecContext(ctx, r.w.text(query), nil)
+			result, err := dc.(driver.ExecerContext).ExecContext(ctx, r.text(s.on, query), nil)
 			answer += diffResult(result, err) + "\n"
 			if err != nil {
 				return err
@@ -381,7 +436,7 @@ func (r *diffRun) leave(ctx context.Context, s diffStep) string {
 	if !r.free(c) || !c.open {
 		return nothingThere
 	}
-	lane := diffLane(r.actor, s.on, r.handleNumber(c.db), c.db.solo())
+	lane, _ := r.lane(s.on)
 	err := c.Raw(func(dc any) error {
 		if _, err := dc.(driver.ConnBeginTx).BeginTx(ctx, driver.TxOptions{}); err != nil {
 			return err
@@ -481,7 +536,7 @@ func (r *diffRun) prepare(ctx context.Context, s diffStep) string {
 		old.Close()
 	}
 	r.stmts[s.slot] = nil
-	stmt, err := q.PrepareContext(ctx, r.w.text(s.queries[0]))
+	stmt, err := q.PrepareContext(ctx, r.text(s.on, s.queries[0]))
 	if err != nil {
 		return diffError(err)
 	}
@@ -502,7 +557,7 @@ func (r *diffRun) stmt(ctx context.Context, s diffStep) string {
 	if x == nil || x.db != nil && !x.db.free() || x.conn != nil && !r.free(x.conn) {
 		return nothingThere
 	}
-	rows, err := x.QueryContext(ctx, r.args(s.args)...)
+	rows, err := x.QueryContext(ctx, s.args...)
 	return diffRows(rows, err, everyRow)
 }
 
@@ -511,7 +566,7 @@ func (r *diffRun) txStmt(ctx context.Context, s diffStep) string {
 	if x == nil || t == nil || x.db == nil || x.db != t.db {
 		return nothingThere
 	}
-	rows, err := t.StmtContext(ctx, x.Stmt).QueryContext(ctx, r.args(s.args)...)
+	rows, err := t.StmtContext(ctx, x.Stmt).QueryContext(ctx, s.args...)
 	return diffRows(rows, err, everyRow)
 }
 

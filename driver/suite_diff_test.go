@@ -23,7 +23,7 @@ const (
 
 // diffSeeds is programs that found something once. What a seed stands for changes
 // with the texts and weights: then cmd/plant gives new ones.
-var diffSeeds = []uint64{1, 2, 3, 258995476795430, 211242278154966, 150027522334819, 27482983077619, 244560200111492}
+var diffSeeds = []uint64{1, 2, 3}
 
 // Random programs get the same answers from both drivers, leave the same rows,
 // and leave nothing on a connection that is kept.

@@ -122,7 +122,7 @@ var diffState = []diffText{
 	{name: "completion", queries: []string{"SET completion_type = 1", "COMMIT"}, ends: "transaction"},
 	{name: "take lock", queries: []string{"SELECT GET_LOCK('%l', 3)"}, read: true, ends: "lock"},
 	{name: "take lock", queries: []string{"DO GET_LOCK('%l', 3)"}, ends: "lock"},
-	{name: "take lock", queries: []string{"SELECT get_lock /* c */ (?, 3) + 0"}, args: func(*rand.Rand) []any { return []any{"%l"} }, read: true, ends: "lock"},
+	{name: "take lock", queries: []string{"SELECT get_lock /* c */ (?, 3) + 0"}, args: func(*rand.Rand) []any { return []any{"{l}"} }, read: true, ends: "lock"},
 	{name: "give lock back", queries: []string{"SELECT COALESCE(RELEASE_LOCK('%l'), 0)"}, read: true},
 	{name: "give locks back", queries: []string{"SELECT RELEASE_ALL_LOCKS() > 0"}, read: true},
 	{name: "lock tables", queries: []string{"LOCK TABLES %t WRITE"}, ends: "lock"},
@@ -163,16 +163,10 @@ func everyType(r *rand.Rand) []any {
 	return all[:6]
 }
 
-// fill returns the statements of a text for a lane. A handle without a schema
-// has to name one.
-func (x diffText) fill(r *rand.Rand, lane string, qualify bool) (queries []string, args []any) {
-	table := "t_" + lane
-	made := "n_" + lane
-	if qualify {
-		table, made = "{w}a."+table, "{w}a."+made
-	}
-	lock := "{w}_" + lane
-	replace := strings.NewReplacer("%t", table, "%n", made, "%l", lock, "%w", "{w}", "%isolation", "{isolation}")
+// fill returns the statements of a text. Which table and lock they are about
+// shows when they run.
+func (x diffText) fill(r *rand.Rand) (queries []string, args []any) {
+	replace := strings.NewReplacer("%t", "{t}", "%n", "{n}", "%l", "{l}", "%w", "{w}", "%isolation", "{isolation}")
 	for _, q := range x.queries {
 		q = replace.Replace(q)
 		for strings.Contains(q, "%i") {
@@ -185,11 +179,6 @@ func (x diffText) fill(r *rand.Rand, lane string, qualify bool) (queries []strin
 	}
 	if x.args != nil {
 		args = x.args(r)
-		for i, a := range args {
-			if text, ok := a.(string); ok {
-				args[i] = strings.ReplaceAll(text, "%l", lock)
-			}
-		}
 	}
 	return queries, args
 }
