@@ -180,7 +180,7 @@ func TestSuiteConnectionKilledWhileIdleBeforeEachKindOfCall(t *testing.T) {
 }
 
 // A statement that the server may have begun is not sent again, whatever
-// became of its connection: sent again, it would take two seconds and succeed.
+// became of its connection: sent again, it would take five seconds and succeed.
 // (MySQL 5.6 may still insert the row when SLEEP is broken off.)
 func TestSuiteConnectionKilledWhileInUse(t *testing.T) {
 	s := needServer(t)
@@ -198,7 +198,7 @@ func TestSuiteConnectionKilledWhileInUse(t *testing.T) {
 						defer close(killed)
 						s.killWhenRunning(t, id)
 					}()
-				}, "INSERT INTO t SELECT SLEEP(2)")
+				}, "INSERT INTO t SELECT SLEEP(5)")
 				<-killed
 				var answer *mysql.MySQLError
 				if !errors.Is(err, mysql.ErrInvalidConn) && !errors.As(err, &answer) {
