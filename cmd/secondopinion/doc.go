@@ -1,3 +1,4 @@
-// Package secondopinion compares the scanner of internal/session with a real SQL
-// parser: where that one finds session state, ours must not find none.
+// Package secondopinion asks a whole SQL parser whether the session package,
+// which reads statements with much less, calls clean what is not. It has tests
+// only.
 package secondopinion

@@ -88,6 +88,9 @@ func scan(query string, multi bool, r reading) (Statement, signs) {
 		st.Ends = 0
 		st.marks = st.marks&opens | vague
 	}
+	if all&(unsureSign|oddSign) != 0 {
+		st.marks |= opens
+	}
 	if st.Leaves&Other != 0 && hidesIdentity(query) {
 		st.Leaves |= Identity
 	}
