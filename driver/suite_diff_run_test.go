@@ -57,6 +57,8 @@ type diffStmt struct {
 	*sql.Stmt
 	db   *diffDB // if it was prepared on a handle
 	conn *diffConn
+
+	locks bool // it may lock rows of its lane's table in a transaction
 }
 
 // runDiff runs a program and returns each actor's answers.
@@ -540,7 +542,7 @@ func (r *diffRun) prepare(ctx context.Context, s diffStep) string {
 	if err != nil {
 		return diffError(err)
 	}
-	x := &diffStmt{Stmt: stmt}
+	x := &diffStmt{Stmt: stmt, locks: strings.Contains(s.queries[0], "{t}")}
 	if s.on.kind == 'd' {
 		x.db = r.dbs[s.on.n]
 	} else if s.on.kind == 'c' {
@@ -563,7 +565,7 @@ func (r *diffRun) stmt(ctx context.Context, s diffStep) string {
 
 func (r *diffRun) txStmt(ctx context.Context, s diffStep) string {
 	x, t := r.stmts[s.slot], r.txs[s.on.n]
-	if x == nil || t == nil || x.db == nil || x.db != t.db {
+	if x == nil || t == nil || x.db == nil || x.db != t.db || x.locks && !x.db.solo() {
 		return nothingThere
 	}
 	rows, err := t.StmtContext(ctx, x.Stmt).QueryContext(ctx, s.args...)
