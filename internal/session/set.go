@@ -78,7 +78,15 @@ func (p *parser) assignment() (ok, global bool) {
 		return false, false
 	}
 	p.advance()
-	if !p.value() {
+	if !p.becomes() {
+		return false, false
+	}
+	// For stored functions of MySQL 5.6 that were called meanwhile
+	// character_set_results stays NULL, whatever it is set to.
+	if v&(1<<namesGroup) != 0 && p.is("null") {
+		v = 0
+	}
+	if !p.expression() {
 		return false, false
 	}
 	if global {
@@ -107,12 +115,15 @@ func (p *parser) scope() (found, global bool) {
 }
 
 // value skips = and an expression.
-func (p *parser) value() bool {
+func (p *parser) value() bool { return p.becomes() && p.expression() }
+
+// becomes skips = or :=.
+func (p *parser) becomes() bool {
 	if !p.isSymbol('=') && p.tok.kind != becomes {
 		return false
 	}
 	p.advance()
-	return p.expression()
+	return true
 }
 
 // expression skips an expression, to the comma or the end behind it.

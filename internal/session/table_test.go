@@ -67,6 +67,7 @@ var scans = []struct {
 	{"SET NAMES = 1", Variables | Other, 0},
 	{"SET PASSWORD = 'x'", Other, 0}, {"SET STATEMENT sql_mode = '' FOR SELECT 1", Other, 0},
 	{"SET RESOURCE GROUP g", Other, 0},
+	{"SET character_set_results = NULL", Other, 0}, {"SET GLOBAL character_set_results = NULL", 0, 0},
 	{"SET ROLE r", Identity | Other, 0}, {"SET DEFAULT ROLE r TO u", Identity | Other, 0},
 	{"SET SESSION AUTHORIZATION u", Identity | Other, 0}, {"SET time_zone = '', ROLE r", Variables | Identity | Other, 0},
 
