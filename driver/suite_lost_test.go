@@ -351,7 +351,7 @@ func TestSuiteQueryOutlivesItsHandle(t *testing.T) {
 		id := connectionID(t, db)
 		answer := make(chan string)
 		go func() {
-			text, err := askRow(db, "SELECT 40 + 2 + SLEEP(0.2)")
+			text, err := askRow(db, "SELECT 40 + 2 + SLEEP(1)")
 			answer <- text + errText(err)
 		}()
 		s.wantRunning(t, id)
