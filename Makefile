@@ -52,7 +52,7 @@ test-real: withserver
 	fi
 
 test-diff: withserver ## random programs on both drivers, whose answers must agree, for DIFFTIME
-	cd driver && go test -c $(RACE) -o ../bin/diff.test
+	cd driver && go test -c $(RACE) -tags countmoves -o ../bin/diff.test
 	MYSQL_POOL_TEST_DIFF=$(DIFFTIME) $(WITHSERVER) --server=real --arg=--max-connections=500 -- \
 		sh -c 'cd driver && ../bin/diff.test -test.run "^TestSuiteDiff$$" -test.v -test.timeout 25h'
 

@@ -3,6 +3,7 @@ package mysqlpool_test
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	mysqlpool "github.com/mysqlpool/mysqlpool/driver"
+	"github.com/mysqlpool/mysqlpool/internal/pool"
 )
 
 // The variables for a long run, and for one program again.
@@ -108,6 +110,9 @@ func diffTest(t *testing.T, drivers [2]string, short time.Duration) {
 	p := x.pools
 	t.Logf("pools: %d logins, closed: %d broken, %d dirty, %d overflow; state taken back: %d undone, %d reset; %d waits",
 		p.Opened, p.Broken, p.Dirty, p.Overflow, p.Undone, p.Reset, p.Waits)
+	for _, move := range slices.Sorted(maps.Keys(pool.Moves())) {
+		t.Logf("moves: %s: %d", move, pool.Moves()[move])
+	}
 }
 
 // diffKept is how many connections the pools may keep between two programs.

@@ -47,7 +47,7 @@ func (p *Pool[T]) releaseLocked(c *Conn[T], now, unused instant) {
 		p.serveLocked(w, handed[T]{conn: c, idle: now.sub(unused)}, now)
 		return
 	}
-	c.word.Store(uint64(c.load().with(Idle)))
+	c.move(c.load().with(Idle))
 	c.since = unused
 	p.idle = append(p.idle, c)
 	if at, ok := p.deadlineLocked(c, p.surplusLocked() > 0); ok {
@@ -93,7 +93,7 @@ func (p *Pool[T]) mustOwnLocked(c *Conn[T], what string) {
 // dropLocked forgets a connection that nobody but the caller can reach. The
 // caller closes it with close after unlocking.
 func (p *Pool[T]) dropLocked(c *Conn[T], why Reason) {
-	c.word.Store(uint64(c.load().with(Closed)))
+	c.move(c.load().with(Closed))
 	last := len(p.all) - 1
 	p.all[c.pos] = p.all[last]
 	p.all[c.pos].pos = c.pos

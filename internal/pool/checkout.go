@@ -116,7 +116,7 @@ func (p *Pool[T]) popIdleLocked(now instant, label string) (handed[T], bool) {
 	}
 	c := p.removeIdleLocked(at)
 	h := handed[T]{conn: c, idle: now.sub(c.since)}
-	c.word.Store(uint64(c.load().with(InUse)))
+	c.move(c.load().with(InUse))
 	c.since, c.holder = now, label
 	p.armLocked(now.add(p.tick()))
 	return h, true

@@ -28,8 +28,26 @@ type Conn[T Resource] struct {
 
 func (c *Conn[T]) load() word { return word(c.word.Load()) }
 
-func (c *Conn[T]) swap(from, to word) bool {
-	return c.word.CompareAndSwap(uint64(from), uint64(to))
+// move is for whoever owns the connection, and under pool.mu for one that is Idle.
+func (c *Conn[T]) move(to word) {
+	if countsMoves {
+		countMove(c.load(), to, byOwner)
+	}
+	c.word.Store(uint64(to))
+}
+
+// seize makes the pool the owner of a connection that was put away, if it still
+// lies where w was seen.
+func (c *Conn[T]) seize(w word) bool { return c.swap(w, w.with(InUse), byPool) }
+
+func (c *Conn[T]) swap(from, to word, by mover) bool {
+	if !c.word.CompareAndSwap(uint64(from), uint64(to)) {
+		return false
+	}
+	if countsMoves {
+		countMove(from, to, by)
+	}
+	return true
 }
 
 // State returns the state at this instant. Unless the caller owns the
@@ -69,7 +87,7 @@ func (c *Conn[T]) putAway(s State) Ticket {
 		return spent
 	}
 	t := w.next(s)
-	c.word.Store(uint64(t))
+	c.move(t)
 	if c.pool.attention.Load() != 0 {
 		c.pool.attend(c, t)
 	}
@@ -82,7 +100,7 @@ func (c *Conn[T]) putAway(s State) Ticket {
 // caller's any more, and never will be through this ticket.
 func (c *Conn[T]) TakeBack(t Ticket) bool {
 	w := word(t)
-	if !c.swap(w, w.with(InUse)) {
+	if !c.swap(w, w.with(InUse), byOwner) {
 		return false
 	}
 	if c.expired.Load() && w.state() != Pinned {

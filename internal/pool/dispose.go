@@ -49,7 +49,7 @@ func (p *Pool[T]) Dispose(ctx context.Context) error {
 func (p *Pool[T]) dropUnusedLocked() (victims []victim[T]) {
 	for i := len(p.all) - 1; i >= 0; i-- {
 		c := p.all[i]
-		if w := c.load(); w.state() != InUse && c.swap(w, w.with(InUse)) {
+		if w := c.load(); w.state() != InUse && c.seize(w) {
 			p.dropLocked(c, Disposed)
 			victims = append(victims, victim[T]{c, Disposed})
 		}

@@ -191,7 +191,7 @@ func (p *Pool[T]) dropFreeLocked(n int, why Reason) (victims []victim[T]) {
 	}
 	for i := len(p.all) - 1; i >= 0 && len(victims) < n; i-- {
 		c := p.all[i]
-		if w := c.load(); w.state() == Offered && c.swap(w, w.with(InUse)) {
+		if w := c.load(); w.state() == Offered && c.seize(w) {
 			p.dropLocked(c, why)
 			victims = append(victims, victim[T]{c, why})
 		}

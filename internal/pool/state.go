@@ -76,3 +76,11 @@ type Ticket word
 
 // spent is a ticket that fits nothing: no state has this number.
 const spent = Ticket(1<<stateBits - 1)
+
+// mover says who moved a connection that was put away.
+type mover uint8
+
+const (
+	byOwner mover = iota
+	byPool
+)

@@ -66,14 +66,14 @@ func (p *Pool[T]) sweepOutLocked(now instant) (victims []victim[T]) {
 		case Offered, Fresh:
 			switch {
 			case c.pastAge(now):
-				if c.swap(w, w.with(InUse)) {
+				if c.seize(w) {
 					p.dropLocked(c, Recycled)
 					victims = append(victims, victim[T]{c, Recycled})
 				}
 			case w != c.seen:
 				c.seen, c.seenAt = w, now
 			case now.sub(c.seenAt) >= p.cfg.OfferFor:
-				if c.swap(w, w.with(InUse)) {
+				if c.seize(w) {
 					p.releaseLocked(c, now, c.seenAt)
 				}
 			}

@@ -135,7 +135,7 @@ func (p *Pool[T]) takeOfferedLocked(now instant) {
 		default:
 			continue
 		}
-		if c.swap(o, o.with(InUse)) {
+		if c.seize(o) {
 			p.releaseLocked(c, now, now)
 		}
 	}
@@ -147,7 +147,7 @@ func (p *Pool[T]) attend(c *Conn[T], put word) {
 	now := clock()
 	p.mu.Lock()
 	if p.disposed {
-		mine := c.swap(put, put.with(InUse))
+		mine := c.seize(put)
 		if mine {
 			p.dropLocked(c, Disposed)
 		}
@@ -163,7 +163,7 @@ func (p *Pool[T]) attend(c *Conn[T], put word) {
 	case put.state() == Fresh && c.load() == put:
 		c.since = now // or a slow Check would have used up the grace
 		p.armLocked(now.add(freshGrace))
-	case put.state() == Offered && c.swap(put, put.with(InUse)):
+	case put.state() == Offered && c.seize(put):
 		p.releaseLocked(c, now, now)
 	}
 }
