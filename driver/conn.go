@@ -27,8 +27,9 @@ type conn struct {
 	used   bool                  // something ran since database/sql last asked IsValid
 	bad    bool                  // driver.ErrBadConn was returned
 	closed bool
-	alone  bool // it is the only one of its connector, and closes that with itself
-	tx     tx   // the latest transaction
+	alone  bool    // it is the only one of its connector, and closes that with itself
+	tx     tx      // the latest transaction
+	stmts  []*stmt // prepared and not closed
 }
 
 var (

@@ -13,6 +13,7 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	if err != nil {
 		return nil, err
 	}
+	c.followBeforeText(ctx, p, query)
 	p.running()
 	result, err := p.ExecContext(ctx, query, args)
 	p.ranText(query, first(args), err)
@@ -26,6 +27,7 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	if err != nil {
 		return nil, err
 	}
+	c.followBeforeText(ctx, p, query)
 	p.running()
 	rows, err := p.QueryContext(ctx, query, args)
 	p.ranText(query, first(args), err)
@@ -39,6 +41,7 @@ func (c *conn) Exec(query string, args []driver.Value) (driver.Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.followBeforeText(context.Background(), p, query)
 	p.running()
 	result, err := p.Exec(query, args)
 	p.ranText(query, firstValue(args), err)
@@ -53,6 +56,7 @@ func (c *conn) Query(query string, args []driver.Value) (driver.Rows, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.followBeforeText(context.Background(), p, query)
 	p.running()
 	rows, err := p.Query(query, args)
 	p.ranText(query, firstValue(args), err)

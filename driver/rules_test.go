@@ -631,3 +631,38 @@ func TestConnOutlivesItsHandle(t *testing.T) {
 		wantOpen(t, s, 1, 1)
 	})
 }
+
+// What names and quotes in a statement mean is what they meant when it was
+// prepared, also if its connection has moved on by the time that they change.
+func TestStatementsFollowBeforeTheSessionChanges(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		const params = "pool_size=2&pool_max_overflow=0"
+		a, b := handle(t, s, params), handle(t, s, params)
+		a.SetMaxOpenConns(1)
+		stmt, err := a.Prepare("INSERT INTO t VALUES (1)")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stmt.Close()
+		time.Sleep(2*offerFor + time.Millisecond) // until the pool has the connection
+		held, err := b.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer held.Close()
+		ask(t, held)
+		for _, text := range []string{"SELECT 2", "USE other", "SELECT 3"} {
+			if _, err := a.Exec(text); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := stmt.Exec(); err != nil {
+			t.Fatal(err)
+		}
+		got := s.conns[1].sent()
+		want := []string{"SELECT 2", "prepare INSERT INTO t VALUES (1)", "USE other", "SELECT 3", "execute INSERT INTO t VALUES (1)"}
+		if got = got[len(got)-len(want):]; !slices.Equal(got, want) {
+			t.Errorf("sent %q, want %q", got, want)
+		}
+	})
+}

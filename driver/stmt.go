@@ -23,6 +23,7 @@ type stmt struct {
 	query string
 	says  session.Statement
 
+	index int       // in c.stmts
 	stock stockStmt // nil once closed
 	on    *physical // where stock was prepared
 	epoch int       // on's as of then
@@ -52,7 +53,9 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 	if err != nil {
 		return nil, err
 	}
-	return &stmt{c: c, query: query, says: p.scan(query), stock: stock, on: p, epoch: p.left.epoch}, nil
+	s := &stmt{c: c, query: query, says: p.scan(query), index: len(c.stmts), stock: stock, on: p, epoch: p.left.epoch}
+	c.stmts = append(c.stmts, s)
+	return s, nil
 }
 
 func (c *conn) prepare(ctx context.Context, p *physical, query string) (stockStmt, error) {
@@ -73,16 +76,48 @@ func (s *stmt) hold(ctx context.Context) (stockStmt, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p != s.on || p.left.epoch != s.epoch {
-		stock, err := s.c.prepare(ctx, p, s.query)
-		if err != nil {
-			return nil, err
-		}
-		s.on.left.add(s.stock, s.epoch)
-		s.stock, s.on, s.epoch = stock, p, p.left.epoch
+	if err := s.follow(ctx, p); err != nil {
+		return nil, err
 	}
+	s.c.followBefore(ctx, p, &s.says)
 	p.running()
 	return s.stock, nil
+}
+
+// follow prepares the statement on p, which its logical connection holds, unless
+// it is there.
+func (s *stmt) follow(ctx context.Context, p *physical) error {
+	if p == s.on && p.left.epoch == s.epoch {
+		return nil
+	}
+	stock, err := s.c.prepare(ctx, p, s.query)
+	if err != nil {
+		return err
+	}
+	s.on.left.add(s.stock, s.epoch)
+	s.stock, s.on, s.epoch = stock, p, p.left.epoch
+	return nil
+}
+
+// followBefore has every statement of the connection follow it, before one runs
+// that leaves state. The stock driver prepared them before that: what a name or
+// a quote in them means is what it meant then (USE, SET sql_mode). One that
+// cannot be prepared now fails when it is used.
+func (c *conn) followBefore(ctx context.Context, p *physical, says *session.Statement) {
+	if says.Leaves == 0 {
+		return
+	}
+	for _, s := range c.stmts {
+		s.follow(ctx, p)
+	}
+}
+
+// followBeforeText is followBefore for a statement as text.
+func (c *conn) followBeforeText(ctx context.Context, p *physical, query string) {
+	if len(c.stmts) > 0 {
+		says := p.scan(query)
+		c.followBefore(ctx, p, &says)
+	}
 }
 
 // ran notes how it went, and returns the error.
@@ -145,11 +180,21 @@ func (s *stmt) Close() error {
 		return nil
 	}
 	s.stock = nil
+	s.c.forget(s)
 	if s.c.held && s.c.lent.Value == s.on && s.on.left.epoch == s.epoch {
 		return stock.Close()
 	}
 	s.on.left.add(stock, s.epoch)
 	return nil
+}
+
+// forget takes a statement off the list.
+func (c *conn) forget(s *stmt) {
+	last := len(c.stmts) - 1
+	c.stmts[s.index] = c.stmts[last]
+	c.stmts[s.index].index = s.index
+	c.stmts[last] = nil
+	c.stmts = c.stmts[:last]
 }
 
 // NumInput implements driver.Stmt. The stock driver's does not touch the
