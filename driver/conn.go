@@ -52,7 +52,9 @@ var (
 func (c *conn) hold(ctx context.Context) (*physical, error) {
 	c.used = true
 	if c.held {
-		return c.lent.Value, nil
+		p := c.lent.Value
+		p.tidy()
+		return p, nil
 	}
 	if c.closed {
 		return nil, driver.ErrBadConn // as the stock driver does; nothing was sent
@@ -65,7 +67,7 @@ func (c *conn) hold(ctx context.Context) (*physical, error) {
 		c.lent, c.held, c.checker = lent, true, lent.Value
 	}
 	p := c.lent.Value
-	p.left.close()
+	p.tidy()
 	return p, nil
 }
 
@@ -96,6 +98,8 @@ func (c *conn) IsValid() bool {
 		return true
 	}
 	p := c.lent.Value
+	p.stmts.rows = nil // database/sql has closed them
+	p.tidy()
 	if !p.IsValid() {
 		return false
 	}
@@ -122,7 +126,7 @@ func (c *conn) ResetSession(ctx context.Context) error {
 		c.discard(pool.Broken)
 		return nil
 	}
-	p.left.close()
+	p.tidy()
 	c.used = true // from here database/sql asks IsValid, or it is told to discard
 	return nil
 }

@@ -13,6 +13,11 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	if err != nil {
 		return nil, err
 	}
+	if len(args) > 0 && p.inOneRound() {
+		if result, err := p.execCached(ctx, query, args); err != driver.ErrSkip {
+			return result, c.saw(err)
+		}
+	}
 	c.followBeforeText(ctx, p, query)
 	p.running()
 	result, err := p.ExecContext(ctx, query, args)
@@ -27,11 +32,60 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	if err != nil {
 		return nil, err
 	}
+	if len(args) > 0 && p.inOneRound() {
+		if rows, err := p.queryCached(ctx, query, args); err != driver.ErrSkip {
+			return rows, c.saw(err)
+		}
+	}
 	c.followBeforeText(ctx, p, query)
 	p.running()
 	rows, err := p.QueryContext(ctx, query, args)
+	p.stmts.rows = rows
 	p.ranText(query, first(args), err)
 	return rows, c.saw(err)
+}
+
+// inOneRound reports whether a text with arguments may run on a statement that
+// was prepared earlier. With interpolateParams the stock driver needs none.
+func (p *physical) inOneRound() bool {
+	return !p.login.interpolates && p.login.stmts.share.Load() > 0 && !p.passesCache()
+}
+
+// execCached is ExecContext on a cached statement, else driver.ErrSkip.
+func (p *physical) execCached(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	e, err := p.cached(ctx, query, len(args))
+	if err != nil {
+		return nil, err
+	}
+	p.running()
+	result, err := e.Stmt.ExecContext(ctx, args)
+	if err != nil && p.mustPrepareAgain(e, err) {
+		if e, err = p.prepareAgain(ctx, query); err != nil {
+			return nil, err
+		}
+		result, err = e.Stmt.ExecContext(ctx, args)
+	}
+	p.ran(&e.Stmt.says, first(args), err)
+	return result, err
+}
+
+// queryCached is QueryContext on a cached statement, else driver.ErrSkip.
+func (p *physical) queryCached(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	e, err := p.cached(ctx, query, len(args))
+	if err != nil {
+		return nil, err
+	}
+	p.running()
+	rows, err := e.Stmt.QueryContext(ctx, args)
+	if err != nil && p.mustPrepareAgain(e, err) {
+		if e, err = p.prepareAgain(ctx, query); err != nil {
+			return nil, err
+		}
+		rows, err = e.Stmt.QueryContext(ctx, args)
+	}
+	p.stmts.rows = rows
+	p.ran(&e.Stmt.says, first(args), err)
+	return rows, err
 }
 
 // Exec implements driver.Execer. database/sql calls ExecContext instead; this
@@ -59,6 +113,7 @@ func (c *conn) Query(query string, args []driver.Value) (driver.Rows, error) {
 	c.followBeforeText(context.Background(), p, query)
 	p.running()
 	rows, err := p.Query(query, args)
+	p.stmts.rows = rows
 	p.ranText(query, firstValue(args), err)
 	p.state.Add(session.Identity)
 	return rows, c.saw(err)

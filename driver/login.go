@@ -37,11 +37,15 @@ type login struct {
 	asks     string // wait_timeout as the DSN sets it, or ""
 	setLimit func(int)
 
-	multi     bool   // multiStatements
-	setParams string // the statement that sets the DSN's parameters, or ""
+	multi        bool   // multiStatements
+	interpolates bool   // interpolateParams
+	setParams    string // the statement that sets the DSN's parameters, or ""
 
 	learned  atomic.Pointer[serverFacts]      // nil until the first login
 	baseline atomic.Pointer[session.Baseline] // of the latest login
+
+	stmts        *stmtLimits
+	tooManyStmts func() // has every pool of the server drop what statements it keeps, for a while
 
 	noReset      atomic.Bool // the server does not know COM_RESET_CONNECTION
 	noReleaseAll atomic.Bool // ... nor RELEASE_ALL_LOCKS
@@ -57,8 +61,10 @@ func newLogin(c *connector) *login {
 		dial:     c.dial,
 		asks:     c.cfg.Params["wait_timeout"],
 
-		multi:     c.cfg.MultiStatements,
-		setParams: setParams(c.cfg.Params),
+		multi:        c.cfg.MultiStatements,
+		interpolates: c.cfg.InterpolateParams,
+		setParams:    setParams(c.cfg.Params),
+		stmts:        newStmtLimits(c.stmtCache),
 	}
 }
 
@@ -133,6 +139,7 @@ func (l *login) open(ctx context.Context, schema string) (p *physical, life time
 		stock.Close()
 		return nil, 0, l.explain(ctx, start, err)
 	}
+	l.stmts.opened(p)
 	life = l.life()
 	l.log().LogAttrs(ctx, slog.LevelDebug, "mysqlpool: opened a connection",
 		slog.String("login", l.name), slog.Uint64("id", p.id),

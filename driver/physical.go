@@ -5,8 +5,6 @@ import (
 	"database/sql/driver"
 	"log/slog"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/mysqlpool/mysqlpool/internal/pool"
@@ -42,7 +40,7 @@ type facts struct {
 }
 
 // physical is one session on the server. Only the logical connection that
-// holds it may touch it, but for the statements that others left on it.
+// holds it may touch it, but for the statements that others leave on it.
 type physical struct {
 	stockConn
 	stockFields
@@ -58,7 +56,9 @@ type physical struct {
 	busy       bool          // a statement runs, or broke off by a panic
 	used       bool          // something ran on it since it was opened or reset
 
-	left leftStmts
+	strange bool // with pool_reset=never: state was left that texts may depend on
+
+	stmts keptStmts
 }
 
 // unknownSchema is the schema of a connection on which USE ran. No schema has
@@ -121,53 +121,9 @@ func (p *physical) Switch(ctx context.Context, schema string) (kept bool, err er
 // Close implements pool.Resource, and hides the stock connection's Close.
 func (p *physical) Close(why pool.Reason) {
 	err := p.stockConn.Close()
+	p.login.stmts.open.Add(-p.stmts.open)
+	p.login.stmts.closed(p)
 	p.login.log().LogAttrs(context.Background(), slog.LevelDebug, "mysqlpool: closed a connection",
 		slog.String("login", p.login.name), slog.Uint64("id", p.id), slog.String("reason", why.String()),
 		slog.Any("error", err))
-}
-
-// leftStmts is the prepared statements that were closed while nobody who could
-// write to their connection was there. Whoever gets the connection next closes
-// them on the server.
-type leftStmts struct {
-	any   atomic.Bool // whether there are any, so that most need no lock
-	mu    sync.Mutex
-	stmts []driver.Stmt // guarded by mu
-	epoch int           // how often the connection was reset; changed by the owner under mu
-}
-
-// add adds one that was prepared in an epoch. If that has ended the server has
-// closed it.
-func (l *leftStmts) add(s driver.Stmt, epoch int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if epoch == l.epoch {
-		l.stmts = append(l.stmts, s)
-		l.any.Store(true)
-	}
-}
-
-// forget begins another epoch: a reset closed every statement. To close them
-// again might close others of the same number.
-func (l *leftStmts) forget() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.stmts = nil
-	l.any.Store(false)
-	l.epoch++
-}
-
-// close closes them; the caller owns the connection.
-func (l *leftStmts) close() {
-	if !l.any.Load() {
-		return
-	}
-	l.mu.Lock()
-	stmts := l.stmts
-	l.stmts = nil
-	l.any.Store(false)
-	l.mu.Unlock()
-	for _, s := range stmts {
-		s.Close() // an error breaks the connection, which then shows by itself
-	}
 }

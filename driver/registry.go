@@ -72,6 +72,7 @@ func (r *registry) newMember(c *connector) *member {
 	m := &member{login: newLogin(c), key: c.key, shared: c.shared}
 	m.pool = pool.New(poolConfig(c, m.login, func() { r.forgetEmpty(m) }, func(n int) { r.makeRoom(m, n) }))
 	m.login.setLimit = m.pool.SetLimit
+	m.login.tooManyStmts = func() { r.dropStmts(m) }
 	return m
 }
 
@@ -84,6 +85,19 @@ func (r *registry) makeRoom(m *member, n int) {
 	for _, other := range all {
 		if other != m && other.login.server == m.login.server {
 			n -= other.pool.CloseUnused(n)
+		}
+	}
+}
+
+// dropStmts has the pools of m's server drop the statements that they keep, for
+// a while: the server has too many.
+func (r *registry) dropStmts(m *member) {
+	r.mu.Lock()
+	all := r.membersLocked()
+	r.mu.Unlock()
+	for _, other := range all {
+		if other.login.server == m.login.server && other.login.stmts.pause() {
+			other.pool.EachUnused((*physical).tidy)
 		}
 	}
 }

@@ -121,7 +121,7 @@ func (p *physical) resetAndSet(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.left.forget()
+	p.forgetStmts()
 	kinds := p.state.Kinds()
 	p.state.Reset()
 	p.inTx, p.used = false, false

@@ -486,7 +486,7 @@ func TestPreparedStatementsFollowTheirConnection(t *testing.T) {
 			}
 		}
 		for _, c := range s.conns {
-			if n := strings.Count(strings.Join(c.sent(), ";"), "prepare"); n != 1 {
+			if n := strings.Count(strings.Join(c.sent(), ";"), "prepare SELECT"); n != 1 {
 				t.Errorf("connection %d: prepared %d times, want once", c.id, n)
 			}
 		}

@@ -33,7 +33,7 @@ type serverFacts struct {
 var askServer = "SHOW SESSION VARIABLES WHERE Variable_name IN ('" +
 	strings.Join(append(session.VariableNames(), serverVariables...), "', '") + "')"
 
-var serverVariables = []string{"pseudo_thread_id", "version", "init_connect", "max_connections", "max_user_connections"}
+var serverVariables = []string{"pseudo_thread_id", "version", "init_connect", "max_connections", "max_user_connections", "max_prepared_stmt_count"}
 
 // askConn is what any server can answer.
 const askConn = "SELECT CONNECTION_ID(), @@autocommit"
@@ -177,6 +177,11 @@ func (l *login) learn(ctx context.Context, values map[string]string) {
 	if !l.learned.CompareAndSwap(nil, &s) {
 		return
 	}
+	maxStmts, err := strconv.Atoi(values["max_prepared_stmt_count"])
+	if err != nil {
+		maxStmts = -1
+	}
+	l.stmts.learn(maxStmts)
 	if l.maxOverflow == auto {
 		l.setLimit(s.limit())
 	}

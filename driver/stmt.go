@@ -21,11 +21,10 @@ type stockStmt interface {
 type stmt struct {
 	c     *conn
 	query string
-	says  session.Statement
 
 	index int       // in c.stmts
-	stock stockStmt // nil once closed
-	on    *physical // where stock was prepared
+	inner *prepared // nil once closed
+	on    *physical // where inner was acquired
 	epoch int       // on's as of then
 }
 
@@ -49,27 +48,19 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 	if err != nil {
 		return nil, err
 	}
-	stock, err := c.prepare(ctx, p, query)
-	if err != nil {
-		return nil, err
-	}
-	s := &stmt{c: c, query: query, says: p.scan(query), index: len(c.stmts), stock: stock, on: p, epoch: p.left.epoch}
-	c.stmts = append(c.stmts, s)
-	return s, nil
-}
-
-func (c *conn) prepare(ctx context.Context, p *physical, query string) (stockStmt, error) {
-	s, err := p.PrepareContext(ctx, query)
+	inner, err := p.acquire(ctx, query)
 	if err != nil {
 		return nil, c.saw(err)
 	}
-	return s.(stockStmt), nil
+	s := &stmt{c: c, query: query, index: len(c.stmts), inner: inner, on: p, epoch: p.stmts.epoch}
+	c.stmts = append(c.stmts, s)
+	return s, nil
 }
 
 // hold returns the stock statement on the physical connection that the logical
 // one holds, about to run.
 func (s *stmt) hold(ctx context.Context) (stockStmt, error) {
-	if s.stock == nil {
+	if s.inner == nil {
 		return nil, driver.ErrBadConn // closed; nothing was sent
 	}
 	p, err := s.c.hold(ctx)
@@ -79,24 +70,33 @@ func (s *stmt) hold(ctx context.Context) (stockStmt, error) {
 	if err := s.follow(ctx, p); err != nil {
 		return nil, err
 	}
-	s.c.followBefore(ctx, p, &s.says)
+	s.c.followBefore(ctx, p, &s.inner.Stmt.says)
 	p.running()
-	return s.stock, nil
+	return s.inner.Stmt, nil
 }
 
 // follow prepares the statement on p, which its logical connection holds, unless
 // it is there.
 func (s *stmt) follow(ctx context.Context, p *physical) error {
-	if p == s.on && p.left.epoch == s.epoch {
+	if p == s.on && p.stmts.epoch == s.epoch && !s.inner.Stmt.stale {
 		return nil
 	}
-	stock, err := s.c.prepare(ctx, p, s.query)
+	inner, err := p.acquire(ctx, s.query)
 	if err != nil {
-		return err
+		return s.c.saw(err)
 	}
-	s.on.left.add(s.stock, s.epoch)
-	s.stock, s.on, s.epoch = stock, p, p.left.epoch
+	s.on.leave(s.inner, s.epoch)
+	s.inner, s.on, s.epoch = inner, p, p.stmts.epoch
 	return nil
+}
+
+// again returns the statement once more if it surely did not run, and was
+// prepared again.
+func (s *stmt) again(ctx context.Context, err error) stockStmt {
+	if err == nil || !s.on.mustPrepareAgain(s.inner, err) || s.follow(ctx, s.on) != nil {
+		return nil
+	}
+	return s.inner.Stmt
 }
 
 // followBefore has every statement of the connection follow it, before one runs
@@ -122,7 +122,7 @@ func (c *conn) followBeforeText(ctx context.Context, p *physical, query string) 
 
 // ran notes how it went, and returns the error.
 func (s *stmt) ran(firstArg any, err error) error {
-	s.on.ran(&s.says, firstArg, err)
+	s.on.ran(&s.inner.Stmt.says, firstArg, err)
 	return s.c.saw(err)
 }
 
@@ -133,6 +133,9 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 		return nil, err
 	}
 	result, err := stock.ExecContext(ctx, args)
+	if stock := s.again(ctx, err); stock != nil {
+		result, err = stock.ExecContext(ctx, args)
+	}
 	return result, s.ran(first(args), err)
 }
 
@@ -144,6 +147,10 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 		return nil, err
 	}
 	rows, err := stock.QueryContext(ctx, args)
+	if stock := s.again(ctx, err); stock != nil {
+		rows, err = stock.QueryContext(ctx, args)
+	}
+	s.on.stmts.rows = rows
 	return rows, s.ran(first(args), err)
 }
 
@@ -165,6 +172,7 @@ func (s *stmt) Query(args []driver.Value) (driver.Rows, error) {
 		return nil, err
 	}
 	rows, err := stock.Query(args)
+	s.on.stmts.rows = rows
 	err = s.ran(firstValue(args), err)
 	s.on.state.Add(session.Identity)
 	return rows, err
@@ -173,18 +181,19 @@ func (s *stmt) Query(args []driver.Value) (driver.Rows, error) {
 // Close implements driver.Stmt. database/sql calls it on connections that it
 // put away too, sometimes under its own lock (noteUnusedDriverStatement, and
 // driverConn.finalClose). A physical connection that is not held is not
-// touched: whoever holds it next closes the statement on the server.
+// touched: whoever holds it next closes the statement on the server, unless it
+// is kept.
 func (s *stmt) Close() error {
-	stock := s.stock
-	if stock == nil {
+	inner := s.inner
+	if inner == nil {
 		return nil
 	}
-	s.stock = nil
+	s.inner = nil
 	s.c.forget(s)
-	if s.c.held && s.c.lent.Value == s.on && s.on.left.epoch == s.epoch {
-		return stock.Close()
+	if s.c.held && s.c.lent.Value == s.on && s.on.stmts.epoch == s.epoch {
+		return s.on.release(inner)
 	}
-	s.on.left.add(stock, s.epoch)
+	s.on.leave(inner, s.epoch)
 	return nil
 }
 
@@ -200,10 +209,10 @@ func (c *conn) forget(s *stmt) {
 // NumInput implements driver.Stmt. The stock driver's does not touch the
 // connection.
 func (s *stmt) NumInput() int {
-	if s.stock == nil {
+	if s.inner == nil {
 		return -1
 	}
-	return s.stock.NumInput()
+	return s.inner.Stmt.NumInput()
 }
 
 // CheckNamedValue implements driver.NamedValueChecker, without the connection
@@ -215,8 +224,8 @@ func (s *stmt) CheckNamedValue(nv *driver.NamedValue) error {
 // ColumnConverter implements driver.ColumnConverter, without the connection as
 // well.
 func (s *stmt) ColumnConverter(i int) driver.ValueConverter {
-	if s.stock == nil {
+	if s.inner == nil {
 		return driver.DefaultParameterConverter
 	}
-	return s.stock.ColumnConverter(i)
+	return s.inner.Stmt.ColumnConverter(i)
 }

@@ -40,6 +40,17 @@ func fieldsOf(c driver.Conn) (f stockFields) {
 	return f
 }
 
+// rowsEnded reports whether nothing of the rows is left to be read: the stock
+// driver's have no connection any more. If it cannot tell it says no.
+func rowsEnded(rows driver.Rows) bool {
+	v := reflect.ValueOf(rows)
+	if v.Kind() != reflect.Pointer || v.Elem().Kind() != reflect.Struct {
+		return false
+	}
+	mc := v.Elem().FieldByName("mc")
+	return mc.IsValid() && mc.Kind() == reflect.Pointer && mc.IsNil()
+}
+
 // knowsStatus reports whether the status flags are known.
 func (f *stockFields) knowsStatus() bool { return f.statusFlag.IsValid() }
 

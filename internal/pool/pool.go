@@ -10,6 +10,7 @@ package pool
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -182,6 +183,34 @@ func (p *Pool[T]) Invalidate() {
 	}
 	p.mu.Unlock()
 	p.closeAll(victims)
+}
+
+// EachUnused calls f with each connection that is idle or offered, one after the
+// other, as its owner.
+func (p *Pool[T]) EachUnused(f func(T)) {
+	p.mu.Lock()
+	all := slices.Clone(p.all)
+	p.mu.Unlock()
+	for _, c := range all {
+		if p.takeUnused(c) {
+			f(c.Value)
+			p.CheckIn(c)
+		}
+	}
+}
+
+func (p *Pool[T]) takeUnused(c *Conn[T]) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch w := c.load(); w.state() {
+	case Idle:
+		p.removeIdleLocked(slices.Index(p.idle, c))
+		c.move(w.with(InUse))
+		return true
+	case Offered:
+		return c.seize(w)
+	}
+	return false
 }
 
 // dropFreeLocked drops n at most of those that are idle or offered.

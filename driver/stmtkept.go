@@ -1,0 +1,301 @@
+package mysqlpool
+
+import (
+	"context"
+	"database/sql/driver"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mysqlpool/mysqlpool/internal/session"
+	"github.com/mysqlpool/mysqlpool/internal/stmtcache"
+)
+
+// statement is a prepared statement on the server.
+type statement struct {
+	stockStmt
+	says  session.Statement
+	stale bool // it must not run again: whoever has it prepares another
+}
+
+// prepared is a statement of one physical connection, be it kept for whoever
+// next has its text, or only for as long as some logical statement has it.
+type prepared = stmtcache.Entry[statement]
+
+// keptStmts is the prepared statements of a physical connection. Guarded by
+// ownership, but for what says otherwise.
+type keptStmts struct {
+	cache  stmtcache.Cache[statement]
+	going  []*prepared // to be closed when no rows are being read
+	rows   driver.Rows // the latest since the connection was put away; nil: none
+	open   int64       // on the server
+	epoch  int         // how often all were lost at once, as by a reset
+	counts stmtCounts  // atomic
+	left   leftStmts   // has a lock of its own
+}
+
+// sameMeaning is the kinds of session state under which a text means what it
+// means without: that no statement kept from before is used under the others is
+// why those are passed by.
+const sameMeaning = session.Transaction | session.NextTransaction | session.Locks | session.FoundRows
+
+// passesCache reports whether the cache is not to be used now.
+func (p *physical) passesCache() bool {
+	return p.state.Kinds()&^sameMeaning != 0 || p.schema == unknownSchema || p.strange
+}
+
+// cached returns the statement of a text with that many arguments. It returns
+// driver.ErrSkip if the stock driver's way is to be gone, which database/sql
+// then does: prepare, run, close.
+func (p *physical) cached(ctx context.Context, query string, inputs int) (*prepared, error) {
+	e := p.stmts.cache.Get(p.schema, query)
+	if e != nil {
+		p.stmts.counts.hits.Add(1)
+	} else {
+		if !p.login.stmts.seen.Has(p.schema, query) || !p.mayKeep(query) {
+			return nil, driver.ErrSkip
+		}
+		var err error
+		if e, err = p.prepare(ctx, query); err != nil {
+			return nil, err
+		}
+		p.stmts.cache.Add(e)
+	}
+	if e.Stmt.NumInput() != inputs {
+		return nil, driver.ErrSkip // database/sql says what is wrong
+	}
+	return e, nil
+}
+
+// acquire returns the statement of a text, for a logical statement that releases
+// it. A text is kept from its second use on, so that one that is used once
+// pushes nothing out.
+func (p *physical) acquire(ctx context.Context, query string) (*prepared, error) {
+	passes := p.passesCache()
+	var e *prepared
+	if !passes {
+		e = p.stmts.cache.Get(p.schema, query)
+	}
+	if e != nil {
+		p.stmts.counts.hits.Add(1)
+	} else {
+		again := !passes && p.login.stmts.keeps() && p.login.stmts.seen.Has(p.schema, query)
+		keep := again && p.mayKeep(query)
+		var err error
+		if e, err = p.prepare(ctx, query); err != nil {
+			return nil, err
+		}
+		switch {
+		case keep:
+			p.stmts.cache.Add(e)
+		case !passes && !again && p.login.stmts.keeps():
+			p.login.stmts.seen.Add(p.schema, query)
+		}
+	}
+	p.stmts.cache.Acquire(e)
+	return e, nil
+}
+
+// release takes a user of a statement away, and closes it if nobody has it and
+// it is not kept.
+func (p *physical) release(e *prepared) error {
+	p.stmts.cache.Release(e)
+	if e.Kept() {
+		return nil
+	}
+	return p.closeStmt(e)
+}
+
+// mayKeep makes room for one more statement, if its text is to be kept.
+func (p *physical) mayKeep(query string) bool {
+	if len(query) > maxKeptText {
+		return false
+	}
+	if says := p.scan(query); says.Leaves&^sameMeaning != 0 {
+		return false // the cache is passed by once it ran
+	}
+	l := p.login.stmts
+	for share := int(l.share.Load()); p.stmts.cache.Len() >= share; {
+		if !p.evict() {
+			return false
+		}
+	}
+	if l.full() && !p.evict() {
+		return false
+	}
+	p.tidy()
+	return true
+}
+
+// evict takes a statement out of the cache. It reports false if there is none,
+// or each has a user.
+func (p *physical) evict() bool {
+	e := p.stmts.cache.Evict()
+	if e == nil {
+		return false
+	}
+	p.stmts.counts.evictions.Add(1)
+	p.stmts.going = append(p.stmts.going, e)
+	return true
+}
+
+// drop takes a statement out of use.
+func (p *physical) drop(e *prepared) {
+	e.Stmt.stale = true
+	p.stmts.cache.Remove(e)
+	p.ranOut(e)
+}
+
+// ranOut is for a statement that was just used without being acquired.
+func (p *physical) ranOut(e *prepared) {
+	if !e.Kept() {
+		p.stmts.going = append(p.stmts.going, e)
+	}
+}
+
+// tidy closes what is not wanted any more. While rows are being read nothing can
+// be sent.
+func (p *physical) tidy() {
+	s := &p.stmts
+	if s.left.any.Load() {
+		for _, e := range s.left.take() {
+			s.cache.Release(e)
+			p.ranOut(e)
+		}
+	}
+	for share := int(p.login.stmts.share.Load()); s.cache.Len() > share && p.evict(); {
+	}
+	if len(s.going) == 0 || s.rows != nil && !rowsEnded(s.rows) {
+		return
+	}
+	for i, e := range s.going {
+		p.closeStmt(e) // an error breaks the connection, which then shows by itself
+		s.going[i] = nil
+	}
+	s.going = s.going[:0]
+}
+
+// prepare prepares a text on the server. While the server has too many
+// statements (max_prepared_stmt_count), of which the pool's own may be some, it
+// has those closed and tries again for a second at most: nothing has run.
+func (p *physical) prepare(ctx context.Context, query string) (*prepared, error) {
+	p.stmts.counts.misses.Add(1)
+	stock, err := p.PrepareContext(ctx, query)
+	if errorNumber(err) == 1461 && p.login.stmts.keeps() { // ER_MAX_PREPARED_STMT_COUNT_REACHED
+		stock, err = p.prepareWhenPossible(ctx, query)
+	}
+	if err != nil {
+		return nil, err
+	}
+	p.stmts.open++
+	p.login.stmts.open.Add(1)
+	return stmtcache.New(p.schema, query, statement{stockStmt: stock.(stockStmt), says: p.scan(query)}), nil
+}
+
+const (
+	stmtPatience  = time.Second // how long to wait for the server to have room for a statement
+	firstStmtWait = time.Millisecond
+	maxStmtWait   = 20 * time.Millisecond
+)
+
+func (p *physical) prepareWhenPossible(ctx context.Context, query string) (stock driver.Stmt, err error) {
+	until := time.Now().Add(stmtPatience)
+	for wait := firstStmtWait; ; wait = min(2*wait, maxStmtWait) {
+		p.login.tooManyStmts()
+		p.tidy()
+		stock, err = p.PrepareContext(ctx, query)
+		if errorNumber(err) != 1461 || !time.Now().Before(until) {
+			return stock, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}
+
+// mustPrepareAgain reports whether a statement surely did not run, and would if
+// it were prepared again.
+func (p *physical) mustPrepareAgain(e *prepared, err error) bool {
+	switch errorNumber(err) {
+	case 1243: // ER_UNKNOWN_STMT_HANDLER: the session was reset behind our back; the numbers may be others' by now
+		p.forgetStmts()
+		return true
+	case 1615: // ER_NEED_REPREPARE: its tables change all the time
+		p.drop(e)
+		return e.Stmt.says.Leaves == 0 // of a procedure some may have run
+	case 0:
+		// Part of its arguments may have been sent, and would count next time.
+		p.drop(e)
+	}
+	return false
+}
+
+// prepareAgain prepares the text of a statement that is no good any more, and
+// keeps it if there is room.
+func (p *physical) prepareAgain(ctx context.Context, query string) (*prepared, error) {
+	e, err := p.prepare(ctx, query)
+	if err != nil {
+		p.busy = false
+		return nil, err
+	}
+	if p.mayKeep(query) {
+		p.stmts.cache.Add(e)
+	} else {
+		p.stmts.going = append(p.stmts.going, e)
+	}
+	return e, nil
+}
+
+// forgetStmts begins another epoch: the server has none of the statements any
+// more. To close them might close others of the same number.
+func (p *physical) forgetStmts() {
+	s := &p.stmts
+	s.cache.Clear()
+	clear(s.going)
+	s.going = s.going[:0]
+	p.login.stmts.open.Add(-s.open)
+	s.open = 0
+	s.left.mu.Lock()
+	defer s.left.mu.Unlock()
+	s.left.entries = nil
+	s.left.any.Store(false)
+	s.epoch++
+}
+
+func (p *physical) closeStmt(e *prepared) error {
+	p.stmts.open--
+	p.login.stmts.open.Add(-1)
+	return e.Stmt.Close()
+}
+
+// leftStmts is the prepared statements that were released while nobody who could
+// write to their connection was there. Whoever gets the connection next does the
+// rest.
+type leftStmts struct {
+	any     atomic.Bool // whether there are any, so that most need no lock
+	mu      sync.Mutex
+	entries []*prepared // guarded by mu
+}
+
+// leave is release, by somebody who may not own the connection, of a statement
+// that was acquired in an epoch. If that has ended there is nothing to release.
+func (p *physical) leave(e *prepared, epoch int) {
+	l := &p.stmts.left
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if epoch == p.stmts.epoch {
+		l.entries = append(l.entries, e)
+		l.any.Store(true)
+	}
+}
+
+func (l *leftStmts) take() []*prepared {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	entries := l.entries
+	l.entries = nil
+	l.any.Store(false)
+	return entries
+}
