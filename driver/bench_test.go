@@ -109,8 +109,7 @@ func BenchmarkParallelQuery(b *testing.B) {
 	})
 }
 
-// The stock driver prepares, executes and closes; so do we until prepared
-// statements are cached.
+// The stock driver prepares, executes and closes. Ours executes.
 func BenchmarkParameter(b *testing.B) {
 	benchDrivers(b, func(b *testing.B, driver, dsn string) {
 		db := benchOpen(b, driver, dsn)

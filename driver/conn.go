@@ -29,7 +29,7 @@ type conn struct {
 	closed bool
 	alone  bool    // it is the only one of its connector, and closes that with itself
 	tx     tx      // the latest transaction
-	stmts  []*stmt // prepared and not closed
+	stmts  []*stmt // that follow it: prepared, not closed and not lost
 }
 
 var (
@@ -124,6 +124,7 @@ func (c *conn) ResetSession(ctx context.Context) error {
 	p := c.lent.Value
 	if err := p.ResetSession(ctx); err != nil {
 		c.discard(pool.Broken)
+		c.loseStmts()
 		return nil
 	}
 	p.tidy()

@@ -2,9 +2,11 @@ package mysqlpool
 
 import (
 	"database/sql"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -58,21 +60,50 @@ var workloads = []workload{
 	{"pooled-32-goroutines", 12, func(b *testing.B, driver, dsn string) func() {
 		db := keptHandle(b, driver, dsn)
 		db.SetMaxIdleConns(32)
-		return func() {
-			var wg sync.WaitGroup
-			for range 32 {
-				wg.Go(func() {
-					for range 10 {
-						benchQuery(b, db, "SELECT 1")
-					}
-				})
-			}
-			wg.Wait()
-		}
+		return func() { in32(func() { benchQuery(b, db, "SELECT 1") }) }
 	}},
 	{"parameter", 300, func(b *testing.B, driver, dsn string) func() {
 		db := keptHandle(b, driver, dsn)
 		return func() { benchQuery(b, db, "SELECT ?+1", 1) }
+	}},
+	{"point-select", 300, func(b *testing.B, driver, dsn string) func() {
+		db := keptHandle(b, driver, dsn)
+		points := newPoints(b, dsn)
+		return func() { points.selectOne(b, db) }
+	}},
+	{"point-select-32", 12, func(b *testing.B, driver, dsn string) func() {
+		db := keptHandle(b, driver, dsn)
+		db.SetMaxIdleConns(32)
+		points := newPoints(b, dsn)
+		return func() { in32(func() { points.selectOne(b, db) }) }
+	}},
+	{"insert", 300, func(b *testing.B, driver, dsn string) func() {
+		db := keptHandle(b, driver, dsn)
+		points := newPoints(b, dsn)
+		return func() { points.insert(b, db) }
+	}},
+	{"insert-32", 12, func(b *testing.B, driver, dsn string) func() {
+		db := keptHandle(b, driver, dsn)
+		db.SetMaxIdleConns(32)
+		points := newPoints(b, dsn)
+		return func() { in32(func() { points.insert(b, db) }) }
+	}},
+	// Ours without, the stock driver with interpolateParams.
+	{"point-select-interpolated", 300, func(b *testing.B, driver, dsn string) func() {
+		db := keptHandle(b, driver, interpolatedByStock(driver, dsn))
+		points := newPoints(b, dsn)
+		return func() { points.selectOne(b, db) }
+	}},
+	{"point-select-32-interpolated", 12, func(b *testing.B, driver, dsn string) func() {
+		db := keptHandle(b, driver, interpolatedByStock(driver, dsn))
+		db.SetMaxIdleConns(32)
+		points := newPoints(b, dsn)
+		return func() { in32(func() { points.selectOne(b, db) }) }
+	}},
+	{"insert-interpolated", 300, func(b *testing.B, driver, dsn string) func() {
+		db := keptHandle(b, driver, interpolatedByStock(driver, dsn))
+		points := newPoints(b, dsn)
+		return func() { points.insert(b, db) }
 	}},
 	{"transaction", 200, func(b *testing.B, driver, dsn string) func() {
 		db := keptHandle(b, driver, dsn)
@@ -92,14 +123,83 @@ var workloads = []workload{
 	}},
 }
 
-func withOption(dsn, driver, option string) string {
-	switch {
-	case driver != "mysql_pool":
-		return dsn
-	case strings.Contains(dsn, "?"):
-		return dsn + "&" + option
+// in32 runs f ten times on each of 32 goroutines.
+func in32(f func()) {
+	var wg sync.WaitGroup
+	for range 32 {
+		wg.Go(func() {
+			for range 10 {
+				f()
+			}
+		})
 	}
-	return dsn + "?" + option
+	wg.Wait()
+}
+
+// points is a table of rows with a key, in memory if the server has such tables:
+// what is measured is not the disk.
+type points struct {
+	table string
+	next  atomic.Int64
+}
+
+func newPoints(b *testing.B, dsn string) *points {
+	db := benchOpen(b, "mysql", dsn)
+	b.Cleanup(func() { db.Close() })
+	p := &points{table: fmt.Sprintf("points%d", pointTables.Add(1))}
+	mustExec := func(query string, args ...any) {
+		if _, err := db.Exec(query, args...); err != nil {
+			b.Fatal(err)
+		}
+	}
+	mustExec("DROP TABLE IF EXISTS " + p.table)
+	mustExec("CREATE TABLE " + p.table + " (id BIGINT PRIMARY KEY, name VARCHAR(40), amount BIGINT) ENGINE=MEMORY")
+	for i := range 100 {
+		mustExec("INSERT INTO "+p.table+" VALUES (?, ?, ?)", i, fmt.Sprint("name ", i), i)
+	}
+	p.next.Store(1000)
+	b.Cleanup(func() { mustExec("DROP TABLE " + p.table) })
+	return p
+}
+
+var pointTables atomic.Int64
+
+func (p *points) selectOne(b *testing.B, db *sql.DB) {
+	var id, amount int64
+	var name string
+	want := p.next.Add(1) % 100
+	err := db.QueryRow("SELECT id, name, amount FROM "+p.table+" WHERE id = ?", want).Scan(&id, &name, &amount)
+	if err != nil || id != want {
+		b.Errorf("got row %d, %v, want row %d", id, err, want)
+	}
+}
+
+func (p *points) insert(b *testing.B, db *sql.DB) {
+	id := p.next.Add(1)
+	if _, err := db.Exec("INSERT INTO "+p.table+" (id, name, amount) VALUES (?, ?, ?)", id, "a name", id%7); err != nil {
+		b.Error(err)
+	}
+}
+
+func withOption(dsn, driver, option string) string {
+	if driver != "mysql_pool" {
+		return dsn
+	}
+	return withParam(dsn, option)
+}
+
+func interpolatedByStock(driver, dsn string) string {
+	if driver == "mysql_pool" {
+		return dsn
+	}
+	return withParam(dsn, "interpolateParams=true")
+}
+
+func withParam(dsn, param string) string {
+	if strings.Contains(dsn, "?") {
+		return dsn + "&" + param
+	}
+	return dsn + "?" + param
 }
 
 // leaveState returns a step that leaves state on its session and gives that up.

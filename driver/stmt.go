@@ -22,7 +22,7 @@ type stmt struct {
 	c     *conn
 	query string
 
-	index int       // in c.stmts
+	index int       // in c.stmts; below 0: lost, see loseStmts
 	inner *prepared // nil once closed
 	on    *physical // where inner was acquired
 	epoch int       // on's as of then
@@ -52,8 +52,8 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 	if err != nil {
 		return nil, c.saw(err)
 	}
-	s := &stmt{c: c, query: query, index: len(c.stmts), inner: inner, on: p, epoch: p.stmts.epoch}
-	c.stmts = append(c.stmts, s)
+	s := &stmt{c: c, query: query, inner: inner, on: p, epoch: p.stmts.epoch}
+	c.add(s)
 	return s, nil
 }
 
@@ -87,6 +87,9 @@ func (s *stmt) follow(ctx context.Context, p *physical) error {
 	}
 	s.on.leave(s.inner, s.epoch)
 	s.inner, s.on, s.epoch = inner, p, p.stmts.epoch
+	if s.index < 0 {
+		s.c.add(s)
+	}
 	return nil
 }
 
@@ -197,8 +200,27 @@ func (s *stmt) Close() error {
 	return nil
 }
 
+func (c *conn) add(s *stmt) {
+	s.index = len(c.stmts)
+	c.stmts = append(c.stmts, s)
+}
+
+// loseStmts is for a connection that was found dead. database/sql would have
+// replaced the stock driver's, and would prepare a statement on the other when
+// it next runs, whatever was done to that session by then.
+func (c *conn) loseStmts() {
+	for i, s := range c.stmts {
+		s.index = -1
+		c.stmts[i] = nil
+	}
+	c.stmts = c.stmts[:0]
+}
+
 // forget takes a statement off the list.
 func (c *conn) forget(s *stmt) {
+	if s.index < 0 {
+		return
+	}
 	last := len(c.stmts) - 1
 	c.stmts[s.index] = c.stmts[last]
 	c.stmts[s.index].index = s.index
