@@ -44,6 +44,13 @@ type PoolStats struct {
 	Undone int64 // statements took back exactly what was left
 	Reset  int64 // COM_RESET_CONNECTION took back everything
 
+	// Prepared statements.
+
+	Stmts         int64 // now on the server: kept, and users' own
+	StmtHits      int64 // uses of one that was there
+	StmtMisses    int64 // those that had to be prepared
+	StmtEvictions int64 // those that made room for others
+
 	Waits        int64         // checkouts that had to wait, be it for a login
 	WaitDuration time.Duration // the time that they waited, in all
 	Timeouts     int64         // waits that ended without a connection
@@ -64,6 +71,7 @@ func Stats() []PoolStats {
 	stats := make([]PoolStats, len(all))
 	for i, m := range all {
 		s := m.pool.Stats()
+		hits, misses, evictions := m.login.stmts.counts()
 		stats[i] = PoolStats{
 			Login: m.login.name, Size: s.Size, Limit: s.Limit,
 			Open: s.Open, InUse: s.InUse, Idle: s.Idle, Pinned: s.Pinned,
@@ -73,6 +81,7 @@ func Stats() []PoolStats {
 			Recycled: s.Closed[pool.Recycled], IdleClosed: s.Closed[pool.IdleTimeout],
 			Broken: s.Closed[pool.Broken], Dirty: s.Closed[pool.Dirty],
 			Overflow: s.Closed[pool.Overflow], Disposed: s.Closed[pool.Disposed],
+			Stmts: m.login.stmts.open.Load(), StmtHits: hits, StmtMisses: misses, StmtEvictions: evictions,
 			Waits: s.Waits, WaitDuration: s.Waited, Timeouts: s.Timeouts,
 		}
 	}

@@ -204,6 +204,9 @@ func (g *diffGen) run(x diffText, on diffPlace) diffStep {
 		s.do = "query"
 	}
 	s.cancelled = g.r.IntN(60) == 0
+	if len(s.args) > 0 && x.ends == "" { // only such statements are kept
+		s.repeat = pick(g.r, 0, 0, 1, 2, 3)
+	}
 	return s
 }
 

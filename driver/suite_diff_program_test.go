@@ -60,7 +60,7 @@ func (h diffHandle) String() string {
 // diffVariants is what stands in the DSN. Each makes a pool of its own.
 var diffVariants = []string{
 	"@pool_size=3&@pool_max_overflow=60&@pool_timeout=20",
-	"@pool_size=1&@pool_max_overflow=60&@pool_timeout=20",
+	"@pool_size=1&@pool_max_overflow=60&@pool_timeout=20&@pool_stmt_cache=1",
 	"@pool_size=3&@pool_max_overflow=60&@pool_timeout=20&interpolateParams=true",
 	"@pool_size=3&@pool_max_overflow=60&@pool_timeout=20&multiStatements=true",
 	"@pool_size=3&@pool_max_overflow=60&@pool_timeout=20&charset=latin1",
@@ -100,6 +100,7 @@ type diffStep struct {
 	ends      string     // as in diffText
 	options   int        // of diffTxOptions
 	open      diffHandle // for do == "open"
+	repeat    int        // how often the last statement runs once more
 	cancelled bool       // under a context that is over
 	plain     bool       // under context.Background, which drivers treat apart
 }
@@ -122,6 +123,9 @@ func (s diffStep) String() string {
 	}
 	if len(s.args) > 0 {
 		fmt.Fprintf(&b, " %#v", s.args)
+	}
+	if s.repeat > 0 {
+		fmt.Fprintf(&b, " (%d times)", 1+s.repeat)
 	}
 	if s.cancelled {
 		b.WriteString(" (cancelled before)")

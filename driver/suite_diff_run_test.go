@@ -270,23 +270,31 @@ func (r *diffRun) statements(ctx context.Context, s diffStep, q querier) string 
 			}
 			continue
 		}
-		args := r.args(s.on, s.args)
-		switch s.do {
-		case "exec":
-			b.WriteString(diffResult(q.ExecContext(ctx, query, args...)))
-		case "query":
-			rows, err := q.QueryContext(ctx, query, args...)
-			b.WriteString(diffRows(rows, err, everyRow))
-		case "part":
-			rows, err := q.QueryContext(ctx, query, args...)
-			b.WriteString(diffRows(rows, err, 1))
-		case "row":
-			var v any
-			err := q.QueryRowContext(ctx, query, args...).Scan(&v)
-			b.WriteString(diffValue(v) + " " + diffError(err))
+		for range 1 + s.repeat {
+			b.WriteString(r.statement(ctx, s, q, query))
 		}
 	}
 	return b.String()
+}
+
+// statement runs a step's last statement.
+func (r *diffRun) statement(ctx context.Context, s diffStep, q querier, query string) string {
+	args := r.args(s.on, s.args)
+	switch s.do {
+	case "exec":
+		return diffResult(q.ExecContext(ctx, query, args...))
+	case "query":
+		rows, err := q.QueryContext(ctx, query, args...)
+		return diffRows(rows, err, everyRow)
+	case "part":
+		rows, err := q.QueryContext(ctx, query, args...)
+		return diffRows(rows, err, 1)
+	case "row":
+		var v any
+		err := q.QueryRowContext(ctx, query, args...).Scan(&v)
+		return diffValue(v) + " " + diffError(err)
+	}
+	return ""
 }
 
 func (r *diffRun) args(on diffPlace, args []any) []any {

@@ -45,6 +45,10 @@ var diffPlain = []diffText{
 	{name: "wrong number of arguments", queries: []string{"SELECT ?"}, args: twoNumbers, read: true},
 	{name: "too long", queries: []string{"INSERT INTO %t (u, v) VALUES (%i, 99999999999)"}},
 	{name: "division by zero", queries: []string{"INSERT INTO %t (u, v) VALUES (%i, 1 / 0)"}},
+	{name: "select from changing", queries: []string{"SELECT * FROM %n WHERE v > ? ORDER BY v LIMIT 4"}, args: oneNumber, read: true},
+	{name: "select from changing", queries: []string{"SELECT n.*, ? FROM %n n ORDER BY v LIMIT 4"}, args: oneNumber, read: true},
+	{name: "insert into changing", queries: []string{"INSERT INTO %n (v) VALUES (?)"}, args: oneNumber},
+	{name: "quotes", queries: []string{`SELECT "u", 1 || ?`}, args: oneNumber, read: true},
 	{name: "quotes", queries: []string{`SELECT "u", 1 || 0`}, read: true},
 }
 
@@ -132,7 +136,12 @@ var diffState = []diffText{
 	{name: "handler read", queries: []string{"HANDLER h READ FIRST"}, read: true},
 	{name: "handler close", queries: []string{"HANDLER h CLOSE"}},
 	{name: "create table", queries: []string{"CREATE TABLE %n (v INT)", "INSERT INTO %n VALUES (%i)"}},
+	{name: "create table", queries: []string{"CREATE TABLE %n (v VARCHAR(20), w DATETIME DEFAULT '2020-02-02')", "INSERT INTO %n (v) VALUES (%i)"}},
 	{name: "drop table", queries: []string{"DROP TABLE %n"}},
+	{name: "alter table", queries: []string{"ALTER TABLE %n ADD COLUMN x VARCHAR(9) DEFAULT 'é' FIRST"}},
+	{name: "alter table", queries: []string{"ALTER TABLE %n MODIFY v VARCHAR(20)"}},
+	{name: "alter table", queries: []string{"ALTER TABLE %n MODIFY v BIGINT UNSIGNED"}},
+	{name: "drop and create table", queries: []string{"DROP TABLE IF EXISTS %n", "CREATE TABLE %n (w DECIMAL(9,3) DEFAULT 1.5, v INT)", "INSERT INTO %n (v) VALUES (%i)"}},
 }
 
 // diffCounter is for all actors: their order does not matter.
