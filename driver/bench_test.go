@@ -44,7 +44,7 @@ func benchDrivers(b *testing.B, run func(b *testing.B, driver, dsn string)) {
 	}
 }
 
-func benchOpen(b *testing.B, driver, dsn string) *sql.DB {
+func benchOpen(b testing.TB, driver, dsn string) *sql.DB {
 	db, err := sql.Open(driver, dsn)
 	if err != nil {
 		b.Fatal(err)

@@ -91,9 +91,7 @@ func TestSuiteTextsArePreparedTwice(t *testing.T) {
 						t.Errorf("prepared %d times, want %d", got, want)
 					}
 					p := onlyPool(t)
-					if got := s.statements(t); int64(got) != p.Stmts {
-						t.Errorf("the server has %d statements, Stats says %d", got, p.Stmts)
-					}
+					s.wantStmtsOfStats(t)
 					if p.StmtHits+p.StmtMisses != rounds && want > 0 || p.StmtMisses != int64(want) {
 						t.Errorf("got %d hits and %d misses, want %d and %d", p.StmtHits, p.StmtMisses, rounds-want, want)
 					}
@@ -486,6 +484,13 @@ func TestSuiteResetEmptiesTheCache(t *testing.T) {
 		c.Close()
 		other.Close()
 	}
+	s.wantStmtsOfStats(t)
+}
+
+// wantStmtsOfStats waits until the server has as many statements as Stats says:
+// it does not answer when one is closed.
+func (s *server) wantStmtsOfStats(t *testing.T) {
+	t.Helper()
 	eventually(t, func() error {
 		if got, says := s.statements(t), onlyPool(t).Stmts; int64(got) != says {
 			return fmt.Errorf("the server has %d statements, Stats says %d", got, says)
