@@ -19,6 +19,7 @@ func benchServers() (servers []struct{ transport, dsn string }) {
 		{"tcp", os.Getenv("MYSQL_POOL_TEST_DSN")},
 		{"unix", os.Getenv("MYSQL_POOL_TEST_UNIX_DSN")},
 		{"tls", os.Getenv("MYSQL_POOL_TEST_TLS_DSN")},
+		{"rtt", os.Getenv("MYSQL_POOL_TEST_RTT_DSN")}, // TCP, with a longer round trip
 	} {
 		if s.dsn != "" {
 			servers = append(servers, s)
