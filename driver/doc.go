@@ -42,10 +42,19 @@
 //   - pool_reset (state): what is done before a connection goes to another
 //     user: state, what its statements left in the session is taken back;
 //     always, the server resets it, whatever ran; never, nothing.
-//   - pool_stmt_cache (auto), pool_leak_after (0): accepted and checked, without
-//     effect so far.
+//   - pool_stmt_cache (auto): prepared statements kept for each physical
+//     connection; 0 keeps none. auto is at most 256, and together no more than
+//     half of the server's max_prepared_stmt_count.
+//   - pool_leak_after (0): accepted and checked, without effect so far.
 //
 // An unknown pool_* name or a bad value is an error from sql.Open.
+//
+// # Statements
+//
+// Exec and Query with arguments run on prepared statements that are kept with
+// the physical connection, from the second use of a text on: one round trip
+// instead of two. db.Prepare of a text that is kept asks the server nothing.
+// With interpolateParams=true nothing is prepared.
 //
 // # Session state
 //
