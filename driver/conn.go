@@ -163,6 +163,7 @@ func (c *conn) Close() error {
 func (c *conn) checkIn() {
 	lent := c.lent
 	c.lent, c.held = nil, false
+	lent.Value.stmts.rows = nil
 	if lent.Value.mustRestore() {
 		lent.CheckInDirty()
 		return

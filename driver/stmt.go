@@ -103,11 +103,11 @@ func (s *stmt) again(ctx context.Context, err error) stockStmt {
 }
 
 // followBefore has every statement of the connection follow it, before one runs
-// that leaves state. The stock driver prepared them before that: what a name or
-// a quote in them means is what it meant then (USE, SET sql_mode). One that
-// cannot be prepared now fails when it is used.
+// after which texts mean something else (USE, SET sql_mode). The stock driver
+// prepared them before that, and they mean what they meant then. One that cannot
+// be prepared now fails when it is used.
 func (c *conn) followBefore(ctx context.Context, p *physical, says *session.Statement) {
-	if says.Leaves == 0 {
+	if says.Leaves&^sameMeaning == 0 {
 		return
 	}
 	for _, s := range c.stmts {

@@ -35,8 +35,7 @@ type keptStmts struct {
 }
 
 // sameMeaning is the kinds of session state under which a text means what it
-// means without: that no statement kept from before is used under the others is
-// why those are passed by.
+// means without. Under the others the cache is passed by.
 const sameMeaning = session.Transaction | session.NextTransaction | session.Locks | session.FoundRows
 
 // passesCache reports whether the cache is not to be used now.
