@@ -657,7 +657,12 @@ func (r *diffRun) kill(ctx context.Context, s diffStep, q querier) string {
 		return "killed"
 	}
 	_, err = q.ExecContext(ctx, "DO 1")
-	return diffError(err)
+	answer := diffError(err)
+	// Whether the first one was sent is chance, and with it whether database/sql
+	// has closed the sql.Conn. Then it surely has.
+	q.ExecContext(ctx, "DO 1")
+	q.ExecContext(ctx, "DO 1")
+	return answer
 }
 
 // sleep cancels a query while it runs, and waits until the server has given up
