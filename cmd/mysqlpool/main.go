@@ -21,7 +21,8 @@ const (
 )
 
 type commands struct {
-	Demo demo `cmd:"" help:"Serve the same page views through \"mysql\" and \"mysql_pool\", and show both side by side."`
+	Demo  demo  `cmd:"" help:"Serve the same page views through \"mysql\" and \"mysql_pool\", and show both side by side."`
+	Bench bench `cmd:"" help:"Measure how many times as fast \"mysql_pool\" is as \"mysql\", in many workloads."`
 }
 
 func main() {

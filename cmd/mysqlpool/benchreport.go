@@ -1,0 +1,137 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/mysqlpool/mysqlpool/cmd/servers"
+)
+
+// report is what was measured. It is the JSON that --json writes.
+type report struct {
+	Server     string            `json:"server"`
+	Go         string            `json:"go"`
+	CPUs       int               `json:"cpus"`
+	When       time.Time         `json:"when"`
+	Rounds     int               `json:"rounds"`
+	RoundMS    float64           `json:"round_ms"`
+	Transports []reportTransport `json:"transports"`
+	Results    []result          `json:"results"`
+}
+
+type reportTransport struct {
+	Name        string  `json:"name"`
+	RoundTripUS float64 `json:"round_trip_us"` // the median of a ping without database/sql
+}
+
+// result is one workload over one transport.
+type result struct {
+	Workload  string  `json:"workload"`
+	About     string  `json:"about"`
+	Transport string  `json:"transport"`
+	Ratio     *spread `json:"times_mysql,omitempty"`
+	Stock     *spread `json:"mysql_per_second,omitempty"`
+	Pool      *spread `json:"mysql_pool_per_second,omitempty"`
+	Pairs     []pair  `json:"rounds_per_second,omitempty"`
+	Error     string  `json:"error,omitempty"`
+}
+
+func newReport(server *servers.Server, rounds int, roundTime time.Duration) *report {
+	return &report{
+		Server: server.Name, Go: runtime.Version(), CPUs: runtime.NumCPU(), When: time.Now().UTC().Round(time.Second),
+		Rounds: rounds, RoundMS: float64(roundTime) / float64(time.Millisecond),
+	}
+}
+
+func (r *report) transport(name string, trip time.Duration) {
+	r.Transports = append(r.Transports, reportTransport{name, float64(trip) / float64(time.Microsecond)})
+}
+
+func (r *report) add(w workload, transport string, pairs []pair, err error) {
+	res := result{Workload: w.name, About: w.about, Transport: transport, Pairs: pairs}
+	if err != nil {
+		res.Error = err.Error()
+	} else {
+		ratio := spreadOf(pairs, pair.ratio)
+		stock := spreadOf(pairs, func(p pair) float64 { return p.Stock })
+		pool := spreadOf(pairs, func(p pair) float64 { return p.Pool })
+		res.Ratio, res.Stock, res.Pool = &ratio, &stock, &pool
+	}
+	r.Results = append(r.Results, res)
+}
+
+// find returns the result of a workload over a transport.
+func (r *report) find(workload, transport string) *result {
+	for i := range r.Results {
+		if r.Results[i].Workload == workload && r.Results[i].Transport == transport {
+			return &r.Results[i]
+		}
+	}
+	return nil
+}
+
+// workloads returns the names, in their order.
+func (r *report) workloads() (names []string) {
+	for _, res := range r.Results {
+		if res.Transport == r.Transports[0].Name {
+			names = append(names, res.Workload)
+		}
+	}
+	return names
+}
+
+// table prints the ratios.
+func (r *report) table(w io.Writer) {
+	fmt.Fprintf(w, "How many times as fast \"mysql_pool\" was as \"mysql\", in %d pairs of rounds\n", r.Rounds)
+	fmt.Fprintf(w, "of %g ms each: the median, and between what half of them lie.\n", r.RoundMS)
+	fmt.Fprintf(w, "server: %s\n\n%-26s", r.Server, "")
+	for _, t := range r.Transports {
+		fmt.Fprintf(w, "  %-16s", t.Name)
+	}
+	fmt.Fprintln(w)
+	var errors []string
+	for _, name := range r.workloads() {
+		fmt.Fprintf(w, "%-26s", name)
+		for _, t := range r.Transports {
+			cell := "-"
+			if res := r.find(name, t.Name); res.Ratio != nil {
+				cell = fmt.Sprintf("%s (%s-%s)", figure(res.Ratio.Median), figure(res.Ratio.From), figure(res.Ratio.To))
+			} else {
+				errors = append(errors, fmt.Sprintf("%s over %s: %s", name, t.Name, res.Error))
+			}
+			fmt.Fprintf(w, "  %-16s", cell)
+		}
+		fmt.Fprintln(w)
+	}
+	fmt.Fprintf(w, "%-26s", "a round trip takes")
+	for _, t := range r.Transports {
+		fmt.Fprintf(w, "  %-16s", fmt.Sprintf("%.0f us", t.RoundTripUS))
+	}
+	fmt.Fprint(w, "\n\n")
+	for _, e := range errors {
+		fmt.Fprintf(w, "Not measured: %s\n", e)
+	}
+}
+
+// figure is a ratio with as many digits as it deserves.
+func figure(x float64) string {
+	switch {
+	case x >= 10:
+		return fmt.Sprintf("%.0f", x)
+	case x >= 2:
+		return fmt.Sprintf("%.1f", x)
+	}
+	return fmt.Sprintf("%.2f", x)
+}
+
+func (r *report) writeJSON(file string) error {
+	b, err := json.MarshalIndent(r, "", "\t")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, append(b, '\n'), 0o644)
+}

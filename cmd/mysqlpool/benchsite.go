@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+const (
+	benchTable   = "mysqlpool_bench"
+	benchRows    = 100
+	benchSchemas = 20
+)
+
+// site is what the workloads find on the server.
+type site struct {
+	dsn     string
+	db      *sql.DB // the stock driver's
+	schemas []string
+	counter counter32
+}
+
+func newSite(ctx context.Context, dsn string) (*site, error) {
+	db, err := sql.Open("mysql", dsn)
+	if err != nil {
+		return nil, fmt.Errorf(`sql.Open("mysql", dsn): %w`, err)
+	}
+	s := &site{dsn: dsn, db: db}
+	s.counter.n.Store(1 << 20)
+	for _, query := range []string{
+		"DROP TABLE IF EXISTS " + benchTable,
+		"CREATE TABLE " + benchTable + " (id BIGINT PRIMARY KEY, name VARCHAR(40), amount BIGINT)",
+	} {
+		if _, err := db.ExecContext(ctx, query); err != nil {
+			s.close()
+			return nil, fmt.Errorf("the table to measure with: %s: %w", query, err)
+		}
+	}
+	for id := range benchRows {
+		if _, err := db.ExecContext(ctx, "INSERT INTO "+benchTable+" VALUES (?, ?, ?)", id, fmt.Sprint("name ", id), id); err != nil {
+			s.close()
+			return nil, fmt.Errorf("the table to measure with: %w", err)
+		}
+	}
+	return s, nil
+}
+
+// close drops what was made. It does so also when the program is interrupted.
+func (s *site) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), 700*time.Millisecond)
+	defer cancel()
+	s.db.ExecContext(ctx, "DROP TABLE IF EXISTS "+benchTable)
+	for _, schema := range s.schemas {
+		s.db.ExecContext(ctx, "DROP DATABASE IF EXISTS "+schema)
+	}
+	s.db.Close()
+}
+
+// makeSchemas makes schemas for the workload that needs some.
+func (s *site) makeSchemas(ctx context.Context) error {
+	for n := len(s.schemas); n < benchSchemas; n++ {
+		schema := fmt.Sprintf("mysqlpool_bench_%d", n)
+		if _, err := s.db.ExecContext(ctx, "CREATE DATABASE "+schema); err != nil {
+			return fmt.Errorf("it needs %d schemas: %w", benchSchemas, err)
+		}
+		s.schemas = append(s.schemas, schema)
+	}
+	return nil
+}
+
+// room returns how many more connections the server says that it takes.
+func (s *site) room(ctx context.Context) (int, error) {
+	var name string
+	var limit, used int
+	if err := s.db.QueryRowContext(ctx, "SELECT @@max_connections").Scan(&limit); err != nil {
+		return 0, err
+	}
+	if err := s.db.QueryRowContext(ctx, "SHOW GLOBAL STATUS LIKE 'Threads_connected'").Scan(&name, &used); err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return 0, err
+	}
+	return limit - used, nil
+}
+
+// roundTrip is the median of what a ping takes, without database/sql: nothing
+// can be faster.
+func (s *site) roundTrip(ctx context.Context) (time.Duration, error) {
+	c, err := s.db.Conn(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer c.Close()
+	took := make([]time.Duration, 500)
+	err = c.Raw(func(dc any) error {
+		pinger := dc.(driver.Pinger)
+		for i := range took {
+			start := time.Now()
+			if err := pinger.Ping(ctx); err != nil {
+				return err
+			}
+			took[i] = time.Since(start)
+		}
+		return nil
+	})
+	slices.Sort(took)
+	return took[len(took)/2], err
+}
+
+// env is where a workload runs.
+type env struct {
+	*site
+	driver string
+	opened []*sql.DB
+}
+
+// pooled reports whether it runs on "mysql_pool".
+func (e *env) pooled() bool { return e.driver == drivers[1] }
+
+// open opens a handle, with more parameters in its DSN.
+func (e *env) open(params ...string) (*sql.DB, error) {
+	dsn := e.dsn
+	for _, p := range params {
+		if p == "" {
+			continue
+		}
+		sep := "?"
+		if strings.Contains(dsn[strings.LastIndexByte(dsn, '/'):], "?") {
+			sep = "&"
+		}
+		dsn += sep + p
+	}
+	return e.openDSN(dsn)
+}
+
+// openOn opens a handle on another schema.
+func (e *env) openOn(schema string) (*sql.DB, error) {
+	cfg, err := mysql.ParseDSN(e.dsn)
+	if err != nil {
+		return nil, errors.New("not a DSN")
+	}
+	cfg.DBName = schema
+	return e.openDSN(cfg.FormatDSN())
+}
+
+func (e *env) openDSN(dsn string) (*sql.DB, error) {
+	db, err := sql.Open(e.driver, dsn)
+	if err == nil {
+		e.opened = append(e.opened, db)
+	}
+	return db, err
+}
+
+func (e *env) close() {
+	for _, db := range e.opened {
+		db.Close()
+	}
+}
