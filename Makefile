@@ -10,7 +10,7 @@ GOTEST    = go test $(RACE) -timeout 10m
 
 BENCH      ?= .
 BENCHTIME  ?= 0.5s
-RATIOTIME  ?= 2s
+ROUNDS     ?= 15
 BENCHCOUNT ?= 6
 FUZZTIME   ?= 20s
 DIFFTIME   ?= 1h
@@ -59,12 +59,14 @@ test-diff: withserver ## random programs on both drivers, whose answers must agr
 test-plants: withserver ## test-diff again with bugs planted in a copy of the driver: each must be found within PLANTTIME
 	$(WITHSERVER) --server=real --arg=--max-connections=500 -- sh -c 'cd cmd && go run ./plant -for $(PLANTTIME)'
 
-bench: withserver ## both drivers on the best server there is: times-stock in pairs, then each by itself with benchstat
+bench: withserver ## both drivers on the best server there is: ratios (mysqlpool bench, with ROUNDS), then each by itself with benchstat
+	cd cmd && go build -o ../bin/mysqlpool ./mysqlpool
+	$(WITHSERVER) --arg=--max-connections=300 -- sh -c './bin/mysqlpool bench --rounds=$(ROUNDS) --json=bin/bench.json --plot=bin/bench.svg \
+		--dsn="$$MYSQL_POOL_TEST_DSN" --unix-dsn="$$MYSQL_POOL_TEST_UNIX_DSN" --tls-dsn="$$MYSQL_POOL_TEST_TLS_DSN"'
 	cd driver && go test -c -o ../bin/driver.test
-	$(WITHSERVER) -- ./bin/driver.test -test.run '^$$' -test.bench Ratio -test.benchtime $(RATIOTIME) -test.timeout 60m
 	$(WITHSERVER) -- sh -c 'for i in $$(seq $(BENCHCOUNT)); do \
 		echo "round $$i of $(BENCHCOUNT)" >&2; \
-		./bin/driver.test -test.run "^$$" -test.bench "$(BENCH)" -test.skip Ratio -test.benchtime $(BENCHTIME) -test.timeout 60m; \
+		./bin/driver.test -test.run "^$$" -test.bench "$(BENCH)" -test.benchtime $(BENCHTIME) -test.timeout 60m; \
 	done' > bin/bench.txt
 	go run $(BENCHSTAT) -col /driver bin/bench.txt
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	_ "github.com/go-sql-driver/mysql"
@@ -19,7 +20,6 @@ func benchServers() (servers []struct{ transport, dsn string }) {
 		{"tcp", os.Getenv("MYSQL_POOL_TEST_DSN")},
 		{"unix", os.Getenv("MYSQL_POOL_TEST_UNIX_DSN")},
 		{"tls", os.Getenv("MYSQL_POOL_TEST_TLS_DSN")},
-		{"rtt", os.Getenv("MYSQL_POOL_TEST_RTT_DSN")}, // TCP, with a longer round trip
 	} {
 		if s.dsn != "" {
 			servers = append(servers, s)
@@ -51,6 +51,13 @@ func benchOpen(b testing.TB, driver, dsn string) *sql.DB {
 		b.Fatal(err)
 	}
 	return db
+}
+
+func withParam(dsn, param string) string {
+	if strings.Contains(dsn, "?") {
+		return dsn + "&" + param
+	}
+	return dsn + "?" + param
 }
 
 func benchQuery(b *testing.B, db *sql.DB, query string, args ...any) {

@@ -63,8 +63,11 @@ func (r *report) writePlot(file string) error {
 		p.Add(bars, scatter)
 		p.Legend.Add(t.Name, scatter)
 	}
-	canvas := vgsvg.New(vg.Points(620), vg.Points(80+26*float64(len(names))))
-	p.Draw(draw.New(canvas))
+	p.Title.Padding = vg.Points(6)
+	p.Y.Max += 1.2 // for the legend
+	p.X.Min, p.X.Max = p.X.Min/1.2, p.X.Max*1.2
+	canvas := vgsvg.New(vg.Points(640), vg.Points(100+26*float64(len(names))))
+	p.Draw(draw.Crop(draw.New(canvas), vg.Points(8), vg.Points(-12), vg.Points(6), vg.Points(-6)))
 	f, err := os.Create(file)
 	if err != nil {
 		return err

@@ -13,14 +13,11 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/alecthomas/kong"
 
-	"github.com/mysqlpool/mysqlpool/cmd/faults"
 	"github.com/mysqlpool/mysqlpool/cmd/servers"
 )
 
@@ -34,9 +31,6 @@ const (
 	exitFromSignal = 128
 )
 
-// envRTTDSN names the DSN of --rtt.
-const envRTTDSN = "MYSQL_POOL_TEST_RTT_DSN"
-
 const description = `Usage: withserver [flags] -- command [argument ...]
 
 Runs a command with a MySQL-protocol server at hand, and stops the server when the command ends.
@@ -48,11 +42,10 @@ The command finds in its environment MYSQL_POOL_TEST_DSN, MYSQL_POOL_TEST_UNIX_D
 Exit status: the command's; 3 if there is no server, 2 for wrong usage, 126 and 127 if the command cannot be run.`
 
 type flags struct {
-	Server  string        `enum:"real,embedded,any" default:"any" help:"Which server: real (no embedded one), embedded, or any (default)."`
-	Arg     []string      `sep:"none" placeholder:"--NAME=VALUE" help:"One more argument for a server that is started here, such as --arg=--max-connections=100. May be repeated."`
-	RTT     time.Duration `placeholder:"DURATION" help:"Also give the command MYSQL_POOL_TEST_RTT_DSN, through which a round trip takes that much longer, such as 1ms. Default: not given."`
-	Dir     string        `type:"existingdir" placeholder:"DIR" help:"Run the command in this directory."`
-	Verbose bool          `short:"v" help:"Say why each other server was passed over."`
+	Server  string   `enum:"real,embedded,any" default:"any" help:"Which server: real (no embedded one), embedded, or any (default)."`
+	Arg     []string `sep:"none" placeholder:"--NAME=VALUE" help:"One more argument for a server that is started here, such as --arg=--max-connections=100. May be repeated."`
+	Dir     string   `type:"existingdir" placeholder:"DIR" help:"Run the command in this directory."`
+	Verbose bool     `short:"v" help:"Say why each other server was passed over."`
 
 	Command []string `arg:"" passthrough:"" help:"The command and its arguments, after --."`
 }
@@ -103,18 +96,7 @@ func run(args []string, stderr io.Writer) int {
 		note = fmt.Sprintf(" (without %s, which it cannot take)", strings.Join(f.Arg, " "))
 	}
 	fmt.Fprintf(stderr, "withserver: %s%s\n", server.Name, note)
-	env := slices.DeleteFunc(server.Env(os.Environ()), func(e string) bool { return strings.HasPrefix(e, envRTTDSN+"=") })
-	if f.RTT != 0 {
-		ctx, cancel := context.WithCancel(context.Background())
-		defer cancel()
-		dsn, err := faults.Latency(ctx, server.DSN, f.RTT)
-		if err != nil {
-			fmt.Fprintf(stderr, "withserver: --rtt: %v\n", err)
-			return exitUsage
-		}
-		env = append(env, envRTTDSN+"="+dsn)
-	}
-	return runCommand(f.Command, f.Dir, env, signals, stderr)
+	return runCommand(f.Command, f.Dir, server.Env(os.Environ()), signals, stderr)
 }
 
 // find finds the server, or returns the signal that came first.
