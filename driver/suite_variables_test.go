@@ -53,7 +53,7 @@ func TestSuiteEachVariableIsPutBack(t *testing.T) {
 	done := 0
 	for _, name := range session.VariableNames() {
 		var value string
-		if err := s.admin.QueryRow("SHOW SESSION VARIABLES LIKE '" + name + "'").Scan(new(string), &value); err != nil {
+		if err := s.admin.QueryRow("SHOW SESSION VARIABLES LIKE '"+name+"'").Scan(new(string), &value); err != nil {
 			continue // another server's
 		}
 		t.Run(name, func(t *testing.T) {
