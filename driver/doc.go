@@ -53,8 +53,7 @@
 //
 // Exec and Query with arguments run on prepared statements that are kept with
 // the physical connection, from the second use of a text on: one round trip
-// instead of two. db.Prepare of a text that is kept asks the server nothing.
-// With interpolateParams=true nothing is prepared.
+// instead of two. With interpolateParams=true nothing is prepared.
 //
 // # Session state
 //

@@ -81,7 +81,7 @@ func (s *stmt) follow(ctx context.Context, p *physical) error {
 	if p == s.on && p.stmts.epoch == s.epoch && !s.inner.Stmt.stale {
 		return nil
 	}
-	inner, err := p.acquire(ctx, s.query)
+	inner, err := p.acquireAgain(ctx, s.query)
 	if err != nil {
 		return s.c.saw(err)
 	}

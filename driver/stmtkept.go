@@ -66,33 +66,37 @@ func (p *physical) cached(ctx context.Context, query string, inputs int) (*prepa
 	return e, nil
 }
 
-// acquire returns the statement of a text, for a logical statement that releases
-// it. A text is kept from its second use on, so that one that is used once
-// pushes nothing out.
+// acquire prepares a text for a logical statement, which releases it. It asks
+// the server even if the text is kept: whoever prepares wants to know whether
+// that can be done. A text is kept from its second use on, so that one that is
+// used once pushes nothing out.
 func (p *physical) acquire(ctx context.Context, query string) (*prepared, error) {
-	passes := p.passesCache()
-	var e *prepared
-	if !passes {
-		e = p.stmts.cache.Get(p.schema, query)
+	e, err := p.prepare(ctx, query)
+	if err != nil {
+		return nil, err
 	}
-	if e != nil {
-		p.stmts.counts.hits.Add(1)
-	} else {
-		again := !passes && p.login.stmts.keeps() && p.login.stmts.seen.Has(p.schema, query)
-		keep := again && p.mayKeep(query)
-		var err error
-		if e, err = p.prepare(ctx, query); err != nil {
-			return nil, err
-		}
-		switch {
-		case keep:
-			p.stmts.cache.Add(e)
-		case !passes && !again && p.login.stmts.keeps():
+	if p.login.stmts.keeps() && !p.passesCache() && p.stmts.cache.Get(p.schema, query) == nil {
+		if !p.login.stmts.seen.Has(p.schema, query) {
 			p.login.stmts.seen.Add(p.schema, query)
+		} else if p.mayKeep(query) {
+			p.stmts.cache.Add(e)
 		}
 	}
 	p.stmts.cache.Acquire(e)
 	return e, nil
+}
+
+// acquireAgain is acquire for a logical statement that had the text prepared
+// elsewhere, and takes what is kept here.
+func (p *physical) acquireAgain(ctx context.Context, query string) (*prepared, error) {
+	if !p.passesCache() {
+		if e := p.stmts.cache.Get(p.schema, query); e != nil {
+			p.stmts.counts.hits.Add(1)
+			p.stmts.cache.Acquire(e)
+			return e, nil
+		}
+	}
+	return p.acquire(ctx, query)
 }
 
 // release takes a user of a statement away, and closes it if nobody has it and

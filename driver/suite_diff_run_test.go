@@ -546,15 +546,7 @@ func (r *diffRun) prepare(ctx context.Context, s diffStep) string {
 		old.Close()
 	}
 	r.stmts[s.slot] = nil
-	query := r.text(s.on, s.queries[0])
-	if strings.Contains(s.queries[0], "{n}") {
-		// Of a text that is kept only a run shows that its table is gone, where
-		// the stock driver says so here.
-		if _, err := q.ExecContext(ctx, r.text(s.on, "DO (SELECT 1 FROM {n} LIMIT 0)")); err != nil {
-			return diffError(err)
-		}
-	}
-	stmt, err := q.PrepareContext(ctx, query)
+	stmt, err := q.PrepareContext(ctx, r.text(s.on, s.queries[0]))
 	if err != nil {
 		return diffError(err)
 	}
