@@ -20,7 +20,7 @@ PLANTTIME  ?= 1m
 # run with go run, which would change its exit status and drop its signals.
 WITHSERVER = ./bin/withserver
 
-.PHONY: help demo test test-embedded test-real test-cmd withserver test-diff test-plants bench bench-pool bench-sharing lint fuzz
+.PHONY: help demo test test-embedded test-real test-cmd withserver test-diff test-plants bench bench-pool bench-sharing bench-recipe lint fuzz
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +79,9 @@ bench-pool: ## the pool alone, beside puddle and database/sql, without a server
 bench-sharing: withserver ## 1,000 handles over 50 schemas on a server that takes 100 connections, beside the stock driver
 	MYSQL_POOL_TEST_QUERIES=50000 $(WITHSERVER) --server=real --arg=--max-connections=100 -- \
 		go test -count=1 -timeout 10m -v -run '^(TestManyHandles|TestHandlesUsedOnceAndLeft|TestBusyHandleLogsInOnce)$$' ./driver
+
+bench-recipe: withserver ## the Python recipe that this grew out of, and Django (needs python3-mysqldb, python3-sqlalchemy, python3-django)
+	$(WITHSERVER) --server=real -- /usr/bin/python3 cmd/recipe/recipe.py
 
 lint: ## gofmt, vet, staticcheck
 	@out=$$(gofmt -l driver internal cmd); if [ -n "$$out" ]; then echo "not formatted: $$out"; exit 1; fi
