@@ -5,7 +5,6 @@ import (
 	"database/sql/driver"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/mysqlpool/mysqlpool/internal/session"
 	"github.com/mysqlpool/mysqlpool/internal/stmtcache"
@@ -176,101 +175,6 @@ func (p *physical) tidy() {
 		s.going[i] = nil
 	}
 	s.going = s.going[:0]
-}
-
-// prepare prepares a text on the server. While the server has too many
-// statements (max_prepared_stmt_count), of which the pool's own may be some, it
-// has those closed and tries again for a second at most: nothing has run.
-func (p *physical) prepare(ctx context.Context, query string) (*prepared, error) {
-	p.stmts.counts.misses.Add(1)
-	stock, err := p.PrepareContext(ctx, query)
-	if errorNumber(err) == 1461 && p.login.stmts.keeps() { // ER_MAX_PREPARED_STMT_COUNT_REACHED
-		stock, err = p.prepareWhenPossible(ctx, query)
-	}
-	if err != nil {
-		return nil, err
-	}
-	p.stmts.open++
-	p.login.stmts.open.Add(1)
-	return stmtcache.New(p.schema, query, statement{stockStmt: stock.(stockStmt), says: p.scan(query)}), nil
-}
-
-const (
-	stmtPatience  = time.Second // how long to wait for the server to have room for a statement
-	firstStmtWait = time.Millisecond
-	maxStmtWait   = 20 * time.Millisecond
-)
-
-func (p *physical) prepareWhenPossible(ctx context.Context, query string) (stock driver.Stmt, err error) {
-	until := time.Now().Add(stmtPatience)
-	for wait := firstStmtWait; ; wait = min(2*wait, maxStmtWait) {
-		p.login.tooManyStmts()
-		p.tidy()
-		stock, err = p.PrepareContext(ctx, query)
-		if errorNumber(err) != 1461 || !time.Now().Before(until) {
-			return stock, err
-		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(wait):
-		}
-	}
-}
-
-// mustPrepareAgain reports whether a statement surely did not run, and would if
-// it were prepared again.
-func (p *physical) mustPrepareAgain(e *prepared, err error) bool {
-	switch errorNumber(err) {
-	case 1243: // ER_UNKNOWN_STMT_HANDLER: the session was reset behind our back; the numbers may be others' by now
-		p.forgetStmts()
-		return true
-	case 1615: // ER_NEED_REPREPARE: its tables change all the time
-		p.drop(e)
-		return e.Stmt.says.Leaves == 0 // of a procedure some may have run
-	case 0:
-		// Part of its arguments may have been sent, and would count next time.
-		p.drop(e)
-	}
-	return false
-}
-
-// prepareAgain prepares the text of a statement that is no good any more, and
-// keeps it if there is room.
-func (p *physical) prepareAgain(ctx context.Context, query string) (*prepared, error) {
-	e, err := p.prepare(ctx, query)
-	if err != nil {
-		p.busy = false
-		return nil, err
-	}
-	if p.mayKeep(query) {
-		p.stmts.cache.Add(e)
-	} else {
-		p.stmts.going = append(p.stmts.going, e)
-	}
-	return e, nil
-}
-
-// forgetStmts begins another epoch: the server has none of the statements any
-// more. To close them might close others of the same number.
-func (p *physical) forgetStmts() {
-	s := &p.stmts
-	s.cache.Clear()
-	clear(s.going)
-	s.going = s.going[:0]
-	p.login.stmts.open.Add(-s.open)
-	s.open = 0
-	s.left.mu.Lock()
-	defer s.left.mu.Unlock()
-	s.left.entries = nil
-	s.left.any.Store(false)
-	s.epoch++
-}
-
-func (p *physical) closeStmt(e *prepared) error {
-	p.stmts.open--
-	p.login.stmts.open.Add(-1)
-	return e.Stmt.Close()
 }
 
 // leftStmts is the prepared statements that were released while nobody who could
