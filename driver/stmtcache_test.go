@@ -281,7 +281,7 @@ func TestServerWithTooManyStatements(t *testing.T) {
 			}
 		}
 		time.Sleep(stmtPause + time.Second)
-	askWith(t, a, 2, "SELECT 99, ?")
+		askWith(t, a, 2, "SELECT 99, ?")
 		both := Stats()
 		if got := both[0].Stmts + both[1].Stmts; got != 1 {
 			t.Errorf("after the pause %d statements are kept, want 1", got)
