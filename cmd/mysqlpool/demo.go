@@ -3,17 +3,12 @@ package main
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/go-sql-driver/mysql"
-
 	"github.com/mysqlpool/mysqlpool/cmd/servers"
-	mysqlpool "github.com/mysqlpool/mysqlpool/driver"
 )
 
 // demo is the command "mysqlpool demo".
@@ -21,9 +16,6 @@ type demo struct {
 	DSN   string `name:"dsn" placeholder:"DSN" help:"Use the server at user:password@tcp(host:3306)/schema instead of an embedded one. Options of the pool are written with an @, as in ?@pool_size=3: one DSN for both drivers."`
 	Views int    `default:"20" help:"How many page views (1 to 1000)."`
 }
-
-// The two columns.
-var drivers = [2]string{"mysql", "mysql_pool"}
 
 // A view is one page view: what a program does that opens a handle per request.
 type view struct {
@@ -42,19 +34,12 @@ func (d *demo) Validate() error {
 
 // Run is called by kong.
 func (d *demo) Run(ctx context.Context, stdout io.Writer) error {
-	server, err := d.server(ctx)
+	server, err := openServer(ctx, d.DSN)
 	if err != nil {
 		return err
 	}
 	defer server.Stop()
 	defer dispose()
-	for _, driver := range drivers { // a bad option shows before the table does
-		db, err := sql.Open(driver, server.DSN)
-		if err != nil {
-			return fmt.Errorf("sql.Open(%q, dsn): %w", driver, err)
-		}
-		db.Close()
-	}
 
 	out := newTable(stdout)
 	out.header(d.Views, server.Name)
@@ -79,30 +64,6 @@ func (d *demo) Run(ctx context.Context, stdout io.Writer) error {
 	out.sums(sum(all[0]), sum(all[1]), counter.err)
 	out.next(d.DSN == "")
 	return ctx.Err()
-}
-
-func (d *demo) server(ctx context.Context) (*servers.Server, error) {
-	if d.DSN == "" {
-		return servers.Find(ctx, servers.Options{Kinds: []servers.Kind{servers.Embedded}})
-	}
-	s, err := servers.Open(ctx, d.DSN)
-	var refused *mysql.MySQLError
-	if cfg, perr := mysql.ParseDSN(d.DSN); perr == nil && errors.As(err, &refused) {
-		for name := range cfg.Params {
-			if strings.HasPrefix(name, "pool_") {
-				return nil, fmt.Errorf("%w (perhaps because \"mysql\" does not know %s: both drivers take it as @%[2]s)", err, name)
-			}
-		}
-	}
-	return s, err
-}
-
-// dispose closes what mysql_pool keeps, before the server stops: it would
-// otherwise find its connections cut.
-func dispose() {
-	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
-	defer cancel()
-	mysqlpool.Dispose(ctx) // on a time-out, the end of the process closes the rest
 }
 
 // serve is one page view.

@@ -21,8 +21,9 @@ const (
 )
 
 type commands struct {
-	Demo  demo  `cmd:"" help:"Serve the same page views through \"mysql\" and \"mysql_pool\", and show both side by side."`
-	Bench bench `cmd:"" help:"Measure how many times as fast \"mysql_pool\" is as \"mysql\", in many workloads."`
+	Demo  demo      `cmd:"" help:"Serve the same page views through \"mysql\" and \"mysql_pool\", and show both side by side."`
+	Watch watchPage `cmd:"" help:"Serve a web page that shows \"mysql\" and \"mysql_pool\" at work, live and side by side."`
+	Bench bench     `cmd:"" help:"Measure how many times as fast \"mysql_pool\" is as \"mysql\", in many workloads."`
 }
 
 func main() {
@@ -31,14 +32,15 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+func run(ctx context.Context, args []string, stdout, errs io.Writer) int {
 	var c commands
 	exited := -1
-	parser, err := kong.New(&c, kong.Name("mysqlpool"), kong.Writers(stdout, stderr),
+	parser, err := kong.New(&c, kong.Name("mysqlpool"), kong.Writers(stdout, errs),
 		kong.Description("mysqlpool: a database/sql driver that keeps MySQL connections between handles."),
 		kong.Exit(func(code int) { exited = code }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.BindTo(stdout, (*io.Writer)(nil)))
+		kong.BindTo(stdout, (*io.Writer)(nil)),
+		kong.BindTo(errs, (*stderr)(nil)))
 	if err != nil {
 		panic(err) // the commands above are wrong
 	}
@@ -47,7 +49,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exited
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "mysqlpool: %v (see mysqlpool --help)\n", err)
+		fmt.Fprintf(errs, "mysqlpool: %v (see mysqlpool --help)\n", err)
 		return exitUsage
 	}
 	err = command.Run()
@@ -55,10 +57,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err == nil:
 		return 0
 	case ctx.Err() != nil || errors.Is(err, context.Canceled):
-		fmt.Fprintln(stderr, "mysqlpool: interrupted")
+		fmt.Fprintln(errs, "mysqlpool: interrupted")
 		return exitInterrupted
 	default:
-		fmt.Fprintf(stderr, "mysqlpool: %v\n", err)
+		fmt.Fprintf(errs, "mysqlpool: %v\n", err)
 		return exitFailed
 	}
 }

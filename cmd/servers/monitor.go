@@ -27,6 +27,7 @@ func (s *Server) connect(ctx context.Context) error {
 	}
 	s.gms = comment == "Dolt" // what go-mysql-server answers, whoever runs it
 	s.stop = append(s.stop, func() { db.Close() })
+	s.db = db
 	s.logins = func(ctx context.Context) (int64, error) {
 		var name string
 		var n int64

@@ -8,6 +8,7 @@ package servers
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -103,6 +104,7 @@ type Server struct {
 
 	gms    bool // it is go-mysql-server
 	logins func(context.Context) (int64, error)
+	db     *sql.DB // the one connection that is kept open
 
 	stopOnce sync.Once
 	stop     []func() // run last to first
@@ -121,6 +123,10 @@ func (s *Server) TakesArgs() bool { return s.Kind == Docker || s.Kind == Local }
 // (unless something killed it meanwhile: replacing it counts as one).
 // Other clients of a shared server are counted too.
 func (s *Server) Logins(ctx context.Context) (int64, error) { return s.logins(ctx) }
+
+// Monitor returns a handle on that one connection, for what else the server
+// tells of itself. Stop closes it.
+func (s *Server) Monitor() *sql.DB { return s.db }
 
 // Stop stops and removes what was started, and closes what was opened. It
 // returns when that is done, may be called by several goroutines and more than

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/mysqlpool/mysqlpool/cmd/mysqlpool/internal/watch"
+)
+
+// watchPage is the command "mysqlpool watch".
+type watchPage struct {
+	DSN    string `name:"dsn" placeholder:"DSN" help:"Use the server at user:password@tcp(host:3306)/schema instead of an embedded one. Options of the pool are written with an @, as in ?@pool_size=3: one DSN for both drivers."`
+	Listen string `default:"127.0.0.1:8336" placeholder:"HOST:PORT" help:"Where to serve the page (${default}). Port 0 is any free one. Whoever reaches it can see the page and press its buttons."`
+	Rate   int    `default:"10" help:"Requests a second on a side under steady load (1 to 100; ${default})."`
+}
+
+// stderr is what kong calls the stream for warnings.
+type stderr interface{ io.Writer }
+
+// Validate is called by kong.
+func (c *watchPage) Validate() error {
+	if c.Rate < 1 || c.Rate > 100 {
+		return fmt.Errorf("--rate=%d: want 1 to 100", c.Rate)
+	}
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		return fmt.Errorf("--listen=%s: want host:port, such as 127.0.0.1:8336", c.Listen)
+	}
+	return nil
+}
+
+// Run is called by kong. It ends with ctx.
+func (c *watchPage) Run(ctx context.Context, stdout io.Writer, stderr stderr) error {
+	l, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("%w (--listen=127.0.0.1:0 takes any free port)", err)
+	}
+	defer l.Close()
+	mysql.SetLogger(&mysql.NopLogger{}) // what goes wrong shows on the page
+	server, err := openServer(ctx, c.DSN)
+	if err != nil {
+		return err
+	}
+	defer server.Stop()
+	defer dispose()
+
+	fmt.Fprintf(stdout, "server: %s\n", server.Name)
+	fmt.Fprintf(stdout, "watch it at http://%s/ until Ctrl-C\n", l.Addr())
+	if !l.Addr().(*net.TCPAddr).IP.IsLoopback() {
+		fmt.Fprintf(stderr, "mysqlpool: warning: %s can be reached from other machines: they see this page and can press its buttons\n", l.Addr())
+	}
+	w := watch.New(server, c.Rate, func(format string, args ...any) {
+		fmt.Fprintf(stderr, "%s "+format+"\n", append([]any{time.Now().Format(time.TimeOnly)}, args...)...)
+	})
+	return serveWatch(ctx, w, l, c.Listen)
+}
+
+// serveWatch returns when ctx has ended, and with it all that it started.
+func serveWatch(ctx context.Context, w *watch.Watch, l net.Listener, listen string) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	host, _, _ := net.SplitHostPort(listen)
+	web := &http.Server{
+		Handler:           w.Handler(host),
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ReadHeaderTimeout: 5 * time.Second,
+	}
+	failed := make(chan error, 1)
+	go func() {
+		failed <- web.Serve(l)
+		cancel()
+	}()
+	w.Run(ctx)
+
+	// Requests made by a press of the button end with ctx too.
+	end, done := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	defer done()
+	if web.Shutdown(end) != nil {
+		web.Close()
+	}
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serving the page: %w", err)
+	}
+	return nil
+}
