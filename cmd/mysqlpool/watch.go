@@ -50,11 +50,11 @@ func (c *watchPage) Run(ctx context.Context, stdout io.Writer, stderr stderr) er
 	defer server.Stop()
 	defer dispose()
 
-	fmt.Fprintf(stdout, "server: %s\n", server.Name)
-	fmt.Fprintf(stdout, "watch it at http://%s/ until Ctrl-C\n", l.Addr())
 	if !l.Addr().(*net.TCPAddr).IP.IsLoopback() {
 		fmt.Fprintf(stderr, "mysqlpool: warning: %s can be reached from other machines: they see this page and can press its buttons\n", l.Addr())
 	}
+	fmt.Fprintf(stdout, "server: %s\n", server.Name)
+	fmt.Fprintf(stdout, "watch it at http://%s/ until Ctrl-C\n", l.Addr())
 	w := watch.New(server, c.Rate, func(format string, args ...any) {
 		fmt.Fprintf(stderr, "%s "+format+"\n", append([]any{time.Now().Format(time.TimeOnly)}, args...)...)
 	})

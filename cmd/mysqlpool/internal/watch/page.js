@@ -100,7 +100,7 @@ function showSide(s, now, up, rate) {
   s.label.textContent = `Steady load, ${rate} per second`;
   if (!s.pending) s.load.checked = now.load;
   const last = now.requests.find(r => !r.error);
-  s.id.textContent = last ? last.id : "–";
+  if (last) s.id.textContent = last.id;
   s.counts.textContent = `${plural(now.served, "request")} served, ${now.failed} failed`;
   s.requests.replaceChildren(table(requestColumns, now.requests, "None yet."));
   s.conns.replaceChildren(table(connColumns, now.connections,
@@ -141,11 +141,11 @@ const plotsWanted = [
     {name: "misses", of: s => s.misses, color: "--server", dash: [4, 4]}]},
   {title: "Pinned connections", unit: "at a time", whole: true, lines: [
     {name: "mysql_pool", of: s => s.pinned, color: "--right"}],
-   note: pool => {
+   note: back => {
      const by = {};
      for (const s of samples) for (const [kind, n] of Object.entries(s.pinnedBy || {})) by[kind] = Math.max(by[kind] || 0, n);
      const why = Object.keys(by).sort().join(", ");
-     return `Why: ${why || "no session state"}. Taken back: ${pool.undone} undone, ${pool.reset} reset, ${pool.closed} closed.`;
+     return `Why: ${why || "no session state"}. Taken back: ${back.undone} undone, ${back.reset} reset, ${back.closed} closed.`;
    }},
 ];
 
@@ -194,7 +194,7 @@ function showValues(p) {
   p.want.lines.forEach((line, i) => { p.values[i].textContent = number(valueOf(line, row)); });
 }
 
-function showPlots(pool) {
+function showPlots(back) {
   rows = [];
   for (const s of samples) {
     // Nothing was sampled while the server was slow to answer, or this page's program stopped.
@@ -206,7 +206,7 @@ function showPlots(pool) {
     showValues(p);
     p.box.setAttribute("aria-label", p.want.title + ", " + p.want.unit + ": " +
       p.want.lines.map((line, i) => `${line.name} ${p.values[i].textContent}`).join(", "));
-    if (p.want.note) p.note.textContent = p.want.note(pool);
+    if (p.want.note) p.note.textContent = p.want.note(back);
   }
 }
 
@@ -226,7 +226,7 @@ function show(state) {
   $("others").querySelector(".rows").replaceChildren(table(connColumns, state.others, "None."));
   const old = Date.now() - span * 1000;
   samples = [...samples, ...state.samples].filter(s => s.t > old);
-  showPlots(state.pool);
+  showPlots(state.takenBack);
 }
 
 let asked = 0, shown = 0;

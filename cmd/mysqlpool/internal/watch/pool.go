@@ -15,11 +15,20 @@ type pooled struct {
 	PinnedBy map[string]int `json:"pinnedBy"` // most at a time of each kind
 }
 
+// takenBack counts what became of connections that were given up with session
+// state on them, since the start.
+type takenBack struct {
+	Undone int64 `json:"undone"`
+	Reset  int64 `json:"reset"`
+	Closed int64 `json:"closed"`
+}
+
 // A poolMeter reads mysqlpool.Stats.
 type poolMeter struct {
 	last     mysqlpool.PoolStats
 	pinned   int
 	pinnedBy map[string]int
+	back     takenBack
 }
 
 func (m *poolMeter) start() { m.last = totals() }
@@ -52,6 +61,9 @@ func (m *poolMeter) read(served int64, perSecond func(int64) float64) (p pooled,
 		p.Wait = &wait
 	}
 	opened = since(m.last.Opened, now.Opened)
+	m.back.Undone += since(m.last.Undone, now.Undone)
+	m.back.Reset += since(m.last.Reset, now.Reset)
+	m.back.Closed += since(m.last.Dirty, now.Dirty)
 	m.last, m.pinned, m.pinnedBy = now, 0, nil
 	return p, opened
 }
@@ -69,10 +81,6 @@ func since[N int64 | time.Duration](last, now N) N {
 func totals() (sum mysqlpool.PoolStats) {
 	sum.PinnedBy = map[string]int{}
 	for _, s := range mysqlpool.Stats() {
-		sum.Limit += s.Limit
-		sum.Open += s.Open
-		sum.InUse += s.InUse
-		sum.Idle += s.Idle
 		sum.Pinned += s.Pinned
 		sum.Opened += s.Opened
 		sum.Undone += s.Undone

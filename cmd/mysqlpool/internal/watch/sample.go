@@ -77,6 +77,7 @@ func (w *Watch) sample(ctx context.Context) {
 				s.Connections[i] = &n
 			}
 		}
+		w.back = w.pool.back
 		w.samples = append(w.samples, s)
 		w.samples = w.samples[max(0, len(w.samples)-kept):]
 		w.mu.Unlock()

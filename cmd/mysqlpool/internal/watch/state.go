@@ -6,7 +6,7 @@ type state struct {
 	Rate    int          `json:"rate"`
 	Sides   [2]sideState `json:"sides"`
 	Others  []conn       `json:"others"`
-	Pool    poolState    `json:"pool"`
+	Back    takenBack    `json:"takenBack"`
 	Samples []sample     `json:"samples"`
 }
 
@@ -18,20 +18,10 @@ type sideState struct {
 	Connections []conn    `json:"connections"`
 }
 
-type poolState struct {
-	Undone int64 `json:"undone"`
-	Reset  int64 `json:"reset"`
-	Closed int64 `json:"closed"`
-}
-
 // state returns what there is to show, with the samples taken after then (Unix
 // milliseconds).
 func (w *Watch) state(then int64) state {
-	p := totals()
-	s := state{
-		Rate: w.rate, Pool: poolState{Undone: p.Undone, Reset: p.Reset, Closed: p.Dirty},
-		Samples: []sample{},
-	}
+	s := state{Rate: w.rate, Samples: []sample{}}
 	for i, side := range w.sides {
 		side.mu.Lock()
 		s.Sides[i] = sideState{
@@ -42,7 +32,7 @@ func (w *Watch) state(then int64) state {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s.Server = w.status
+	s.Server, s.Back = w.status, w.back
 	conns, others := w.bySide(w.conns)
 	for i := range conns {
 		s.Sides[i].Connections = append([]conn{}, conns[i]...)

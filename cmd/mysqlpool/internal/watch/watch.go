@@ -28,14 +28,17 @@ type Watch struct {
 
 	sides  [2]*side
 	claims claims
-	pool   poolMeter // of the goroutine that samples
 
-	mu         sync.Mutex
-	status     status
-	conns      []conn // as last listed; nil while the server is away
-	samples    []sample
+	// Of the goroutine that samples.
+	pool       poolMeter
 	logins     int64 // the server's count when last read
 	loginsRead bool
+
+	mu      sync.Mutex
+	status  status
+	conns   []conn // as last listed; nil while the server is away
+	samples []sample
+	back    takenBack
 }
 
 // New returns a Watch on server, with that many requests a second on a side

@@ -1,0 +1,244 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// said waits until the page says that request n was served, and returns the id
+// of the connection that served it.
+func (p *tab) said(driver string, n int) (id int) {
+	p.t.Helper()
+	p.until(fmt.Sprintf(`document.getElementById("said").textContent.startsWith("%s: request %d was served by connection ")`, driver, n))
+	id = eval[int](p, `Number(document.getElementById("said").textContent.match(/connection (\d+)/)[1])`)
+	p.until(fmt.Sprintf(`document.querySelector("#%s .requests tbody td")?.textContent === "%d"`, driver, n))
+	shown := eval[int](p, fmt.Sprintf(`Number(document.querySelector("#%s .id").textContent)`, driver))
+	if shown != id {
+		p.t.Errorf("%s: it says connection %d, and shows %d", driver, id, shown)
+	}
+	return id
+}
+
+// painted counts the pixels of the nth plot that are of the colour of a CSS
+// variable, or nearly.
+func painted(plot int, variable string) string {
+	return fmt.Sprintf(`(() => {
+		const canvas = document.querySelectorAll("#plots canvas")[%d];
+		const hex = getComputedStyle(document.documentElement).getPropertyValue("%s").trim();
+		const want = [1, 3, 5].map(i => parseInt(hex.slice(i, i + 2), 16));
+		const px = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+		let n = 0;
+		for (let i = 0; i < px.length; i += 4)
+			if (px[i + 3] > 250 && want.every((v, c) => Math.abs(px[i + c] - v) < 8)) n++;
+		return n;
+	})()`, plot, variable)
+}
+
+// faint lists the texts whose contrast with what is behind them is below the
+// 4.5 of WCAG AA.
+const faint = `(() => {
+	const rgb = c => c.match(/[\d.]+/g).map(Number);
+	const lum = c => rgb(c).slice(0, 3).map(v => v / 255).map(v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
+		.reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
+	const behind = e => {
+		for (; e; e = e.parentElement) {
+			const c = getComputedStyle(e).backgroundColor, a = rgb(c)[3];
+			if (a === undefined || a > 0) return c;
+		}
+	};
+	const found = [];
+	const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+	for (let n; n = walk.nextNode();) {
+		const e = n.parentElement;
+		if (!n.textContent.trim() || !e.checkVisibility()) continue;
+		const [a, b] = [lum(getComputedStyle(e).color), lum(behind(e))];
+		const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+		if (ratio < 4.5) found.push(n.textContent.trim() + ": " + ratio.toFixed(1));
+	}
+	return found;
+})()`
+
+func TestWatchInBrowser(t *testing.T) {
+	gate := gateTo(t, watchedServer(t))
+	w := startWatch(t, "--dsn="+gate.DSN)
+	p := openTab(t, w.url)
+	p.until(`document.getElementById("server").textContent !== "Asking…"`)
+
+	t.Run("the id climbs on the left and not on the right", func(t *testing.T) {
+		p.t = t
+		var ids [2][]int
+		for n := 1; n <= 4; n++ {
+			for side, driver := range drivers {
+				p.do(chromedp.Click("#" + driver + " button"))
+				ids[side] = append(ids[side], p.said(driver, n))
+			}
+		}
+		for n := 1; n < 4; n++ {
+			if ids[0][n] <= ids[0][n-1] {
+				t.Errorf("the ids on the left do not climb: %d", ids[0])
+			}
+			if ids[1][n] != ids[1][0] {
+				t.Errorf("the ids on the right are not all the same: %d", ids[1])
+			}
+		}
+		p.until(fmt.Sprintf(`[...document.querySelectorAll("#mysql_pool .conns tbody td:first-child")].some(e => e.textContent === "%d")`, ids[1][0]))
+		var marked [2][]string
+		for side, driver := range drivers {
+			marked[side] = eval[[]string](p, fmt.Sprintf(`[...document.querySelectorAll("#%s .requests tbody td:last-child")].map(e => e.textContent)`, driver))
+		}
+		if want := []string{"logged in", "logged in", "logged in", "logged in"}; !slices.Equal(marked[0], want) {
+			t.Errorf("requests on the left: got %q, want %q", marked[0], want)
+		}
+		if want := []string{"kept", "kept", "kept", "logged in"}; !slices.Equal(marked[1], want) {
+			t.Errorf("requests on the right: got %q, want %q", marked[1], want)
+		}
+		p.quiet()
+	})
+
+	t.Run("by keyboard alone", func(t *testing.T) {
+		p.t = t
+		p.do(chromedp.Navigate(w.url)) // the first stop is that of a page just opened
+		p.until(`document.querySelector("#mysql_pool .requests tbody")`)
+		var order []string
+		var unseen []string // stops without a visible focus
+		for range 20 {
+			p.press(kb.Tab)
+			stop := eval[struct {
+				Name    string `json:"name"`
+				Outline bool   `json:"outline"`
+			}](p, `(e => ({
+				name: e === document.body ? "" : e.getAttribute("aria-label") || e.textContent.replace(/\d+/, "N"),
+				outline: getComputedStyle(e).outlineStyle !== "none" && parseFloat(getComputedStyle(e).outlineWidth) >= 2,
+			}))(document.activeElement)`)
+			if stop.Name == "" || slices.Contains(order, stop.Name) {
+				break
+			}
+			order = append(order, stop.Name)
+			if !stop.Outline {
+				unseen = append(unseen, stop.Name)
+			}
+			switch stop.Name {
+			case "One request through mysql_pool":
+				p.press(kb.Enter)
+				p.said("mysql_pool", 5)
+			case "Steady load through mysql", "Steady load through mysql_pool":
+				p.press(" ")
+				p.until(`document.getElementById("said").textContent.endsWith("steady load is on.")`)
+			case "Other connections on this server: N":
+				p.press(kb.Enter)
+				p.until(`document.getElementById("others").open`)
+			}
+		}
+		want := []string{
+			"One request through mysql", "Steady load through mysql", "Connections of mysql on the server",
+			"One request through mysql_pool", "Steady load through mysql_pool", "Connections of mysql_pool on the server",
+			"Other connections on this server: N", "Other connections", "What is measured",
+		}
+		if !slices.Equal(order, want) {
+			t.Errorf("the tab key goes to\n%q, want\n%q", order, want)
+		}
+		if len(unseen) > 0 {
+			t.Errorf("the focus cannot be seen on %q", unseen)
+		}
+		p.quiet()
+	})
+
+	t.Run("steady load is plotted", func(t *testing.T) {
+		p.t = t
+		const legend = `[...document.querySelectorAll("#plots figure")[%d].querySelectorAll(".legend b")][%d].textContent`
+		p.until(fmt.Sprintf(legend+" > 1", 0, 1)) // logins of mysql
+		p.until(fmt.Sprintf(legend+" > 1", 4, 0)) // hits of the statement cache
+		for _, line := range []struct {
+			plot  int
+			color string
+		}{{0, "--left"}, {0, "--server"}, {1, "--left"}, {1, "--right"}, {2, "--left"}, {2, "--right"}, {3, "--right"}, {4, "--right"}, {5, "--right"}} {
+			p.until(painted(line.plot, line.color) + " > 30")
+		}
+		p.until(`/Why: .*(locks|transaction|variables)/.test(document.querySelectorAll("#plots figure")[5].textContent)`)
+		p.quiet()
+	})
+
+	for _, scheme := range []string{"light", "dark"} {
+		for _, width := range []int64{360, 800, 1280} {
+			t.Run(fmt.Sprintf("%s, %d wide", scheme, width), func(t *testing.T) {
+				p.t = t
+				p.look(width, 800, scheme)
+				p.until(fmt.Sprintf("innerWidth === %d && matchMedia('(prefers-color-scheme: %s)').matches", width, scheme))
+				p.until(painted(0, "--left") + " > 30") // painted again, in the colours of the scheme
+				wide := eval[[]string](p, `(document.querySelectorAll("details").forEach(d => d.open = true),
+					[...document.querySelectorAll("body *")].filter(e => e.checkVisibility() && !e.closest(".canvas") &&
+						(e.getBoundingClientRect().right > document.documentElement.clientWidth || e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== "inline"))
+					.map(e => e.outerHTML.slice(0, 80)))`)
+				over := eval[int](p, "document.documentElement.scrollWidth - innerWidth")
+				if over > 0 || len(wide) > 0 {
+					t.Errorf("%d pixels too wide: %q", over, wide)
+				}
+				if dim := eval[[]string](p, faint); len(dim) > 0 {
+					t.Errorf("hard to read: %q", dim)
+				}
+				p.quiet()
+			})
+		}
+	}
+
+	t.Run("a server that goes away and comes back", func(t *testing.T) {
+		p.t = t
+		gate.Shut()
+		p.until(`document.getElementById("server").textContent.startsWith("The server is away since ")`)
+		p.until(`document.querySelector("#mysql_pool .conns").textContent === "The server is away."`)
+		p.until(`["mysql", "mysql_pool"].every(d => document.querySelector("#" + d + " .requests .failed"))`)
+		if err := gate.Open(); err != nil {
+			t.Fatal(err)
+		}
+		p.until(`!document.getElementById("server").classList.contains("away")`)
+		p.until(`["mysql", "mysql_pool"].every(d => !document.querySelector("#" + d + " .requests .failed"))`)
+		p.until(`document.querySelector("#mysql_pool .conns tbody")`)
+		p.quiet()
+	})
+
+	t.Run("a program that stops", func(t *testing.T) {
+		p.t = t
+		if status, _ := w.stop(); status != 0 {
+			t.Errorf("exit status %d: %s", status, w.stderr)
+		}
+		p.until(`document.getElementById("server").textContent.startsWith("mysqlpool watch does not answer")`)
+		text := eval[string](p, "document.documentElement.outerHTML")
+		password, _, _ := strings.Cut(strings.TrimPrefix(gate.DSN, "root:"), "@")
+		if password == "" || strings.Contains(text, password) {
+			t.Error("the password shows in the page")
+		}
+	})
+}
+
+// Makes docs/watch.png anew: MYSQL_POOL_TEST_SCREENSHOT names the file.
+func TestWatchScreenshot(t *testing.T) {
+	file := os.Getenv("MYSQL_POOL_TEST_SCREENSHOT")
+	if file == "" {
+		t.Skip("MYSQL_POOL_TEST_SCREENSHOT names no file to write")
+	}
+	server := watchedServer(t)
+	w := startWatch(t, "--dsn="+server.DSN)
+	p := openTab(t, w.url)
+	p.look(1200, 1290, "light")
+	if os.Getenv("SCHEME") != "" {
+		p.look(1200, 1290, "dark")
+	}
+	w.loadBoth(t)
+	for n := 20; n < 120; n += 20 {
+		w.until(t, "there is more to plot", func(s watchState) bool { return len(s.Samples) >= n })
+	}
+	p.until(`document.querySelector("#mysql .conns tbody")`)
+	png, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, png, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
