@@ -30,18 +30,25 @@ function table(columns, rows, none) {
   const head = el("tr", columns.map(c => cell("th", c, c[0])));
   return el("table", [
     el("thead", [head]),
-    el("tbody", rows.map(r => el("tr", columns.map(c => cell("td", c, c[1](r)))))),
+    el("tbody", rows.map(r => el("tr", r.error ? failure(columns, r) : columns.map(c => cell("td", c, c[1](r)))))),
   ]);
+}
+
+// failure is a row of the first column and what went wrong.
+function failure(columns, r) {
+  const why = el("td", r.error, "failed");
+  why.colSpan = columns.length - 1;
+  return [el("td", columns[0][1](r), columns[0][2]), why];
 }
 
 const connColumns = [
   ["id", c => c.id, "n"], ["user", c => c.user], ["db", c => c.db],
   ["command", c => c.own ? c.command + " (this page's)" : c.command], ["time", c => c.time + " s", "n"],
 ];
+const conns = (list, up) => table(connColumns, list, up ? "None at this moment." : "The server is away.");
 const requestColumns = [
-  ["request", r => r.n, "n"], ["connection id", r => r.error ? "–" : r.id, "n"],
-  ["latency", r => r.error ? "–" : ms(r.ms), "n"],
-  ["", r => r.error ? [el("span", r.error, "failed")] : r.new ? [el("span", "logged in", "login")] : "kept"],
+  ["request", r => r.n, "n"], ["connection id", r => r.id, "n"], ["latency", r => ms(r.ms), "n"],
+  ["", r => r.new ? [el("span", "logged in", "login")] : "kept"],
 ];
 
 // Sides
@@ -103,18 +110,17 @@ function showSide(s, now, up, rate) {
   if (last) s.id.textContent = last.id;
   s.counts.textContent = `${plural(now.served, "request")} served, ${now.failed} failed`;
   s.requests.replaceChildren(table(requestColumns, now.requests, "None yet."));
-  s.conns.replaceChildren(table(connColumns, now.connections,
-    up ? "None at this moment." : "The server is away."));
+  s.conns.replaceChildren(conns(now.connections, up));
 }
 
 // Plots
 
-const swatch = (color, dash) => {
+const swatch = ({color, dash, width}) => {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
   svg.setAttribute("viewBox", "0 0 24 10");
   svg.setAttribute("aria-hidden", "true");
-  for (const [k, v] of Object.entries({x1: 0, x2: 24, y1: 5, y2: 5, "stroke-width": 3})) line.setAttribute(k, v);
+  for (const [k, v] of Object.entries({x1: 0, x2: 24, y1: 5, y2: 5, "stroke-width": width || 3})) line.setAttribute(k, v);
   line.style.stroke = `var(${color})`;
   if (dash) line.setAttribute("stroke-dasharray", dash.join(" "));
   svg.append(line);
@@ -123,13 +129,13 @@ const swatch = (color, dash) => {
 
 const plotsWanted = [
   {title: "Logins", unit: "per second", lines: [
-    {name: "server, all clients", of: s => s.serverLogins, color: "--server", dash: [4, 4]},
+    {name: "server, all clients", of: s => s.serverLogins, color: "--server", width: 7},
     {name: "mysql", of: s => s.logins[0], color: "--left"},
     {name: "mysql_pool", of: s => s.logins[1], color: "--right"}]},
   {title: "Connections", unit: "on the server", whole: true, lines: [
     {name: "mysql", of: s => s.connections[0], color: "--left"},
     {name: "mysql_pool", of: s => s.connections[1], color: "--right"}]},
-  {title: "Latency", unit: "ms", lines: [
+  {title: "Latency", unit: "ms, logarithmic", log: true, lines: [
     {name: "mysql p99", of: s => s.p99[0], color: "--left", dash: [4, 4]},
     {name: "median", of: s => s.median[0], color: "--left"},
     {name: "mysql_pool p99", of: s => s.p99[1], color: "--right", dash: [4, 4]},
@@ -138,7 +144,7 @@ const plotsWanted = [
     {name: "mysql_pool", of: s => s.wait, color: "--right"}]},
   {title: "Statement cache", unit: "per second", lines: [
     {name: "hits", of: s => s.hits, color: "--right"},
-    {name: "misses", of: s => s.misses, color: "--server", dash: [4, 4]}]},
+    {name: "misses", of: s => s.misses, color: "--dim", dash: [4, 4]}]},
   {title: "Pinned connections", unit: "at a time", whole: true, lines: [
     {name: "mysql_pool", of: s => s.pinned, color: "--right"}],
    note: back => {
@@ -159,7 +165,7 @@ function makePlot(want) {
   const box = e.querySelector(".canvas");
   const values = want.lines.map(line => {
     const value = el("b", "–");
-    e.querySelector(".legend").append(el("li", [swatch(line.color, line.dash), line.name + " ", value]));
+    e.querySelector(".legend").append(el("li", [swatch(line), line.name + " ", value]));
     return value;
   });
   const p = {want, box, values, note: e.querySelector(".note")};
@@ -170,14 +176,18 @@ function makePlot(want) {
     cursor: {sync: {key: "watch"}, drag: {x: false, y: false}},
     scales: {
       x: {range: () => { const now = Date.now() / 1000; return [now - span, now]; }},
-      y: {range: (u, min, max) => [0, Math.max(max * 1.1, 1)]},
+      y: want.log
+        ? {distr: 3, range: (u, min, max) => max > 0 ? [10 ** Math.floor(Math.log10(min)), 10 ** Math.ceil(Math.log10(max))] : [0.1, 10]}
+        : {range: (u, min, max) => [0, Math.max(max * 1.1, 1)]},
     },
     axes: [
       {...axis, space: 75, size: 26, values: (u, at) => at.map(clock)},
-      {...axis, space: 26, size: 40, incrs: want.whole ? [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] : undefined},
+      {...axis, space: 26, size: 40,
+        ...(want.log && {grid: {...axis.grid, filter: (u, at) => at.map(v => Number.isInteger(Math.log10(v)) ? v : null)}}),
+        incrs: want.whole ? [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] : undefined},
     ],
     series: [{}, ...want.lines.map(line => ({
-      stroke: () => css(line.color), width: 2, dash: line.dash, points: {show: false},
+      stroke: () => css(line.color), width: line.width || 2, dash: line.dash, points: {show: false},
     }))],
     hooks: {setCursor: [() => showValues(p)]},
   }, [[], ...want.lines.map(() => [])], box);
@@ -223,7 +233,7 @@ function show(state) {
   showServer(server.up ? server.name : `The server is away since ${clock(server.since / 1000)}: ${server.error}`, !server.up);
   state.sides.forEach((now, i) => showSide(sides[i], now, server.up, state.rate));
   $("others-count").textContent = server.up ? state.others.length : "–";
-  $("others").querySelector(".rows").replaceChildren(table(connColumns, state.others, "None."));
+  $("others").querySelector(".rows").replaceChildren(conns(state.others, server.up));
   const old = Date.now() - span * 1000;
   samples = [...samples, ...state.samples].filter(s => s.t > old);
   showPlots(state.takenBack);
