@@ -225,10 +225,7 @@ func TestWatchScreenshot(t *testing.T) {
 	server := watchedServer(t)
 	w := startWatch(t, "--dsn="+server.DSN)
 	p := openTab(t, w.url)
-	p.look(1200, 1290, "light")
-	if os.Getenv("SCHEME") != "" {
-		p.look(1200, 1290, "dark")
-	}
+	p.look(1200, 1285, "light")
 	w.loadBoth(t)
 	for n := 20; n < 120; n += 20 {
 		w.until(t, "there is more to plot", func(s watchState) bool { return len(s.Samples) >= n })
