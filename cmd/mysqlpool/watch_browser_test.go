@@ -136,8 +136,8 @@ func TestWatchInBrowser(t *testing.T) {
 			}
 		}
 		want := []string{
-			"One request through mysql", "Steady load through mysql", "Connections of mysql on the server",
-			"One request through mysql_pool", "Steady load through mysql_pool", "Connections of mysql_pool on the server",
+			"One request through mysql", "Steady load through mysql", "Last requests through mysql", "Connections of mysql on the server",
+			"One request through mysql_pool", "Steady load through mysql_pool", "Last requests through mysql_pool", "Connections of mysql_pool on the server",
 			"Other connections on this server: N", "Other connections", "What is measured",
 		}
 		if !slices.Equal(order, want) {
@@ -165,7 +165,7 @@ func TestWatchInBrowser(t *testing.T) {
 	})
 
 	for _, scheme := range []string{"light", "dark"} {
-		for _, width := range []int64{360, 800, 1280} {
+		for _, width := range []int64{360, 800, 900, 1280} {
 			t.Run(fmt.Sprintf("%s, %d wide", scheme, width), func(t *testing.T) {
 				p.t = t
 				p.look(width, 800, scheme)

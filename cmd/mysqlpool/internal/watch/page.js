@@ -66,6 +66,7 @@ function makeSide(driver, place) {
   e.setAttribute("aria-labelledby", title.id);
   s.button.setAttribute("aria-label", "One request through " + driver);
   s.load.setAttribute("aria-label", "Steady load through " + driver);
+  s.requests.setAttribute("aria-label", "Last requests through " + driver);
   s.conns.setAttribute("aria-label", "Connections of " + driver + " on the server");
   s.button.addEventListener("click", () => request(s));
   s.load.addEventListener("change", () => load(s));
