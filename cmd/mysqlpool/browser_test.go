@@ -31,23 +31,26 @@ type tab struct {
 	complaints []string // errors in the page, and what it asked of others
 }
 
-// openTab opens url in a browser that ends with the test.
-func openTab(t *testing.T, at string) *tab {
+// needChromium returns the path of a browser, and skips the test where there is
+// none.
+func needChromium(t *testing.T) string {
 	t.Helper()
-	var path string
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if found, err := exec.LookPath(name); err == nil {
-			path = found
-			break
+		if path, err := exec.LookPath(name); err == nil {
+			return path
 		}
 	}
-	if path == "" {
-		if os.Getenv(envChromium) != "" {
-			t.Fatalf("no chromium, and %s is set", envChromium)
-		}
-		t.Skip("no chromium found: install it (Debian: apt-get install chromium) to test the page in a browser")
+	if os.Getenv(envChromium) != "" {
+		t.Fatalf("no chromium, and %s is set", envChromium)
 	}
-	flags := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path),
+	t.Skip("no chromium found: install it (Debian: apt-get install chromium) to test the page in a browser")
+	return ""
+}
+
+// openTab opens a page in a browser that ends with the test.
+func openTab(t *testing.T, chromium, at string) *tab {
+	t.Helper()
+	flags := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium),
 		chromedp.WSURLReadTimeout(time.Minute))
 	if os.Geteuid() == 0 {
 		flags = append(flags, chromedp.NoSandbox) // which Chromium has for other users only
@@ -79,7 +82,7 @@ func openTab(t *testing.T, at string) *tab {
 		}
 	})
 	if err != nil {
-		t.Fatalf("starting %s: %v", path, err)
+		t.Fatalf("starting %s: %v", chromium, err)
 	}
 	call(p, network.Enable, network.EnableParams{})
 	call(p, cdplog.Enable, cdp.Empty{})

@@ -65,9 +65,10 @@ const faint = `(() => {
 })()`
 
 func TestWatchInBrowser(t *testing.T) {
+	chromium := needChromium(t)
 	gate := gateTo(t, watchedServer(t))
 	w := startWatch(t, "--dsn="+gate.DSN)
-	p := openTab(t, w.url)
+	p := openTab(t, chromium, w.url)
 	p.until(`document.getElementById("server").textContent !== "Asking…"`)
 
 	t.Run("the id climbs on the left and not on the right", func(t *testing.T) {
@@ -222,9 +223,10 @@ func TestWatchScreenshot(t *testing.T) {
 	if file == "" {
 		t.Skip("MYSQL_POOL_TEST_SCREENSHOT names no file to write")
 	}
+	chromium := needChromium(t)
 	server := watchedServer(t)
 	w := startWatch(t, "--dsn="+server.DSN)
-	p := openTab(t, w.url)
+	p := openTab(t, chromium, w.url)
 	p.look(1200, 1285, "light")
 	w.loadBoth(t)
 	for n := 20; n < 120; n += 20 {

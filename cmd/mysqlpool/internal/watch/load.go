@@ -17,8 +17,8 @@ var leaves = []string{
 	"SET @mysqlpool_watch = 1",
 }
 
-// load makes requests while the switch of the side is on, until ctx ends. A
-// request is not put off because others are slow.
+// load makes requests while the switch of the side is on, until ctx ends. None
+// is put off because others are slow; with too many under way it is left out.
 func (s *side) load(ctx context.Context, every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
