@@ -32,6 +32,7 @@ type fakeServer struct {
 	maxConnections string
 	autocommit     string
 	initConnect    string
+	role           string // the session's; "": the server has no roles
 	resets         bool // it knows COM_RESET_CONNECTION
 	bare           bool // connections have none of the stock driver's fields
 }
@@ -254,11 +255,16 @@ func (c *fakeConn) QueryContext(ctx context.Context, query string, args []driver
 	if len(args) > 0 {
 		return nil, driver.ErrSkip
 	}
+	if query == "SELECT CURRENT_ROLE()" && c.server.role == "" {
+		return nil, &mysql.MySQLError{Number: 1305, Message: "fake: no roles"}
+	}
 	if err := c.run(ctx, query); err != nil {
 		return nil, err
 	}
 	row := []driver.Value{int64(c.id)}
 	switch {
+	case query == "SELECT CURRENT_ROLE()":
+		row = []driver.Value{c.server.role}
 	case query == askServer:
 		rows := &fakeRows{}
 		for name, value := range c.variables() {
@@ -267,8 +273,12 @@ func (c *fakeConn) QueryContext(ctx context.Context, query string, args []driver
 		return rows, nil
 	case strings.HasPrefix(query, askConn):
 		row = append(row, c.server.autocommit)
+		query, asksRole := strings.CutSuffix(query, ", CURRENT_ROLE()")
 		for name := range strings.SplitSeq(strings.TrimPrefix(query, askConn+", @@"), ", @@") {
 			row = append(row, c.variables()[name])
+		}
+		if asksRole {
+			row = append(row, c.server.role)
 		}
 	case query == "SELECT DATABASE()":
 		row = []driver.Value{c.schema}

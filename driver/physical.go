@@ -36,7 +36,7 @@ type facts struct {
 	autocommitAtLogin bool              // false if unknown
 	baseline          *session.Baseline // nil: unknown
 	initConnect       bool              // the server ran statements of its own, or may have
-	isMariaDB         bool
+	roleAtLogin       string
 }
 
 // physical is one session on the server. Only the logical connection that

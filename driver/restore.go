@@ -153,15 +153,16 @@ func (p *physical) useAgain(ctx context.Context) error {
 	return err
 }
 
-// checkRole looks at the role if a statement may have set it that is not
-// understood, such as CALL: on MariaDB a reset leaves it in place.
+// checkRole looks at the role if something may have set it that no text shows, or
+// one that is not understood, such as CALL: a reset leaves it in place.
 func (p *physical) checkRole(ctx context.Context, kinds session.Kinds) error {
-	if kinds&session.Other == 0 || !p.isMariaDB {
+	s := p.login.learned.Load()
+	if s == nil || !s.hasRoles || kinds&session.Other == 0 && p.login.reset != resetAlways {
 		return nil
 	}
-	row, err := queryRow(ctx, p, "SELECT CURRENT_ROLE()")
-	if err == nil && row[0] != "" {
-		err = errors.New("mysqlpool: a role may have been set")
+	role, err := askRole(ctx, p)
+	if err == nil && role != p.roleAtLogin {
+		err = errors.New("mysqlpool: the role is another than after the login")
 	}
 	return err
 }

@@ -24,7 +24,7 @@ type serverFacts struct {
 	maxConnections     int      // 0: unknown
 	maxUserConnections int      // 0: none
 	variables          []string // the session variables that it has of those that can be put back
-	isMariaDB          bool
+	hasRoles           bool
 }
 
 // Of each connection the pool wants to know its id, for logs, and the variables
@@ -41,7 +41,11 @@ const askConn = "SELECT CONNECTION_ID(), @@autocommit"
 // askQuery asks a later connection. A user variable or a column cannot be
 // meant, so that the names need no quotes.
 func (s *serverFacts) askQuery() string {
-	return askConn + ", @@init_connect, @@" + strings.Join(s.variables, ", @@")
+	query := askConn + ", @@init_connect, @@" + strings.Join(s.variables, ", @@")
+	if s.hasRoles {
+		query += ", CURRENT_ROLE()"
+	}
+	return query
 }
 
 // ask finds out about a new connection, and about its server if it is the
@@ -51,8 +55,14 @@ func (s *serverFacts) askQuery() string {
 func (l *login) ask(ctx context.Context, p *physical) error {
 	if l.learned.Load() == nil {
 		values, err := showVariables(ctx, p)
+		if err == nil && values["version"] == "" {
+			values, err = selectVariables(ctx, p) // sql_select_limit cut it off
+		}
 		if err == nil && values["pseudo_thread_id"] == "" {
 			err = p.askID(ctx)
+		}
+		if err == nil {
+			values["role"], err = askRole(ctx, p)
 		}
 		switch {
 		case err == nil:
@@ -77,6 +87,9 @@ func (l *login) ask(ctx context.Context, p *physical) error {
 	values := map[string]string{"pseudo_thread_id": row[0], "autocommit": row[1], "init_connect": row[2]}
 	for i, name := range server.variables {
 		values[name] = row[3+i]
+	}
+	if server.hasRoles {
+		values["role"] = row[3+len(server.variables)]
 	}
 	l.know(p, values)
 	return nil
@@ -106,7 +119,7 @@ func (l *login) know(p *physical, values map[string]string) {
 	}
 	p.autocommitAtLogin = isOn(values["autocommit"])
 	p.initConnect = values["init_connect"] != ""
-	p.isMariaDB = l.learned.Load().isMariaDB
+	p.roleAtLogin = values["role"]
 	p.baseline = session.NewBaseline(values)
 	if latest := l.baseline.Load(); latest != nil && *latest == *p.baseline {
 		p.baseline = latest
@@ -133,8 +146,40 @@ func showVariables(ctx context.Context, c driver.QueryerContext) (map[string]str
 	return values, nil
 }
 
+// selectVariables asks for the server's variables alone, in one row.
+func selectVariables(ctx context.Context, c driver.QueryerContext) (map[string]string, error) {
+	names := append([]string{"autocommit", "wait_timeout"}, serverVariables[1:]...)
+	row, err := queryRow(ctx, c, "SELECT CONNECTION_ID(), @@"+strings.Join(names, ", @@"))
+	if err != nil {
+		return nil, err
+	}
+	values := map[string]string{"pseudo_thread_id": row[0]}
+	for i, name := range names {
+		values[name] = row[1+i]
+	}
+	return values, nil
+}
+
+// askRole asks for the session's role; noRoles of a server that has none.
+func askRole(ctx context.Context, c driver.QueryerContext) (string, error) {
+	row, err := queryRow(ctx, c, "SELECT CURRENT_ROLE()")
+	switch {
+	case err == nil:
+		return row[0], nil
+	case errorNumber(err) != 0 || errors.Is(err, errNoRow):
+		return noRoles, nil
+	}
+	return "", err
+}
+
+// noRoles is no role's name.
+const noRoles = "\x00"
+
 // cannotTell reports whether the server does not know what it was asked.
 func cannotTell(err error) bool {
+	if errors.Is(err, errNoRow) {
+		return true
+	}
 	switch errorNumber(err) {
 	case 1064, 1105, 1193, 1235: // ER_PARSE_ERROR, ER_UNKNOWN_ERROR, ER_UNKNOWN_SYSTEM_VARIABLE, ER_NOT_SUPPORTED_YET
 		return true
@@ -156,7 +201,7 @@ func unlessExpired(err error) error {
 // says nothing. The DSN's wait_timeout counts more: it is what the session was
 // set to.
 func (l *login) learn(ctx context.Context, values map[string]string) {
-	s := serverFacts{isMariaDB: strings.Contains(values["version"], "MariaDB")}
+	s := serverFacts{hasRoles: values != nil && values["role"] != noRoles}
 	s.maxConnections, _ = strconv.Atoi(values["max_connections"])
 	s.maxUserConnections, _ = strconv.Atoi(values["max_user_connections"])
 	for _, name := range session.VariableNames() {
@@ -232,13 +277,16 @@ func isServerFull(err error) bool {
 func queryRow(ctx context.Context, c driver.QueryerContext, query string) ([]string, error) {
 	all, err := queryRows(ctx, c, query)
 	if err == nil && len(all) == 0 {
-		return nil, fmt.Errorf("mysqlpool: %s: got no row, want one", query)
+		return nil, fmt.Errorf("mysqlpool: %s: %w", query, errNoRow)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return all[0], nil
 }
+
+// errNoRow is what a session with sql_select_limit=0 answers any query with.
+var errNoRow = errors.New("got no row, want one")
 
 func queryRows(ctx context.Context, c driver.QueryerContext, query string) (all [][]string, err error) {
 	rows, err := c.QueryContext(ctx, query, nil)

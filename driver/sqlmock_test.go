@@ -61,10 +61,11 @@ func TestPhysicalOpensAndCloses(t *testing.T) {
 		return sqlmock.NewRows(make([]string, len(values))).AddRow(values...)
 	}
 	variables := sqlmock.NewRows([]string{"Variable_name", "Value"})
-	for name, value := range map[string]string{"pseudo_thread_id": "1", "autocommit": "ON", "wait_timeout": "28800", "max_connections": "151"} {
+	for name, value := range map[string]string{"pseudo_thread_id": "1", "autocommit": "ON", "version": "8.4.0", "wait_timeout": "28800", "max_connections": "151"} {
 		variables.AddRow(name, value)
 	}
 	mock.ExpectQuery(askServer).WillReturnRows(variables)
+	mock.ExpectQuery("SELECT CURRENT_ROLE()").WillReturnRows(row("NONE"))
 	const rounds = 10
 	for i := range rounds {
 		mock.ExpectQuery("SELECT 1").WillReturnRows(row(i))

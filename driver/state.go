@@ -49,7 +49,8 @@ func (p *physical) ran(st *session.Statement, firstArg any, err error) {
 		return
 	}
 	p.state.After(st, firstArg)
-	if p.inTransaction() {
+	// Of several statements those behind the first answer are still to come.
+	if p.inTransaction() && !p.login.multi {
 		p.state.Remove(session.Transaction)
 	}
 }

@@ -4,12 +4,14 @@ import (
 	"context"
 	"database/sql/driver"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/mysqlpool/mysqlpool/internal/session"
 )
 
 // tx is a transaction of the stock driver on a connection that is held until
 // it ends. A connection has one at a time, so that it need not be allocated.
 type tx struct {
+	c     *conn
 	p     *physical
 	stock driver.Tx
 }
@@ -34,21 +36,28 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 		return nil, c.saw(err)
 	}
 	p.inTx, p.used = true, true
-	c.tx = tx{p, stock}
+	c.tx = tx{c, p, stock}
 	return &c.tx, nil
 }
 
 // Commit implements driver.Tx.
-func (t *tx) Commit() error { return t.end(t.stock.Commit()) }
+func (t *tx) Commit() error { return t.end(driver.Tx.Commit) }
 
 // Rollback implements driver.Tx.
-func (t *tx) Rollback() error { return t.end(t.stock.Rollback()) }
+func (t *tx) Rollback() error { return t.end(driver.Tx.Rollback) }
 
-// end notes how the transaction ended. If the server refused, it may be open.
-func (t *tx) end(err error) error {
+// end ends the transaction. One that was begun in Conn.Raw may be kept until its
+// connection is somebody else's.
+func (t *tx) end(how func(driver.Tx) error) error {
+	if !t.c.held || t.c.lent.Value != t.p {
+		return mysql.ErrInvalidConn // as the stock driver's when its connection is closed
+	}
+	err := how(t.stock)
 	t.p.inTx = false
 	if err != nil {
-		t.p.state.Add(session.Transaction)
+		t.p.state.Add(session.Transaction) // if the server refused, it may be open
+	} else {
+		t.p.state.Remove(session.Transaction)
 	}
 	return err
 }

@@ -56,6 +56,7 @@
 //	SELECT @a := 1                                     | user variables, other   | found rows                    | User-Defined Variables
 //	USE d                                              | schema                  | none                          | USE Statement
 //	DROP DATABASE d                                    | schema                  | none                          | DROP DATABASE Statement (it may be the current one)
+//	CREATE OR REPLACE DATABASE d                       | schema                  | none                          | CREATE DATABASE (MariaDB)
 //
 // Locks:
 //
@@ -83,6 +84,8 @@
 //	SELECT 1; SELECT 2                                 | other                   | none                          | Multiple Statement Execution Support, without multiStatements
 //	/*!50000 SET NAMES latin1 */                       | other                   | none                          | Comments
 //	SET ROLE r                                         | other, identity         | none                          | SET ROLE Statement; MariaDB keeps it through a reset
+//	SET profiling = 1                                  | other, identity         | none                          | SHOW PROFILE Statement; MariaDB keeps the profiles through a reset
+//	SET RESOURCE GROUP g                               | other, identity         | none                          | SET RESOURCE GROUP Statement
 //	SET SESSION AUTHORIZATION u                        | other, identity         | none                          | SET SESSION AUTHORIZATION (MariaDB)
 //	NONSENSE                                           | other                   | none                          | a statement that is not known
 //

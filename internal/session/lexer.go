@@ -332,6 +332,10 @@ func (l *lexer) quote(q byte) {
 			}
 		}
 		if at+1 < len(l.s) && l.s[at+1] == q {
+			if q == '`' && l.s[at-1] >= 0x80 {
+				l.doubt(start) // the first of the two may belong to that byte
+				return
+			}
 			i = at + 2
 			continue
 		}

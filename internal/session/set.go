@@ -81,13 +81,16 @@ func (p *parser) assignment() (ok, global bool) {
 	if !p.becomes() {
 		return false, false
 	}
-	// For stored functions of MySQL 5.6 that were called meanwhile
-	// character_set_results stays NULL, whatever it is set to.
-	if v&(1<<namesGroup) != 0 && p.is("null") {
-		v = 0
-	}
-	if !p.expression() {
+	named := p.tok.kind == literal || p.tok.kind == quoted || p.tok.kind == word && !p.is("null")
+	tokens := p.expression()
+	if tokens == 0 {
 		return false, false
+	}
+	// For stored functions of MySQL 5.6 that were called meanwhile
+	// character_set_results stays NULL, whatever it is set to. So whatever may be
+	// NULL counts as that.
+	if v&(1<<namesGroup) != 0 && (!named || tokens > 1) {
+		v = 0
 	}
 	if global {
 		return true, true
@@ -115,7 +118,7 @@ func (p *parser) scope() (found, global bool) {
 }
 
 // value skips = and an expression.
-func (p *parser) value() bool { return p.becomes() && p.expression() }
+func (p *parser) value() bool { return p.becomes() && p.expression() > 0 }
 
 // becomes skips = or :=.
 func (p *parser) becomes() bool {
@@ -126,9 +129,10 @@ func (p *parser) becomes() bool {
 	return true
 }
 
-// expression skips an expression, to the comma or the end behind it.
-func (p *parser) expression() bool {
-	depth, n := 0, 0
+// expression skips an expression, to the comma or the end behind it, and returns
+// how many tokens that were; 0 if it is none.
+func (p *parser) expression() (n int) {
+	depth := 0
 	for ; !p.done(); n++ {
 		switch {
 		case p.isSymbol('('):
@@ -137,21 +141,24 @@ func (p *parser) expression() bool {
 		case p.isSymbol(')'):
 			depth--
 		case p.isSymbol(',') && depth == 0:
-			return n > 0
+			return n
 		}
 		if depth < 0 {
-			return false
+			return 0
 		}
 		p.advance()
 	}
-	return n > 0 && depth == 0
+	if depth != 0 {
+		return 0
+	}
+	return n
 }
 
 // names reads what is behind SET NAMES and SET CHARACTER SET.
 func (p *parser) names() bool {
 	p.st.Leaves |= Variables
 	p.st.vars |= 1 << namesGroup
-	return !p.isSymbol('=') && p.expression()
+	return !p.isSymbol('=') && p.expression() > 0
 }
 
 // characteristics reads SET [SESSION] TRANSACTION to its end. Of a transaction

@@ -154,8 +154,9 @@ func (p *parser) judge() {
 	}
 }
 
-// hidesIdentity reports whether a text that is not understood may change who
-// the session acts as, by the words that this takes.
+// hidesIdentity reports whether a text that is not understood may change what a
+// reset leaves in place, by the words that this takes: who the session acts as,
+// and on MariaDB what SHOW PROFILES shows.
 func hidesIdentity(s string) bool {
 	for i := 0; i < len(s); {
 		if !isWordByte(s[i]) {
@@ -163,7 +164,8 @@ func hidesIdentity(s string) bool {
 			continue
 		}
 		w := nextWord(s[i:])
-		if isFolded(w, "role") || isFolded(w, "authorization") || isFolded(w, "xa") || isFolded(w, "execute") {
+		if isFolded(w, "role") || isFolded(w, "authorization") || isFolded(w, "xa") || isFolded(w, "execute") ||
+			isFolded(w, "profiling") || isFolded(w, "resource") {
 			return true
 		}
 		i += len(w)

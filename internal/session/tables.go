@@ -4,6 +4,7 @@ import "strings"
 
 // create reads CREATE as far as what it creates.
 func (p *parser) create() bool {
+	replaces := false
 	for p.tok.kind == word && !p.done() {
 		switch {
 		case p.accept("temporary"):
@@ -13,13 +14,18 @@ func (p *parser) create() bool {
 		case p.is("procedure"), p.is("function"), p.is("trigger"), p.is("package"), p.is("library"):
 			return p.body()
 		case p.createsOther():
+			if replaces && (p.is("database") || p.is("schema")) {
+				p.st.Leaves |= Schema // MariaDB drops it first, and it may be the current one
+			}
 			p.plain = true
 			return true
 		case p.accept("definer"):
 			if !p.account() {
 				return false
 			}
-		case p.is("or"), p.is("replace"), p.is("aggregate"), p.is("unique"), p.is("fulltext"), p.is("spatial"),
+		case p.accept("replace"):
+			replaces = true
+		case p.is("or"), p.is("aggregate"), p.is("unique"), p.is("fulltext"), p.is("spatial"),
 			p.is("vector"), p.is("online"), p.is("offline"), p.is("undo"), p.is("sql"), p.is("security"), p.is("invoker"):
 			p.advance()
 		case p.accept("algorithm"):
