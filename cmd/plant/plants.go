@@ -64,7 +64,7 @@ var plants = []plant{
 	{
 		name: "prepared statements leave no state",
 		file: "driver/stmt.go",
-		old:  "s.on.ran(&s.says, firstArg, err)",
+		old:  "s.on.ran(&s.inner.Stmt.says, firstArg, err)",
 		new:  "s.on.busy = false",
 	},
 	{
@@ -82,7 +82,25 @@ var plants = []plant{
 	{
 		name: "a statement is not prepared again on another connection",
 		file: "driver/stmt.go",
-		old:  "if p != s.on || p.left.epoch != s.epoch {",
-		new:  "if s.on == nil {",
+		old:  "if p == s.on && p.stmts.epoch == s.epoch && !s.inner.Stmt.stale {",
+		new:  "if s.on != nil {",
+	},
+	{
+		name: "kept statements are used under session state",
+		file: "driver/stmtkept.go",
+		old:  "return p.state.Kinds()&^sameMeaning != 0 || p.schema == unknownSchema || p.strange",
+		new:  "return p.strange",
+	},
+	{
+		name: "statements do not follow before the session changes",
+		file: "driver/stmt.go",
+		old:  "if says.Leaves&^sameMeaning == 0 {",
+		new:  "if true {",
+	},
+	{
+		name: "a reset leaves the statements in the cache",
+		file: "driver/restore.go",
+		old:  "p.forgetStmts()\n",
+		new:  "\n",
 	},
 }
