@@ -666,3 +666,31 @@ func TestStatementsFollowBeforeTheSessionChanges(t *testing.T) {
 		}
 	})
 }
+
+// A connection that was found dead had statements that are lost with it: they
+// are prepared on the next one when they run, whatever was done to that by then.
+func TestStatementsOfADeadConnectionAreLost(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		db := handle(t, s, "")
+		db.SetMaxOpenConns(1)
+		stmt, err := db.Prepare("INSERT INTO t VALUES (1)")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stmt.Close()
+		s.conns[0].set(func() { s.conns[0].dead = true })
+		if _, err := db.Exec("USE other"); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if _, err := stmt.Exec(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got := s.conns[1].sent()
+		want := []string{"USE other", "prepare INSERT INTO t VALUES (1)", "execute INSERT INTO t VALUES (1)", "execute INSERT INTO t VALUES (1)"}
+		if got = got[len(got)-len(want):]; !slices.Equal(got, want) {
+			t.Errorf("sent %q, want %q", got, want)
+		}
+	})
+}
