@@ -40,7 +40,7 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	c.followBeforeText(ctx, p, query)
 	p.running()
 	rows, err := p.QueryContext(ctx, query, args)
-	p.stmts.rows = rows
+	p.reads(rows, err)
 	p.ranText(query, first(args), err)
 	return rows, c.saw(err)
 }
@@ -53,9 +53,12 @@ func (p *physical) inOneRound() bool {
 
 // execCached is ExecContext on a cached statement, else driver.ErrSkip.
 func (p *physical) execCached(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	e, err := p.cached(ctx, query, len(args))
+	e, err := p.cached(ctx, query, args)
 	if err != nil {
 		return nil, err
+	}
+	if e.Stmt.hasRows() {
+		return nil, driver.ErrSkip
 	}
 	p.running()
 	result, err := e.Stmt.ExecContext(ctx, args)
@@ -71,7 +74,7 @@ func (p *physical) execCached(ctx context.Context, query string, args []driver.N
 
 // queryCached is QueryContext on a cached statement, else driver.ErrSkip.
 func (p *physical) queryCached(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	e, err := p.cached(ctx, query, len(args))
+	e, err := p.cached(ctx, query, args)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +86,7 @@ func (p *physical) queryCached(ctx context.Context, query string, args []driver.
 		}
 		rows, err = e.Stmt.QueryContext(ctx, args)
 	}
-	p.stmts.rows = rows
+	p.reads(rows, err)
 	p.ran(&e.Stmt.says, first(args), err)
 	return rows, err
 }
@@ -113,7 +116,7 @@ func (c *conn) Query(query string, args []driver.Value) (driver.Rows, error) {
 	c.followBeforeText(context.Background(), p, query)
 	p.running()
 	rows, err := p.Query(query, args)
-	p.stmts.rows = rows
+	p.reads(rows, err)
 	p.ranText(query, firstValue(args), err)
 	p.state.Add(session.Identity)
 	return rows, c.saw(err)

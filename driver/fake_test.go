@@ -33,8 +33,8 @@ type fakeServer struct {
 	autocommit     string
 	initConnect    string
 	role           string // the session's; "": the server has no roles
-	resets         bool // it knows COM_RESET_CONNECTION
-	bare           bool // connections have none of the stock driver's fields
+	resets         bool   // it knows COM_RESET_CONNECTION
+	bare           bool   // connections have none of the stock driver's fields
 }
 
 func newFakeServer() *fakeServer {

@@ -59,7 +59,7 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 
 // hold returns the stock statement on the physical connection that the logical
 // one holds, about to run.
-func (s *stmt) hold(ctx context.Context) (stockStmt, error) {
+func (s *stmt) hold(ctx context.Context, args []driver.NamedValue) (stockStmt, error) {
 	if s.inner == nil {
 		return nil, driver.ErrBadConn // closed; nothing was sent
 	}
@@ -71,6 +71,10 @@ func (s *stmt) hold(ctx context.Context) (stockStmt, error) {
 		return nil, err
 	}
 	s.c.followBefore(ctx, p, &s.inner.Stmt.says)
+	if inner := s.inner; inner.Cached() && (p.passesCache() || !inner.Stmt.suits(args)) {
+		// The server remembers what it ran under, and with.
+		p.stmts.cache.Remove(inner)
+	}
 	p.running()
 	return s.inner.Stmt, nil
 }
@@ -123,6 +127,34 @@ func (c *conn) followBeforeText(ctx context.Context, p *physical, query string) 
 	}
 }
 
+// anew is for a kept statement that must run as new: it stays for the others.
+func (s *stmt) anew(ctx context.Context) (stockStmt, error) {
+	inner, err := s.on.acquire(ctx, s.query)
+	if err != nil {
+		s.on.busy = false
+		return nil, s.c.saw(err)
+	}
+	s.on.release(s.inner)
+	s.inner = inner
+	return inner.Stmt, nil
+}
+
+// failed is again for those that are not tried again.
+func (s *stmt) failed(err error) {
+	if err != nil {
+		s.on.mustPrepareAgain(s.inner, err)
+	}
+}
+
+// named is the values as the other interfaces have them.
+func named(args []driver.Value) []driver.NamedValue {
+	all := make([]driver.NamedValue, len(args))
+	for i, v := range args {
+		all[i] = driver.NamedValue{Ordinal: i + 1, Value: v}
+	}
+	return all
+}
+
 // ran notes how it went, and returns the error.
 func (s *stmt) ran(firstArg any, err error) error {
 	s.on.ran(&s.inner.Stmt.says, firstArg, err)
@@ -131,9 +163,14 @@ func (s *stmt) ran(firstArg any, err error) error {
 
 // ExecContext implements driver.StmtExecContext.
 func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	stock, err := s.hold(ctx)
+	stock, err := s.hold(ctx, args)
 	if err != nil {
 		return nil, err
+	}
+	if s.inner.Cached() && s.inner.Stmt.hasRows() {
+		if stock, err = s.anew(ctx); err != nil {
+			return nil, err
+		}
 	}
 	result, err := stock.ExecContext(ctx, args)
 	if stock := s.again(ctx, err); stock != nil {
@@ -145,7 +182,7 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 // QueryContext implements driver.StmtQueryContext. The rows are the stock
 // driver's own.
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	stock, err := s.hold(ctx)
+	stock, err := s.hold(ctx, args)
 	if err != nil {
 		return nil, err
 	}
@@ -153,29 +190,31 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 	if stock := s.again(ctx, err); stock != nil {
 		rows, err = stock.QueryContext(ctx, args)
 	}
-	s.on.stmts.rows = rows
+	s.on.reads(rows, err)
 	return rows, s.ran(first(args), err)
 }
 
 // Exec implements driver.Stmt, for users of Conn.Raw.
 func (s *stmt) Exec(args []driver.Value) (driver.Result, error) {
-	stock, err := s.hold(context.Background())
+	stock, err := s.hold(context.Background(), named(args))
 	if err != nil {
 		return nil, err
 	}
 	result, err := stock.Exec(args)
+	s.failed(err)
 	return result, s.ran(firstValue(args), err)
 }
 
 // Query implements driver.Stmt, for users of Conn.Raw. As after conn.Query the
 // connection does not go to anybody else.
 func (s *stmt) Query(args []driver.Value) (driver.Rows, error) {
-	stock, err := s.hold(context.Background())
+	stock, err := s.hold(context.Background(), named(args))
 	if err != nil {
 		return nil, err
 	}
 	rows, err := stock.Query(args)
-	s.on.stmts.rows = rows
+	s.failed(err)
+	s.on.reads(rows, err)
 	err = s.ran(firstValue(args), err)
 	s.on.state.Add(session.Identity)
 	return rows, err

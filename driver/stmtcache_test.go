@@ -138,7 +138,7 @@ func TestUnknownStatementIsPreparedAgain(t *testing.T) {
 		s.query = func(_ context.Context, _ *fakeConn, text string) error {
 			if text == "execute SELECT 1, ?" && once {
 				once = false
-				return &mysql.MySQLError{Number: 1243}
+				return &mysql.MySQLError{Number: 1243, Message: "Unknown prepared statement handler (1) given to mysqld_stmt_execute"}
 			}
 			return nil
 		}

@@ -3,6 +3,7 @@ package mysqlpool
 import (
 	"context"
 	"database/sql/driver"
+	"reflect"
 	"sync"
 	"sync/atomic"
 
@@ -14,7 +15,11 @@ import (
 type statement struct {
 	stockStmt
 	says  session.Statement
-	stale bool // it must not run again: whoever has it prepares another
+	kinds []byte        // of the arguments of the first run while it was kept; nil: none yet
+	heads reflect.Value // the stock driver's columns of it; see stockColumns
+	stale bool          // it must not run again: whoever has it prepares another
+
+	inserts bool // see onlyInserts
 }
 
 // prepared is a statement of one physical connection, be it kept for whoever
@@ -33,6 +38,17 @@ type keptStmts struct {
 	left   leftStmts   // has a lock of its own
 }
 
+// hasRows reports whether it is known to return rows, so that Exec must have it
+// as new: see stockColumns.
+func (s *statement) hasRows() bool { return s.heads.IsValid() && s.heads.Len() > 0 }
+
+// reads notes rows that are about to be read.
+func (p *physical) reads(rows driver.Rows, err error) {
+	if err == nil {
+		p.stmts.rows = rows
+	}
+}
+
 // sameMeaning is the kinds of session state under which a text means what it
 // means without. Under the others the cache is passed by.
 const sameMeaning = session.Transaction | session.NextTransaction | session.Locks | session.FoundRows
@@ -45,21 +61,21 @@ func (p *physical) passesCache() bool {
 // cached returns the statement of a text with that many arguments. It returns
 // driver.ErrSkip if the stock driver's way is to be gone, which database/sql
 // then does: prepare, run, close.
-func (p *physical) cached(ctx context.Context, query string, inputs int) (*prepared, error) {
+func (p *physical) cached(ctx context.Context, query string, args []driver.NamedValue) (*prepared, error) {
 	e := p.stmts.cache.Get(p.schema, query)
-	if e != nil {
+	if e != nil && e.Stmt.suits(args) {
 		p.stmts.counts.hits.Add(1)
-	} else {
-		if !p.login.stmts.seen.Has(p.schema, query) || !p.mayKeep(query) {
-			return nil, driver.ErrSkip
-		}
-		var err error
-		if e, err = p.prepare(ctx, query); err != nil {
-			return nil, err
-		}
-		p.stmts.cache.Add(e)
+		return e, nil
 	}
-	if e.Stmt.NumInput() != inputs {
+	if e != nil || !canKeep(query, args) || !p.login.stmts.seen.Has(p.schema, query) || !p.mayKeep(query) {
+		return nil, driver.ErrSkip
+	}
+	e, err := p.prepare(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	p.stmts.cache.Add(e)
+	if !e.Stmt.suits(args) {
 		return nil, driver.ErrSkip // database/sql says what is wrong
 	}
 	return e, nil
@@ -89,7 +105,7 @@ func (p *physical) acquire(ctx context.Context, query string) (*prepared, error)
 // elsewhere, and takes what is kept here.
 func (p *physical) acquireAgain(ctx context.Context, query string) (*prepared, error) {
 	if !p.passesCache() {
-		if e := p.stmts.cache.Get(p.schema, query); e != nil {
+		if e := p.stmts.cache.Get(p.schema, query); e != nil && !e.Used() {
 			p.stmts.counts.hits.Add(1)
 			p.stmts.cache.Acquire(e)
 			return e, nil

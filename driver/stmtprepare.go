@@ -3,6 +3,7 @@ package mysqlpool
 import (
 	"context"
 	"database/sql/driver"
+	"strings"
 	"time"
 
 	"github.com/mysqlpool/mysqlpool/internal/stmtcache"
@@ -22,7 +23,9 @@ func (p *physical) prepare(ctx context.Context, query string) (*prepared, error)
 	}
 	p.stmts.open++
 	p.login.stmts.open.Add(1)
-	return stmtcache.New(p.schema, query, statement{stockStmt: stock.(stockStmt), says: p.scan(query)}), nil
+	return stmtcache.New(p.schema, query, statement{
+		stockStmt: stock.(stockStmt), says: p.scan(query), inserts: onlyInserts(query), heads: stockColumns(stock),
+	}), nil
 }
 
 const (
@@ -52,13 +55,18 @@ func (p *physical) prepareWhenPossible(ctx context.Context, query string) (stock
 // it were prepared again.
 func (p *physical) mustPrepareAgain(e *prepared, err error) bool {
 	switch errorNumber(err) {
-	case 1243: // ER_UNKNOWN_STMT_HANDLER: the session was reset behind our back; the numbers may be others' by now
+	case 1243: // ER_UNKNOWN_STMT_HANDLER
+		if !strings.Contains(err.Error(), "stmt_execute") {
+			p.drop(e)
+			return false // of a statement inside it, which may have run in part
+		}
+		// The session was reset behind our back; the numbers may be others' by now.
 		p.forgetStmts()
 		return true
 	case 1615: // ER_NEED_REPREPARE: its tables change all the time
 		p.drop(e)
 		return e.Stmt.says.Leaves == 0 // of a procedure some may have run
-	case 0:
+	case 0, 1105: // 1105: ER_UNKNOWN_ERROR, as for an argument that is too large
 		// Part of its arguments may have been sent, and would count next time.
 		p.drop(e)
 	}
@@ -73,7 +81,7 @@ func (p *physical) prepareAgain(ctx context.Context, query string) (*prepared, e
 		p.busy = false
 		return nil, err
 	}
-	if p.mayKeep(query) {
+	if p.stmts.cache.Get(p.schema, query) == nil && p.mayKeep(query) {
 		p.stmts.cache.Add(e)
 	} else {
 		p.stmts.going = append(p.stmts.going, e)

@@ -51,6 +51,20 @@ func rowsEnded(rows driver.Rows) bool {
 	return mc.IsValid() && mc.Kind() == reflect.Pointer && mc.IsNil()
 }
 
+// stockColumns is the columns that the stock driver has of a prepared statement;
+// invalid: unknown. On MariaDB the server does not send them again, and then the
+// stock driver's Exec (1.10.1) waits for them for ever.
+func stockColumns(s driver.Stmt) (columns reflect.Value) {
+	v := reflect.ValueOf(s)
+	if v.Kind() != reflect.Pointer || v.Elem().Kind() != reflect.Struct {
+		return columns
+	}
+	if f := v.Elem().FieldByName("columns"); f.IsValid() && f.Kind() == reflect.Slice {
+		columns = f
+	}
+	return columns
+}
+
 // knowsStatus reports whether the status flags are known.
 func (f *stockFields) knowsStatus() bool { return f.statusFlag.IsValid() }
 

@@ -1,11 +1,17 @@
 package pool
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // CheckIn gives up the connection, which the caller must own: to the first who
 // waits, else to the idle ones. It closes the connection if it is not to be
 // kept.
-func (p *Pool[T]) CheckIn(c *Conn[T]) {
+func (p *Pool[T]) CheckIn(c *Conn[T]) { p.checkIn(c, clock()) }
+
+// checkIn is CheckIn of a connection that nobody used since unused.
+func (p *Pool[T]) checkIn(c *Conn[T], unused instant) {
 	now := clock()
 	p.mu.Lock()
 	p.mustOwnLocked(c, "checked in")
@@ -15,7 +21,7 @@ func (p *Pool[T]) CheckIn(c *Conn[T]) {
 		p.close(c, why)
 		return
 	}
-	p.releaseLocked(c, now, now)
+	p.releaseLocked(c, now, unused)
 	p.mu.Unlock()
 }
 
@@ -49,7 +55,11 @@ func (p *Pool[T]) releaseLocked(c *Conn[T], now, unused instant) {
 	}
 	c.move(c.load().with(Idle))
 	c.since = unused
-	p.idle = append(p.idle, c)
+	at := len(p.idle)
+	for at > 0 && p.idle[at-1].since > unused {
+		at--
+	}
+	p.idle = slices.Insert(p.idle, at, c)
 	if at, ok := p.deadlineLocked(c, p.surplusLocked() > 0); ok {
 		p.armLocked(at)
 	}

@@ -192,25 +192,30 @@ func (p *Pool[T]) EachUnused(f func(T)) {
 	all := slices.Clone(p.all)
 	p.mu.Unlock()
 	for _, c := range all {
-		if p.takeUnused(c) {
+		if unused, ok := p.takeUnused(c); ok {
 			f(c.Value)
-			p.CheckIn(c)
+			p.checkIn(c, unused)
 		}
 	}
 }
 
-func (p *Pool[T]) takeUnused(c *Conn[T]) bool {
+// takeUnused returns since when nobody used the connection, which is in use now.
+func (p *Pool[T]) takeUnused(c *Conn[T]) (unused instant, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch w := c.load(); w.state() {
 	case Idle:
 		p.removeIdleLocked(slices.Index(p.idle, c))
 		c.move(w.with(InUse))
-		return true
+		return c.since, true
 	case Offered:
-		return c.seize(w)
+		unused = clock()
+		if w == c.seen {
+			unused = c.seenAt
+		}
+		return unused, c.seize(w)
 	}
-	return false
+	return 0, false
 }
 
 // dropFreeLocked drops n at most of those that are idle or offered.

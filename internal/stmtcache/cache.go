@@ -3,6 +3,8 @@
 // database/sql.
 package stmtcache
 
+import "strings"
+
 // Cache is the statements of one connection. It closes none itself: whoever
 // takes one out does. The zero value is an empty cache. It is not safe for
 // concurrent use, and must not be copied once it is used.
@@ -25,7 +27,7 @@ type Entry[S any] struct {
 
 // New returns a statement that is in no cache and has no users.
 func New[S any](schema, text string, s S) *Entry[S] {
-	return &Entry[S]{Stmt: s, key: key{schema, text}}
+	return &Entry[S]{Stmt: s, key: key{schema, strings.Clone(text)}} // not what the text may be a part of
 }
 
 // Text returns the text that it was prepared with.
@@ -34,6 +36,12 @@ func (e *Entry[S]) Text() string { return e.text }
 // Kept reports whether it is in a cache or has users. What is not kept is to be
 // closed.
 func (e *Entry[S]) Kept() bool { return e.cached || e.users > 0 }
+
+// Cached reports whether it is in a cache.
+func (e *Entry[S]) Cached() bool { return e.cached }
+
+// Used reports whether it has users.
+func (e *Entry[S]) Used() bool { return e.users > 0 }
 
 // Get returns the statement of a text and notes that it is used now, or nil if
 // it is not in the cache. It does not allocate.
