@@ -81,7 +81,10 @@ func (l *login) ask(ctx context.Context, p *physical) error {
 		return unlessExpired(p.askID(ctx))
 	}
 	row, err := queryRow(ctx, p, server.askQuery())
-	if err != nil {
+	switch {
+	case errors.Is(err, errNoRow):
+		return unlessExpired(p.askID(ctx))
+	case err != nil:
 		return unlessExpired(err)
 	}
 	values := map[string]string{"pseudo_thread_id": row[0], "autocommit": row[1], "init_connect": row[2]}

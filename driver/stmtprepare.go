@@ -55,8 +55,8 @@ func (p *physical) prepareWhenPossible(ctx context.Context, query string) (stock
 // it were prepared again.
 func (p *physical) mustPrepareAgain(e *prepared, err error) bool {
 	switch errorNumber(err) {
-	case 1243: // ER_UNKNOWN_STMT_HANDLER
-		if !strings.Contains(err.Error(), "stmt_execute") {
+	case 1243, 2014: // ER_UNKNOWN_STMT_HANDLER; CR_COMMANDS_OUT_OF_SYNC, of servers made with Vitess
+		if !strings.Contains(err.Error(), "stmt_execute") && !strings.Contains(err.Error(), "statement ID is not found") {
 			p.drop(e)
 			return false // of a statement inside it, which may have run in part
 		}
