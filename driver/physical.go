@@ -56,7 +56,7 @@ type physical struct {
 	busy       bool          // a statement runs, or broke off by a panic
 	used       bool          // something ran on it since it was opened or reset
 
-	strange bool // with pool_reset=never: state was left that texts may depend on
+	altered bool // for good: with pool_reset=never, state was left that texts may depend on
 
 	stmts keptStmts
 }
