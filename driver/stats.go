@@ -56,10 +56,14 @@ type PoolStats struct {
 	Timeouts     int64         // waits that ended without a connection
 }
 
-// Stats returns every pool of the process, in the order of Login.
+// Stats returns every pool of the process, in the order of Login and, where that
+// is the same, of age.
 func Stats() []PoolStats {
 	pools.mu.Lock()
 	all := pools.membersLocked()
+	slices.SortFunc(all, func(a, b *member) int {
+		return cmp.Or(cmp.Compare(a.login.name, b.login.name), cmp.Compare(a.number, b.number))
+	})
 	handles := make([]int, len(all))
 	for i, m := range all {
 		if !m.ended {
@@ -85,6 +89,5 @@ func Stats() []PoolStats {
 			Waits: s.Waits, WaitDuration: s.Waited, Timeouts: s.Timeouts,
 		}
 	}
-	slices.SortFunc(stats, func(a, b PoolStats) int { return cmp.Compare(a.Login, b.Login) })
 	return stats
 }
