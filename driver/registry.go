@@ -74,7 +74,7 @@ func (r *registry) newMemberLocked(c *connector) *member {
 	r.made++
 	m := &member{login: newLogin(c), key: c.key, shared: c.shared, number: r.made}
 	m.pool = pool.New(poolConfig(c, m.login, func() { r.forgetEmpty(m) }, func(n int) { r.makeRoom(m, n) }))
-	m.login.setLimit = m.pool.SetLimit
+	m.login.setLimit, m.login.checkOut, m.login.invalidate = m.pool.SetLimit, m.pool.CheckOut, m.pool.Invalidate
 	m.login.tooManyStmts = func() { r.dropStmts(m) }
 	return m
 }
@@ -126,7 +126,7 @@ func (r *registry) leave(c *connector) {
 		// Whatever is in use is closed when it comes back.
 		gone, cancel := context.WithCancel(context.Background())
 		cancel()
-		m.pool.Dispose(gone)
+		m.dispose(gone)
 	}
 }
 
