@@ -202,7 +202,7 @@ func TestFailover(t *testing.T) {
 		if took := time.Since(start); took > 0 {
 			t.Errorf("took %v, want no time: the host refuses at once", took)
 		}
-		db.Close()
+		time.Sleep(2 * offerFor)
 		hold(t, s, "", 3)
 		c.want(t, [3]int{0, 3, 0})
 
