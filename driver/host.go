@@ -26,6 +26,8 @@ type host struct {
 	// be dead as well: see physical.prove.
 	doubts atomic.Int64
 
+	panicked atomic.Pointer[panicked] // the latest login that did; nil: none
+
 	open, loggingIn     atomic.Int64
 	opened, loginErrors atomic.Int64
 }

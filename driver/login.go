@@ -20,12 +20,21 @@ import (
 )
 
 // offerFor is how long a connection that its owner put away stays with it
-// while nobody else waits.
+// while nobody else waits, at most.
 const offerFor = time.Second
 
 // loginTries is how often a login is tried that the server breaks off with
 // driver.ErrBadConn: as often as database/sql would try.
 const loginTries = 3
+
+// panicRest is how long a host is left alone after a login that panicked. Each
+// leaves its socket open, which the stock driver alone could close.
+const panicRest = 10 * time.Second
+
+type panicked struct {
+	at  time.Time
+	err error
+}
 
 // login opens the physical connections of a pool.
 type login struct {
@@ -105,7 +114,7 @@ func poolConfig(c *connector, l *login, emptied func(), makeRoom func(n int)) po
 		Warm:         c.warm,
 		IdleTimeout:  c.idleTimeout,
 		Timeout:      c.timeout,
-		OfferFor:     min(offerFor, c.pingAfter),
+		OfferFor:     min(offerFor, c.pingAfter/4), // so that idle times are known well enough
 		Emptied:      emptied,
 		PinText:      pinText,
 	}
@@ -195,8 +204,12 @@ func (l *login) openOn(ctx context.Context, h *host, schema string) (p *physical
 			l.log().LogAttrs(ctx, slog.LevelError, "mysqlpool: a login panicked",
 				slog.String("login", l.name), slog.String("host", h.addr), slog.Any("panic", r), slog.String("stack", string(debug.Stack())))
 			p, err = nil, fmt.Errorf("mysqlpool: login to %s: panic in the stock driver, or in a function of the config (the log has the stack): %v; is the server MySQL or MariaDB?", l.at(h), r)
+			h.panicked.Store(&panicked{time.Now(), err})
 		}
 	}()
+	if last := h.panicked.Load(); last != nil && time.Since(last.at) < panicRest {
+		return nil, fmt.Errorf("%w (%v ago, and not tried again before %v)", last.err, time.Since(last.at).Round(time.Millisecond), panicRest)
+	}
 	start := time.Now()
 	doubts := h.doubts.Load()
 	inner, err := l.connect(ctx, h, schema)
