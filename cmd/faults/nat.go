@@ -13,7 +13,8 @@ import (
 // A NAT stands before a server and can forget the connections that go through
 // it, as a firewall or a load balancer does with those that were idle for too
 // long: they stay open at both ends, nothing arrives any more, and new ones are
-// fine. (Toxiproxy's toxics are on every connection alike.)
+// fine. Or it rejects what comes on them. (Toxiproxy's toxics are on every
+// connection alike.)
 type NAT struct {
 	DSN string // of the server, through the NAT
 
@@ -22,8 +23,17 @@ type NAT struct {
 	all      sync.WaitGroup
 
 	mu    sync.Mutex
-	flows map[*flow]bool // all until the end; true: forgotten. nil once it is over
+	flows map[*flow]fate // all until the end; nil once it is over
 }
+
+// fate is what becomes of what arrives on a connection.
+type fate int
+
+const (
+	passed fate = iota
+	dropped
+	rejected // when the client sends it is reset; what the server sends is dropped
+)
 
 // flow is the two ends of a connection.
 type flow struct{ client, server net.Conn }
@@ -42,7 +52,7 @@ func NewNAT(ctx context.Context, dsn string) (*NAT, error) {
 	if err != nil {
 		return nil, fmt.Errorf("NAT: %w", err)
 	}
-	n := &NAT{server: cfg.Addr, listener: l, flows: map[*flow]bool{}}
+	n := &NAT{server: cfg.Addr, listener: l, flows: map[*flow]fate{}}
 	cfg.Addr = l.Addr().String()
 	n.DSN = cfg.FormatDSN()
 	n.all.Go(n.accept)
@@ -52,11 +62,19 @@ func NewNAT(ctx context.Context, dsn string) (*NAT, error) {
 
 // Forget drops from now on whatever arrives on the connections that there are,
 // also that one end closes its own. It returns how many these are.
-func (n *NAT) Forget() int {
+func (n *NAT) Forget() int { return n.decide(dropped) }
+
+// Reject resets each of the connections that there are when the client sends
+// something on it, and not before. So does a host that was switched off and on,
+// and one that took over the address of another: neither says goodbye. It
+// returns how many these are.
+func (n *NAT) Reject() int { return n.decide(rejected) }
+
+func (n *NAT) decide(f fate) int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for f := range n.flows {
-		n.flows[f] = true
+	for flow := range n.flows {
+		n.flows[flow] = f
 	}
 	return len(n.flows)
 }
@@ -82,7 +100,7 @@ func (n *NAT) accept() {
 			f.close()
 			return
 		}
-		n.flows[f] = false
+		n.flows[f] = passed
 		n.all.Go(func() { n.pass(f, server, client) })
 		n.all.Go(func() { n.pass(f, client, server) })
 		n.mu.Unlock()
@@ -93,8 +111,11 @@ func (n *NAT) pass(f *flow, to, from net.Conn) {
 	b := make([]byte, 16<<10)
 	for {
 		size, err := from.Read(b)
-		switch {
-		case n.forgot(f):
+		switch fate := n.fate(f); {
+		case fate == rejected && from == f.client && err == nil:
+			f.client.(*net.TCPConn).SetLinger(0) // Close sends a reset
+			err = net.ErrClosed
+		case fate != passed:
 			if err != nil {
 				return // the other end does not learn of it
 			}
@@ -112,7 +133,7 @@ func (n *NAT) pass(f *flow, to, from net.Conn) {
 	}
 }
 
-func (n *NAT) forgot(f *flow) bool {
+func (n *NAT) fate(f *flow) fate {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.flows[f]

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -41,6 +42,21 @@ func TestNAT(t *testing.T) {
 	old.SetDeadline(time.Now().Add(50 * time.Millisecond))
 	if _, err := io.ReadAll(old); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("the end of a forgotten connection: got %v, want no answer", err)
+	}
+	moved := dialDSN(t, nat.DSN)
+	if err := echo(moved, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	nat.Reject()
+	moved.SetDeadline(time.Now().Add(50 * time.Millisecond))
+	if _, err := moved.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("on a connection that is to be rejected, before it is used: got %v, want no answer", err)
+	}
+	if err := echo(moved, time.Minute); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("on a rejected connection: got %v, want a reset", err)
+	}
+	if err := echo(dialDSN(t, nat.DSN), time.Minute); err != nil {
+		t.Errorf("on a new connection: %v", err)
 	}
 	cancel()
 	nat.Wait()
