@@ -67,14 +67,15 @@ func eventually(t *testing.T, check func() error) {
 	}
 }
 
-// noLeaks fails the test if goroutines are left at its end, once everything that
-// it opened is closed: it is to be called first.
+// noLeaks closes every pool at the end of the test, and fails it if goroutines
+// are left. It is to be called first.
 func noLeaks(t *testing.T) {
 	t.Helper()
 	before := goleak.IgnoreCurrent()
 	// Toxiproxy's own: what it was about to pass on when the reader went away.
 	toxiproxy := goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run")
 	t.Cleanup(func() {
+		dispose(t)
 		eventually(t, func() error { return goleak.Find(before, toxiproxy) })
 	})
 }

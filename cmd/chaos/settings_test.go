@@ -34,6 +34,8 @@ var (
 	wantsGeneration  = "the driver does not yet look at what else is idle after it met a broken connection"
 	wantsPingTimeout = "the driver does not yet give up a ping that is not answered within a second"
 	wantsHosts       = "the driver does not yet take several hosts in a DSN"
+
+	wantsClosedSocket = "the driver does not yet close the socket of a login that panics in the stock driver"
 )
 
 // patience is how long a test waits for what should happen at once.

@@ -64,7 +64,7 @@ func (l *local) start(ctx context.Context) (_ *Server, err error) {
 	if err := os.Mkdir(l.path("tmp"), 0o700); err != nil {
 		return nil, err
 	}
-	if err := l.binary.initDataDir(ctx, l.path("data"), l.path("init.log")); err != nil {
+	if err := l.binary.initDataDir(ctx, l.path("data"), l.path("tmp"), l.path("init.log")); err != nil {
 		return nil, err
 	}
 	if err := os.WriteFile(l.path("init.sql"), []byte(l.binary.initSQL(l.password)), 0o600); err != nil {
@@ -139,9 +139,10 @@ func (l *local) runOn(ctx context.Context, port int) error {
 	}
 	ready, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	done := l.proc.done
 	go func() {
 		select {
-		case <-l.proc.done:
+		case <-done:
 			cancel(errEnded)
 		case <-ready.Done():
 		}
