@@ -17,6 +17,7 @@ require (
 	github.com/ory/dockertest/v3 v3.12.0
 	github.com/rs/zerolog v1.33.0
 	github.com/sirupsen/logrus v1.9.3
+	go.uber.org/goleak v1.3.0
 	golang.org/x/term v0.37.0
 	gonum.org/v1/plot v0.17.0
 )

@@ -13,24 +13,58 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
-func TestGate(t *testing.T) {
+// echoServer sends back what it gets, and returns its DSN.
+func echoServer(t *testing.T) string {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	t.Cleanup(func() { l.Close() })
 	go func() {
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
-			go io.Copy(c, c)
+			go func() {
+				defer c.Close()
+				io.Copy(c, c)
+			}()
 		}
 	}()
+	return "user:secret@tcp(" + l.Addr().String() + ")/app"
+}
+
+// dialDSN connects to the address of a DSN.
+func dialDSN(t *testing.T, dsn string) net.Conn {
+	t.Helper()
+	cfg, err := mysql.ParseDSN(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := net.Dial("tcp", cfg.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// echo sends a byte and waits for it to come back.
+func echo(c net.Conn, within time.Duration) error {
+	c.SetDeadline(time.Now().Add(within))
+	if _, err := c.Write([]byte("x")); err != nil {
+		return err
+	}
+	_, err := io.ReadFull(c, make([]byte, 1))
+	return err
+}
+
+func TestGate(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	gate, err := NewGate(ctx, "user:secret@tcp("+l.Addr().String()+")/app")
+	gate, err := NewGate(ctx, echoServer(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,23 +72,7 @@ func TestGate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dial := func() net.Conn {
-		t.Helper()
-		c, err := net.Dial("tcp", cfg.Addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { c.Close() })
-		return c
-	}
-	echo := func(c net.Conn, within time.Duration) error {
-		c.SetDeadline(time.Now().Add(within))
-		if _, err := c.Write([]byte("x")); err != nil {
-			return err
-		}
-		_, err := io.ReadFull(c, make([]byte, 1))
-		return err
-	}
+	dial := func() net.Conn { t.Helper(); return dialDSN(t, gate.DSN) }
 	c := dial()
 	if err := echo(c, time.Minute); err != nil {
 		t.Fatalf("through an open gate: %v", err)
@@ -72,6 +90,29 @@ func TestGate(t *testing.T) {
 	c = dial()
 	if err := echo(c, time.Minute); err != nil {
 		t.Fatalf("through a gate that was opened again: %v", err)
+	}
+	remove, err := gate.Add("limit_data", map[string]any{"bytes": 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := echo(c, time.Minute); err != nil {
+		t.Errorf("the one byte that may pass: %v", err)
+	}
+	if err := echo(c, time.Minute); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the second byte: got %v, want the end of the connection", err)
+	}
+	if err := remove(); err != nil {
+		t.Fatal(err)
+	}
+	if err := remove(); err == nil {
+		t.Error("removed twice: no error")
+	}
+	if _, err := gate.Add("hush", nil); err == nil {
+		t.Error("an unknown toxic: no error")
+	}
+	c = dial()
+	if err := echo(c, time.Minute); err != nil {
+		t.Fatalf("through a gate without toxics: %v", err)
 	}
 	if err := gate.Silence(); err != nil {
 		t.Fatal(err)

@@ -151,8 +151,10 @@ func (b *binary) old() bool { return !b.maria && b.major == 5 && b.minor < 7 }
 func (b *binary) canTLS() bool { return !b.old() }
 
 // initDataDir makes the data directory, with a root without password that only
-// the server's next start, on initSQL, gives one.
-func (b *binary) initDataDir(ctx context.Context, dataDir, logFile string) error {
+// the server's next start, on initSQL, gives one. tmpDir is for this server
+// alone: at its start a server deletes the temporary tables that it finds, also
+// those of another one.
+func (b *binary) initDataDir(ctx context.Context, dataDir, tmpDir, logFile string) error {
 	var cmd *exec.Cmd
 	switch {
 	case b.old():
@@ -181,7 +183,7 @@ func (b *binary) initDataDir(ctx context.Context, dataDir, logFile string) error
 		return err
 	}
 	defer log.Close()
-	cmd.Env = b.env()
+	cmd.Env = append(b.env(), "TMPDIR="+tmpDir)
 	cmd.Stdout, cmd.Stderr = log, log
 	// The script's children must go too when we are told to stop.
 	cmd.SysProcAttr = ownGroup()

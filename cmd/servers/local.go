@@ -2,9 +2,10 @@ package servers
 
 import (
 	"context"
-	"crypto/rand"
+	crand "crypto/rand"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -44,6 +45,7 @@ type local struct {
 
 	dir      string // private: all that the server reads and writes
 	password string
+	port     int
 	proc     *process
 }
 
@@ -53,7 +55,7 @@ func (l *local) start(ctx context.Context) (_ *Server, err error) {
 	if l.dir, err = privateDir(); err != nil {
 		return nil, err
 	}
-	l.password = rand.Text()
+	l.password = crand.Text()
 	defer func() {
 		if err != nil {
 			l.stop()
@@ -62,7 +64,7 @@ func (l *local) start(ctx context.Context) (_ *Server, err error) {
 	if err := os.Mkdir(l.path("tmp"), 0o700); err != nil {
 		return nil, err
 	}
-	if err := l.binary.initDataDir(ctx, l.path("data"), l.path("init.log")); err != nil {
+	if err := l.binary.initDataDir(ctx, l.path("data"), l.path("tmp"), l.path("init.log")); err != nil {
 		return nil, err
 	}
 	if err := os.WriteFile(l.path("init.sql"), []byte(l.binary.initSQL(l.password)), 0o600); err != nil {
@@ -78,15 +80,15 @@ func (l *local) start(ctx context.Context) (_ *Server, err error) {
 			return nil, err
 		}
 	}
-	port, err := l.run(ctx)
-	if err != nil {
+	if l.port, err = l.run(ctx); err != nil {
 		return nil, err
 	}
 
 	s := &Server{
 		Kind:    Local,
-		DSN:     dsnFor("tcp", fmt.Sprintf("127.0.0.1:%d", port), l.password, testSchema),
+		DSN:     dsnFor("tcp", fmt.Sprintf("127.0.0.1:%d", l.port), l.password, testSchema),
 		UnixDSN: dsnFor("unix", l.path("mysqld.sock"), l.password, testSchema),
+		local:   l,
 		stop:    []func(){l.stop},
 	}
 	if err := s.connect(ctx); err != nil {
@@ -137,9 +139,10 @@ func (l *local) runOn(ctx context.Context, port int) error {
 	}
 	ready, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	done := l.proc.done
 	go func() {
 		select {
-		case <-l.proc.done:
+		case <-done:
 			cancel(errEnded)
 		case <-ready.Done():
 		}
@@ -187,12 +190,18 @@ func (l *local) stop() {
 	}
 }
 
+// Ports from minPort to maxPort are given to no outgoing connection, by default,
+// on Linux (from 32768) and others (from 49152). So a server that is down for a
+// moment finds its own again, and nobody who dials it meanwhile meets himself.
+const minPort, maxPort = 15000, 32000
+
 // freePort returns a TCP port of 127.0.0.1 that was free a moment ago.
 func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+	for range 100 {
+		port := minPort + rand.IntN(maxPort-minPort)
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			return port, l.Close()
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	return 0, fmt.Errorf("none of 100 between %d and %d is free", minPort, maxPort)
 }

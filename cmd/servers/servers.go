@@ -105,6 +105,7 @@ type Server struct {
 	gms    bool // it is go-mysql-server
 	logins func(context.Context) (int64, error)
 	db     *sql.DB // the one connection that is kept open
+	local  *local  // nil unless Kind is Local
 
 	stopOnce sync.Once
 	stop     []func() // run last to first

@@ -1,0 +1,64 @@
+package chaos
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+)
+
+const (
+	envChaos = "MYSQL_POOL_TEST_CHAOS"      // how long each driver moves money in TestBank, as 10m; default 15s
+	envSeed  = "MYSQL_POOL_TEST_CHAOS_SEED" // the faults of an earlier run, in their order; default at random
+	envSoak  = "MYSQL_POOL_TEST_SOAK"       // how long TestSoak lasts, as 20m; default 20s
+	envOut   = "MYSQL_POOL_TEST_OUT"        // where TestSoak leaves its samples and plot; default nowhere
+
+	envReal    = "MYSQL_POOL_REQUIRE_REAL"    // fail where there is no server to start
+	envHAProxy = "MYSQL_POOL_REQUIRE_HAPROXY" // fail where there is no haproxy
+	envGalera  = "MYSQL_POOL_REQUIRE_GALERA"  // fail where there is no Galera
+)
+
+const (
+	stock  = "mysql"
+	pooled = "mysql_pool"
+)
+
+// drivers is ours last: the figures are read beside the stock driver's.
+var drivers = []string{stock, pooled}
+
+// Features of the driver that tests here wait for: each skips its test with the
+// reason, or "" if the driver has it.
+var (
+	wantsGeneration  = "the driver does not yet look at what else is idle after it met a broken connection"
+	wantsPingTimeout = "the driver does not yet give up a ping that is not answered within a second"
+	wantsHosts       = "the driver does not yet take several hosts in a DSN"
+
+	wantsClosedSocket = "the driver does not yet close the socket of a login that panics in the stock driver"
+)
+
+// patience is how long a test waits for what should happen at once.
+const patience = 20 * time.Second
+
+func lasts(t *testing.T, env, short string) time.Duration {
+	t.Helper()
+	d, err := time.ParseDuration(cmp.Or(os.Getenv(env), short))
+	if err != nil {
+		t.Fatalf("%s: %v", env, err)
+	}
+	return d
+}
+
+func seed(t *testing.T) uint64 {
+	t.Helper()
+	text := os.Getenv(envSeed)
+	if text == "" {
+		return rand.Uint64() >> 16
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatalf("%s: %v", envSeed, err)
+	}
+	return n
+}

@@ -1,0 +1,154 @@
+package servers
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// A Node is one server of a Galera cluster.
+type Node struct {
+	Addr string // host:port
+	DSN  string // of this node alone, as root
+
+	cluster *Galera
+	dir     string
+	port    int
+	base    int // the first of galeraPorts
+	proc    *process
+}
+
+// galeraPorts is how many ports a node has besides its own: from the first on
+// for the group, for incremental state transfers, none, and for full ones.
+const galeraPorts = 4
+
+func (n *Node) path(name string) string { return filepath.Join(n.dir, name) }
+
+// Crash kills the node with SIGKILL, and returns when it is gone.
+func (n *Node) Crash() {
+	if n.proc != nil {
+		n.proc.kill()
+	}
+}
+
+// Restart starts the node again after Crash, and returns once it is synced with
+// the others, of which at least two must run.
+func (n *Node) Restart(ctx context.Context) error {
+	if n.proc == nil || !n.proc.ended() {
+		return fmt.Errorf("restarting the node %s: it runs", n.Addr)
+	}
+	return n.start(ctx, false)
+}
+
+// start starts the node and waits until it is synced. The first makes the
+// cluster; its first start runs init.sql, and the others get what that did.
+func (n *Node) start(ctx context.Context, first bool) error {
+	logFile := n.path("server.log")
+	log, err := os.Create(logFile)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd := n.cluster.command(n.cluster.binary.path, n.args(first)...)
+	cmd.Stdout, cmd.Stderr = log, log
+	if n.proc, err = startProcess(cmd, n.cluster.dir); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, galeraStart, fmt.Errorf("it took longer than %v to start", galeraStart))
+	defer cancel()
+	ready, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	done := n.proc.done
+	go func() {
+		select {
+		case <-done:
+			end(errEnded)
+		case <-ready.Done():
+		}
+	}()
+	err = waitReady(ready, dsnFor("tcp", n.Addr, n.cluster.password, ""))
+	if err == nil {
+		err = n.waitSynced(ready)
+	}
+	if err != nil {
+		n.proc.kill()
+		return fmt.Errorf("Galera node %s: %w; its log:\n%s", n.Addr, err, logTail(logFile, n.cluster.password))
+	}
+	return nil
+}
+
+// waitSynced returns once the node has what the others have, and follows them.
+func (n *Node) waitSynced(ctx context.Context) error {
+	db, err := openQuietly(n.DSN)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		var name, state string
+		err := db.QueryRowContext(ctx, "SHOW STATUS LIKE 'wsrep_local_state_comment'").Scan(&name, &state)
+		if err == nil && state == "Synced" {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w (its state is %q, the last error %v)", context.Cause(ctx), state, err)
+		case <-tick.C:
+		}
+	}
+}
+
+func (n *Node) args(first bool) []string {
+	var others []string
+	for _, node := range n.cluster.Nodes {
+		others = append(others, fmt.Sprintf("127.0.0.1:%d", node.base))
+	}
+	address := "gcomm://" + strings.Join(others, ",")
+	args := append([]string{"--no-defaults"}, lightArgs...)
+	if first {
+		address = "gcomm://"
+		args = append(args, "--init-file="+n.path("init.sql"))
+	}
+	return append(args,
+		"--datadir="+n.path("data"),
+		"--tmpdir="+n.path("tmp"),
+		fmt.Sprintf("--port=%d", n.port),
+		"--socket="+n.path("s"),
+		"--pid-file="+n.path("pid"),
+		"--bind-address=127.0.0.1",
+		"--skip-name-resolve",
+		"--performance-schema=0",
+		"--binlog-format=ROW",
+		"--innodb-autoinc-lock-mode=2", // as Galera wants it
+		"--wsrep-on=ON",
+		"--wsrep-provider="+n.cluster.library,
+		"--wsrep-cluster-address="+address,
+		"--wsrep-node-address="+fmt.Sprintf("127.0.0.1:%d", n.base),
+		"--wsrep-sst-method=rsync",
+		"--wsrep-sst-receive-address="+fmt.Sprintf("127.0.0.1:%d", n.base+3),
+		"--wsrep-provider-options="+n.providerOptions(),
+	)
+}
+
+// providerOptions has a dead node found out within two seconds, not the five to
+// fifteen that are the default, and no node remember a cluster that is gone:
+// see https://galeracluster.com/library/documentation/galera-parameters.html.
+func (n *Node) providerOptions() string {
+	return strings.Join([]string{
+		fmt.Sprintf("base_port=%d", n.base),
+		fmt.Sprintf("gmcast.listen_addr=tcp://127.0.0.1:%d", n.base),
+		fmt.Sprintf("ist.recv_addr=127.0.0.1:%d", n.base+1),
+		"pc.recovery=no",
+		"gcache.size=16M",
+		"evs.suspect_timeout=PT1S",
+		"evs.inactive_timeout=PT2S",
+		"evs.inactive_check_period=PT0.25S",
+		"evs.keepalive_period=PT0.25S",
+		"evs.install_timeout=PT2S",
+	}, ";")
+}
