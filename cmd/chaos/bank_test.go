@@ -19,6 +19,7 @@ const (
 // in the same transaction.
 type bank struct {
 	driver, dsn string
+	within      time.Duration // a transfer ends
 	shared      *sql.DB
 	figures     *figures
 
@@ -50,7 +51,7 @@ func createBank(t *testing.T, admin *sql.DB) {
 }
 
 func openBank(t *testing.T, driver, dsn string, f *figures) *bank {
-	b := &bank{driver: driver, dsn: dsn, shared: open(t, driver, dsn), figures: f, outcomes: map[int64]outcome{}}
+	b := &bank{driver: driver, dsn: dsn, within: transferWithin, shared: open(t, driver, dsn), figures: f, outcomes: map[int64]outcome{}}
 	b.shared.SetMaxIdleConns(tellers)
 	return b
 }
@@ -87,7 +88,7 @@ func (b *bank) teller(r *rand.Rand, id int64, ownHandle bool) {
 	cancelAfter := time.Duration(r.IntN(5000)) * time.Microsecond
 	givenUp, audits := r.IntN(cancelEvery) == 0, r.IntN(auditEvery) == 0
 
-	ctx, cancel := context.WithTimeout(context.Background(), transferWithin)
+	ctx, cancel := context.WithTimeout(context.Background(), b.within)
 	defer cancel()
 	if givenUp {
 		defer time.AfterFunc(cancelAfter, cancel).Stop()

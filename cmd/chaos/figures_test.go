@@ -31,8 +31,10 @@ type figures struct {
 	byFault    map[string]*faultFigure // by the fault that was the latest when a transfer ended
 	kinds      map[string]int          // of errors
 	longest    time.Duration
-	greeted    time.Time // since when a restarted server can serve; zero if it did
+	served     time.Time // since when a server can serve again; zero if it did
 	recoveries []time.Duration
+	mark       time.Time      // as failedSince says
+	since      map[string]int // failed transfers that began after mark, by their error
 	wrongs     []string
 }
 
@@ -69,11 +71,20 @@ func (f *figures) figure(fault string) *faultFigure {
 	return f.byFault[fault]
 }
 
-// serverGreeted says that a server which was restarted greets, since when.
-func (f *figures) serverGreeted(at time.Time) {
+// servesSince says that a server can serve again, since when.
+func (f *figures) servesSince(at time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.greeted = at
+	f.served = at
+	f.mark, f.since = at, map[string]int{}
+}
+
+// failedSince returns the errors of transfers that began after the latest
+// servesSince.
+func (f *figures) failedSince() map[string]int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return maps.Clone(f.since)
 }
 
 // add counts a transfer that ends now.
@@ -84,10 +95,15 @@ func (f *figures) add(o outcome, err error, givenUp bool, began time.Time) {
 	f.outcomes[o]++
 	f.longest = max(f.longest, time.Since(began))
 	switch {
-	case o == acknowledged && !f.greeted.IsZero():
-		f.recoveries = append(f.recoveries, time.Since(f.greeted))
-		f.greeted = time.Time{}
-	case o != acknowledged:
+	case o == acknowledged:
+		if !f.served.IsZero() && began.After(f.served) {
+			f.recoveries = append(f.recoveries, time.Since(f.served))
+			f.served = time.Time{}
+		}
+	default:
+		if f.since != nil && !givenUp && began.After(f.mark) {
+			f.since[err.Error()]++
+		}
 		fault := f.fault
 		if givenUp {
 			fault = cancelFn
@@ -173,7 +189,7 @@ func (f *figures) report(t *testing.T, title string) {
 	}
 	w.Flush()
 	fmt.Fprintf(&out, "errors: %v\n", f.kinds)
-	fmt.Fprintf(&out, "first success after each restarted server's greeting: %v", rounded(f.recoveries))
+	fmt.Fprintf(&out, "first success after each time that the server could serve again: %v", rounded(f.recoveries))
 	t.Log(out.String())
 	for i, wrong := range f.wrongs {
 		if i == 5 {

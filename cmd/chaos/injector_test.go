@@ -156,7 +156,7 @@ func (i *injector) restart(ctx context.Context) error {
 	go func() {
 		at, err := awaitGreeting(ctx, i.server.addr)
 		if err == nil {
-			i.figures.serverGreeted(at)
+			i.figures.servesSince(at)
 		}
 		greeted <- err
 	}()

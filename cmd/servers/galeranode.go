@@ -25,6 +25,8 @@ type Node struct {
 // for the group, for incremental state transfers, none, and for full ones.
 const galeraPorts = 4
 
+func (n *Node) name() string { return "node" + filepath.Base(n.dir) }
+
 func (n *Node) path(name string) string { return filepath.Join(n.dir, name) }
 
 // Crash kills the node with SIGKILL, and returns when it is gone.
@@ -108,6 +110,12 @@ func (n *Node) args(first bool) []string {
 	for _, node := range n.cluster.Nodes {
 		others = append(others, fmt.Sprintf("127.0.0.1:%d", node.base))
 	}
+	// Whoever gives its state to one that joins lets nobody write meanwhile (rsync
+	// is of files that must not change). That is the last one, if it can.
+	donor := n.cluster.Nodes[galeraNodes-1].name()
+	if donor == n.name() {
+		donor = n.cluster.Nodes[galeraNodes-2].name()
+	}
 	address := "gcomm://" + strings.Join(others, ",")
 	args := append([]string{"--no-defaults"}, lightArgs...)
 	if first {
@@ -129,7 +137,9 @@ func (n *Node) args(first bool) []string {
 		"--wsrep-provider="+n.cluster.library,
 		"--wsrep-cluster-address="+address,
 		"--wsrep-node-address="+fmt.Sprintf("127.0.0.1:%d", n.base),
+		"--wsrep-node-name="+n.name(),
 		"--wsrep-sst-method=rsync",
+		"--wsrep-sst-donor="+donor+",", // the comma: else another one
 		"--wsrep-sst-receive-address="+fmt.Sprintf("127.0.0.1:%d", n.base+3),
 		"--wsrep-provider-options="+n.providerOptions(),
 	)
