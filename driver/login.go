@@ -149,7 +149,7 @@ func (l *login) open(ctx context.Context, schema string) (p *physical, life time
 				p.stockConn.Close()
 			}
 			l.joins(next)
-			return next, l.life(h), nil
+			return next, next.life, nil
 		case len(hosts) == 1:
 			return nil, 0, err
 		}
@@ -160,7 +160,7 @@ func (l *login) open(ctx context.Context, schema string) (p *physical, life time
 	}
 	if p != nil {
 		l.joins(p)
-		return p, l.life(p.host), nil
+		return p, p.life, nil
 	}
 	return nil, 0, fmt.Errorf("mysqlpool: login to %s: none of the hosts can be used: %w", l.name, errors.Join(errs...))
 }
@@ -226,8 +226,10 @@ func (l *login) openOn(ctx context.Context, h *host, schema string) (p *physical
 		stock.Close()
 		return nil, l.explain(ctx, h, start, err)
 	}
+	p.life = l.life(h)
 	l.log().LogAttrs(ctx, slog.LevelDebug, "mysqlpool: opened a connection",
-		slog.String("login", l.name), slog.String("host", h.addr), slog.Uint64("id", p.id), slog.Duration("took", time.Since(start)))
+		slog.String("login", l.name), slog.String("host", h.addr), slog.Uint64("id", p.id),
+		slog.Duration("took", time.Since(start)), slog.Duration("life", p.life))
 	return p, nil
 }
 

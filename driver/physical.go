@@ -46,7 +46,8 @@ type physical struct {
 	stockFields
 	login *login
 	host  *host
-	facts // as of the login
+	life  time.Duration // its greatest age; 0 is no limit
+	facts               // as of the login
 
 	// Guarded by ownership.
 
