@@ -37,7 +37,7 @@ type soak struct {
 // Nothing grows: not the heap, nor goroutines, files, connections or statements.
 func TestSoak(t *testing.T) {
 	noLeaks(t)
-	long, seed := lasts(t, envSoak, "20s"), seed(t)
+	long, seed := lasts(t, envSoak, "15s"), seed(t)
 	t.Logf("seed %d", seed)
 	k := &soak{server: startServer(t, "--wait-timeout=2", "--max-connections=100"), figures: newFigures()}
 	for user := range soakUsers {
@@ -58,6 +58,7 @@ func TestSoak(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, uint64(n)))
 			for !k.stop.Load() {
 				k.job(r)
+				time.Sleep(time.Duration(r.IntN(20)) * time.Millisecond) // until the next one
 			}
 		})
 	}
@@ -137,7 +138,7 @@ func (k *soak) job(r *rand.Rand) {
 		k.requests.Add(1)
 		k.expect(k.request(db, r))
 	}
-	if r.IntN(20) == 0 {
+	if r.IntN(200) == 0 {
 		// Longer than the server keeps what is idle: what follows must not meet that.
 		time.Sleep(2500 * time.Millisecond)
 		k.expect(k.request(db, r))
