@@ -15,16 +15,18 @@ BENCHCOUNT ?= 6
 FUZZTIME   ?= 20s
 DIFFTIME   ?= 1h
 PLANTTIME  ?= 1m
+CHAOSTIME  ?= 10m
+SOAKTIME   ?= 20m
 
 # withserver runs a command with a server in its environment. It is built, not
 # run with go run, which would change its exit status and drop its signals.
 WITHSERVER = ./bin/withserver
 
-.PHONY: help demo watch screenshot test test-embedded test-real test-cmd withserver test-diff test-plants bench bench-pool bench-sharing bench-recipe lint fuzz
+.PHONY: help demo watch screenshot test test-embedded test-real test-cmd withserver test-diff test-plants chaos soak bench bench-pool bench-sharing bench-recipe lint fuzz
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  make bench BENCH=OpenQueryClose BENCHTIME=1s BENCHCOUNT=10, make fuzz FUZZTIME=1m, make test-diff DIFFTIME=10m"
+	@echo "  make bench BENCH=OpenQueryClose BENCHTIME=1s BENCHCOUNT=10, make fuzz FUZZTIME=1m, make test-diff DIFFTIME=10m, make chaos CHAOSTIME=1m"
 
 demo: ## the same page views through "mysql" and "mysql_pool", side by side (ARGS='--dsn ...' for your own server)
 	cd cmd && go run ./mysqlpool demo $(ARGS)
@@ -65,6 +67,13 @@ test-diff: withserver ## random programs on both drivers, whose answers must agr
 
 test-plants: withserver ## test-diff again with bugs planted in a copy of the driver: each must be found within PLANTTIME
 	$(WITHSERVER) --server=real --arg=--max-connections=500 -- sh -c 'cd cmd && go run ./plant -for $(PLANTTIME)'
+
+chaos: ## both drivers, each for CHAOSTIME, while the server crashes, fills up and is cut off; then restarts, silent drops, hung logins, Galera
+	cd cmd && MYSQL_POOL_TEST_CHAOS=$(CHAOSTIME) go test $(RACE) -count=1 -timeout 25h -v ./chaos
+
+soak: ## recycling, schemas and passwords that come and go, for SOAKTIME; leaves bin/soak.csv and bin/soak.svg
+	mkdir -p bin
+	cd cmd && MYSQL_POOL_TEST_SOAK=$(SOAKTIME) MYSQL_POOL_TEST_OUT=$(CURDIR)/bin go test $(RACE) -count=1 -timeout 25h -v -run '^TestSoak$$' ./chaos
 
 bench: withserver ## both drivers on the best server there is: ratios (mysqlpool bench, with ROUNDS), then each by itself with benchstat
 	cd cmd && go build -o ../bin/mysqlpool ./mysqlpool

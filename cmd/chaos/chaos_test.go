@@ -18,7 +18,7 @@ const poolParams = "timeout=1s&@pool_size=20&@pool_timeout=1.5"
 // lost, none is made twice, and none that was refused is made. No connection and
 // no goroutine is lost either.
 func TestBank(t *testing.T) {
-	long, seed := lasts(t, envChaos, "15s"), seed(t)
+	long, seed := lasts(t, envChaos, "10s"), seed(t)
 	for _, driver := range drivers {
 		t.Run(driver, func(t *testing.T) {
 			noLeaks(t)

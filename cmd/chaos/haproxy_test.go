@@ -3,6 +3,7 @@ package chaos
 import (
 	"errors"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -37,9 +38,16 @@ func TestHAProxy(t *testing.T) {
 					t.Fatal(err)
 				}
 				s.wantConnections(t, none)
-				for range 2 * idleBefore {
-					q.make(t.Context(), db)
+				// As many at once as are idle, some of them on handles of their own.
+				var all sync.WaitGroup
+				for n := range 2 * idleBefore {
+					db := db
+					if n%2 == 0 {
+						db = open(t, driver, withParams(proxy.DSN, idleParams("")))
+					}
+					all.Go(func() { q.make(t.Context(), db) })
 				}
+				all.Wait()
 			}
 			failed := q.failed(time.Time{})
 			t.Logf("%d of %d requests failed: %v; the longest took %v", len(failed), len(q.all), errorTexts(failed), q.longest().Round(time.Millisecond))

@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	envChaos = "MYSQL_POOL_TEST_CHAOS"      // how long each driver moves money in TestBank, as 10m; default 15s
+	envChaos = "MYSQL_POOL_TEST_CHAOS"      // how long each driver moves money in TestBank, as 10m; default 10s
 	envSeed  = "MYSQL_POOL_TEST_CHAOS_SEED" // the faults of an earlier run, in their order; default at random
-	envSoak  = "MYSQL_POOL_TEST_SOAK"       // how long TestSoak lasts, as 20m; default 20s
+	envSoak  = "MYSQL_POOL_TEST_SOAK"       // how long TestSoak lasts, as 20m; default 15s
 	envOut   = "MYSQL_POOL_TEST_OUT"        // where TestSoak leaves its samples and plot; default nowhere
 
 	envReal    = "MYSQL_POOL_REQUIRE_REAL"    // fail where there is no server to start
