@@ -22,7 +22,7 @@ SOAKTIME   ?= 20m
 # run with go run, which would change its exit status and drop its signals.
 WITHSERVER = ./bin/withserver
 
-.PHONY: help demo watch screenshot test test-embedded test-real test-cmd withserver test-diff test-plants chaos soak bench bench-pool bench-sharing bench-recipe lint fuzz
+.PHONY: help demo doctor watch screenshot test test-embedded test-real test-cmd withserver test-diff test-plants chaos soak bench bench-pool bench-sharing bench-recipe lint fuzz
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,12 +31,15 @@ help: ## show this list
 demo: ## the same page views through "mysql" and "mysql_pool", side by side (ARGS='--dsn ...' for your own server)
 	cd cmd && go run ./mysqlpool demo $(ARGS)
 
-watch: ## the same on a web page, live (ARGS='--dsn ...' for your own server)
+doctor: ## what the pool will make of a server, and what is to be mended there (ARGS='--dsn ...' for your own)
+	cd cmd && go run ./mysqlpool doctor $(ARGS)
+
+watch: ## the same as demo on a web page, live (ARGS='--dsn ...' for your own server)
 	cd cmd && go build -o ../bin/mysqlpool ./mysqlpool
 	./bin/mysqlpool watch $(ARGS)
 
-screenshot: ## take docs/watch.png anew, with Chromium
-	cd cmd && MYSQL_POOL_TEST_SCREENSHOT=../../docs/watch.png go test -count=1 -run '^TestWatchScreenshot$$' ./mysqlpool
+screenshot: ## take the pictures in docs anew, with Chromium
+	cd cmd && MYSQL_POOL_TEST_SCREENSHOTS=../../docs go test -count=1 -run Screenshot ./mysqlpool
 
 test: test-cmd test-embedded test-real ## all tests, on the embedded server and on the best real one there is
 

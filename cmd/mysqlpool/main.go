@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -20,10 +21,18 @@ const (
 	exitInterrupted = 130 // as a shell has it for SIGINT
 )
 
-// exitError is an error with an exit status of its own.
+// exitError is an error with an exit status of its own. Without an error inside,
+// everything has been said.
 type exitError struct {
 	status int
 	error
+}
+
+func (e exitError) Error() string {
+	if e.error == nil {
+		return "exit status " + strconv.Itoa(e.status)
+	}
+	return e.error.Error()
 }
 
 func (e exitError) Unwrap() error { return e.error }
@@ -69,10 +78,10 @@ func run(ctx context.Context, args []string, stdout, errs io.Writer) int {
 		fmt.Fprintln(errs, "mysqlpool: interrupted")
 		return exitInterrupted
 	}
-	fmt.Fprintf(errs, "mysqlpool: %v\n", err)
-	var exit exitError
-	if errors.As(err, &exit) {
-		return exit.status
+	exit := exitError{exitFailed, err}
+	errors.As(err, &exit)
+	if exit.error != nil {
+		fmt.Fprintf(errs, "mysqlpool: %v\n", exit.error)
 	}
-	return exitFailed
+	return exit.status
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -225,9 +226,9 @@ func TestWatchInBrowser(t *testing.T) {
 
 // Makes docs/watch.png anew: MYSQL_POOL_TEST_SCREENSHOT names the file.
 func TestWatchScreenshot(t *testing.T) {
-	file := os.Getenv("MYSQL_POOL_TEST_SCREENSHOT")
-	if file == "" {
-		t.Skip("MYSQL_POOL_TEST_SCREENSHOT names no file to write")
+	dir := os.Getenv("MYSQL_POOL_TEST_SCREENSHOTS")
+	if dir == "" {
+		t.Skip("MYSQL_POOL_TEST_SCREENSHOTS names no folder to write to")
 	}
 	chromium := needChromium(t)
 	server := watchedServer(t)
@@ -243,7 +244,7 @@ func TestWatchScreenshot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(file, png, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "watch.png"), png, 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

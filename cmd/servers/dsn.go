@@ -50,6 +50,9 @@ func Open(ctx context.Context, dsn string) (*Server, error) {
 	if strings.Contains(cfg.Net, ":") { // "user:password(...)", which ParseDSN takes for a network
 		return nil, errors.New("not a DSN: no @ after the password (want user:password@tcp(host:3306)/schema)")
 	}
+	if cfg.Net == "tcp" && strings.Contains(cfg.Addr, ",") {
+		return nil, errors.New("the DSN names several hosts, which \"mysql\" cannot log in to: name one")
+	}
 	s := &Server{Kind: DSN, DSN: dsn}
 	if cfg.Net == "unix" {
 		s.UnixDSN = dsn

@@ -29,7 +29,7 @@ func startLocal(ctx context.Context, opts Options) (*Server, error) {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("it took longer than %v to start", timeout))
 	defer cancel()
-	s, err := (&local{binary: b, args: opts.Args, freePort: freePort, logf: opts.logf}).start(ctx)
+	s, err := (&local{binary: b, args: opts.Args, myCnf: opts.MyCnf, freePort: freePort, logf: opts.logf}).start(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", b.path, err)
 	}
@@ -40,6 +40,7 @@ func startLocal(ctx context.Context, opts Options) (*Server, error) {
 type local struct {
 	binary   *binary
 	args     []string
+	myCnf    string // the option file's text; "": none
 	freePort func() (int, error)
 	logf     func(string, ...any)
 
@@ -77,6 +78,11 @@ func (l *local) start(ctx context.Context) (_ *Server, err error) {
 		}
 		if err := errors.Join(os.WriteFile(l.path("cert.pem"), certPEM, 0o600),
 			os.WriteFile(l.path("key.pem"), keyPEM, 0o600)); err != nil {
+			return nil, err
+		}
+	}
+	if l.myCnf != "" {
+		if err := os.WriteFile(l.path("my.cnf"), []byte(l.myCnf), 0o600); err != nil {
 			return nil, err
 		}
 	}
@@ -161,6 +167,9 @@ func (l *local) runOn(ctx context.Context, port int) error {
 
 func (l *local) serverArgs(port int) []string {
 	args := append(l.binary.baseArgs(), lightArgs...)
+	if l.myCnf != "" {
+		args[0] = "--defaults-file=" + l.path("my.cnf") // must come first, as --no-defaults
+	}
 	args = append(args,
 		"--datadir="+l.path("data"),
 		"--tmpdir="+l.path("tmp"),

@@ -69,6 +69,10 @@ type Options struct {
 	// Server.TakesArgs.
 	Args []string
 
+	// MyCnf is the option file of a server that is started on this machine
+	// (Local), as text. The arguments count more. Default: it reads none.
+	MyCnf string
+
 	// StartTimeout bounds one start, without the time to pull an image.
 	// Default: one minute for Local, three for Docker.
 	StartTimeout time.Duration

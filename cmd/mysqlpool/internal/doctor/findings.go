@@ -52,16 +52,17 @@ func findings(r *Readings, p *Pool) []Finding {
 }
 
 func version(r *Readings) Finding {
-	return Finding{Name: "version", Level: OK, Value: r.Version, Short: r.Flavour}
+	number, _, _ := strings.Cut(r.Version, "-")
+	return Finding{Name: "version", Level: OK, Value: number, Short: r.Flavour}
 }
 
 func waitTimeout(r *Readings, p *Pool) Finding {
 	f := Finding{Name: "wait_timeout", Level: OK, Value: seconds(r.WaitTimeout)}
 	switch {
 	case p.Recycle == 0:
-		f.Short = "connections have no greatest age: pool_recycle=0"
+		f.Short = "never recycled: pool_recycle=0"
 	default:
-		f.Short = fmt.Sprintf("connections are recycled after %s or so", secondsText(p.Recycle))
+		f.Short = fmt.Sprintf("recycled after %s or so", secondsText(p.Recycle))
 	}
 	if r.WaitTimeout == nil || *r.WaitTimeout >= leastWaitTimeout {
 		return f

@@ -1,6 +1,9 @@
 package doctor
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Mend is how a server variable is set to another value, in three ways.
 type Mend struct {
@@ -20,7 +23,7 @@ func setTo(variable, value string) *Mend {
 	return &Mend{
 		Variable: variable, Value: bare,
 		SetGlobal: fmt.Sprintf("SET GLOBAL %s = %s;", variable, value),
-		MyCnf:     fmt.Sprintf("[mysqld]\n%s = %s", variable, bare),
+		MyCnf:     strings.TrimRight(fmt.Sprintf("[mysqld]\n%s = %s", variable, bare), " "),
 		Flag:      fmt.Sprintf("--%s=%s", variable, bare),
 	}
 }
