@@ -32,7 +32,8 @@ demo: ## the same page views through "mysql" and "mysql_pool", side by side (ARG
 	cd cmd && go run ./mysqlpool demo $(ARGS)
 
 doctor: ## what the pool will make of a server, and what is to be mended there (ARGS='--dsn ...' for your own)
-	cd cmd && go run ./mysqlpool doctor $(ARGS)
+	cd cmd && go build -o ../bin/mysqlpool ./mysqlpool
+	./bin/mysqlpool doctor $(ARGS)
 
 watch: ## the same as demo on a web page, live (ARGS='--dsn ...' for your own server)
 	cd cmd && go build -o ../bin/mysqlpool ./mysqlpool

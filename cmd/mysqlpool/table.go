@@ -55,7 +55,7 @@ func (t *table) sums(left, right view, uncounted error) {
 
 func (t *table) next(embedded bool) {
 	if embedded {
-		fmt.Fprintln(t.w, "Try next: mysqlpool doctor --dsn='user:password@tcp(host:3306)/schema', then demo")
+		fmt.Fprintln(t.w, "Try next: mysqlpool doctor --dsn='user:password@tcp(host:3306)/schema'")
 		return
 	}
 	fmt.Fprintln(t.w, `Try next: sql.Open("mysql_pool", dsn) in your program, with the DSN it has.`)
