@@ -3,6 +3,7 @@ package chaos
 import (
 	"context"
 	"fmt"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -42,6 +43,9 @@ func TestBank(t *testing.T) {
 			var all, watch sync.WaitGroup
 			all.Go(func() { b.work(business, seed) })
 			watch.Go(func() { watchSums(business, f) })
+			if os.Getenv(envChaos) != "" {
+				watch.Go(func() { f.progress(business, driver) })
+			}
 			i.run(harm, t)
 			awaitBusiness(t, f)
 			closed()

@@ -24,7 +24,6 @@ func TestRestart(t *testing.T) {
 			noLeaks(t)
 			s := startServer(t, "--max-connections=200")
 			db := open(t, driver, withParams(s.dsn, idleParams("")))
-			var delays []time.Duration
 			for range 3 {
 				warm(t, db, idleBefore)
 				var q requests
@@ -69,7 +68,6 @@ func TestRestart(t *testing.T) {
 					stop()
 				})
 				all.Wait()
-				delays = append(delays, first.Sub(up))
 				failed := q.failed(up)
 				t.Logf("%d requests; first success %v after the greeting; %d failed that began after it: %v; %d before",
 					len(q.all), first.Sub(up).Round(100*time.Microsecond), len(failed), errorTexts(failed), len(q.failed(time.Time{}))-len(failed))
