@@ -109,5 +109,6 @@ lint: ## gofmt, vet, staticcheck
 fuzz: ## fuzz what parses, FUZZTIME each
 	go test -run '^$$' -fuzz '^FuzzDSN$$' -fuzztime $(FUZZTIME) ./driver
 	go test -run '^$$' -fuzz '^FuzzOption$$' -fuzztime $(FUZZTIME) ./driver
+	go test -run '^$$' -fuzz '^FuzzLogin$$' -fuzztime $(FUZZTIME) ./driver
 	go test -run '^$$' -fuzz '^FuzzScan$$' -fuzztime $(FUZZTIME) ./internal/session
 	cd cmd && go test -run '^$$' -fuzz '^FuzzSecondOpinion$$' -fuzztime $(FUZZTIME) ./secondopinion

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 )
@@ -21,15 +22,15 @@ type conn struct {
 	connector *connector
 	checker   driver.NamedValueChecker // the physical connection that it had last
 
-	lent   *pool.Conn[*physical] // nil: empty
-	held   bool                  // lent is in use by this one
-	ticket pool.Ticket           // what lent was put away with, unless held
-	used   bool                  // something ran since database/sql last asked IsValid
-	bad    bool                  // driver.ErrBadConn was returned
+	*grip
+	used   bool // something ran since database/sql last asked IsValid
+	bad    bool // driver.ErrBadConn was returned
 	closed bool
-	alone  bool    // it is the only one of its connector, and closes that with itself
-	tx     tx      // the latest transaction
-	stmts  []*stmt // that follow it: prepared, not closed and not lost
+	alone  bool      // it is the only one of its connector, and closes that with itself
+	pinned time.Time // when it was put away with session state on it, unless held
+	loan   *loan     // while pool_leak_after watches it
+	tx     tx        // the latest transaction
+	stmts  []*stmt   // that follow it: prepared, not closed and not lost
 }
 
 var (
@@ -66,22 +67,19 @@ func (c *conn) hold(ctx context.Context) (*physical, error) {
 		}
 		c.lent, c.held, c.checker = lent, true, lent.Value
 	}
+	c.holds()
 	p := c.lent.Value
 	p.tidy()
 	return p, nil
 }
 
-// takeBack makes the connection that was put away held again. If somebody else
-// has it by now, this one becomes empty.
-func (c *conn) takeBack() bool {
-	if c.lent == nil {
-		return false
+// holds notes that it holds its physical connection from now on.
+func (c *conn) holds() {
+	if !c.watched {
+		c.watched = true
+		runtime.AddCleanup(c, (*grip).dropped, c.grip)
 	}
-	c.held = c.lent.TakeBack(c.ticket)
-	if !c.held {
-		c.lent = nil
-	}
-	return c.held
+	c.watchLoan()
 }
 
 // IsValid implements driver.Validator. database/sql asks it when it puts a
@@ -100,10 +98,12 @@ func (c *conn) IsValid() bool {
 	p := c.lent.Value
 	p.stmts.rows = nil // database/sql has closed them
 	p.tidy()
-	if !p.IsValid() {
+	if p.doomed || !p.IsValid() {
 		return false
 	}
+	c.endLoan()
 	if kinds := p.kinds(); kinds != 0 {
+		c.pinned = time.Now()
 		c.ticket = c.lent.Pin(uint32(kinds))
 	} else {
 		c.ticket = c.lent.Offer()
@@ -118,11 +118,14 @@ func (c *conn) IsValid() bool {
 // driver.ErrBadConn would reach users once SetMaxOpenConns is met, and
 // database/sql swallows every other error (sql.DB.conn).
 func (c *conn) ResetSession(ctx context.Context) error {
-	if !c.held && !c.takeBack() {
-		return nil
+	if !c.held {
+		if !c.takeBack() {
+			return nil
+		}
+		c.holds()
 	}
 	p := c.lent.Value
-	if err := p.ResetSession(ctx); err != nil {
+	if err := c.check(ctx, p); err != nil {
 		c.discard(pool.Broken)
 		c.loseStmts()
 		return nil
@@ -130,6 +133,16 @@ func (c *conn) ResetSession(ctx context.Context) error {
 	p.tidy()
 	c.used = true // from here database/sql asks IsValid, or it is told to discard
 	return nil
+}
+
+// check sees whether the connection that was taken back is alive.
+func (c *conn) check(ctx context.Context, p *physical) error {
+	var idle time.Duration // an offered one is the pool's soon
+	if !c.pinned.IsZero() {
+		idle = time.Since(c.pinned)
+		c.pinned = time.Time{}
+	}
+	return p.checkAlive(ctx, idle)
 }
 
 // Close implements driver.Conn. It checks the physical connection in, or closes
@@ -150,7 +163,7 @@ func (c *conn) Close() error {
 	}
 	p := c.lent.Value
 	switch {
-	case c.used && (c.connector.validates.Load() || calledByDatabaseSQL() || c.bad || !p.IsValid()):
+	case c.used && (c.connector.validates.Load() || calledByDatabaseSQL() || c.bad || p.doomed || !p.IsValid()):
 		c.discard(pool.Broken)
 	default:
 		c.checkIn()
@@ -161,6 +174,7 @@ func (c *conn) Close() error {
 // checkIn gives up the physical connection, which it holds. It takes no time,
 // since database/sql may call Close under its own lock.
 func (c *conn) checkIn() {
+	c.endLoan()
 	lent := c.lent
 	c.lent, c.held = nil, false
 	lent.Value.stmts.rows = nil
@@ -189,6 +203,7 @@ func calledByDatabaseSQL() bool {
 // discard closes the physical connection, which it holds, and leaves this one
 // empty.
 func (c *conn) discard(why pool.Reason) {
+	c.endLoan()
 	lent := c.lent
 	c.lent, c.held = nil, false
 	lent.Discard(why)
@@ -198,10 +213,16 @@ func (c *conn) discard(why pool.Reason) {
 // rejectReadOnly it may mean that the server became read-only: then
 // database/sql must not get another connection to the same server.
 func (c *conn) saw(err error) error {
+	if err == nil {
+		return nil
+	}
+	if c.held {
+		c.lent.Value.saw(err)
+	}
 	if err == driver.ErrBadConn {
 		c.bad = true
 		if c.connector.cfg.RejectReadOnly && c.held {
-			c.lent.InvalidatePool()
+			c.lent.Value.login.becameReadOnly(c.lent.Value.host)
 		}
 	}
 	return err

@@ -16,6 +16,7 @@ import (
 type connector struct {
 	settings
 	cfg    *mysql.Config // immutable private copy, without our options
+	hosts  []*host       // that its address names; a pool takes those of its first connector
 	dial   dialFunc      // the stock driver's login; replaced by tests
 	key    key
 	shared bool // false: the pool is this connector's own, and key is unused
@@ -84,17 +85,19 @@ func newConnector(cfg *mysql.Config, opts ...Option) (*connector, error) {
 		return nil, err
 	}
 	c.key, c.shared = poolKey(cfg, c.options)
-	dialed := withoutKeyName(cfg)
-	c.dial = func(ctx context.Context, schema string) (driver.Conn, error) { return dialStock(ctx, dialed, schema) }
-	return c, nil
+	var err error
+	c.hosts, err = hostsOf(withoutKeyName(cfg))
+	c.dial = dialStock
+	return c, err
 }
 
-// dialFunc logs in and returns a connection on the schema.
-type dialFunc func(ctx context.Context, schema string) (driver.Conn, error)
+// dialFunc logs in to a host and returns a connection on the schema.
+type dialFunc func(ctx context.Context, h *host, schema string) (driver.Conn, error)
 
 // dialStock logs in with a copy of the config for each login: with tls=preferred
 // the stock driver clears TLS in its config if the server has none.
-func dialStock(ctx context.Context, cfg *mysql.Config, schema string) (driver.Conn, error) {
+func dialStock(ctx context.Context, h *host, schema string) (driver.Conn, error) {
+	cfg := h.cfg
 	if schema != cfg.DBName {
 		cfg = cfg.Clone()
 		cfg.DBName = schema
@@ -141,7 +144,7 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	lc := &conn{connector: c, checker: lent.Value, lent: lent}
+	lc := &conn{connector: c, checker: lent.Value, grip: &grip{lent: lent}}
 	// Born offered: database/sql may put a connection away that it never used,
 	// and calls no IsValid for it (see openNewConnection there).
 	lc.ticket = lent.PutAwayUnused()

@@ -25,7 +25,7 @@ func Dispose(ctx context.Context) error {
 	errs := make([]error, len(all))
 	var wg sync.WaitGroup
 	for i, m := range all {
-		wg.Go(func() { errs[i] = m.pool.Dispose(ctx) })
+		wg.Go(func() { errs[i] = m.dispose(ctx) })
 	}
 	wg.Wait()
 
@@ -36,4 +36,12 @@ func Dispose(ctx context.Context) error {
 		pools.disposedLocked(m)
 	}
 	return errors.Join(errs...)
+}
+
+// dispose ends a pool, and what its login does in the background.
+func (m *member) dispose(ctx context.Context) error {
+	m.login.hosts.end()
+	err := m.pool.Dispose(ctx)
+	m.login.background.end(ctx)
+	return err
 }

@@ -35,7 +35,7 @@
 //     session's wait_timeout, as the DSN sets it, else as the server says, else
 //     120 s with a warning in the log.
 //   - pool_ping_after (30s): a connection idle for this long is pinged before
-//     it is handed out; 0 pings each time.
+//     it is handed out, for 2 s at most; 0 pings each time.
 //   - pool_warm (0): connections kept ready for the next checkout, opened in
 //     advance once the pool is in use.
 //   - pool_dial_limit (8): logins under way at once; at least 1.
@@ -45,7 +45,13 @@
 //   - pool_stmt_cache (auto): prepared statements kept for each physical
 //     connection; 0 keeps none. auto is at most 256, and together no more than
 //     half of the server's max_prepared_stmt_count.
-//   - pool_leak_after (0): accepted and checked, without effect so far.
+//   - pool_leak_after (0): a connection that is held for longer is logged, with
+//     the stack that checked it out; 0 is never.
+//   - pool_kill (off): on ends a statement whose context ended on the server
+//     too, with KILL, if the server shows that the connection is ours.
+//   - pool_balance (failover): which of several hosts is logged in to:
+//     failover, the first in the DSN that can be used; round_robin, each in
+//     turn.
 //
 // An unknown pool_* name or a bad value is an error from sql.Open.
 //
@@ -63,6 +69,12 @@
 // back: undone by statements, reset by COM_RESET_CONNECTION, or ended by closing
 // the connection. What a stored function or a trigger leaves is not in any
 // statement's text; pool_reset=always takes care of that.
+//
+// # Hosts
+//
+// With tcp the address may name several hosts, tcp(db1:3306,db2:3306), which
+// share one pool. One that fails, has no room, or takes no writes any more is
+// left alone for a growing time, and looked at until it is back.
 //
 // # Lifetimes
 //

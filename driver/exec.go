@@ -62,8 +62,8 @@ func (p *physical) execCached(ctx context.Context, query string, args []driver.N
 	}
 	p.running()
 	result, err := e.Stmt.ExecContext(ctx, args)
-	if err != nil && p.mustPrepareAgain(e, err) {
-		if e, err = p.prepareAgain(ctx, query); err != nil {
+	if err != nil && p.afterError(e, err) {
+		if e, err = p.prepareAgain(ctx, query, args); err != nil {
 			return nil, err
 		}
 		result, err = e.Stmt.ExecContext(ctx, args)
@@ -80,8 +80,8 @@ func (p *physical) queryCached(ctx context.Context, query string, args []driver.
 	}
 	p.running()
 	rows, err := e.Stmt.QueryContext(ctx, args)
-	if err != nil && p.mustPrepareAgain(e, err) {
-		if e, err = p.prepareAgain(ctx, query); err != nil {
+	if err != nil && p.afterError(e, err) {
+		if e, err = p.prepareAgain(ctx, query, args); err != nil {
 			return nil, err
 		}
 		rows, err = e.Stmt.QueryContext(ctx, args)

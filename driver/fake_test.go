@@ -27,18 +27,21 @@ type fakeServer struct {
 	// Hooks, set before use.
 	login func(ctx context.Context, n int) error                    // of the n-th login, from 1
 	query func(ctx context.Context, c *fakeConn, text string) error // of every statement
+	reach func(ctx context.Context, addr string) error              // of every login
 
+	addr           string // of the DSN
 	waitTimeout    string // the answers to askServer
 	maxConnections string
 	autocommit     string
 	initConnect    string
-	role           string // the session's; "": the server has no roles
-	resets         bool   // it knows COM_RESET_CONNECTION
-	bare           bool   // connections have none of the stock driver's fields
+	readOnly       map[string]bool // hosts that take no writes
+	role           string          // the session's; "": the server has no roles
+	resets         bool            // it knows COM_RESET_CONNECTION
+	bare           bool            // connections have none of the stock driver's fields
 }
 
 func newFakeServer() *fakeServer {
-	return &fakeServer{waitTimeout: "28800", maxConnections: "151", autocommit: "1"}
+	return &fakeServer{addr: "fake", waitTimeout: "28800", maxConnections: "151", autocommit: "1"}
 }
 
 // connector returns a connector for the server, with the options of a DSN's
@@ -50,7 +53,7 @@ func (s *fakeServer) connector(t testing.TB, params string) *connector {
 
 func (s *fakeServer) connectorTo(t testing.TB, schema, params string) *connector {
 	t.Helper()
-	cfg, err := parseDSN("app:secret@tcp(fake)/" + schema + "?" + params)
+	cfg, err := parseDSN("app:secret@tcp(" + s.addr + ")/" + schema + "?" + params)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +65,7 @@ func (s *fakeServer) connectorTo(t testing.TB, schema, params string) *connector
 	return c
 }
 
-func (s *fakeServer) dial(ctx context.Context, schema string) (driver.Conn, error) {
+func (s *fakeServer) dial(ctx context.Context, h *host, schema string) (driver.Conn, error) {
 	s.mu.Lock()
 	s.logins++
 	n := s.logins
@@ -72,9 +75,14 @@ func (s *fakeServer) dial(ctx context.Context, schema string) (driver.Conn, erro
 			return nil, err
 		}
 	}
+	if s.reach != nil {
+		if err := s.reach(ctx, h.addr); err != nil {
+			return nil, err
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := &fakeConn{server: s, id: len(s.conns) + 1, schema: schema}
+	c := &fakeConn{server: s, id: len(s.conns) + 1, addr: h.addr, schema: schema}
 	if s.autocommit == "1" || s.autocommit == "ON" {
 		c.status = statusAutocommit
 	}
@@ -95,6 +103,7 @@ type fakeSocket struct {
 }
 
 func (s fakeSocket) Close() error                  { return nil }
+func (s fakeSocket) LocalAddr() net.Addr           { return nil }
 func (s fakeSocket) SetDeadline(t time.Time) error { return nil }
 
 func (s fakeSocket) Write(b []byte) (int, error) {
@@ -134,6 +143,7 @@ func (s *fakeServer) open() (open, ever int) {
 type fakeConn struct {
 	server *fakeServer
 	id     int
+	addr   string // of the host that was logged in to
 	schema string
 	closed bool
 	dead   bool     // the socket is: what the liveness check sees
@@ -282,6 +292,11 @@ func (c *fakeConn) QueryContext(ctx context.Context, query string, args []driver
 		}
 	case query == "SELECT DATABASE()":
 		row = []driver.Value{c.schema}
+	case query == "SELECT @@global.read_only":
+		row = []driver.Value{int64(0)}
+		if c.get(func() bool { return c.server.readOnly[c.addr] }) {
+			row = []driver.Value{int64(1)}
+		}
 	}
 	return &fakeRows{rows: [][]driver.Value{row}}, nil
 }
@@ -405,7 +420,7 @@ func checkSums(t testing.TB) {
 		if s.Open != s.InUse+s.Idle+s.Pinned {
 			t.Errorf("open is not in use + idle + pinned: %+v", s)
 		}
-		if s.Opened != int64(s.Open)+s.Recycled+s.IdleClosed+s.Broken+s.Dirty+s.Overflow+s.Disposed {
+		if s.Opened != int64(s.Open)+s.Recycled+s.IdleClosed+s.Broken+s.Dirty+s.Overflow+s.Leaked+s.Disposed {
 			t.Errorf("opened is not open + closed: %+v", s)
 		}
 	}

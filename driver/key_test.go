@@ -226,7 +226,7 @@ func TestOddAddresses(t *testing.T) {
 	}
 }
 
-func mustParse(t *testing.T, dsn string) *mysql.Config {
+func mustParse(t testing.TB, dsn string) *mysql.Config {
 	t.Helper()
 	cfg, err := mysql.ParseDSN(dsn)
 	if err != nil {

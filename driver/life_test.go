@@ -66,7 +66,7 @@ func TestLivesAreSpread(t *testing.T) {
 	l.recycle = 100 * time.Millisecond // so short that whole seconds would show
 	least, most := l.recycle, time.Duration(0)
 	for range 1000 {
-		life := l.life()
+		life := l.life(&host{})
 		least, most = min(least, life), max(most, life)
 	}
 	if least < 97500*time.Microsecond || most > l.recycle || most-least < 2*time.Millisecond {

@@ -17,55 +17,76 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
-	"github.com/mysqlpool/mysqlpool/internal/session"
 )
 
 // offerFor is how long a connection that its owner put away stays with it
-// while nobody else waits.
+// while nobody else waits, at most.
 const offerFor = time.Second
 
 // loginTries is how often a login is tried that the server breaks off with
 // driver.ErrBadConn: as often as database/sql would try.
 const loginTries = 3
 
+// panicRest is how long a host is left alone after a login that panicked. Each
+// leaves its socket open, which the stock driver alone could close.
+const panicRest = 10 * time.Second
+
+type panicked struct {
+	at  time.Time
+	err error
+}
+
 // login opens the physical connections of a pool.
 type login struct {
 	settings
-	name     string // user@net(addr), for people
-	server   string // net(addr)
-	dial     dialFunc
-	asks     string // wait_timeout as the DSN sets it, or ""
-	setLimit func(int)
+	name    string // user@net(addr), for people
+	server  string // net(addr)
+	dial    dialFunc
+	timeout time.Duration // of a login
+	asks    string        // wait_timeout as the DSN sets it, or ""
+	hosts   balancer
+
+	// What it needs of its pool.
+	setLimit   func(int)
+	checkOut   func(ctx context.Context, schema string) (*pool.Conn[*physical], error)
+	invalidate func(why pool.Reason, which func(p *physical, idle time.Duration) bool)
+
+	background *background
 
 	multi        bool   // multiStatements
 	interpolates bool   // interpolateParams
 	setParams    string // the statement that sets the DSN's parameters, or ""
 
-	learned  atomic.Pointer[serverFacts]      // nil until the first login
-	baseline atomic.Pointer[session.Baseline] // of the latest login
-
 	stmts        *stmtLimits
 	tooManyStmts func() // has every pool of the server drop what statements it keeps, for a while
 
-	noReset      atomic.Bool // the server does not know COM_RESET_CONNECTION
-	noReleaseAll atomic.Bool // ... nor RELEASE_ALL_LOCKS
-
 	undone, resets atomic.Int64 // connections of which state was taken back so
+	killed         atomic.Int64 // statements
 }
 
 func newLogin(c *connector) *login {
-	return &login{
+	timeout := c.cfg.Timeout
+	if timeout <= 0 {
+		timeout = c.timeout
+	}
+	server := fmt.Sprintf("%s(%s)", c.cfg.Net, hostList(c.cfg))
+	l := &login{
 		settings: c.settings,
-		name:     fmt.Sprintf("%s@%s(%s)", c.cfg.User, c.cfg.Net, c.cfg.Addr),
-		server:   fmt.Sprintf("%s(%s)", c.cfg.Net, c.cfg.Addr),
+		name:     c.cfg.User + "@" + server,
+		server:   server,
 		dial:     c.dial,
+		timeout:  timeout,
 		asks:     c.cfg.Params["wait_timeout"],
+
+		background: newBackground(),
 
 		multi:        c.cfg.MultiStatements,
 		interpolates: c.cfg.InterpolateParams,
 		setParams:    setParams(c.cfg.Params),
 		stmts:        newStmtLimits(c.stmtCache),
 	}
+	l.hosts = balancer{hosts: c.hosts, mode: c.balance, look: l.lookAt, rest: map[*host]*rest{}}
+	return l
 }
 
 // setParams is what the stock driver sends after a login (handleParams there).
@@ -82,13 +103,9 @@ func setParams(params map[string]string) string {
 
 // poolConfig says how the pool of c behaves.
 func poolConfig(c *connector, l *login, emptied func(), makeRoom func(n int)) pool.Config[*physical] {
-	loginTimeout := c.cfg.Timeout
-	if loginTimeout <= 0 {
-		loginTimeout = c.timeout
-	}
 	return pool.Config[*physical]{
 		Login:        l.open,
-		LoginTimeout: loginTimeout,
+		LoginTimeout: l.timeout,
 		LoginLimit:   c.dialLimit,
 		Full:         isServerFull,
 		MakeRoom:     makeRoom,
@@ -97,7 +114,7 @@ func poolConfig(c *connector, l *login, emptied func(), makeRoom func(n int)) po
 		Warm:         c.warm,
 		IdleTimeout:  c.idleTimeout,
 		Timeout:      c.timeout,
-		OfferFor:     min(offerFor, c.pingAfter),
+		OfferFor:     min(offerFor, c.pingAfter/4), // so that idle times are known well enough
 		Emptied:      emptied,
 		PinText:      pinText,
 	}
@@ -112,59 +129,136 @@ func (l *login) log() *slog.Logger {
 	return slog.Default()
 }
 
-// open logs in and returns the connection and its greatest age.
+// open logs in to the first host that takes it and returns the connection and its
+// greatest age. Each host has its share of the time.
 func (l *login) open(ctx context.Context, schema string) (p *physical, life time.Duration, err error) {
+	hosts := l.hosts.choose()
+	var errs []error
+	for i, h := range hosts {
+		next, err := l.openInTime(ctx, h, schema, len(hosts)-i)
+		switch {
+		case err == nil && l.stillReadOnly(ctx, next):
+			if p == nil {
+				p = next // better than none
+			} else {
+				next.stockConn.Close()
+			}
+			continue
+		case err == nil:
+			if p != nil {
+				p.stockConn.Close()
+			}
+			l.joins(next)
+			return next, next.life, nil
+		case len(hosts) == 1:
+			return nil, 0, err
+		}
+		errs = append(errs, err)
+		if ctx.Err() != nil || !isHosts(err) {
+			break
+		}
+	}
+	if p != nil {
+		l.joins(p)
+		return p, p.life, nil
+	}
+	return nil, 0, fmt.Errorf("mysqlpool: login to %s: none of the hosts can be used: %w", l.name, errors.Join(errs...))
+}
+
+// openInTime is openOn with one of so many shares of the time.
+func (l *login) openInTime(ctx context.Context, h *host, schema string, shares int) (*physical, error) {
+	if until, ok := ctx.Deadline(); ok && shares > 1 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(until)/time.Duration(shares))
+		defer cancel()
+	}
+	h.loggingIn.Add(1)
+	p, err := l.openOn(ctx, h, schema)
+	h.loggingIn.Add(-1)
+	if err != nil {
+		h.loginErrors.Add(1)
+		if isHosts(err) {
+			l.hosts.failed(h, false)
+		}
+	}
+	return p, err
+}
+
+// joins takes a connection into the pool.
+func (l *login) joins(p *physical) {
+	p.host.open.Add(1)
+	p.host.opened.Add(1)
+	l.stmts.opened(p)
+	if _, readOnly := l.hosts.resting(p.host); !readOnly && l.hosts.works(p.host) {
+		l.rebalance(p.host)
+	}
+}
+
+// openOn logs in to one host.
+func (l *login) openOn(ctx context.Context, h *host, schema string) (p *physical, err error) {
 	// The stock driver indexes the greeting without looking how long it is, and
 	// the config may have functions. A panic would take the process down from
 	// here, where the caller cannot recover.
 	defer func() {
 		if r := recover(); r != nil {
 			l.log().LogAttrs(ctx, slog.LevelError, "mysqlpool: a login panicked",
-				slog.String("login", l.name), slog.Any("panic", r), slog.String("stack", string(debug.Stack())))
-			p, err = nil, fmt.Errorf("mysqlpool: login to %s: panic in the stock driver, or in a function of the config (the log has the stack): %v; is the server MySQL or MariaDB?", l.name, r)
+				slog.String("login", l.name), slog.String("host", h.addr), slog.Any("panic", r), slog.String("stack", string(debug.Stack())))
+			p, err = nil, fmt.Errorf("mysqlpool: login to %s: panic in the stock driver, or in a function of the config (the log has the stack): %v; is the server MySQL or MariaDB?", l.at(h), r)
+			h.panicked.Store(&panicked{time.Now(), err})
 		}
 	}()
+	if last := h.panicked.Load(); last != nil && time.Since(last.at) < panicRest {
+		return nil, fmt.Errorf("%w (%v ago, and not tried again before %v)", last.err, time.Since(last.at).Round(time.Millisecond), panicRest)
+	}
 	start := time.Now()
-	inner, err := l.connect(ctx, schema)
+	doubts := h.doubts.Load()
+	inner, err := l.connect(ctx, h, schema)
 	if err != nil {
-		return nil, 0, l.explain(ctx, start, err)
+		return nil, l.explain(ctx, h, start, err)
 	}
 	stock, ok := inner.(stockConn)
 	if !ok {
 		inner.Close()
-		return nil, 0, fmt.Errorf("mysqlpool: login to %s: the stock driver's connection (%T) lacks an interface that mysqlpool forwards: update mysqlpool", l.name, inner)
+		return nil, fmt.Errorf("mysqlpool: login to %s: the stock driver's connection (%T) lacks an interface that mysqlpool forwards: update mysqlpool", l.at(h), inner)
 	}
-	p = &physical{stockConn: stock, stockFields: fieldsOf(stock), login: l, schema: schema}
+	p = &physical{stockConn: stock, stockFields: fieldsOf(stock), login: l, host: h, schema: schema, proven: doubts}
 	if err := l.ask(ctx, p); err != nil {
 		stock.Close()
-		return nil, 0, l.explain(ctx, start, err)
+		return nil, l.explain(ctx, h, start, err)
 	}
-	l.stmts.opened(p)
-	life = l.life()
+	p.life = l.life(h)
 	l.log().LogAttrs(ctx, slog.LevelDebug, "mysqlpool: opened a connection",
-		slog.String("login", l.name), slog.Uint64("id", p.id),
-		slog.Duration("took", time.Since(start)), slog.Duration("life", life))
-	return p, life, nil
+		slog.String("login", l.name), slog.String("host", h.addr), slog.Uint64("id", p.id),
+		slog.Duration("took", time.Since(start)), slog.Duration("life", p.life))
+	return p, nil
+}
+
+// at names a host of the login, for people.
+func (l *login) at(h *host) string {
+	if !l.hosts.several() {
+		return l.name
+	}
+	return fmt.Sprintf("%s (%s)", l.name, h.addr)
 }
 
 // connect is the stock driver's login. The stock driver returns
 // driver.ErrBadConn if the server breaks the login off, so that database/sql
 // tries again.
-func (l *login) connect(ctx context.Context, schema string) (c driver.Conn, err error) {
+func (l *login) connect(ctx context.Context, h *host, schema string) (c driver.Conn, err error) {
 	for range loginTries {
-		c, err = l.dial(ctx, schema)
+		c, err = l.dial(ctx, h, schema)
 		if !errors.Is(err, driver.ErrBadConn) {
 			return c, err
 		}
 	}
-	return nil, fmt.Errorf("mysqlpool: login to %s: the server broke it off %d times: %w", l.name, loginTries, mysql.ErrInvalidConn)
+	return nil, fmt.Errorf("mysqlpool: login to %s: the server broke it off %d times: %w", l.at(h), loginTries, mysql.ErrInvalidConn)
 }
 
 // explain says so if an error came from the login's own time limit.
-func (l *login) explain(ctx context.Context, start time.Time, err error) error {
+func (l *login) explain(ctx context.Context, h *host, start time.Time, err error) error {
 	if ctx.Err() == context.DeadlineExceeded {
 		return fmt.Errorf("mysqlpool: login to %s: not done after %v (the DSN's timeout, else pool_timeout): %w",
-			l.name, time.Since(start).Round(time.Millisecond), err)
+			l.at(h), time.Since(start).Round(time.Millisecond), err)
 	}
 	return err
 }
@@ -172,11 +266,11 @@ func (l *login) explain(ctx context.Context, start time.Time, err error) error {
 // life is the greatest age of a connection that is opened now, shortened by up
 // to 2.5 % so that connections opened together do not expire together; 0 means
 // that it has none.
-func (l *login) life() time.Duration {
+func (l *login) life(h *host) time.Duration {
 	life := l.recycle
 	if life == auto {
 		wait := defaultWaitTimeout
-		if s := l.learned.Load(); s != nil {
+		if s := h.learned.Load(); s != nil {
 			wait = s.waitTimeout
 		}
 		life = recycleAfter(wait)

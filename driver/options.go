@@ -23,6 +23,14 @@ const (
 	resetNever  resetMode = "never"
 )
 
+// balanceMode is a value of pool_balance.
+type balanceMode string
+
+const (
+	balanceFailover   balanceMode = "failover"
+	balanceRoundRobin balanceMode = "round_robin"
+)
+
 // options is the value of every pool_* option. It is comparable and holds no
 // secret: it is part of a pool's key.
 type options struct {
@@ -35,8 +43,10 @@ type options struct {
 	warm        int
 	dialLimit   int
 	reset       resetMode
-	stmtCache   int // or auto
-	leakAfter   time.Duration
+	stmtCache   int           // or auto
+	leakAfter   time.Duration // 0 is never
+	kill        bool
+	balance     balanceMode
 }
 
 func defaultOptions() options {
@@ -50,6 +60,7 @@ func defaultOptions() options {
 		dialLimit:   8,
 		reset:       resetState,
 		stmtCache:   auto,
+		balance:     balanceFailover,
 	}
 }
 
@@ -73,6 +84,8 @@ var table = map[string]struct {
 	"pool_reset":        {"state, always or never", setReset},
 	"pool_stmt_cache":   {takesCount(0) + ", or auto", func(o *options, v string) bool { return setAutoCount(&o.stmtCache, v) }},
 	"pool_leak_after":   {takesTime, func(o *options, v string) bool { return setTime(&o.leakAfter, v) }},
+	"pool_kill":         {"on or off", setKill},
+	"pool_balance":      {"failover or round_robin", setBalance},
 }
 
 const takesTime = "a Go duration (5s, 2m) or a plain number of seconds"
@@ -115,6 +128,16 @@ func setAutoTime(to *time.Duration, v string) bool {
 func setReset(o *options, v string) bool {
 	o.reset = resetMode(v)
 	return slices.Contains([]resetMode{resetState, resetAlways, resetNever}, o.reset)
+}
+
+func setKill(o *options, v string) bool {
+	o.kill = v == "on"
+	return slices.Contains([]string{"on", "off"}, v)
+}
+
+func setBalance(o *options, v string) bool {
+	o.balance = balanceMode(v)
+	return slices.Contains([]balanceMode{balanceFailover, balanceRoundRobin}, o.balance)
 }
 
 // set sets one option. name is without @.
@@ -240,6 +263,28 @@ func WithDialLimit(n int) Option { return option("pool_dial_limit", strconv.Itoa
 // WithReset sets pool_reset: "state", "always" or "never". The default is
 // "state".
 func WithReset(mode string) Option { return option("pool_reset", mode) }
+
+// WithStmtCache sets pool_stmt_cache: how many prepared statements are kept for
+// each connection; 0 keeps none. By default it is at most 256, and together no
+// more than half of the server's max_prepared_stmt_count.
+func WithStmtCache(n int) Option { return option("pool_stmt_cache", strconv.Itoa(n)) }
+
+// WithLeakAfter sets pool_leak_after: the stack that checked a connection out is
+// logged if that is held for longer. The default, 0, is never.
+func WithLeakAfter(d time.Duration) Option { return option("pool_leak_after", d.String()) }
+
+// WithKill sets pool_kill: whether a statement whose context ended is ended on
+// the server too. The default is no.
+func WithKill(kill bool) Option {
+	if kill {
+		return option("pool_kill", "on")
+	}
+	return option("pool_kill", "off")
+}
+
+// WithBalance sets pool_balance: "failover" or "round_robin". The default is
+// "failover".
+func WithBalance(mode string) Option { return option("pool_balance", mode) }
 
 // WithLogger sets where the pool logs. A pool that several connectors share
 // logs to the logger of the first. The default is slog.Default; nil is the

@@ -3,6 +3,7 @@ package mysqlpool
 import (
 	"database/sql"
 	"maps"
+	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -137,6 +138,11 @@ func TestOptionFunctionsSetWhatTheDSNSets(t *testing.T) {
 		{WithWarm(2), "pool_warm=2"},
 		{WithDialLimit(2), "pool_dial_limit=2"},
 		{WithReset("always"), "pool_reset=always"},
+		{WithStmtCache(0), "pool_stmt_cache=0"},
+		{WithLeakAfter(time.Minute), "pool_leak_after=60"},
+		{WithKill(true), "pool_kill=on"},
+		{WithKill(false), "pool_kill=off"},
+		{WithBalance("round_robin"), "pool_balance=round_robin"},
 	} {
 		want := defaultOptions()
 		if err := want.takeParams(paramsOf(test.params)); err != nil {
@@ -156,7 +162,7 @@ func TestOptionFunctionsSetWhatTheDSNSets(t *testing.T) {
 
 // Every option has a row of its own in the package documentation and the README.
 func TestNoOptionIsForgotten(t *testing.T) {
-	want := []string{"pool_dial_limit", "pool_idle_timeout", "pool_leak_after", "pool_max_overflow", "pool_ping_after",
+	want := []string{"pool_balance", "pool_dial_limit", "pool_idle_timeout", "pool_kill", "pool_leak_after", "pool_max_overflow", "pool_ping_after",
 		"pool_recycle", "pool_reset", "pool_size", "pool_stmt_cache", "pool_timeout", "pool_warm"}
 	if got := slices.Sorted(maps.Keys(table)); !slices.Equal(got, want) {
 		t.Errorf("options: got %v, want %v", got, want)
@@ -170,6 +176,7 @@ func FuzzDSN(f *testing.F) {
 		"", "/", "app:secret@tcp(h:1)/app?pool_size=3&@pool_timeout=5", "/?@pool_reset=%27always%27",
 		"/?pool_size", "/?@pool_reset='", "/?pool_timeout=1h&pool_recycle=auto", "/?strict=1", "/?wait_timeout=120",
 		"/?pool_timeout=.5", "/?@pool_size=0.", "/?pool_idle_timeout=106751d", "/?tls=preferred&compress=true",
+		"tcp(a,b:1,[::1]:2)/", "tcp(a,)/", "tcp([::1],[::2])/?pool_balance=round_robin", "tcp(a,a:3306)/", "tcp([a,b]:3306)/",
 	} {
 		f.Add(dsn)
 	}
@@ -181,6 +188,14 @@ func FuzzDSN(f *testing.F) {
 		c, err := newConnector(cfg)
 		if err != nil {
 			return
+		}
+		if len(c.hosts) == 0 {
+			t.Error("no host")
+		}
+		for _, h := range c.hosts {
+			if _, _, err := net.SplitHostPort(h.addr); cfg.Net == "tcp" && len(c.hosts) > 1 && err != nil {
+				t.Errorf("host %q: %v", h.addr, err)
+			}
 		}
 		for param := range c.cfg.Params {
 			if strings.HasPrefix(strings.ToLower(strings.TrimPrefix(param, "@")), optionPrefix) {

@@ -11,8 +11,8 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/session"
 )
 
-// checkTimeout bounds each round trip before a connection is handed out: the
-// ping, the switch of its schema, and with pool_reset=always the reset.
+// checkTimeout bounds what is done before a connection is handed out, besides a
+// ping: the switch of its schema, and with pool_reset=always the reset.
 const checkTimeout = 5 * time.Second
 
 // stockConn is everything that the stock driver's connection implements.
@@ -45,7 +45,9 @@ type physical struct {
 	stockConn
 	stockFields
 	login *login
-	facts // as of the login
+	host  *host
+	life  time.Duration // its greatest age; 0 is no limit
+	facts               // as of the login
 
 	// Guarded by ownership.
 
@@ -56,7 +58,11 @@ type physical struct {
 	busy       bool          // a statement runs, or broke off by a panic
 	used       bool          // something ran on it since it was opened or reset
 
-	strange bool // with pool_reset=never: state was left that texts may depend on
+	proven int64 // host.doubts when the server last answered a login or a ping
+	cut    bool  // an error ended it: the socket is closed
+	doomed bool  // an answer says that it must not be used again
+
+	altered bool // for good: with pool_reset=never, state was left that texts may depend on
 
 	stmts keptStmts
 }
@@ -66,25 +72,6 @@ type physical struct {
 const unknownSchema = "\x00"
 
 var _ pool.Resource = (*physical)(nil)
-
-// Check implements pool.Resource: the stock driver's liveness check, which
-// asks the socket and not the server, and a ping if nobody used the connection
-// for pool_ping_after.
-func (p *physical) Check(ctx context.Context, idle time.Duration) error {
-	if err := p.ResetSession(ctx); err != nil {
-		return err
-	}
-	mustReset := p.used && p.login.reset == resetAlways
-	if idle < p.login.pingAfter && !mustReset {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-	defer cancel()
-	if mustReset {
-		return p.resetAndSet(ctx)
-	}
-	return p.Ping(ctx)
-}
 
 // Fits implements pool.Resource: the label is a schema. A connection cannot be
 // taken off its schema, so a checkout without one needs one without.
@@ -105,9 +92,10 @@ func (p *physical) Fits(schema string) pool.Fit {
 // server has the same error numbers as at login. After any other error the
 // connection is given up.
 func (p *physical) Switch(ctx context.Context, schema string) (kept bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-	defer cancel()
-	_, err = p.ExecContext(ctx, "USE `"+strings.ReplaceAll(schema, "`", "``")+"`", nil)
+	err = p.within(ctx, checkTimeout, 0, func(ctx context.Context) error {
+		_, err := p.ExecContext(ctx, "USE `"+strings.ReplaceAll(schema, "`", "``")+"`", nil)
+		return err
+	})
 	if err == nil {
 		p.schema = schema
 	}
@@ -120,7 +108,12 @@ func (p *physical) Switch(ctx context.Context, schema string) (kept bool, err er
 
 // Close implements pool.Resource, and hides the stock connection's Close.
 func (p *physical) Close(why pool.Reason) {
+	cut := !p.IsValid() // its socket was closed here, or the answer not read
 	err := p.stockConn.Close()
+	if cut && why == pool.Broken {
+		p.kill()
+	}
+	p.host.open.Add(-1)
 	p.login.stmts.open.Add(-p.stmts.open)
 	p.login.stmts.closed(p)
 	p.login.log().LogAttrs(context.Background(), slog.LevelDebug, "mysqlpool: closed a connection",

@@ -15,6 +15,7 @@ type member struct {
 	pool   *pool.Pool[*physical]
 	key    key
 	shared bool
+	number int64 // counts the pools of the process
 
 	// Guarded by pools.mu.
 
@@ -36,6 +37,7 @@ type registry struct {
 	shared    map[key]*member
 	own       map[*member]bool // of one connector each, or ended and still in use
 	disposing int              // calls of Dispose that have not returned
+	made      int64            // pools
 }
 
 // join makes c a member of its pool, which it makes if there is none.
@@ -50,7 +52,7 @@ func (r *registry) join(c *connector) (*member, error) {
 	}
 	m := r.shared[c.key]
 	if m == nil || !c.shared {
-		m = r.newMember(c)
+		m = r.newMemberLocked(c)
 		if c.shared {
 			r.shared[c.key] = m
 		} else {
@@ -68,10 +70,11 @@ func (r *registry) join(c *connector) (*member, error) {
 	return m, nil
 }
 
-func (r *registry) newMember(c *connector) *member {
-	m := &member{login: newLogin(c), key: c.key, shared: c.shared}
+func (r *registry) newMemberLocked(c *connector) *member {
+	r.made++
+	m := &member{login: newLogin(c), key: c.key, shared: c.shared, number: r.made}
 	m.pool = pool.New(poolConfig(c, m.login, func() { r.forgetEmpty(m) }, func(n int) { r.makeRoom(m, n) }))
-	m.login.setLimit = m.pool.SetLimit
+	m.login.setLimit, m.login.checkOut, m.login.invalidate = m.pool.SetLimit, m.pool.CheckOut, m.pool.Invalidate
 	m.login.tooManyStmts = func() { r.dropStmts(m) }
 	return m
 }
@@ -123,7 +126,7 @@ func (r *registry) leave(c *connector) {
 		// Whatever is in use is closed when it comes back.
 		gone, cancel := context.WithCancel(context.Background())
 		cancel()
-		m.pool.Dispose(gone)
+		m.dispose(gone)
 	}
 }
 

@@ -77,7 +77,7 @@ func (p *physical) undo(ctx context.Context, kinds session.Kinds) error {
 	}
 	p.state.Add(kinds &^ p.state.Kinds())
 	err := p.runUndo(ctx)
-	if errorNumber(err) == 1305 && !p.login.noReleaseAll.Swap(true) { // ER_SP_DOES_NOT_EXIST: RELEASE_ALL_LOCKS
+	if errorNumber(err) == 1305 && !p.host.noReleaseAll.Swap(true) { // ER_SP_DOES_NOT_EXIST: RELEASE_ALL_LOCKS
 		err = p.runUndo(ctx)
 	}
 	if err != nil {
@@ -92,7 +92,7 @@ func (p *physical) undo(ctx context.Context, kinds session.Kinds) error {
 }
 
 func (p *physical) runUndo(ctx context.Context) error {
-	statements, ok := p.state.Undo(p.baseline, !p.login.noReleaseAll.Load())
+	statements, ok := p.state.Undo(p.baseline, !p.host.noReleaseAll.Load())
 	if !ok {
 		return errNotUndone
 	}
@@ -110,13 +110,13 @@ func (p *physical) runUndo(ctx context.Context) error {
 // copy of the server's status is right again afterwards.
 func (p *physical) resetAndSet(ctx context.Context) error {
 	charset, ok := p.baseline.Charset()
-	if !ok || p.initConnect || p.login.noReset.Load() {
+	if !ok || p.initConnect || p.host.noReset.Load() {
 		return errNoReset
 	}
 	deadline, _ := ctx.Deadline()
 	err := resetConnection(p.socket, deadline)
 	if errorNumber(err) == 1047 { // ER_UNKNOWN_COM_ERROR: MySQL before 5.7
-		p.login.noReset.Store(true)
+		p.host.noReset.Store(true)
 	}
 	if err != nil {
 		return err
@@ -156,7 +156,7 @@ func (p *physical) useAgain(ctx context.Context) error {
 // checkRole looks at the role if something may have set it that no text shows, or
 // one that is not understood, such as CALL: a reset leaves it in place.
 func (p *physical) checkRole(ctx context.Context, kinds session.Kinds) error {
-	s := p.login.learned.Load()
+	s := p.host.learned.Load()
 	if s == nil || !s.hasRoles || kinds&session.Other == 0 && p.login.reset != resetAlways {
 		return nil
 	}

@@ -242,7 +242,7 @@ func TestFailedPingReplacesTheConnection(t *testing.T) {
 	})
 }
 
-// A ping that hangs must not hang the checkout for longer than checkTimeout.
+// A ping that hangs must not hang the checkout for longer than pingTimeout.
 func TestHangingPingEnds(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		db := handle(t, s, "pool_ping_after=0")
@@ -257,8 +257,8 @@ func TestHangingPingEnds(t *testing.T) {
 		if id := ask(t, db); id != 2 {
 			t.Errorf("connection: got %d, want a new one", id)
 		}
-		if took := time.Since(start); took != checkTimeout {
-			t.Errorf("took %v, want %v", took, checkTimeout)
+		if took := time.Since(start); took != pingTimeout {
+			t.Errorf("took %v, want %v", took, pingTimeout)
 		}
 	})
 }

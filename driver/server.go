@@ -23,6 +23,7 @@ type serverFacts struct {
 	waitTimeout        time.Duration
 	maxConnections     int      // 0: unknown
 	maxUserConnections int      // 0: none
+	maxStmts           int      // max_prepared_stmt_count; below 0: unknown
 	variables          []string // the session variables that it has of those that can be put back
 	hasRoles           bool
 }
@@ -53,7 +54,7 @@ func (s *serverFacts) askQuery() string {
 // not, is no reason to fail; nor is one that wants a new password first. Any
 // other error is: it must not decide for all the connections to come.
 func (l *login) ask(ctx context.Context, p *physical) error {
-	if l.learned.Load() == nil {
+	if p.host.learned.Load() == nil {
 		values, err := showVariables(ctx, p)
 		if err == nil && values["version"] == "" {
 			values, err = selectVariables(ctx, p) // sql_select_limit cut it off
@@ -66,7 +67,7 @@ func (l *login) ask(ctx context.Context, p *physical) error {
 		}
 		switch {
 		case err == nil:
-			l.learn(ctx, values)
+			l.learn(ctx, p.host, values)
 			l.know(p, values)
 			return nil
 		case !cannotTell(err):
@@ -74,9 +75,9 @@ func (l *login) ask(ctx context.Context, p *physical) error {
 		}
 		l.log().LogAttrs(ctx, slog.LevelWarn, "mysqlpool: the server does not tell its variables: pool_max_overflow has no limit, wait_timeout is taken to be what the DSN says, else 120 s, and connections with session state on them are closed; set pool_max_overflow and pool_recycle",
 			slog.String("login", l.name), slog.Any("error", err))
-		l.learn(ctx, nil)
+		l.learn(ctx, p.host, nil)
 	}
-	server := l.learned.Load()
+	server := p.host.learned.Load()
 	if len(server.variables) == 0 {
 		return unlessExpired(p.askID(ctx))
 	}
@@ -124,10 +125,10 @@ func (l *login) know(p *physical, values map[string]string) {
 	p.initConnect = values["init_connect"] != ""
 	p.roleAtLogin = values["role"]
 	p.baseline = session.NewBaseline(values)
-	if latest := l.baseline.Load(); latest != nil && *latest == *p.baseline {
+	if latest := p.host.baseline.Load(); latest != nil && *latest == *p.baseline {
 		p.baseline = latest
 	} else {
-		l.baseline.Store(p.baseline)
+		p.host.baseline.Store(p.baseline)
 	}
 }
 
@@ -169,6 +170,7 @@ func askRole(ctx context.Context, c driver.QueryerContext) (string, error) {
 	switch {
 	case err == nil:
 		return row[0], nil
+	case isUnready(err):
 	case errorNumber(err) != 0 || errors.Is(err, errNoRow):
 		return noRoles, nil
 	}
@@ -203,7 +205,7 @@ func unlessExpired(err error) error {
 // learn takes what the pool's first connection says of the server; nil if that
 // says nothing. The DSN's wait_timeout counts more: it is what the session was
 // set to.
-func (l *login) learn(ctx context.Context, values map[string]string) {
+func (l *login) learn(ctx context.Context, h *host, values map[string]string) {
 	s := serverFacts{hasRoles: values != nil && values["role"] != noRoles}
 	s.maxConnections, _ = strconv.Atoi(values["max_connections"])
 	s.maxUserConnections, _ = strconv.Atoi(values["max_user_connections"])
@@ -222,17 +224,30 @@ func (l *login) learn(ctx context.Context, values map[string]string) {
 			}
 		}
 	}
-	if !l.learned.CompareAndSwap(nil, &s) {
+	if !h.learned.CompareAndSwap(nil, &s) {
 		return
 	}
-	maxStmts, err := strconv.Atoi(values["max_prepared_stmt_count"])
-	if err != nil {
-		maxStmts = -1
+	var err error
+	if s.maxStmts, err = strconv.Atoi(values["max_prepared_stmt_count"]); err != nil {
+		s.maxStmts = -1
 	}
-	l.stmts.learn(maxStmts)
+	l.stmts.learn(l.least(func(s *serverFacts) int { return s.maxStmts }, -1))
 	if l.maxOverflow == auto {
-		l.setLimit(s.limit())
+		l.setLimit(l.least((*serverFacts).limit, 0))
 	}
+}
+
+// least is the least that any host said of something, where unknown is nothing.
+func (l *login) least(of func(*serverFacts) int, unknown int) int {
+	n := unknown
+	for _, h := range l.hosts.hosts {
+		if s := h.learned.Load(); s != nil {
+			if v := of(s); v != unknown && (n == unknown || v < n) {
+				n = v
+			}
+		}
+	}
+	return n
 }
 
 // limit is how many connections the server lets one pool open: what it allows

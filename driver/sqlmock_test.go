@@ -40,7 +40,7 @@ type mockServer struct {
 	dsn    string
 }
 
-func (s mockServer) dial(context.Context, string) (driver.Conn, error) {
+func (s mockServer) dial(context.Context, *host, string) (driver.Conn, error) {
 	c, err := s.mocked.Open(s.dsn)
 	if err != nil {
 		return nil, err

@@ -38,7 +38,7 @@ func (p *physical) ran(st *session.Statement, firstArg any, err error) {
 		p.lastSchema, p.schema = p.schema, unknownSchema
 	}
 	if p.login.reset == resetNever {
-		p.strange = p.strange || st.Leaves&^sameMeaning != 0
+		p.altered = p.altered || st.Leaves&^sameMeaning != 0
 		return
 	}
 	p.state.Before(st, firstArg)

@@ -11,7 +11,7 @@ import (
 // PoolStats is one pool at one instant, read under one lock. Always
 //
 //	Open = InUse + Idle + Pinned
-//	Opened = Open + Recycled + IdleClosed + Broken + Dirty + Overflow + Disposed
+//	Opened = Open + Recycled + IdleClosed + Broken + Dirty + Overflow + Leaked + Disposed
 type PoolStats struct {
 	Login string // user@net(addr); never a password
 	Size  int    // pool_size
@@ -37,12 +37,17 @@ type PoolStats struct {
 	Broken     int64 // they failed, were cancelled in mid-query, or were found dead
 	Dirty      int64 // session state was left on them that could not be taken back
 	Overflow   int64 // more were open than the limit allows
+	Leaked     int64 // whoever used them dropped them unclosed, and the garbage collector found them
 	Disposed   int64 // Dispose was called, or the handle of a pool of its own was closed
 
 	// Connections that were checked in with session state on them, and kept.
 
 	Undone int64 // statements took back exactly what was left
 	Reset  int64 // COM_RESET_CONNECTION took back everything
+
+	Killed int64 // statements whose context ended, that were ended on the server too (pool_kill)
+
+	Hosts []HostStats // in the order of the DSN, if it names several; else nil
 
 	// Prepared statements.
 
@@ -56,10 +61,38 @@ type PoolStats struct {
 	Timeouts     int64         // waits that ended without a connection
 }
 
-// Stats returns every pool of the process, in the order of Login.
+// HostStats is one of several hosts of a pool. A host that failed is looked at
+// again by logins of its own, which are not counted.
+type HostStats struct {
+	Addr        string // host:port
+	Open        int    // connections
+	Opened      int64  // logins that succeeded
+	LoginErrors int64  // logins that failed
+	Resting     bool   // it failed, and no login has succeeded since
+}
+
+// hostStats is nil for one host.
+func (b *balancer) hostStats() (all []HostStats) {
+	if !b.several() {
+		return nil
+	}
+	for _, h := range b.hosts {
+		resting, _ := b.resting(h)
+		all = append(all, HostStats{
+			Addr: h.addr, Open: int(h.open.Load()), Opened: h.opened.Load(), LoginErrors: h.loginErrors.Load(), Resting: resting,
+		})
+	}
+	return all
+}
+
+// Stats returns every pool of the process, in the order of Login and, where that
+// is the same, of age.
 func Stats() []PoolStats {
 	pools.mu.Lock()
 	all := pools.membersLocked()
+	slices.SortFunc(all, func(a, b *member) int {
+		return cmp.Or(cmp.Compare(a.login.name, b.login.name), cmp.Compare(a.number, b.number))
+	})
 	handles := make([]int, len(all))
 	for i, m := range all {
 		if !m.ended {
@@ -75,16 +108,16 @@ func Stats() []PoolStats {
 		stats[i] = PoolStats{
 			Login: m.login.name, Size: s.Size, Limit: s.Limit,
 			Open: s.Open, InUse: s.InUse, Idle: s.Idle, Pinned: s.Pinned,
+			Killed: m.login.killed.Load(), Hosts: m.login.hosts.hostStats(),
 			PinnedBy: s.PinnedBy, Undone: m.login.undone.Load(), Reset: m.login.resets.Load(),
 			LoggingIn: s.LoggingIn, Waiting: s.Waiting, Handles: handles[i],
 			Opened: s.Opened, LoginErrors: s.LoginErrors,
 			Recycled: s.Closed[pool.Recycled], IdleClosed: s.Closed[pool.IdleTimeout],
 			Broken: s.Closed[pool.Broken], Dirty: s.Closed[pool.Dirty],
-			Overflow: s.Closed[pool.Overflow], Disposed: s.Closed[pool.Disposed],
+			Overflow: s.Closed[pool.Overflow], Leaked: s.Closed[pool.Leaked], Disposed: s.Closed[pool.Disposed],
 			Stmts: m.login.stmts.open.Load(), StmtHits: hits, StmtMisses: misses, StmtEvictions: evictions,
 			Waits: s.Waits, WaitDuration: s.Waited, Timeouts: s.Timeouts,
 		}
 	}
-	slices.SortFunc(stats, func(a, b PoolStats) int { return cmp.Compare(a.Login, b.Login) })
 	return stats
 }

@@ -71,9 +71,14 @@ func (s *stmt) hold(ctx context.Context, args []driver.NamedValue) (stockStmt, e
 		return nil, err
 	}
 	s.c.followBefore(ctx, p, &s.inner.Stmt.says)
-	if inner := s.inner; inner.Cached() && (p.passesCache() || !inner.Stmt.suits(args)) {
-		// The server remembers what it ran under, and with.
-		p.stmts.cache.Remove(inner)
+	switch inner := s.inner; {
+	case !inner.Cached() || anyNamed(args): // the stock driver refuses a named one
+	case p.passesCache():
+		p.stmts.cache.Remove(inner) // the server remembers what it ran under
+	case !inner.Stmt.suits(args):
+		if err := s.anew(ctx); err != nil {
+			return nil, err
+		}
 	}
 	p.running()
 	return s.inner.Stmt, nil
@@ -99,10 +104,11 @@ func (s *stmt) follow(ctx context.Context, p *physical) error {
 
 // again returns the statement once more if it surely did not run, and was
 // prepared again.
-func (s *stmt) again(ctx context.Context, err error) stockStmt {
-	if err == nil || !s.on.mustPrepareAgain(s.inner, err) || s.follow(ctx, s.on) != nil {
+func (s *stmt) again(ctx context.Context, args []driver.NamedValue, err error) stockStmt {
+	if err == nil || !s.on.afterError(s.inner, err) || s.follow(ctx, s.on) != nil {
 		return nil
 	}
+	s.inner.Stmt.suits(args)
 	return s.inner.Stmt
 }
 
@@ -128,21 +134,20 @@ func (c *conn) followBeforeText(ctx context.Context, p *physical, query string) 
 }
 
 // anew is for a kept statement that must run as new: it stays for the others.
-func (s *stmt) anew(ctx context.Context) (stockStmt, error) {
+func (s *stmt) anew(ctx context.Context) error {
 	inner, err := s.on.acquire(ctx, s.query)
 	if err != nil {
-		s.on.busy = false
-		return nil, s.c.saw(err)
+		return s.c.saw(err)
 	}
 	s.on.release(s.inner)
 	s.inner = inner
-	return inner.Stmt, nil
+	return nil
 }
 
 // failed is again for those that are not tried again.
 func (s *stmt) failed(err error) {
 	if err != nil {
-		s.on.mustPrepareAgain(s.inner, err)
+		s.on.afterError(s.inner, err)
 	}
 }
 
@@ -168,12 +173,14 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 		return nil, err
 	}
 	if s.inner.Cached() && s.inner.Stmt.hasRows() {
-		if stock, err = s.anew(ctx); err != nil {
+		if err := s.anew(ctx); err != nil {
+			s.on.busy = false
 			return nil, err
 		}
+		stock = s.inner.Stmt
 	}
 	result, err := stock.ExecContext(ctx, args)
-	if stock := s.again(ctx, err); stock != nil {
+	if stock := s.again(ctx, args, err); stock != nil {
 		result, err = stock.ExecContext(ctx, args)
 	}
 	return result, s.ran(first(args), err)
@@ -187,7 +194,7 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 		return nil, err
 	}
 	rows, err := stock.QueryContext(ctx, args)
-	if stock := s.again(ctx, err); stock != nil {
+	if stock := s.again(ctx, args, err); stock != nil {
 		rows, err = stock.QueryContext(ctx, args)
 	}
 	s.on.reads(rows, err)

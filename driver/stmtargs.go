@@ -43,7 +43,7 @@ const kindNull = 'n'
 // suits reports whether a kept statement may run with the arguments. The first
 // run decides of what kinds they are.
 func (s *statement) suits(args []driver.NamedValue) bool {
-	if s.NumInput() != len(args) {
+	if s.NumInput() != len(args) || anyNamed(args) { // the stock driver refuses those
 		return false
 	}
 	if s.kinds == nil {
@@ -55,9 +55,6 @@ func (s *statement) suits(args []driver.NamedValue) bool {
 	}
 	for i := range args {
 		kind := argKind(args[i].Value)
-		if args[i].Name != "" { // the stock driver refuses it
-			return false
-		}
 		if kind == s.kinds[i] {
 			continue
 		}
@@ -83,15 +80,23 @@ func canKeep(query string, args []driver.NamedValue) bool {
 	return true
 }
 
-// onlyInserts reports whether a text stores its arguments, and does not compare
-// them.
+// onlyInserts reports whether a text stores its arguments as they are, and
+// neither computes with them nor compares them: INSERT … VALUES (?, ?), (?, ?).
 func onlyInserts(query string) bool {
-	if len(query) < len("replace") {
+	verb, _, _ := strings.Cut(query, " ")
+	if !strings.EqualFold(verb, "insert") && !strings.EqualFold(verb, "replace") {
 		return false
 	}
-	verb := query[:len("insert")]
-	if !strings.EqualFold(verb, "insert") && !strings.EqualFold(query[:len("replace")], "replace") {
-		return false
+	const values = "VALUES"
+	i := max(strings.LastIndex(query, values), strings.LastIndex(query, "values"))
+	return i > 0 && !strings.Contains(query[:i], "?") && strings.Trim(query[i+len(values):], "?(), \t\r\n0123456789") == ""
+}
+
+func anyNamed(args []driver.NamedValue) bool {
+	for i := range args {
+		if args[i].Name != "" {
+			return true
+		}
 	}
-	return !strings.Contains(strings.ToLower(query), "select")
+	return false
 }

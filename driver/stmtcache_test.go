@@ -368,6 +368,83 @@ func TestNeverResetAndKept(t *testing.T) {
 	})
 }
 
+// A kept statement runs with arguments of the kinds of its first run. A logical
+// one that has it and comes with others prepares the text for itself.
+func TestStatementWithOtherArguments(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		db := handle(t, s, oneConnection)
+		askWith(t, db, 1, "SELECT ?")
+		stmt, err := db.Prepare("SELECT ?")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, arg := range []any{1, 2, "3"} {
+			if _, err := stmt.Exec(arg); err != nil {
+				t.Error(err)
+			}
+		}
+		stmt.Close()
+		askWith(t, db, 1, "SELECT ?")
+		wantLog(t, s.conns[0],
+			"prepare SELECT ?", "execute SELECT ?", "close SELECT ?",
+			"prepare SELECT ?", "execute SELECT ?", "execute SELECT ?", "prepare SELECT ?", "execute SELECT ?",
+			"close SELECT ?", "execute SELECT ?")
+	})
+}
+
+// What was prepared again counts with the arguments that it then ran with.
+func TestPreparedAgainWithOtherArguments(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		db := handle(t, s, oneConnection)
+		for range 2 {
+			if _, err := db.Exec("DELETE ?", 1); err != nil {
+				t.Error(err)
+			}
+		}
+		fail := true
+		s.query = func(_ context.Context, _ *fakeConn, text string) error {
+			if fail {
+				fail = false
+				return &mysql.MySQLError{Number: 1615}
+			}
+			return nil
+		}
+		for _, arg := range []any{1, "2", 3} {
+			if _, err := db.Exec("DELETE ?", arg); err != nil {
+				t.Error(err)
+			}
+		}
+		wantLog(t, s.conns[0], "prepare DELETE ?", "execute DELETE ?", "close DELETE ?", "prepare DELETE ?", "execute DELETE ?",
+			"execute DELETE ?", "prepare DELETE ?", "close DELETE ?", "execute DELETE ?",
+			"prepare DELETE ?", "execute DELETE ?", "close DELETE ?", "execute DELETE ?")
+	})
+}
+
+func TestOnlyInserts(t *testing.T) {
+	for text, want := range map[string]bool{
+		"INSERT INTO t VALUES (?, ?)":                                     true,
+		"insert into t (a, b)\n values (?, 1),\n (?, 2)":                  true,
+		"REPLACE t VALUES (?)":                                            true,
+		"INSERT INTO t VALUES (COALESCE(?, 1))":                           false,
+		"INSERT INTO t VALUES (? IN (1, 2))":                              false,
+		"INSERT INTO t VALUES (? = 1)":                                    false,
+		"INSERT INTO t VALUES (?) ON DUPLICATE KEY UPDATE a = ?":          false,
+		"INSERT INTO t SELECT ?":                                          false,
+		"INSERT INTO t SET a = ?":                                         false,
+		"INSERT INTO t VALUES (?) RETURNING a":                            false,
+		"INSERT INTO t SELECT a FROM u WHERE b = ? AND c IN (VALUES (1))": false,
+		"UPDATE t SET a = ?":                                              false,
+		"DELETE FROM t WHERE (a) IN (VALUES (?))":                         false,
+		"VALUES (?)": false,
+		"INSERT":     false,
+		"":           false,
+	} {
+		if got := onlyInserts(text); got != want {
+			t.Errorf("%q: got %v", text, got)
+		}
+	}
+}
+
 // The same on a server: the session is reset behind the pool's back.
 func TestServerForgotItsStatements(t *testing.T) {
 	dsn := os.Getenv("MYSQL_POOL_TEST_DSN")

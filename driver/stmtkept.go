@@ -29,13 +29,13 @@ type prepared = stmtcache.Entry[statement]
 // keptStmts is the prepared statements of a physical connection. Guarded by
 // ownership, but for what says otherwise.
 type keptStmts struct {
-	cache  stmtcache.Cache[statement]
-	going  []*prepared // to be closed when no rows are being read
-	rows   driver.Rows // the latest since the connection was put away; nil: none
-	open   int64       // on the server
-	epoch  int         // how often all were lost at once, as by a reset
-	counts stmtCounts  // atomic
-	left   leftStmts   // has a lock of its own
+	cache   stmtcache.Cache[statement]
+	toClose []*prepared // when no rows are being read
+	rows    driver.Rows // the latest since the connection was put away; nil: none
+	open    int64       // on the server
+	epoch   int         // how often all were lost at once, as by a reset; changed under left.mu too
+	counts  stmtCounts  // atomic
+	left    leftStmts   // has a lock of its own
 }
 
 // hasRows reports whether it is known to return rows, so that Exec must have it
@@ -55,12 +55,12 @@ const sameMeaning = session.Transaction | session.NextTransaction | session.Lock
 
 // passesCache reports whether the cache is not to be used now.
 func (p *physical) passesCache() bool {
-	return p.state.Kinds()&^sameMeaning != 0 || p.schema == unknownSchema || p.strange
+	return p.state.Kinds()&^sameMeaning != 0 || p.schema == unknownSchema || p.altered
 }
 
-// cached returns the statement of a text with that many arguments. It returns
-// driver.ErrSkip if the stock driver's way is to be gone, which database/sql
-// then does: prepare, run, close.
+// cached returns the kept statement of a text, if it may run with the arguments,
+// or prepares one to be kept. It returns driver.ErrSkip if the stock driver's way
+// is to be gone, which database/sql then does: prepare, run, close.
 func (p *physical) cached(ctx context.Context, query string, args []driver.NamedValue) (*prepared, error) {
 	e := p.stmts.cache.Get(p.schema, query)
 	if e != nil && e.Stmt.suits(args) {
@@ -153,7 +153,7 @@ func (p *physical) evict() bool {
 		return false
 	}
 	p.stmts.counts.evictions.Add(1)
-	p.stmts.going = append(p.stmts.going, e)
+	p.stmts.toClose = append(p.stmts.toClose, e)
 	return true
 }
 
@@ -161,13 +161,12 @@ func (p *physical) evict() bool {
 func (p *physical) drop(e *prepared) {
 	e.Stmt.stale = true
 	p.stmts.cache.Remove(e)
-	p.ranOut(e)
+	p.closeUnlessKept(e)
 }
 
-// ranOut is for a statement that was just used without being acquired.
-func (p *physical) ranOut(e *prepared) {
+func (p *physical) closeUnlessKept(e *prepared) {
 	if !e.Kept() {
-		p.stmts.going = append(p.stmts.going, e)
+		p.stmts.toClose = append(p.stmts.toClose, e)
 	}
 }
 
@@ -178,19 +177,19 @@ func (p *physical) tidy() {
 	if s.left.any.Load() {
 		for _, e := range s.left.take() {
 			s.cache.Release(e)
-			p.ranOut(e)
+			p.closeUnlessKept(e)
 		}
 	}
 	for share := int(p.login.stmts.share.Load()); s.cache.Len() > share && p.evict(); {
 	}
-	if len(s.going) == 0 || s.rows != nil && !rowsEnded(s.rows) {
+	if len(s.toClose) == 0 || s.rows != nil && !rowsEnded(s.rows) {
 		return
 	}
-	for i, e := range s.going {
+	for i, e := range s.toClose {
 		p.closeStmt(e) // an error breaks the connection, which then shows by itself
-		s.going[i] = nil
+		s.toClose[i] = nil
 	}
-	s.going = s.going[:0]
+	s.toClose = s.toClose[:0]
 }
 
 // leftStmts is the prepared statements that were released while nobody who could

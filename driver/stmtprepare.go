@@ -51,9 +51,10 @@ func (p *physical) prepareWhenPossible(ctx context.Context, query string) (stock
 	}
 }
 
-// mustPrepareAgain reports whether a statement surely did not run, and would if
-// it were prepared again.
-func (p *physical) mustPrepareAgain(e *prepared, err error) bool {
+// afterError takes a statement out of use if the error of its run says that it is
+// no good any more. It reports whether it surely did not run, and would if it
+// were prepared again.
+func (p *physical) afterError(e *prepared, err error) bool {
 	switch errorNumber(err) {
 	case 1243, 2014: // ER_UNKNOWN_STMT_HANDLER; CR_COMMANDS_OUT_OF_SYNC, of servers made with Vitess
 		if !strings.Contains(err.Error(), "stmt_execute") && !strings.Contains(err.Error(), "statement ID is not found") {
@@ -73,18 +74,19 @@ func (p *physical) mustPrepareAgain(e *prepared, err error) bool {
 	return false
 }
 
-// prepareAgain prepares the text of a statement that is no good any more, and
-// keeps it if there is room.
-func (p *physical) prepareAgain(ctx context.Context, query string) (*prepared, error) {
+// prepareAgain prepares the text of a statement that is no good any more, to run
+// with the arguments, and keeps it if there is room.
+func (p *physical) prepareAgain(ctx context.Context, query string, args []driver.NamedValue) (*prepared, error) {
 	e, err := p.prepare(ctx, query)
 	if err != nil {
 		p.busy = false
 		return nil, err
 	}
+	e.Stmt.suits(args)
 	if p.stmts.cache.Get(p.schema, query) == nil && p.mayKeep(query) {
 		p.stmts.cache.Add(e)
 	} else {
-		p.stmts.going = append(p.stmts.going, e)
+		p.stmts.toClose = append(p.stmts.toClose, e)
 	}
 	return e, nil
 }
@@ -94,8 +96,8 @@ func (p *physical) prepareAgain(ctx context.Context, query string) (*prepared, e
 func (p *physical) forgetStmts() {
 	s := &p.stmts
 	s.cache.Clear()
-	clear(s.going)
-	s.going = s.going[:0]
+	clear(s.toClose)
+	s.toClose = s.toClose[:0]
 	p.login.stmts.open.Add(-s.open)
 	s.open = 0
 	s.left.mu.Lock()

@@ -11,6 +11,7 @@ import (
 // stock driver, or a connection that is not its own, merely makes them unknown.
 type stockFields struct {
 	socket     net.Conn      // nil: unknown, or not to be written to by others
+	local      net.Addr      // the socket's own address; nil: unknown
 	statusFlag reflect.Value // the server's status as of the latest answer; invalid: unknown
 }
 
@@ -31,11 +32,20 @@ func fieldsOf(c driver.Conn) (f stockFields) {
 	if status := v.FieldByName("status"); status.IsValid() && status.Kind() == reflect.Uint16 {
 		f.statusFlag = status
 	}
-	// With compression packets look different.
 	compress, netConn := v.FieldByName("compress"), v.FieldByName("netConn")
-	if compress.IsValid() && compress.Kind() == reflect.Bool && !compress.Bool() &&
-		netConn.IsValid() && netConn.Type() == reflect.TypeFor[net.Conn]() {
-		f.socket = *(*net.Conn)(netConn.Addr().UnsafePointer()) // reflect does not let it be read otherwise
+	if !netConn.IsValid() || netConn.Type() != reflect.TypeFor[net.Conn]() {
+		return f
+	}
+	socket := *(*net.Conn)(netConn.Addr().UnsafePointer()) // reflect does not let it be read otherwise
+	if socket == nil {
+		return f
+	}
+	if tcp, ok := socket.LocalAddr().(*net.TCPAddr); ok {
+		f.local = tcp
+	}
+	// With compression packets look different.
+	if compress.IsValid() && compress.Kind() == reflect.Bool && !compress.Bool() {
+		f.socket = socket
 	}
 	return f
 }

@@ -108,6 +108,18 @@ func (s *server) fingerprint(db *sql.DB) (lines []string, err error) {
 	return lines, nil
 }
 
+// wantFingerprint asserts that the next user of a connection sees what is wanted.
+func (s *server) wantFingerprint(t *testing.T, db *sql.DB, want []string) {
+	t.Helper()
+	got, err := s.fingerprint(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := difference(got, want); d != "" {
+		t.Errorf("the next user sees:%s", d)
+	}
+}
+
 // difference is the lines that the two do not share.
 func difference(got, want []string) string {
 	var b strings.Builder
@@ -192,13 +204,7 @@ func TestSuiteLeakMatrix(t *testing.T) {
 						t.Fatal(err)
 					}
 					a.Close()
-					got, err := s.fingerprint(b)
-					if err != nil {
-						t.Fatal(err)
-					}
-					if d := difference(got, want); d != "" {
-						t.Errorf("the next user sees:%s", d)
-					}
+					s.wantFingerprint(t, b, want)
 					if got := row(t, setup, "SELECT COUNT(*) FROM t"); x.rung != "" && got != "0" && way.name != "tx" {
 						t.Errorf("rows: got %s, want none: what was left open is rolled back", got)
 					}

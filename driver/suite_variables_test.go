@@ -76,13 +76,7 @@ func TestSuiteEachVariableIsPutBack(t *testing.T) {
 			}
 			c.Close()
 			a.Close()
-			got, err := s.fingerprint(b)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if d := difference(got, want); d != "" {
-				t.Errorf("the next user sees:%s", d)
-			}
+			s.wantFingerprint(t, b, want)
 			if taken := rungTaken(t); taken != undone {
 				t.Errorf("got %q, want %q", taken, undone)
 			}

@@ -55,6 +55,7 @@ func (t *tx) end(how func(driver.Tx) error) error {
 	err := how(t.stock)
 	t.p.inTx = false
 	if err != nil {
+		t.c.saw(err)
 		t.p.state.Add(session.Transaction) // if the server refused, it may be open
 	} else {
 		t.p.state.Remove(session.Transaction)

@@ -31,9 +31,9 @@ var drivers = []string{stock, pooled}
 // Features of the driver that tests here wait for: each skips its test with the
 // reason, or "" if the driver has it.
 var (
-	wantsGeneration  = "the driver does not yet look at what else is idle after it met a broken connection"
-	wantsPingTimeout = "the driver does not yet give up a ping that is not answered within a second"
-	wantsHosts       = "the driver does not yet take several hosts in a DSN"
+	wantsGeneration  = ""
+	wantsPingTimeout = ""
+	wantsHosts       = ""
 
 	wantsClosedSocket = "the driver does not yet close the socket of a login that panics in the stock driver"
 )

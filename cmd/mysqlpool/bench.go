@@ -126,6 +126,14 @@ func (b *bench) transports(ctx context.Context, server *servers.Server) (all []t
 		}
 		return []transport{{"TCP, " + b.RTT.String() + " more", dsn}}, nil
 	}
+	for flag, dsn := range map[string]string{"--unix-dsn": b.UnixDSN, "--tls-dsn": b.TLSDSN} {
+		if dsn == "" {
+			continue
+		}
+		if _, err := servers.Open(ctx, dsn); err != nil {
+			return nil, fmt.Errorf("%s: %w", flag, err)
+		}
+	}
 	for _, t := range []transport{
 		{"TCP", server.DSN}, {"unix", cmp.Or(b.UnixDSN, server.UnixDSN)}, {"TLS", cmp.Or(b.TLSDSN, server.TLSDSN)},
 	} {

@@ -152,15 +152,18 @@ func TestBenchList(t *testing.T) {
 }
 
 func TestBenchBadInput(t *testing.T) {
+	server := oneServer(t)
 	for arg, want := range map[string]string{
 		"--rounds=4":                             "want 5 to 1000",
 		"--round-time=0s":                        "want 1ms to 1m",
 		"--workload=nonsense":                    "open-query-close",
 		"--tls-dsn=root:hush@tcp(127.0.0.1:1)/x": "give that too",
 		"--rtt=1500us":                           "whole milliseconds",
+		"--tls-dsn=root:hush@127.0.0.1/x --dsn=" + server.DSN:    "--tls-dsn: not a DSN",
+		"--unix-dsn=root:hush@unix(/none)/x --dsn=" + server.DSN: "--unix-dsn: logging in",
 	} {
 		var stdout, stderr bytes.Buffer
-		status := run(t.Context(), []string{"bench", arg}, &stdout, &stderr)
+		status := run(t.Context(), append([]string{"bench"}, strings.Fields(arg)...), &stdout, &stderr)
 		if status == 0 || !strings.Contains(stderr.String(), want) || strings.Count(stderr.String(), "\n") != 1 || strings.Contains(stderr.String(), "hush") {
 			t.Errorf("%s: exit status %d, want %q in one line: %s", arg, status, want, &stderr)
 		}

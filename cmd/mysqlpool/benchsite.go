@@ -67,10 +67,12 @@ func (s *site) close() {
 func (s *site) makeSchemas(ctx context.Context) error {
 	for n := len(s.schemas); n < benchSchemas; n++ {
 		schema := fmt.Sprintf("mysqlpool_bench_%d", n)
-		if _, err := s.db.ExecContext(ctx, "CREATE DATABASE "+schema); err != nil {
-			return fmt.Errorf("it needs %d schemas: %w", benchSchemas, err)
-		}
 		s.schemas = append(s.schemas, schema)
+		for _, query := range []string{"DROP DATABASE IF EXISTS " + schema, "CREATE DATABASE " + schema} {
+			if _, err := s.db.ExecContext(ctx, query); err != nil {
+				return fmt.Errorf("it needs %d schemas: %w", benchSchemas, err)
+			}
+		}
 	}
 	return nil
 }

@@ -20,10 +20,19 @@ const (
 	exitInterrupted = 130 // as a shell has it for SIGINT
 )
 
+// exitError is an error with an exit status of its own.
+type exitError struct {
+	status int
+	error
+}
+
+func (e exitError) Unwrap() error { return e.error }
+
 type commands struct {
-	Demo  demo      `cmd:"" help:"Serve the same page views through \"mysql\" and \"mysql_pool\", and show both side by side."`
-	Watch watchPage `cmd:"" help:"Serve a web page that shows \"mysql\" and \"mysql_pool\" at work, live and side by side."`
-	Bench bench     `cmd:"" help:"Measure how many times as fast \"mysql_pool\" is as \"mysql\", in many workloads."`
+	Demo   demo          `cmd:"" help:"Serve the same page views through \"mysql\" and \"mysql_pool\", and show both side by side."`
+	Watch  watchPage     `cmd:"" help:"Serve a web page that shows \"mysql\" and \"mysql_pool\" at work, live and side by side."`
+	Doctor doctorCommand `cmd:"" help:"Look at a server, and say what the pool will make of it and what is to be mended."`
+	Bench  bench         `cmd:"" help:"Measure how many times as fast \"mysql_pool\" is as \"mysql\", in many workloads."`
 }
 
 func main() {
@@ -59,8 +68,11 @@ func run(ctx context.Context, args []string, stdout, errs io.Writer) int {
 	case ctx.Err() != nil || errors.Is(err, context.Canceled):
 		fmt.Fprintln(errs, "mysqlpool: interrupted")
 		return exitInterrupted
-	default:
-		fmt.Fprintf(errs, "mysqlpool: %v\n", err)
-		return exitFailed
 	}
+	fmt.Fprintf(errs, "mysqlpool: %v\n", err)
+	var exit exitError
+	if errors.As(err, &exit) {
+		return exit.status
+	}
+	return exitFailed
 }

@@ -12,17 +12,14 @@ import (
 
 // A table prints the two columns, at most 80 characters wide (the server's name
 // may be longer), with colours only on a terminal.
-type table struct {
-	w                  io.Writer
-	bold, green, plain string
-}
+type table struct{ paint }
 
-func newTable(w io.Writer) *table {
-	t := &table{w: w}
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" {
-		t.bold, t.green, t.plain = "\x1b[1m", "\x1b[32m", "\x1b[0m"
-	}
-	return t
+func newTable(w io.Writer) *table { return &table{newPaint(w)} }
+
+// takesColour reports whether w is a terminal that wants colours.
+func takesColour(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
 
 func (t *table) header(views int, server string) {
@@ -58,7 +55,7 @@ func (t *table) sums(left, right view, uncounted error) {
 
 func (t *table) next(embedded bool) {
 	if embedded {
-		fmt.Fprintln(t.w, "Try next: mysqlpool demo --dsn='user:password@tcp(host:3306)/schema'")
+		fmt.Fprintln(t.w, "Try next: mysqlpool doctor --dsn='user:password@tcp(host:3306)/schema', then demo")
 		return
 	}
 	fmt.Fprintln(t.w, `Try next: sql.Open("mysql_pool", dsn) in your program, with the DSN it has.`)

@@ -76,7 +76,7 @@ var plants = []plant{
 	{
 		name: "an evicted connection is kept",
 		file: "driver/conn.go",
-		old:  "c.connector.validates.Load() || calledByDatabaseSQL() || c.bad || !p.IsValid()",
+		old:  "c.connector.validates.Load() || calledByDatabaseSQL() || c.bad || p.doomed || !p.IsValid()",
 		new:  "!p.IsValid()",
 	},
 	{
@@ -88,8 +88,8 @@ var plants = []plant{
 	{
 		name: "kept statements are used under session state",
 		file: "driver/stmtkept.go",
-		old:  "return p.state.Kinds()&^sameMeaning != 0 || p.schema == unknownSchema || p.strange",
-		new:  "return p.strange",
+		old:  "return p.state.Kinds()&^sameMeaning != 0 || p.schema == unknownSchema || p.altered",
+		new:  "return p.altered",
 	},
 	{
 		name: "statements do not follow before the session changes",

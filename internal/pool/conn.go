@@ -122,9 +122,6 @@ func (c *Conn[T]) Replace(why Reason) { c.pool.Replace(c, why) }
 // Discard is Pool.Discard of this connection's pool.
 func (c *Conn[T]) Discard(why Reason) { c.pool.Discard(c, why) }
 
-// InvalidatePool is Pool.Invalidate of this connection's pool.
-func (c *Conn[T]) InvalidatePool() { c.pool.Invalidate() }
-
 // pastAge reports whether the connection reached its greatest age, or was
 // invalidated.
 func (c *Conn[T]) pastAge(now instant) bool {

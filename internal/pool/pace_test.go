@@ -226,7 +226,7 @@ func TestInvalidate(t *testing.T) {
 		cs := t.outN(5)
 		t.in(cs[0])
 		offered, unused, pinned := t.offer(cs[1]), t.unused(cs[2]), t.pin(cs[3])
-		t.p.Invalidate()
+		t.p.Invalidate(Broken, func(*fake, time.Duration) bool { return true })
 		t.fate(cs[0], "broken")
 		t.fate(cs[1], "broken")
 		t.back(cs[1], offered, false)

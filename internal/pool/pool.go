@@ -172,15 +172,34 @@ func (p *Pool[T]) CloseUnused(n int) int {
 	return len(victims)
 }
 
-// Invalidate closes every connection that is idle or offered, as broken, and has
-// each of the others recycled when its owner is done with it: something is wrong
-// with the server they are on. Those with session state on them stay.
-func (p *Pool[T]) Invalidate() {
+// Invalidate closes the connections that which names and that are idle or
+// offered, for the reason why, and has the others that it names recycled when
+// their owners are done with them. Those with session state on them stay until
+// then. which is called under the pool's lock, with how long nobody used the
+// connection, which is 0 for one that is not idle; it must touch nothing that is
+// guarded by ownership.
+func (p *Pool[T]) Invalidate(why Reason, which func(v T, idle time.Duration) bool) {
+	now := clock()
 	p.mu.Lock()
-	victims := p.dropFreeLocked(len(p.all), Broken)
-	for _, c := range p.all {
-		c.expired.Store(true)
+	var victims []victim[T]
+	for i := len(p.idle) - 1; i >= 0; i-- {
+		if c := p.idle[i]; which(c.Value, now.sub(c.since)) {
+			victims = append(victims, p.dropIdleLocked(i, why))
+		}
 	}
+	for i := len(p.all) - 1; i >= 0; i-- {
+		c := p.all[i]
+		w := c.load()
+		if w.state() == Idle || !which(c.Value, 0) {
+			continue
+		}
+		c.expired.Store(true)
+		if w.state() == Offered && c.seize(w) {
+			p.dropLocked(c, why)
+			victims = append(victims, victim[T]{c, why})
+		}
+	}
+	p.startLoginsLocked()
 	p.mu.Unlock()
 	p.closeAll(victims)
 }

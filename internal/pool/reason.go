@@ -16,6 +16,8 @@ const (
 	Dirty
 	// Overflow: more were open than the limit allows.
 	Overflow
+	// Leaked: whoever used it dropped it and did not give it back.
+	Leaked
 	// Disposed: the pool was disposed of.
 	Disposed
 
@@ -25,6 +27,6 @@ const (
 // Reasons is how many reasons there are.
 const Reasons = int(reasons)
 
-var reasonNames = [Reasons]string{"recycled", "idle", "broken", "dirty", "overflow", "disposed"}
+var reasonNames = [Reasons]string{"recycled", "idle", "broken", "dirty", "overflow", "leaked", "disposed"}
 
 func (r Reason) String() string { return reasonNames[r] }

@@ -1,0 +1,159 @@
+package mysqlpool
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	minHostRest = 500 * time.Millisecond // how long a host that failed is left alone, at first
+	maxHostRest = 30 * time.Second
+)
+
+// balancer says which of several hosts is to be logged in to. With one there is
+// nothing to say.
+type balancer struct {
+	hosts []*host // in the order of the DSN; immutable
+	mode  balanceMode
+
+	// look is called outside any lock when a host has been left alone for long
+	// enough; see login.lookAt.
+	look func(*host)
+
+	mu   sync.Mutex // guards what follows
+	turn int        // of round_robin
+	rest map[*host]*rest
+	over bool // nobody is looked at any more
+}
+
+// rest is of a host that failed and has not worked since.
+type rest struct {
+	until    time.Time     // it is left alone
+	took     time.Duration // how long that is, but for what chance takes off; doubles each time
+	readOnly bool          // it failed because it takes no writes
+	timer    *time.Timer   // calls look
+}
+
+func (b *balancer) several() bool { return len(b.hosts) > 1 }
+
+// choose returns the hosts in the order in which they are to be tried. Those
+// that are left alone come last: to try one is better than to fail.
+func (b *balancer) choose() []*host {
+	if !b.several() {
+		return b.hosts
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	order := slices.Clone(b.hosts)
+	if b.mode == balanceRoundRobin {
+		at := b.turn % len(order)
+		b.turn++
+		order = append(order[at:], order[:at]...)
+		// One that was away for a while has fewer.
+		slices.SortStableFunc(order, func(x, y *host) int { return cmp.Compare(x.taken(), y.taken()) })
+	}
+	now := time.Now()
+	slices.SortStableFunc(order, func(x, y *host) int { return b.untilLocked(x, now).Compare(b.untilLocked(y, now)) })
+	return order
+}
+
+// untilLocked is until when a host is left alone; the zero time if it is not.
+func (b *balancer) untilLocked(h *host, now time.Time) time.Time {
+	if r := b.rest[h]; r != nil && now.Before(r.until) {
+		return r.until
+	}
+	return time.Time{}
+}
+
+// failed has a host left alone for a growing time.
+func (b *balancer) failed(h *host, readOnly bool) {
+	if !b.several() {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.over {
+		return
+	}
+	r := b.rest[h]
+	if r == nil {
+		r = &rest{took: minHostRest / 2}
+		b.rest[h] = r
+	} else if time.Now().Before(r.until) {
+		r.readOnly = r.readOnly || readOnly
+		return // the same failure, met by somebody else
+	} else {
+		r.timer.Stop()
+	}
+	r.took = min(2*r.took, maxHostRest)
+	wait := r.took - rand.N(r.took/4+1)
+	r.until = time.Now().Add(wait)
+	r.readOnly = readOnly
+	r.timer = time.AfterFunc(wait, func() { b.look(h) })
+}
+
+// works notes that a host can be used. It reports whether it was left alone.
+func (b *balancer) works(h *host) (back bool) {
+	if !b.several() {
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	r := b.rest[h]
+	if r == nil {
+		return false
+	}
+	r.timer.Stop()
+	delete(b.rest, h)
+	return true
+}
+
+// resting reports whether a host failed and has not worked since, and whether
+// because it takes no writes.
+func (b *balancer) resting(h *host) (resting, readOnly bool) {
+	if !b.several() {
+		return false, false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	r := b.rest[h]
+	return r != nil, r != nil && r.readOnly
+}
+
+// end stops what is due.
+func (b *balancer) end() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.over = true
+	for h, r := range b.rest {
+		r.timer.Stop()
+		delete(b.rest, h)
+	}
+}
+
+// surplus is which connections a host that is back should have in the place of
+// others: with failover those to hosts that come after it, with round_robin
+// those beyond an even share. It returns how many of each host.
+func (b *balancer) surplus(back *host) map[*host]int {
+	many := map[*host]int{}
+	total := int64(0)
+	for _, h := range b.hosts {
+		total += h.open.Load()
+	}
+	after := false
+	for _, h := range b.hosts {
+		switch {
+		case h == back:
+			after = true
+		case b.mode == balanceRoundRobin:
+			share := (total + int64(len(b.hosts)) - 1) / int64(len(b.hosts))
+			many[h] = int(h.open.Load() - share)
+		case after:
+			many[h] = int(h.open.Load())
+		}
+	}
+	return many
+}

@@ -1,0 +1,436 @@
+package mysqlpool
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+func TestHostsOf(t *testing.T) {
+	for addr, want := range map[string]string{
+		"":                  "127.0.0.1:3306",
+		"db1":               "db1:3306",
+		"db1:3307":          "db1:3307",
+		"[::1]:3306":        "[::1]:3306",
+		"db1,db2":           "db1:3306 db2:3306",
+		"db1:3306,db2:3306": "db1:3306 db2:3306",
+		"db1,db2:3307":      "db1:3306 db2:3307",
+		"db1:3307,db2":      "db1:3307 db2:3306",
+		"db1, db2 ,db3:1":   "db1:3306 db2:3306 db3:1",
+		"[::1],[::2]:3307":  "[::1]:3306 [::2]:3307",
+		"[::1]:1,[::2]:2":   "[::1]:1 [::2]:2",
+		"[::1],db2":         "[::1]:3306 db2:3306",
+		"db1,[::2]":         "db1:3306 [::2]:3306",
+		"db1,db1:3306":      `got db1:3306 twice, want each host once`,
+		"db1,":              `got ":3306" as one of the hosts, want host:port`,
+		",db1":              `got "" as one of the hosts, want host:port`,
+		"db1:1,db2:":        `got "db2:" as one of the hosts, want host:port`,
+		"db1:1,:2":          `got ":2" as one of the hosts, want host:port`,
+	} {
+		cfg, err := parseDSN("u:hush@tcp(" + addr + ")/app")
+		if err != nil {
+			t.Errorf("%s: %v", addr, err)
+			continue
+		}
+		var got string
+		if c, err := newConnector(cfg); err != nil {
+			got = err.Error()
+		} else {
+			for _, h := range c.hosts {
+				got += " " + h.addr
+				if h.cfg.Addr != h.addr {
+					t.Errorf("%s: the config says %s, want %s", addr, h.cfg.Addr, h.addr)
+				}
+			}
+			got = got[1:]
+		}
+		if !strings.HasSuffix(got, want) || strings.Contains(got, "hush") {
+			t.Errorf("%s: got %s, want %s", addr, got, want)
+		}
+	}
+}
+
+// Only its dialer knows what another network's address means.
+func TestOtherNetworksHaveOneHost(t *testing.T) {
+	mysql.RegisterDialContext("mesh", nil)
+	defer mysql.DeregisterDialContext("mesh")
+	for _, dsn := range []string{"u@unix(/a,b.sock)/app", "u@mesh(a,b)/app"} {
+		c, err := newConnector(mustParse(t, dsn))
+		if err != nil || len(c.hosts) != 1 || !strings.Contains(dsn, "("+c.hosts[0].addr+")") {
+			t.Errorf("%s: got %+v, %v, want one host", dsn, c.hosts, err)
+		}
+	}
+}
+
+// Each host's certificate is checked for its own name.
+func TestHostsOwnServerNames(t *testing.T) {
+	c, err := newConnector(mustParse(t, "u@tcp(db1:1,[::2]:2,db3)/app?tls=true"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"db1", "::2", "db3"} {
+		if got := c.hosts[i].cfg.TLS.ServerName; got != want {
+			t.Errorf("host %d: got %s, want %s", i, got, want)
+		}
+	}
+}
+
+var errDown = errors.New("fake: connection refused")
+
+// cluster is a fake server of three hosts.
+type cluster struct {
+	*fakeServer
+	hosts map[string]string // what is wrong with each; guarded by fakeServer.mu
+}
+
+const (
+	isDown = "down"
+	isHung = "hung"
+	isFull = "full"
+)
+
+func newCluster(s *fakeServer) *cluster {
+	c := &cluster{s, map[string]string{}}
+	s.addr, s.readOnly = "a:1,b:2,c:3", map[string]bool{}
+	s.reach = func(ctx context.Context, addr string) error {
+		s.mu.Lock()
+		state := c.hosts[addr]
+		s.mu.Unlock()
+		switch state {
+		case isHung:
+			<-ctx.Done()
+			return ctx.Err()
+		case isDown:
+			return errDown
+		case isFull:
+			return &mysql.MySQLError{Number: 1040, Message: "Too many connections"}
+		}
+		return nil
+	}
+	return c
+}
+
+func (c *cluster) is(addr, state string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.hosts[addr] = state
+}
+
+func (c *cluster) isReadOnly(addr string, is bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.readOnly[addr] = is
+}
+
+// kill ends a host and every connection to it.
+func (c *cluster) kill(addr string) {
+	c.is(addr, isDown)
+	for _, conn := range c.conns {
+		if conn.addr == addr {
+			conn.set(func() { conn.dead = true })
+		}
+	}
+}
+
+// open is how many connections each host has.
+func (c *cluster) open() (n [3]int) {
+	c.mu.Lock()
+	all := slices.Clone(c.conns)
+	c.mu.Unlock()
+	for _, conn := range all {
+		if conn.get(func() bool { return !conn.closed }) {
+			n[slices.Index([]string{"a:1", "b:2", "c:3"}, conn.addr)]++
+		}
+	}
+	return n
+}
+
+// tried is how many logins were tried.
+func (c *cluster) tried() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.logins
+}
+
+func (c *cluster) want(t *testing.T, want [3]int) {
+	t.Helper()
+	if got := c.open(); got != want {
+		t.Errorf("connections of each host: got %v, want %v", got, want)
+	}
+	var stats [3]int
+	for i, h := range onePool(t).Hosts {
+		stats[i] = h.Open
+	}
+	if stats != want {
+		t.Errorf("connections of each host, in Stats: got %v, want %v", stats, want)
+	}
+}
+
+// hold has n connections open at once, n at most pool_size.
+func hold(t *testing.T, s *fakeServer, params string, n int) {
+	t.Helper()
+	db := sql.OpenDB(s.connector(t, params))
+	defer db.Close()
+	for range n {
+		tx, err := db.Begin()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tx.Rollback()
+	}
+}
+
+func TestFailover(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		c := newCluster(s)
+		hold(t, s, "", 3)
+		c.want(t, [3]int{3, 0, 0})
+
+		c.kill("a:1")
+		db := handle(t, s, "")
+		start := time.Now()
+		for range 5 {
+			ask(t, db)
+		}
+		if took := time.Since(start); took > 0 {
+			t.Errorf("took %v, want no time: the host refuses at once", took)
+		}
+		time.Sleep(2 * offerFor)
+		hold(t, s, "", 3)
+		c.want(t, [3]int{0, 3, 0})
+
+		// While it is down it is looked at less and less often.
+		before := c.tried()
+		time.Sleep(10 * time.Minute)
+		if n := c.tried() - before; n < 20 || n > 35 {
+			t.Errorf("it was looked at %d times in ten minutes, want 20 to 35", n)
+		}
+		if h := onePool(t).Hosts; !h[0].Resting || h[1].Resting || h[0].Addr != "a:1" {
+			t.Errorf("want the first one resting alone: %+v", h)
+		}
+
+		// It is back, and so are its connections, without any request.
+		c.is("a:1", "")
+		time.Sleep(maxHostRest + time.Second)
+		c.want(t, [3]int{0, 0, 0})
+		hold(t, s, "", 3)
+		c.want(t, [3]int{3, 0, 0})
+		if h := onePool(t).Hosts; h[0].Resting {
+			t.Errorf("want none resting: %+v", h)
+		}
+		if p := onePool(t); p.Broken != 3 || p.Recycled != 3 {
+			t.Errorf("want 3 broken and 3 recycled: %+v", p)
+		}
+		wantNothingLate(t, s)
+	})
+}
+
+// A connection in use moves over when it is given up.
+func TestFailbackLeavesAloneWhatIsInUse(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		c := newCluster(s)
+		c.is("a:1", isDown)
+		tx, err := handle(t, s, "").Begin()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.is("a:1", "")
+		time.Sleep(time.Minute)
+		c.want(t, [3]int{0, 1, 0})
+		if _, err := tx.Exec("UPDATE t SET n = 1"); err != nil {
+			t.Error(err)
+		}
+		tx.Commit()
+		ask(t, handle(t, s, ""))
+		time.Sleep(2 * offerFor) // its handle may keep it for so long
+		c.want(t, [3]int{1, 0, 0})
+	})
+}
+
+// A host that does not answer has its share of the time, and then none.
+func TestHungHostHasItsShare(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		c := newCluster(s)
+		c.is("a:1", isHung)
+		db := handle(t, s, "timeout=3s")
+		start := time.Now()
+		ask(t, db)
+		if took := time.Since(start); took != time.Second {
+			t.Errorf("the first request took %v, want 1s: a third of the timeout", took)
+		}
+		start = time.Now()
+		hold(t, s, "timeout=3s", 5)
+		if took := time.Since(start); took > 0 {
+			t.Errorf("those after it took %v, want no time", took)
+		}
+		c.want(t, [3]int{0, 5, 0})
+	})
+}
+
+func TestRoundRobin(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		c := newCluster(s)
+		const params = "pool_balance=round_robin&pool_size=6"
+		hold(t, s, params, 6)
+		c.want(t, [3]int{2, 2, 2})
+		c.kill("b:2")
+		hold(t, s, params, 6)
+		if n := c.open(); n[0]+n[2] != 6 || n[0] < 2 || n[2] < 2 {
+			t.Errorf("connections of each host: got %v, want 6 on the first and the last", n)
+		}
+		c.is("b:2", "")
+		time.Sleep(time.Minute)
+		hold(t, s, params, 6)
+		if n := c.open(); n[1] < 1 || n[0]+n[1]+n[2] != 6 {
+			t.Errorf("connections of each host: got %v, want 6, and some on the second again", n)
+		}
+	})
+}
+
+// A wrong password is as wrong on the next host.
+func TestRefusedLoginTriesNoOtherHost(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		newCluster(s)
+		denied := &mysql.MySQLError{Number: 1045, Message: "Access denied"}
+		s.login = func(context.Context, int) error { return denied }
+		if err := handle(t, s, "").Ping(); !errors.Is(err, denied) {
+			t.Errorf("got %v, want the server's error", err)
+		}
+		if s.logins != 1 {
+			t.Errorf("got %d logins, want 1", s.logins)
+		}
+	})
+}
+
+// If all are down each is tried, so that the first that is back is found.
+func TestAllHostsDown(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		c := newCluster(s)
+		for _, addr := range []string{"a:1", "b:2", "c:3"} {
+			c.is(addr, isDown)
+		}
+		db := handle(t, s, "")
+		for range 2 {
+			err := db.Ping()
+			if !errors.Is(err, errDown) {
+				t.Errorf("got %v, want the reason", err)
+			}
+			if want := "mysqlpool: login to app@tcp(a:1,b:2,c:3): none of the hosts can be used: "; err == nil || !strings.HasPrefix(err.Error(), want) {
+				t.Errorf("got %v, want %s…", err, want)
+			}
+		}
+		if s.logins != 6 {
+			t.Errorf("got %d logins, want 6", s.logins)
+		}
+		c.is("c:3", "")
+		ask(t, db)
+		c.want(t, [3]int{0, 0, 1})
+		if p := onePool(t); p.LoginErrors != 2 {
+			t.Errorf("got %d login errors, want 2: of the pool's, not of each host", p.LoginErrors)
+		}
+	})
+}
+
+// A host that has no room is passed over. If none has room the check-out waits.
+func TestFullHosts(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		c := newCluster(s)
+		c.is("a:1", isFull)
+		ask(t, handle(t, s, ""))
+		if got := s.conns[0].addr; got != "b:2" {
+			t.Errorf("got %s, want the second host", got)
+		}
+		c.is("b:2", isFull)
+		c.is("c:3", isFull)
+		s.conns[0].set(func() { s.conns[0].dead = true })
+		time.AfterFunc(3*time.Second, func() { c.is("c:3", "") })
+		ask(t, handle(t, s, ""))
+		if got := s.conns[1].addr; got != "c:3" {
+			t.Errorf("got %s, want the third host", got)
+		}
+	})
+}
+
+// A primary that becomes a replica refuses writes. Its connections go, and come
+// back only once it takes writes again.
+func TestHostThatBecomesReadOnly(t *testing.T) {
+	for _, params := range []string{"", "rejectReadOnly=true"} {
+		bubble(t, func(t *testing.T, s *fakeServer) {
+			c := newCluster(s)
+			hold(t, s, params, 3)
+			c.isReadOnly("a:1", true)
+			refused := &mysql.MySQLError{Number: 1290, Message: "The MariaDB server is running with the --read-only option so it cannot execute this statement"}
+			s.query = func(_ context.Context, conn *fakeConn, text string) error {
+				if text == "UPDATE" && conn.get(func() bool { return s.readOnly[conn.addr] }) {
+					if params == "" {
+						return refused
+					}
+					conn.set(func() { conn.closed = true }) // as the stock driver does
+					return driver.ErrBadConn
+				}
+				return nil
+			}
+			db := handle(t, s, params)
+			_, err := db.Exec("UPDATE")
+			if params == "" && err != refused || params != "" && err != nil {
+				t.Errorf("got %v, want the server's error, or with rejectReadOnly none", err)
+			}
+			if _, err := db.Exec("UPDATE"); err != nil {
+				t.Errorf("the next one: %v", err)
+			}
+			db.Close()
+			hold(t, s, params, 3)
+			c.want(t, [3]int{0, 3, 0})
+			time.Sleep(10 * time.Minute)
+			c.want(t, [3]int{0, 3, 0})
+			c.isReadOnly("a:1", false)
+			time.Sleep(time.Minute)
+			hold(t, s, params, 3)
+			c.want(t, [3]int{3, 0, 0})
+			wantNothingLate(t, s)
+		})
+	}
+}
+
+// If no host takes writes one that does not is better than none.
+func TestReadOnlyHostsAreBetterThanNone(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		c := newCluster(s)
+		ask(t, handle(t, s, ""))
+		c.isReadOnly("a:1", true)
+		s.query = refuse("UPDATE", 1836)
+		handle(t, s, "").Exec("UPDATE")
+		c.is("b:2", isDown)
+		c.is("c:3", isDown)
+		ask(t, handle(t, s, ""))
+		c.want(t, [3]int{1, 0, 0})
+	})
+}
+
+func TestDisposeEndsWhatLooksAtHosts(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		c := newCluster(s)
+		c.is("a:1", isHung)
+		ask(t, handle(t, s, "timeout=60s"))
+		time.Sleep(maxHostRest) // by now one looks
+		start := time.Now()
+		if err := Dispose(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(start); took > 0 {
+			t.Errorf("took %v", took)
+		}
+		before := c.tried()
+		time.Sleep(time.Hour)
+		if c.tried() != before {
+			t.Errorf("%d logins after Dispose", c.tried()-before)
+		}
+	})
+}

@@ -1,0 +1,35 @@
+package mysqlpool
+
+import "github.com/mysqlpool/mysqlpool/internal/pool"
+
+// grip is what a logical connection has of its physical one. It is apart from
+// it, so that it is still there when the garbage collector finds that nobody has
+// the logical connection any more.
+type grip struct {
+	lent    *pool.Conn[*physical] // nil: empty
+	held    bool                  // lent is in use by it
+	ticket  pool.Ticket           // what lent was put away with, unless held
+	watched bool                  // dropped is due
+}
+
+// takeBack makes the connection that was put away held again. If somebody else
+// has it by now, there is none.
+func (g *grip) takeBack() bool {
+	if g.lent == nil {
+		return false
+	}
+	g.held = g.lent.TakeBack(g.ticket)
+	if !g.held {
+		g.lent = nil
+	}
+	return g.held
+}
+
+// dropped is called when the logical connection is garbage. database/sql closes
+// those that it knows of; but a handle that is closed while its Rows are open,
+// and then forgotten with them, closes nothing.
+func (g *grip) dropped() {
+	if g.held || g.takeBack() {
+		go g.lent.Discard(pool.Leaked)
+	}
+}

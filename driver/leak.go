@@ -1,0 +1,67 @@
+package mysqlpool
+
+import (
+	"fmt"
+	"log/slog"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// maxLeakFrames is how much of a stack is logged.
+const maxLeakFrames = 32
+
+// loan is a checkout that pool_leak_after watches.
+type loan struct {
+	since time.Time
+	stack []uintptr
+	timer *time.Timer
+	told  atomic.Bool // it was logged
+}
+
+// watchLoan begins to watch a checkout, by whoever calls now.
+func (c *conn) watchLoan() {
+	l := c.lent.Value.login
+	if l.leakAfter <= 0 {
+		return
+	}
+	const skip = 3 // runtime.Callers, this function, its caller
+	stack := make([]uintptr, maxLeakFrames)
+	loan := &loan{since: time.Now(), stack: stack[:runtime.Callers(skip, stack)]}
+	id := c.lent.Value.id
+	loan.timer = time.AfterFunc(l.leakAfter, func() {
+		loan.told.Store(true)
+		l.log().LogAttrs(l.background.ctx, slog.LevelWarn, "mysqlpool: a connection has been checked out for longer than pool_leak_after: close the Rows, end the Tx or close the Conn that holds it",
+			slog.String("login", l.name), slog.Uint64("id", id), slog.Duration("held", time.Since(loan.since)), slog.String("stack", loan.text()))
+	})
+	c.loan = loan
+}
+
+// endLoan is for a connection that comes back.
+func (c *conn) endLoan() {
+	loan := c.loan
+	if loan == nil {
+		return
+	}
+	c.loan = nil
+	loan.timer.Stop()
+	if loan.told.Load() {
+		l := c.lent.Value.login
+		l.log().LogAttrs(l.background.ctx, slog.LevelInfo, "mysqlpool: a connection that was checked out for longer than pool_leak_after came back",
+			slog.String("login", l.name), slog.Uint64("id", c.lent.Value.id), slog.Duration("held", time.Since(loan.since)))
+	}
+}
+
+// text is the stack as a panic shows it.
+func (l *loan) text() string {
+	var b strings.Builder
+	frames := runtime.CallersFrames(l.stack)
+	for {
+		f, more := frames.Next()
+		fmt.Fprintf(&b, "%s\n\t%s:%d\n", f.Function, f.File, f.Line)
+		if !more {
+			return b.String()
+		}
+	}
+}

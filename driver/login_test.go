@@ -1,0 +1,106 @@
+package mysqlpool
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+// greeting is a server's, as MariaDB 10.11 sends it.
+const greeting = "\x5a\x00\x00\x00\x0a5.5.5-10.11.6-MariaDB\x00\x07\x00\x00\x00abcdefgh\x00\xfe\xf7\x2d\x02\x00\xff\x81\x15" +
+	"\x00\x00\x00\x00\x00\x00\x1d\x00\x00\x00abcdefghijkl\x00mysql_native_password\x00"
+
+// okPacket is the answer to a login, or to a statement, as the n-th packet.
+func okPacket(n byte) string {
+	return "\x07\x00\x00" + string(rune(n)) + "\x00\x00\x00\x02\x00\x00\x00"
+}
+
+// sayAll returns a connector whose server says all of it, whatever it is asked,
+// and closes.
+func sayAll(t testing.TB, all string) *connector {
+	t.Helper()
+	cfg := mustParse(t, "app:secret@tcp(fake)/app?timeout=1s&pool_timeout=2s")
+	cfg.DialFunc = func(context.Context, string, string) (net.Conn, error) {
+		client, server := net.Pipe()
+		go io.Copy(io.Discard, server)
+		go func() {
+			io.WriteString(server, all)
+			server.Close()
+		}()
+		return client, nil
+	}
+	c, err := NewConnector(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.(*connector)
+}
+
+// Whatever a server says, a login is an error or a connection, in time.
+func FuzzLogin(f *testing.F) {
+	for _, all := range []string{
+		"", greeting, greeting[:20], greeting + okPacket(2), greeting + okPacket(2) + okPacket(1),
+		"\x00\x00\x00\x00", "\xff\xff\xff\x00", "\x01\x00\x00\x00\x0a", "\x02\x00\x00\x00\xff\x10", "HTTP/1.1 400 Bad Request\r\n\r\n",
+		greeting + "\x02\x00\x00\x02\xfe\x00", greeting + "\x01\x00\x00\x02\x01" + "\x01\x00\x00\x03\x04",
+		greeting + okPacket(2) + "\x01\x00\x00\x01\x02" + "\xff\x00\x00\x02",
+	} {
+		f.Add(all)
+	}
+	f.Fuzz(func(t *testing.T, all string) {
+		c := sayAll(t, all)
+		defer c.Close()
+		start := time.Now()
+		lc, err := c.Connect(t.Context())
+		if took := time.Since(start); took > 10*time.Second {
+			t.Errorf("took %v", took)
+		}
+		if err == nil {
+			lc.Close()
+		}
+	})
+}
+
+// A login that panics leaves its socket open. So it is not tried again at once.
+func TestLoginThatPanicsIsNotTriedAgainAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		s.login = func(context.Context, int) error { panic("fake: out of range") }
+		db := handle(t, s, "")
+		for _, step := range []struct {
+			wait   time.Duration
+			logins int
+		}{{0, 1}, {0, 1}, {panicRest - 1, 1}, {1, 2}} {
+			time.Sleep(step.wait)
+			err := db.Ping()
+			if err == nil || !strings.Contains(err.Error(), "fake: out of range") {
+				t.Errorf("got %v, want what it panicked with", err)
+			}
+			if s.logins != step.logins {
+				t.Errorf("%d logins, want %d", s.logins, step.logins)
+			}
+		}
+		s.login = nil
+		time.Sleep(panicRest)
+		ask(t, db)
+	})
+}
+
+// A server that is no MySQL server: the error says what happened.
+func TestServerThatSaysNonsense(t *testing.T) {
+	for _, all := range []string{"", "\x01\x00\x00\x00\x0a", "\x00\x00\x00\x00", greeting[:20]} {
+		c := sayAll(t, all)
+		_, err := c.Connect(t.Context())
+		if err == nil || !strings.HasPrefix(err.Error(), "mysqlpool: login to app@tcp(fake:3306): ") && !errors.Is(err, mysql.ErrInvalidConn) {
+			t.Errorf("%q: got %v", all, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "secret") {
+			t.Errorf("%q: the error shows the password: %v", all, err)
+		}
+		c.Close()
+	}
+}

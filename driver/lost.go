@@ -1,0 +1,181 @@
+package mysqlpool
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/pool"
+)
+
+// pingTimeout bounds a ping before a connection is handed out. A router that
+// dropped the connection silently never answers, and the kernel would go on
+// trying for some 15 minutes. In this time it sends a lost packet again three
+// times.
+const pingTimeout = 2 * time.Second
+
+// Check implements pool.Resource: the stock driver's liveness check, which
+// asks the socket and not the server, and a ping if nobody used the connection
+// for pool_ping_after, or if another one to its host was found dead.
+func (p *physical) Check(ctx context.Context, idle time.Duration) error {
+	if p.used && p.login.reset == resetAlways {
+		if err := p.checkSocket(ctx); err != nil {
+			return err
+		}
+		return p.within(ctx, checkTimeout, idle, p.resetAndSet)
+	}
+	return p.checkAlive(ctx, idle)
+}
+
+// checkAlive is Check without a reset.
+func (p *physical) checkAlive(ctx context.Context, idle time.Duration) error {
+	if err := p.checkSocket(ctx); err != nil {
+		return err
+	}
+	if idle < p.login.pingAfter && p.host.doubts.Load() == p.proven {
+		return nil
+	}
+	return p.ping(ctx, idle)
+}
+
+func (p *physical) checkSocket(ctx context.Context) error {
+	err := p.ResetSession(ctx)
+	if err != nil {
+		p.host.doubts.Add(1)
+	}
+	return err
+}
+
+func (p *physical) ping(ctx context.Context, idle time.Duration) error {
+	limit := pingTimeout
+	if dial := p.host.cfg.Timeout; dial > 0 {
+		limit = min(limit, dial)
+	}
+	return p.within(ctx, limit, idle, p.Ping)
+}
+
+// within does what asks the server before the connection is handed out, which
+// nobody used for so long, and notes what the answer says of others. If there is
+// none in time, what was idle for as long is as dead: each of them would cost
+// somebody the same time.
+func (p *physical) within(ctx context.Context, limit, idle time.Duration, ask func(context.Context) error) error {
+	doubts := p.host.doubts.Load()
+	timed, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	err := ask(timed)
+	switch {
+	case err == nil:
+		p.proven = doubts
+	case ctx.Err() != nil: // the caller gave up
+	case timed.Err() != nil:
+		p.host.doubts.Add(1)
+		p.login.hosts.failed(p.host, false)
+		p.login.invalidate(pool.Broken, func(o *physical, unused time.Duration) bool {
+			return o.host == p.host && unused > 0 && unused >= idle
+		})
+	case errorNumber(err) == 0:
+		p.host.doubts.Add(1)
+	}
+	return err
+}
+
+// saw notes what an error of a statement says of the connection, and of its
+// host. No statement is tried again because of it.
+func (p *physical) saw(err error) {
+	switch number := errorNumber(err); {
+	case number == 0:
+		if p.cut || err == driver.ErrSkip || err == mysql.ErrBusyBuffer || p.IsValid() {
+			return
+		}
+		p.cut = true
+		if !isContextError(err) {
+			p.host.doubts.Add(1)
+		}
+	case endsSession(number):
+		p.doomed = true
+		p.host.doubts.Add(1)
+	case isUnready(err):
+		p.doomed = true
+		p.login.drain(p.host, false)
+	case isReadOnly(err) && p.login.hosts.several():
+		p.doomed = true
+		p.login.drain(p.host, true)
+	}
+}
+
+// becameReadOnly is for rejectReadOnly, with which the stock driver closed the
+// connection that said so. Otherwise a failover would be met once for each.
+func (l *login) becameReadOnly(h *host) {
+	if l.hosts.several() {
+		l.drain(h, true)
+		return
+	}
+	l.invalidate(pool.Broken, func(*physical, time.Duration) bool { return true })
+}
+
+// drain has what is connected to a host that cannot be used closed after use,
+// and logins go to others. Of one host alone nothing better is to be had.
+func (l *login) drain(h *host, readOnly bool) {
+	if !l.hosts.several() {
+		return
+	}
+	l.hosts.failed(h, readOnly)
+	l.invalidate(pool.Broken, func(o *physical, _ time.Duration) bool { return o.host == h })
+}
+
+func isContextError(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// endsSession reports whether the server ends the session after an error (MySQL
+// manual, "Server Error Message Reference"; MariaDB's for 1927).
+func endsSession(number uint16) bool {
+	switch number {
+	case 1053, // ER_SERVER_SHUTDOWN
+		1152, 1184, // ER_ABORTING_CONNECTION, ER_NEW_ABORTING_CONNECTION
+		1158, 1159, 1160, 1161, // ER_NET_READ_ERROR, ER_NET_READ_INTERRUPTED, ER_NET_ERROR_ON_WRITE, ER_NET_WRITE_INTERRUPTED
+		1927,       // ER_CONNECTION_KILLED
+		2006, 2013, // CR_SERVER_GONE_ERROR, CR_SERVER_LOST: a proxy says so of its own connection
+		3169, // ER_SESSION_WAS_KILLED
+		4031: // ER_CLIENT_INTERACTION_TIMEOUT
+		return true
+	}
+	return false
+}
+
+// isUnready reports whether a node of a Galera cluster says that it is not part
+// of it: "WSREP has not yet prepared node for application use".
+func isUnready(err error) bool {
+	var answer *mysql.MySQLError
+	return errors.As(err, &answer) && answer.Number == 1047 && strings.Contains(answer.Message, "WSREP") // ER_UNKNOWN_COM_ERROR
+}
+
+// isReadOnly reports whether a server refused a write because it takes none.
+// Error 1290 is about other options too.
+func isReadOnly(err error) bool {
+	var answer *mysql.MySQLError
+	if !errors.As(err, &answer) {
+		return false
+	}
+	switch answer.Number {
+	case 1836: // ER_READ_ONLY_MODE
+		return true
+	case 1290: // ER_OPTION_PREVENTS_STATEMENT
+		return strings.Contains(answer.Message, "read-only") || strings.Contains(answer.Message, "read_only")
+	}
+	return false
+}
+
+// isHosts reports whether a login failed because of the host, so that another
+// host may do better. A wrong password is as wrong there.
+func isHosts(err error) bool {
+	switch number := errorNumber(err); number {
+	case 0, 1129, 1130: // ER_HOST_IS_BLOCKED, ER_HOST_NOT_PRIVILEGED
+		return true
+	default:
+		return endsSession(number) || isServerFull(err) || isUnready(err)
+	}
+}
