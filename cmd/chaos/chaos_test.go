@@ -28,13 +28,13 @@ func TestBank(t *testing.T) {
 			createBank(t, s.Monitor())
 			background, cancel := context.WithCancel(context.Background())
 			defer cancel()
-			gate, err := faults.NewGate(background, s.dsn)
+			proxy, err := faults.NewProxy(background, s.dsn)
 			if err != nil {
 				t.Fatal(err)
 			}
 			f := newFigures()
-			b := openBank(t, driver, withParams(gate.DSN, poolParams), f)
-			i := &injector{seed: seed, server: s, gate: gate, figures: f}
+			b := openBank(t, driver, withParams(proxy.DSN, poolParams), f)
+			i := &injector{seed: seed, server: s, proxy: proxy, figures: f}
 
 			harm, calmed := context.WithTimeout(background, long)
 			defer calmed()

@@ -92,14 +92,14 @@ func TestHostRestart(t *testing.T) {
 				noLeaks(t)
 				s := startServer(t, "--max-connections=200")
 				ctx, cancel := context.WithCancel(context.Background())
-				nat, err := faults.NewNAT(ctx, s.dsn)
+				proxy, err := faults.NewProxy(ctx, s.dsn)
 				if err != nil {
 					t.Fatal(err)
 				}
-				t.Cleanup(func() { cancel(); nat.Wait() })
-				db := open(t, driver, withParams(nat.DSN, idleParams("@pool_ping_after=%27"+pingAfter+"%27")))
+				t.Cleanup(func() { cancel(); proxy.Wait() })
+				db := open(t, driver, withParams(proxy.DSN, idleParams("@pool_ping_after=%27"+pingAfter+"%27")))
 				warm(t, db, idleBefore)
-				if n := nat.Reject(); n < idleBefore {
+				if n := proxy.Reject(); n < idleBefore {
 					t.Fatalf("%d connections, want %d", n, idleBefore)
 				}
 				var q requests
