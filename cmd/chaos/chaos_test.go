@@ -3,6 +3,7 @@ package chaos
 import (
 	"context"
 	"fmt"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -27,13 +28,13 @@ func TestBank(t *testing.T) {
 			createBank(t, s.Monitor())
 			background, cancel := context.WithCancel(context.Background())
 			defer cancel()
-			gate, err := faults.NewGate(background, s.dsn)
+			proxy, err := faults.NewProxy(background, s.dsn)
 			if err != nil {
 				t.Fatal(err)
 			}
 			f := newFigures()
-			b := openBank(t, driver, withParams(gate.DSN, poolParams), f)
-			i := &injector{seed: seed, server: s, gate: gate, figures: f}
+			b := openBank(t, driver, withParams(proxy.DSN, poolParams), f)
+			i := &injector{seed: seed, server: s, proxy: proxy, figures: f}
 
 			harm, calmed := context.WithTimeout(background, long)
 			defer calmed()
@@ -42,6 +43,9 @@ func TestBank(t *testing.T) {
 			var all, watch sync.WaitGroup
 			all.Go(func() { b.work(business, seed) })
 			watch.Go(func() { watchSums(business, f) })
+			if os.Getenv(envChaos) != "" {
+				watch.Go(func() { f.progress(business, driver) })
+			}
 			i.run(harm, t)
 			awaitBusiness(t, f)
 			closed()

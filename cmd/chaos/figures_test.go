@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -168,6 +169,23 @@ func kindOf(err error) string {
 		return "network"
 	}
 	return ""
+}
+
+// progress says now and then how far a long run is.
+func (f *figures) progress(ctx context.Context, title string) {
+	tick := time.NewTicker(30 * time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		f.mu.Lock()
+		fmt.Fprintf(os.Stderr, "%s: %v: %d transfers, %d refused, %d of unknown outcome, %d wrong\n", title, time.Since(f.began).Round(time.Second),
+			f.outcomes[acknowledged], f.outcomes[refused], f.outcomes[unknown], len(f.wrongs))
+		f.mu.Unlock()
+	}
 }
 
 // report logs the figures, and fails the test with what was wrong.

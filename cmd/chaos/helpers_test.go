@@ -72,11 +72,9 @@ func eventually(t *testing.T, check func() error) {
 func noLeaks(t *testing.T) {
 	t.Helper()
 	before := goleak.IgnoreCurrent()
-	// Toxiproxy's own: what it was about to pass on when the reader went away.
-	toxiproxy := goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run")
 	t.Cleanup(func() {
 		dispose(t)
-		eventually(t, func() error { return goleak.Find(before, toxiproxy) })
+		eventually(t, func() error { return goleak.Find(before) })
 	})
 }
 

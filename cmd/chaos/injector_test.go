@@ -18,21 +18,21 @@ type injector struct {
 	seed    uint64
 	r       *rand.Rand // of the present fault
 	server  *server
-	gate    *faults.Gate
+	proxy   *faults.Proxy
 	figures *figures
 }
 
 // kinds is every fault. Each lasts a moment and is over when its function returns.
 var kinds = map[string]func(*injector, context.Context) error{
-	"kill":       (*injector).kill,
-	"latency":    (*injector).latency,
-	"stall":      (*injector).stall,
-	"reset":      (*injector).reset,
-	"limit_data": (*injector).limitData,
-	"slicer":     (*injector).slicer,
-	"down":       (*injector).down,
-	"full":       (*injector).full,
-	"restart":    (*injector).restart,
+	"kill":    (*injector).kill,
+	"latency": (*injector).latency,
+	"stall":   (*injector).stall,
+	"reset":   (*injector).reset,
+	"limit":   (*injector).limit,
+	"slice":   (*injector).slice,
+	"down":    (*injector).down,
+	"full":    (*injector).full,
+	"restart": (*injector).restart,
 }
 
 // run injects one fault after the other until ctx ends: every kind once in a
@@ -83,43 +83,41 @@ func (i *injector) kill(ctx context.Context) error {
 	return nil
 }
 
-// toxic has a toxic on every connection for a moment.
-func (i *injector) toxic(ctx context.Context, kind string, attributes map[string]any) error {
-	remove, err := i.gate.Add(kind, attributes)
-	if err != nil {
-		return err
-	}
+// under has a condition on every connection for a moment.
+func (i *injector) under(ctx context.Context, c faults.Condition) error {
+	i.proxy.Set(c)
 	i.pause(ctx, 200, 700)
-	return remove()
+	i.proxy.Set(faults.Condition{})
+	return nil
 }
 
 func (i *injector) latency(ctx context.Context) error {
-	return i.toxic(ctx, "latency", map[string]any{"latency": 5 + i.r.IntN(60), "jitter": 5})
+	return i.under(ctx, faults.Condition{Delay: time.Duration(5+i.r.IntN(60)) * time.Millisecond})
 }
 
 func (i *injector) stall(ctx context.Context) error {
-	return i.toxic(ctx, "timeout", map[string]any{"timeout": 0})
+	return i.under(ctx, faults.Condition{Stall: true})
 }
 
 func (i *injector) reset(ctx context.Context) error {
-	return i.toxic(ctx, "reset_peer", map[string]any{"timeout": i.r.IntN(20)})
+	return i.under(ctx, faults.Condition{Reset: true})
 }
 
-// limitData cuts every answer off somewhere.
-func (i *injector) limitData(ctx context.Context) error {
-	return i.toxic(ctx, "limit_data", map[string]any{"bytes": 1 + i.r.IntN(2000)})
+// limit cuts every connection off somewhere in an answer.
+func (i *injector) limit(ctx context.Context) error {
+	return i.under(ctx, faults.Condition{Limit: 1 + i.r.IntN(2000)})
 }
 
-// slicer sends answers in small pieces.
-func (i *injector) slicer(ctx context.Context) error {
-	return i.toxic(ctx, "slicer", map[string]any{"average_size": 3, "size_variation": 2, "delay": 100})
+// slice sends answers in small pieces.
+func (i *injector) slice(ctx context.Context) error {
+	return i.under(ctx, faults.Condition{Slice: 1 + i.r.IntN(5)})
 }
 
 // down ends every connection and refuses others.
 func (i *injector) down(ctx context.Context) error {
-	i.gate.Shut()
+	i.proxy.Shut()
 	i.pause(ctx, 50, 500)
-	return i.gate.Open()
+	return i.proxy.Open()
 }
 
 // full takes every connection that the server has left, and those of some

@@ -26,66 +26,84 @@ const (
 	goodStart     = "\x0a10.11.0-MariaDB\x00\x01\x00\x00\x0012345678\x00"
 )
 
-// What accepts connections and is no server, or is one that hangs, makes a
-// request fail in time, and leaves nothing behind.
+// impostor is what accepts connections and is no server, or is one that hangs.
+type impostor struct {
+	name   string
+	says   []byte
+	closes bool // afterwards
+}
+
+// A request to such a one fails in time, and leaves nothing behind.
 func TestHungLogin(t *testing.T) {
 	noLeaks(t)
-	for _, tt := range []struct {
-		name   string
-		says   []byte
-		closes bool // afterwards
-		waits  string
-	}{
-		{"nothing", nil, false, ""},
-		{"nothing, and closes", nil, true, ""},
-		{"half a header", []byte{80, 0}, false, ""},
-		{"half a greeting", greeting(80, goodStart), false, ""},
-		{"half a greeting, and closes", greeting(80, goodStart), true, ""},
-		{"a greeting that ends after its version", greeting(len("\x0a10.11\x00"), "\x0a10.11\x00"), false, wantsClosedSocket},
-		{"a greeting without the end of its version", greeting(6, "\x0a10.11"), false, wantsClosedSocket},
-		{"an empty greeting", greeting(0, ""), false, ""},
-		{"an older protocol", greeting(len(goodStart), "\x09"+goodStart[1:]), false, ""},
-		{"nonsense", bytes.Repeat([]byte("HTTP/1.1 400 Bad Request\r\n"), 100), false, ""},
-		{"zeros", make([]byte, 1000), false, ""},
-		{"ones", bytes.Repeat([]byte{0xff}, 1000), false, ""},
-		{"an error packet", greeting(25, "\xff\x10\x04Too many connections.."), true, ""},
-		{"an error packet cut off", greeting(2, "\xff\x10"), true, wantsClosedSocket},
-		{"16 MiB announced", greeting(biggestPacket, goodStart), false, ""},
-		{"16 MiB sent", append(greeting(biggestPacket, goodStart), make([]byte, biggestPacket-len(goodStart))...), false, ""},
-		{"16 MiB of version", append(greeting(biggestPacket, "\x0a"), bytes.Repeat([]byte{'1'}, biggestPacket-1)...), false, ""},
+	for _, tt := range []impostor{
+		{"nothing", nil, false},
+		{"nothing, and closes", nil, true},
+		{"half a header", []byte{80, 0}, false},
+		{"half a greeting", greeting(80, goodStart), false},
+		{"half a greeting, and closes", greeting(80, goodStart), true},
+		{"an empty greeting", greeting(0, ""), false},
+		{"an older protocol", greeting(len(goodStart), "\x09"+goodStart[1:]), false},
+		{"nonsense", bytes.Repeat([]byte("HTTP/1.1 400 Bad Request\r\n"), 100), false},
+		{"zeros", make([]byte, 1000), false},
+		{"ones", bytes.Repeat([]byte{0xff}, 1000), false},
+		{"an error packet", greeting(25, "\xff\x10\x04Too many connections.."), true},
+		{"16 MiB announced", greeting(biggestPacket, goodStart), false},
+		{"16 MiB sent", append(greeting(biggestPacket, goodStart), make([]byte, biggestPacket-len(goodStart))...), false},
+		{"16 MiB of version", append(greeting(biggestPacket, "\x0a"), bytes.Repeat([]byte{'1'}, biggestPacket-1)...), false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if tt.waits != "" {
-				t.Skip(tt.waits)
-			}
 			t.Parallel()
-			addr := listener(t, tt.says, tt.closes)
-			login := fmt.Sprintf("%s@tcp(%s)", appUser, addr)
-			db := open(t, pooled, login+"/?timeout=1s&pool_timeout=3&pool_dial_limit=2")
-			var all sync.WaitGroup
-			for range 4 {
-				all.Go(func() {
-					ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-					defer cancel()
-					began := time.Now()
-					err := db.PingContext(ctx)
-					// pool_timeout, and a login's end that is under way then.
-					if took := time.Since(began); err == nil || took > 10*time.Second {
-						t.Errorf("got %v after %v, want an error within 3 s or so", err, took)
-					}
-				})
-			}
-			all.Wait()
-			eventually(t, func() error {
-				for _, s := range mysqlpool.Stats() {
-					if s.Login == login && s.LoggingIn+s.Open+s.Waiting > 0 {
-						return fmt.Errorf("%d logins under way, %d open, %d waiting", s.LoggingIn, s.Open, s.Waiting)
-					}
-				}
-				return nil
-			})
+			tt.test(t)
 		})
 	}
+}
+
+// What makes the stock driver panic makes a request fail in time, too, and
+// leaves no connection behind. (The stock driver's goroutine for it stays: only
+// the stock driver could end that.)
+func TestPanickingLogin(t *testing.T) {
+	for _, tt := range []impostor{
+		{"a greeting that ends after its version", greeting(len("\x0a10.11\x00"), "\x0a10.11\x00"), false},
+		{"a greeting without the end of its version", greeting(6, "\x0a10.11"), false},
+		{"an error packet cut off", greeting(2, "\xff\x10"), true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if wantsClosedSocket != "" {
+				t.Skip(wantsClosedSocket)
+			}
+			t.Parallel()
+			tt.test(t)
+		})
+	}
+}
+
+func (tt impostor) test(t *testing.T) {
+	addr := listener(t, tt.says, tt.closes)
+	login := fmt.Sprintf("%s@tcp(%s)", appUser, addr)
+	db := open(t, pooled, login+"/?timeout=1s&pool_timeout=3&pool_dial_limit=2")
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			defer cancel()
+			began := time.Now()
+			err := db.PingContext(ctx)
+			// pool_timeout, and a login's end that is under way then.
+			if took := time.Since(began); err == nil || took > 10*time.Second {
+				t.Errorf("got %v after %v, want an error within 3 s or so", err, took)
+			}
+		})
+	}
+	all.Wait()
+	eventually(t, func() error {
+		for _, s := range mysqlpool.Stats() {
+			if s.Login == login && s.LoggingIn+s.Open+s.Waiting > 0 {
+				return fmt.Errorf("%d logins under way, %d open, %d waiting", s.LoggingIn, s.Open, s.Waiting)
+			}
+		}
+		return nil
+	})
 }
 
 // listener says the same to all, and drops what they say. At the end of the test

@@ -24,7 +24,6 @@ func TestRestart(t *testing.T) {
 			noLeaks(t)
 			s := startServer(t, "--max-connections=200")
 			db := open(t, driver, withParams(s.dsn, idleParams("")))
-			var delays []time.Duration
 			for range 3 {
 				warm(t, db, idleBefore)
 				var q requests
@@ -69,7 +68,6 @@ func TestRestart(t *testing.T) {
 					stop()
 				})
 				all.Wait()
-				delays = append(delays, first.Sub(up))
 				failed := q.failed(up)
 				t.Logf("%d requests; first success %v after the greeting; %d failed that began after it: %v; %d before",
 					len(q.all), first.Sub(up).Round(100*time.Microsecond), len(failed), errorTexts(failed), len(q.failed(time.Time{}))-len(failed))
@@ -94,14 +92,14 @@ func TestHostRestart(t *testing.T) {
 				noLeaks(t)
 				s := startServer(t, "--max-connections=200")
 				ctx, cancel := context.WithCancel(context.Background())
-				nat, err := faults.NewNAT(ctx, s.dsn)
+				proxy, err := faults.NewProxy(ctx, s.dsn)
 				if err != nil {
 					t.Fatal(err)
 				}
-				t.Cleanup(func() { cancel(); nat.Wait() })
-				db := open(t, driver, withParams(nat.DSN, idleParams("@pool_ping_after=%27"+pingAfter+"%27")))
+				t.Cleanup(func() { cancel(); proxy.Wait() })
+				db := open(t, driver, withParams(proxy.DSN, idleParams("@pool_ping_after=%27"+pingAfter+"%27")))
 				warm(t, db, idleBefore)
-				if n := nat.Reject(); n < idleBefore {
+				if n := proxy.Reject(); n < idleBefore {
 					t.Fatalf("%d connections, want %d", n, idleBefore)
 				}
 				var q requests

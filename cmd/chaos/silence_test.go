@@ -28,23 +28,23 @@ func TestSilentDrop(t *testing.T) {
 			t.Parallel() // they wait for the most part
 			s := startServer(t, "--max-connections=200")
 			ctx, cancel := context.WithCancel(context.Background())
-			nat, err := faults.NewNAT(ctx, s.dsn)
+			proxy, err := faults.NewProxy(ctx, s.dsn)
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(func() { cancel(); nat.Wait() })
+			t.Cleanup(func() { cancel(); proxy.Wait() })
 			params := ""
 			if tt.pingAfter != "" {
 				params = "@pool_ping_after=%27" + tt.pingAfter + "%27"
 			}
-			db := open(t, tt.driver, withParams(nat.DSN, idleParams(params)))
+			db := open(t, tt.driver, withParams(proxy.DSN, idleParams(params)))
 			warm(t, db, idleBefore)
 			if tt.pingAfter == "1s" {
 				// So long must they be idle, and before that it takes up to two
 				// seconds until the pool has what a handle put away.
 				time.Sleep(3500 * time.Millisecond)
 			}
-			nat.Forget()
+			proxy.Forget()
 			var q requests
 			bound, done := context.WithTimeout(t.Context(), silenceBound)
 			defer done()
