@@ -27,6 +27,7 @@ type conn struct {
 	bad    bool // driver.ErrBadConn was returned
 	closed bool
 	alone  bool      // it is the only one of its connector, and closes that with itself
+	since  time.Time // when it got what it holds
 	pinned time.Time // when it was put away with session state on it, unless held
 	loan   *loan     // while pool_leak_after watches it
 	tx     tx        // the latest transaction
@@ -79,7 +80,14 @@ func (c *conn) holds() {
 		c.watched = true
 		runtime.AddCleanup(c, (*grip).dropped, c.grip)
 	}
+	c.since = time.Now()
 	c.watchLoan()
+}
+
+// letsGo notes that it does not hold it any more, while it still knows it.
+func (c *conn) letsGo() {
+	c.lent.Value.login.useTimes.Observe(time.Since(c.since))
+	c.endLoan()
 }
 
 // IsValid implements driver.Validator. database/sql asks it when it puts a
@@ -101,7 +109,7 @@ func (c *conn) IsValid() bool {
 	if p.doomed || !p.IsValid() {
 		return false
 	}
-	c.endLoan()
+	c.letsGo()
 	if kinds := p.kinds(); kinds != 0 {
 		c.pinned = time.Now()
 		c.ticket = c.lent.Pin(uint32(kinds))
@@ -174,7 +182,7 @@ func (c *conn) Close() error {
 // checkIn gives up the physical connection, which it holds. It takes no time,
 // since database/sql may call Close under its own lock.
 func (c *conn) checkIn() {
-	c.endLoan()
+	c.letsGo()
 	lent := c.lent
 	c.lent, c.held = nil, false
 	lent.Value.stmts.rows = nil
@@ -203,7 +211,7 @@ func calledByDatabaseSQL() bool {
 // discard closes the physical connection, which it holds, and leaves this one
 // empty.
 func (c *conn) discard(why pool.Reason) {
-	c.endLoan()
+	c.letsGo()
 	lent := c.lent
 	c.lent, c.held = nil, false
 	lent.Discard(why)

@@ -28,7 +28,7 @@ func (c *conn) watchLoan() {
 	}
 	const skip = 3 // runtime.Callers, this function, its caller
 	stack := make([]uintptr, maxLeakFrames)
-	loan := &loan{since: time.Now(), stack: stack[:runtime.Callers(skip, stack)]}
+	loan := &loan{since: c.since, stack: stack[:runtime.Callers(skip, stack)]}
 	id := c.lent.Value.id
 	loan.timer = time.AfterFunc(l.leakAfter, func() {
 		loan.told.Store(true)

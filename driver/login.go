@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/histogram"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 )
 
@@ -60,6 +61,7 @@ type login struct {
 	stmts        *stmtLimits
 	tooManyStmts func() // has every pool of the server drop what statements it keeps, for a while
 
+	useTimes       histogram.Histogram
 	undone, resets atomic.Int64 // connections of which state was taken back so
 	killed         atomic.Int64 // statements
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mysqlpool/mysqlpool/internal/histogram"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 )
 
@@ -13,9 +14,10 @@ import (
 //	Open = InUse + Idle + Pinned
 //	Opened = Open + Recycled + IdleClosed + Broken + Dirty + Overflow + Leaked + Disposed
 type PoolStats struct {
-	Login string // user@net(addr); never a password
-	Size  int    // pool_size
-	Limit int    // connections open at most; 0 while the server was not asked, or did not say
+	Login  string // user@net(addr); never a password
+	Number int64  // counts the pools of the process, and stays with this one
+	Size   int    // pool_size
+	Limit  int    // connections open at most; 0 while the server was not asked, or did not say
 
 	// Pool status.
 	Open      int            // physical connections
@@ -56,9 +58,34 @@ type PoolStats struct {
 	StmtMisses    int64 // those that had to be prepared
 	StmtEvictions int64 // those that made room for others
 
+	// Histograms, in the words of OpenTelemetry's conventions for database clients.
+	// A connection that its handle takes back for its next statement counts as
+	// used again, and as no checkout.
+
+	CreateTime Histogram // of logins that succeeded
+	WaitTime   Histogram // of checkouts that succeeded, checks included
+	UseTime    Histogram // from getting a connection to putting it away
+
 	Waits        int64         // checkouts that had to wait, be it for a login
 	WaitDuration time.Duration // the time that they waited, in all
 	Timeouts     int64         // waits that ended without a connection
+}
+
+// Histogram says how many of some times lie between which bounds.
+type Histogram struct {
+	Bounds []time.Duration // the upper ends of the buckets, each included
+	Counts []int64         // of each bucket alone; one more than Bounds, for what took longer
+	Count  int64           // all of them
+	Sum    time.Duration
+}
+
+func readHistogram(from *histogram.Histogram) Histogram {
+	counts, sum := from.Read()
+	h := Histogram{Bounds: slices.Clone(histogram.Bounds[:]), Counts: counts[:], Sum: sum}
+	for _, n := range counts {
+		h.Count += n
+	}
+	return h
 }
 
 // HostStats is one of several hosts of a pool. A host that failed is looked at
@@ -106,9 +133,11 @@ func Stats() []PoolStats {
 		s := m.pool.Stats()
 		hits, misses, evictions := m.login.stmts.counts()
 		stats[i] = PoolStats{
-			Login: m.login.name, Size: s.Size, Limit: s.Limit,
+			Login: m.login.name, Number: m.number, Size: s.Size, Limit: s.Limit,
 			Open: s.Open, InUse: s.InUse, Idle: s.Idle, Pinned: s.Pinned,
 			Killed: m.login.killed.Load(), Hosts: m.login.hosts.hostStats(),
+			CreateTime: readHistogram(&m.pool.CreateTimes), WaitTime: readHistogram(&m.pool.WaitTimes),
+			UseTime:  readHistogram(&m.login.useTimes),
 			PinnedBy: s.PinnedBy, Undone: m.login.undone.Load(), Reset: m.login.resets.Load(),
 			LoggingIn: s.LoggingIn, Waiting: s.Waiting, Handles: handles[i],
 			Opened: s.Opened, LoginErrors: s.LoginErrors,

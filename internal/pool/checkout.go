@@ -33,6 +33,7 @@ func (p *Pool[T]) CheckOut(ctx context.Context, label string) (*Conn[T], error) 
 		case err != nil:
 			return nil, err
 		case ok:
+			p.WaitTimes.Observe(clock().sub(r.start))
 			return h.conn, nil
 		}
 		if now = clock(); now >= r.start.add(p.cfg.Timeout) {

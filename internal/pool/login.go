@@ -133,6 +133,7 @@ func (p *Pool[T]) login(asker *waiter[T], r request) {
 	}
 
 	now := clock()
+	p.CreateTimes.Observe(now.sub(start))
 	p.mu.Lock()
 	p.logins--
 	p.loggedInLocked(now, now.sub(start))

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/mysqlpool/mysqlpool/internal/histogram"
 )
 
 // freshGrace is how long waiters leave a connection alone that was checked out
@@ -124,6 +126,11 @@ type Pool[T Resource] struct {
 	isDrained bool               // drained is closed
 	cancel    context.CancelFunc // ends the logins under way
 	life      context.Context    // parent of the logins' lifetimes; ends with cancel
+
+	// CreateTimes is of the logins that succeeded; WaitTimes is of the check-outs
+	// that did, from their call to a connection that can be used. They need no
+	// guard.
+	CreateTimes, WaitTimes histogram.Histogram
 
 	spare sync.Pool // of waiters that nobody uses; needs no guard
 
