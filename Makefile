@@ -7,6 +7,7 @@ BENCHSTAT   = golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 CC_FOUND := $(shell command -v "$$(go env CC)" 2>/dev/null)
 RACE     := $(if $(CC_FOUND),-race)
 GOTEST    = go test $(RACE) -timeout 10m
+TESTALL   = sh -c '$(GOTEST) -count=1 ./... && cd driver/prometheus && $(GOTEST) -count=1 ./...'
 
 BENCH      ?= .
 BENCHTIME  ?= 0.5s
@@ -52,11 +53,11 @@ withserver:
 	cd cmd && go build -o ../bin/withserver ./withserver
 
 test-embedded: withserver
-	$(WITHSERVER) --server=embedded -- $(GOTEST) -count=1 ./...
+	$(WITHSERVER) --server=embedded -- $(TESTALL)
 
 # Exit status 3 of withserver: there is no real server.
 test-real: withserver
-	@$(WITHSERVER) --server=real -- $(GOTEST) -count=1 ./...; status=$$?; \
+	@$(WITHSERVER) --server=real -- $(TESTALL); status=$$?; \
 	if [ $$status -eq 3 ] && [ -z "$$MYSQL_POOL_REQUIRE_REAL" ]; then \
 		echo "make: the suite ran on the embedded server only: no real one was found."; \
 		echo "make: install mariadb-server or Docker, or set MYSQL_POOL_TEST_DSN, and run make test again."; \
@@ -107,7 +108,9 @@ lint: ## gofmt, vet, staticcheck
 	@out=$$(gofmt -l driver internal cmd); if [ -n "$$out" ]; then echo "not formatted: $$out"; exit 1; fi
 	go vet ./...
 	cd cmd && go vet ./...
+	cd driver/prometheus && go vet ./...
 	go run $(STATICCHECK) ./...
+	cd driver/prometheus && go run $(STATICCHECK) ./...
 	cd cmd && go run $(STATICCHECK) ./...
 
 fuzz: ## fuzz what parses, FUZZTIME each

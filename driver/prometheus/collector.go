@@ -1,0 +1,64 @@
+// Package prometheus exports the statistics of package mysqlpool to Prometheus:
+//
+//	registry.MustRegister(prometheus.NewCollector())
+//
+// What OpenTelemetry has a convention for is named after it ("Semantic
+// conventions for database client metrics", db.client.connection.*), as its
+// Prometheus exporter writes names: dots become underscores, and the unit and
+// _total come last. The rest begins with mysqlpool_. Each pool of the process
+// has series of its own, told apart by pool_name, the login as user@net(addr),
+// and pool, a number that counts the pools of the process: two may have the same
+// login, with other options. No label has a password.
+package prometheus
+
+import (
+	"strconv"
+
+	mysqlpool "github.com/mysqlpool/mysqlpool/driver"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// NewCollector returns a collector of every pool of the process, those to come
+// included. A scrape reads mysqlpool.Stats once: it asks no server, and takes
+// each pool's lock for a moment.
+func NewCollector() prometheus.Collector { return collector{mysqlpool.Stats} }
+
+type collector struct {
+	stats func() []mysqlpool.PoolStats // replaced by tests
+}
+
+// Describe implements prometheus.Collector.
+func (collector) Describe(descs chan<- *prometheus.Desc) {
+	for _, m := range metrics {
+		descs <- m.desc
+	}
+	for _, h := range histograms {
+		descs <- h.desc
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c collector) Collect(out chan<- prometheus.Metric) {
+	for _, s := range c.stats() {
+		pool := []string{s.Login, strconv.FormatInt(s.Number, 10)}
+		for _, m := range metrics {
+			for _, v := range m.values(&s) {
+				out <- prometheus.MustNewConstMetric(m.desc, m.kind, v.value, append(pool, v.labels...)...)
+			}
+		}
+		for _, h := range histograms {
+			out <- constHistogram(h.desc, h.of(&s), pool)
+		}
+	}
+}
+
+// constHistogram sums the buckets up, as Prometheus has them, in seconds.
+func constHistogram(desc *prometheus.Desc, h mysqlpool.Histogram, labels []string) prometheus.Metric {
+	buckets := make(map[float64]uint64, len(h.Bounds))
+	n := uint64(0)
+	for i, bound := range h.Bounds {
+		n += uint64(h.Counts[i])
+		buckets[bound.Seconds()] = n
+	}
+	return prometheus.MustNewConstHistogram(desc, uint64(h.Count), h.Sum.Seconds(), buckets, labels...)
+}

@@ -1,0 +1,210 @@
+package prometheus
+
+import (
+	"database/sql"
+	"encoding/json"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	mysqlpool "github.com/mysqlpool/mysqlpool/driver"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+)
+
+// full is a pool of which every metric has a value.
+var full = mysqlpool.PoolStats{
+	Login: "app@tcp(a:1,b:2)", Number: 3, Size: 5, Limit: 20, Open: 9, InUse: 4, Idle: 3, Pinned: 2,
+	PinnedBy: map[string]int{"locks": 1, "transaction": 2}, LoggingIn: 1, Waiting: 6, Handles: 7,
+	Opened: 30, LoginErrors: 8, Recycled: 1, IdleClosed: 2, Broken: 3, Dirty: 4, Overflow: 5, Leaked: 6, Disposed: 0,
+	Undone: 11, Reset: 12, Killed: 13, Stmts: 14, StmtHits: 15, StmtMisses: 16, StmtEvictions: 17, Waits: 18, Timeouts: 19,
+	CreateTime: mysqlpool.Histogram{Bounds: []time.Duration{time.Millisecond, time.Second}, Counts: []int64{1, 2, 3}, Count: 6, Sum: 1500 * time.Millisecond},
+	Hosts:      []mysqlpool.HostStats{{Addr: "a:1", Open: 0, Opened: 21, LoginErrors: 22, Resting: true}, {Addr: "b:2", Open: 9}},
+}
+
+func TestCollector(t *testing.T) {
+	other := mysqlpool.PoolStats{Login: full.Login, Number: 4} // the same login, with other options
+	c := collector{func() []mysqlpool.PoolStats { return []mysqlpool.PoolStats{full, other} }}
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(c)
+	problems, err := testutil.GatherAndLint(registry)
+	for _, p := range problems {
+		if p.Metric != "db_client_connection_count" { // OpenTelemetry's own name
+			t.Errorf("%s: %s", p.Metric, p.Text)
+		}
+	}
+	if err != nil {
+		t.Error(err)
+	}
+	want := `
+# HELP db_client_connection_count Physical connections, by state: used, idle, or pinned by session state that was left on them.
+# TYPE db_client_connection_count gauge
+db_client_connection_count{db_client_connection_pool_name="app@tcp(a:1,b:2)",db_client_connection_state="idle",pool="3"} 3
+db_client_connection_count{db_client_connection_pool_name="app@tcp(a:1,b:2)",db_client_connection_state="idle",pool="4"} 0
+db_client_connection_count{db_client_connection_pool_name="app@tcp(a:1,b:2)",db_client_connection_state="pinned",pool="3"} 2
+db_client_connection_count{db_client_connection_pool_name="app@tcp(a:1,b:2)",db_client_connection_state="pinned",pool="4"} 0
+db_client_connection_count{db_client_connection_pool_name="app@tcp(a:1,b:2)",db_client_connection_state="used",pool="3"} 4
+db_client_connection_count{db_client_connection_pool_name="app@tcp(a:1,b:2)",db_client_connection_state="used",pool="4"} 0
+# HELP db_client_connection_create_time_seconds How long logins took that succeeded.
+# TYPE db_client_connection_create_time_seconds histogram
+db_client_connection_create_time_seconds_bucket{db_client_connection_pool_name="app@tcp(a:1,b:2)",pool="3",le="0.001"} 1
+db_client_connection_create_time_seconds_bucket{db_client_connection_pool_name="app@tcp(a:1,b:2)",pool="3",le="1"} 3
+db_client_connection_create_time_seconds_bucket{db_client_connection_pool_name="app@tcp(a:1,b:2)",pool="3",le="+Inf"} 6
+db_client_connection_create_time_seconds_sum{db_client_connection_pool_name="app@tcp(a:1,b:2)",pool="3"} 1.5
+db_client_connection_create_time_seconds_count{db_client_connection_pool_name="app@tcp(a:1,b:2)",pool="3"} 6
+db_client_connection_create_time_seconds_bucket{db_client_connection_pool_name="app@tcp(a:1,b:2)",pool="4",le="+Inf"} 0
+db_client_connection_create_time_seconds_sum{db_client_connection_pool_name="app@tcp(a:1,b:2)",pool="4"} 0
+db_client_connection_create_time_seconds_count{db_client_connection_pool_name="app@tcp(a:1,b:2)",pool="4"} 0
+# HELP db_client_connection_max Connections open at most. Absent while there is no limit.
+# TYPE db_client_connection_max gauge
+db_client_connection_max{db_client_connection_pool_name="app@tcp(a:1,b:2)",pool="3"} 20
+# HELP mysqlpool_host_resting 1 if the host failed and no login has succeeded since, else 0.
+# TYPE mysqlpool_host_resting gauge
+mysqlpool_host_resting{db_client_connection_pool_name="app@tcp(a:1,b:2)",host="a:1",pool="3"} 1
+mysqlpool_host_resting{db_client_connection_pool_name="app@tcp(a:1,b:2)",host="b:2",pool="3"} 0
+# HELP mysqlpool_pinned_connections Connections that are pinned, by the kind of session state on them. One may count for several kinds; kinds without any are absent.
+# TYPE mysqlpool_pinned_connections gauge
+mysqlpool_pinned_connections{db_client_connection_pool_name="app@tcp(a:1,b:2)",pool="3",state="locks"} 1
+mysqlpool_pinned_connections{db_client_connection_pool_name="app@tcp(a:1,b:2)",pool="3",state="transaction"} 2
+`
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "db_client_connection_count", "db_client_connection_create_time_seconds",
+		"db_client_connection_max", "mysqlpool_host_resting", "mysqlpool_pinned_connections"); err != nil {
+		t.Error(err)
+	}
+}
+
+// Every number of PoolStats is in some metric: each of full's is told apart.
+func TestNothingIsLeftOut(t *testing.T) {
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(collector{func() []mysqlpool.PoolStats { return []mysqlpool.PoolStats{full} }})
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[float64]bool{}
+	for _, f := range families {
+		for _, m := range f.Metric {
+			for _, v := range []interface{ GetValue() float64 }{m.Gauge, m.Counter} {
+				got[v.GetValue()] = true
+			}
+		}
+	}
+	for n := 1.; n <= 22; n++ {
+		if n != 9 && n != 10 && n != 21 && n != 22 && !got[n] {
+			t.Errorf("the number %v is in no metric", n)
+		}
+	}
+}
+
+// The dashboard asks for what is exported, and for nothing else.
+func TestDashboard(t *testing.T) {
+	b, err := os.ReadFile("dashboard.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var board struct {
+		Title  string
+		Panels []struct {
+			Title   string
+			Targets []struct{ Expr string }
+		}
+	}
+	if err := json.Unmarshal(b, &board); err != nil {
+		t.Fatal(err)
+	}
+	exported := map[string]bool{}
+	for _, m := range metrics {
+		exported[nameOf(m.desc)] = true
+	}
+	for _, h := range histograms {
+		exported[nameOf(h.desc)+"_bucket"] = true
+	}
+	name := regexp.MustCompile(`\b(db_client|mysqlpool)_[a-z_]+\b`)
+	asked := map[string]bool{"db_client_connection_pool_name": true, "db_client_connection_state": true}
+	for _, p := range board.Panels {
+		for _, target := range p.Targets {
+			for _, n := range name.FindAllString(target.Expr, -1) {
+				if !exported[n] && !asked[n] {
+					t.Errorf("%s: %s is not exported", p.Title, n)
+				}
+				asked[n] = true
+			}
+		}
+	}
+	for n := range exported {
+		if !asked[n] {
+			t.Errorf("%s is in no panel", n)
+		}
+	}
+}
+
+func nameOf(d *prometheus.Desc) string {
+	return regexp.MustCompile(`fqName: "([^"]+)"`).FindStringSubmatch(d.String())[1]
+}
+
+// Scraped while queries run, it says what was done.
+func TestScrapeUnderLoad(t *testing.T) {
+	dsn := os.Getenv("MYSQL_POOL_TEST_DSN")
+	if dsn == "" {
+		t.Skip("needs a server: set MYSQL_POOL_TEST_DSN")
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(NewCollector())
+	web := httptest.NewServer(promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	defer web.Close()
+	scrape := func() string {
+		r, err := web.Client().Get(web.URL)
+		if err != nil {
+			t.Error(err)
+			return ""
+		}
+		defer r.Body.Close()
+		var b strings.Builder
+		if err := r.Write(&b); err != nil || r.StatusCode != 200 {
+			t.Errorf("status %d, %v: %s", r.StatusCode, err, &b)
+		}
+		return b.String()
+	}
+	db, err := sql.Open("mysql_pool", dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var load sync.WaitGroup
+	for range 8 {
+		load.Go(func() {
+			for n := range 200 {
+				var got int
+				if err := db.QueryRowContext(t.Context(), "SELECT ?", n).Scan(&got); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for range 20 {
+		scrape()
+	}
+	load.Wait()
+	got := scrape()
+	for _, want := range []string{
+		`db_client_connection_use_time_seconds_count\{.*\} (1[6-9]|[2-9]\d)\d\d\n`,
+		`db_client_connection_create_time_seconds_count\{.*\} [1-9]`,
+		`mysqlpool_statement_cache_total\{.*result="hit"\} [1-9]`,
+		`db_client_connection_max\{.*\} [1-9]`,
+	} {
+		if !regexp.MustCompile(want).MatchString(got) {
+			t.Errorf("want %s in\n%s", want, got)
+		}
+	}
+	db.Close()
+	if err := mysqlpool.Dispose(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if got := scrape(); strings.Contains(got, "mysqlpool_") {
+		t.Errorf("after Dispose there is still\n%s", got)
+	}
+}
