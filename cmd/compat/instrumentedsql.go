@@ -13,7 +13,7 @@ import (
 // It hides IsValid from database/sql.
 var instrumentedsqlLibrary = library{
 	name: "instrumentedsql", module: "github.com/luna-duclos/instrumentedsql",
-	checked: "the same, with IsValid hidden",
+	checked: "the same, with IsValid hidden", most: wrappedMost,
 	program: func(r *run) {
 		registerInstrumented()
 		before := instrumentedCalls.Load()

@@ -12,6 +12,7 @@ import (
 var jobsLibrary = library{
 	name:    "jobs, a handle each",
 	checked: "a queue with SKIP LOCKED; 4 workers open a handle per job, some leave a transaction, a lock and variables behind",
+	most:    50,
 	program: jobsProgram,
 }
 
@@ -52,6 +53,9 @@ func jobsProgram(r *run) {
 		r.note("job", id, state, attempts, value, zone, mine)
 	}
 	r.must(rows.Err())
+	var left int
+	r.must(db.QueryRowContext(r.ctx, "SELECT COUNT(*) FROM results WHERE job < 0").Scan(&left))
+	r.note("results of failed jobs", left)
 }
 
 // oneJob works one job on a handle of its own. Every fourth job fails at first,
@@ -66,6 +70,7 @@ func oneJob(ctx context.Context, driver, dsn string) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	defer c.Close()
 	var zone, mine sql.NullString
 	if err := c.QueryRowContext(ctx, "SELECT @@time_zone, @compat").Scan(&zone, &mine); err != nil {
 		return false, err
@@ -116,7 +121,7 @@ func failJob(ctx context.Context, c *sql.Conn, id int) error {
 		"SET time_zone = '+11:00', @compat = 'left'",
 		"DO GET_LOCK(CONCAT('job', ?), 0)",
 		"START TRANSACTION",
-		"INSERT INTO results VALUES (?, 0, 'left', 'left')",
+		"INSERT INTO results VALUES (-?, 0, 'left', 'left')",
 	} {
 		var args []any
 		for _, b := range query {

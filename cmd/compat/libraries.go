@@ -8,6 +8,10 @@ type library struct {
 	checked string
 	params  string // more of the DSN
 	program func(*run)
+
+	// most is how many logins there may be with mysql_pool, in all rounds; 0: as
+	// many as with mysql.
+	most int64
 }
 
 // libraries are all, in the order of the table.

@@ -11,7 +11,7 @@ import (
 
 var otelsqlLibrary = library{
 	name: "otelsql", module: "github.com/XSAM/otelsql",
-	checked: wrappedChecked,
+	checked: wrappedChecked, most: wrappedMost,
 	program: func(r *run) {
 		spans := tracetest.NewSpanRecorder()
 		provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))

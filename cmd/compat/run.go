@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -24,6 +26,7 @@ type run struct {
 	dsn    string // the same for both, on an empty schema
 	site   *site
 	trace  []string
+	loud   bool // says what it notes
 	undo   []func()
 }
 
@@ -42,6 +45,9 @@ func (r *run) note(what string, values ...any) {
 	line := what + ":"
 	for _, v := range values {
 		line += " " + text(v)
+	}
+	if r.loud {
+		fmt.Fprintf(os.Stderr, "%s\t%s\n", time.Now().Format(time.StampMilli), line)
 	}
 	r.trace = append(r.trace, line)
 }
@@ -83,7 +89,7 @@ func (r *run) do(program func(*run)) (err error) {
 		case failure:
 			err = fmt.Errorf("after %d values: %w", len(r.trace), p.err)
 		default:
-			panic(p)
+			err = fmt.Errorf("after %d values: panic: %v\n%s", len(r.trace), p, debug.Stack())
 		}
 	}()
 	program(r)
@@ -113,6 +119,10 @@ func text(v any) string {
 	}
 	return fmt.Sprintf("%T(%+v)", v, v)
 }
+
+// isolationQuery asks for the session's isolation level. The variable's name is
+// transaction_isolation in MySQL, and tx_isolation in MariaDB before 11.1.
+const isolationQuery = "SELECT variable_value FROM information_schema.session_variables WHERE variable_name IN ('TX_ISOLATION', 'TRANSACTION_ISOLATION') LIMIT 1"
 
 // Values that are easily lost on the way.
 const hugest uint64 = 1<<64 - 1

@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"encoding/gob"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/alexedwards/scs/mysqlstore"
@@ -21,6 +23,7 @@ var scsLibrary = library{
 }
 
 func scsProgram(r *run) {
+	gob.Register(time.Time{}) // as scs asks for what is put into a session
 	db := r.open()
 	_, err := db.ExecContext(r.ctx, "CREATE TABLE sessions (token CHAR(43) PRIMARY KEY, data BLOB NOT NULL, expiry TIMESTAMP(6) NOT NULL)")
 	r.must(err)
@@ -48,12 +51,16 @@ func scsProgram(r *run) {
 	server := httptest.NewServer(manager.LoadAndSave(mux))
 	r.later(server.Close)
 
+	var failures atomic.Int64
 	visit := func(c *http.Client, path string) string {
 		res, err := c.Get(server.URL + path)
 		if err != nil {
 			return err.Error()
 		}
 		defer res.Body.Close()
+		if res.StatusCode != http.StatusOK {
+			failures.Add(1)
+		}
 		body, err := io.ReadAll(res.Body)
 		return fmt.Sprint(res.StatusCode, " ", string(body), err)
 	}
@@ -77,6 +84,9 @@ func scsProgram(r *run) {
 	}
 	slices.Sort(all)
 	r.note("at once", all)
+	if n := failures.Load(); n > 0 {
+		r.must(fmt.Errorf("%d requests failed", n))
+	}
 	var n int
 	r.must(db.QueryRowContext(r.ctx, "SELECT COUNT(*) FROM sessions").Scan(&n))
 	r.note("sessions", n)

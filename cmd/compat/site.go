@@ -25,6 +25,7 @@ type site struct {
 	cfg     *mysql.Config
 	admin   *sql.DB // the stock driver, one connection
 	version string
+	loud    bool // programs say what they note
 }
 
 func openSite(ctx context.Context, dsn string) (*site, error) {
@@ -81,20 +82,14 @@ func (s *site) running(r *run, part string) int {
 	var n int
 	r.must(s.admin.QueryRowContext(r.ctx,
 		"SELECT COUNT(*) FROM information_schema.processlist WHERE db = ? AND command IN ('Query', 'Execute') AND info LIKE ?",
-		s.schemaOf(r), "%"+part+"%").Scan(&n))
+		schema, "%"+part+"%").Scan(&n))
 	return n
-}
-
-func (s *site) schemaOf(r *run) string {
-	cfg, err := mysql.ParseDSN(r.dsn)
-	r.must(err)
-	return cfg.DBName
 }
 
 // An outcome is what came of a library's program with one driver.
 type outcome struct {
 	driver string
-	values int   // noted, in each round
+	values int   // that the program noted, in each round
 	logins int64 // in all rounds
 	err    error // nil: ok
 }
@@ -107,40 +102,49 @@ type result struct {
 // compare runs a library's program with both drivers in turn.
 func (s *site) compare(ctx context.Context, l library) result {
 	res := result{library: l}
-	var want []string
+	var want, wantState []string
 	for _, driver := range []string{stock, pooled} {
 		o := outcome{driver: driver}
-		var trace []string
-		for round := range rounds {
-			got, logins, err := s.runOnce(ctx, l, driver)
+		for round := 0; round < rounds && o.err == nil; round++ {
+			trace, logins, err := s.runOnce(ctx, l, driver)
 			o.logins += logins
+			o.values = len(trace)
+			if driver == stock && round == 0 {
+				want = trace
+			}
+			if err == nil {
+				err = difference(want, trace)
+			}
 			if err != nil {
 				o.err = fmt.Errorf("round %d: %w", round+1, err)
-				break
-			}
-			if want == nil {
-				want = got
-			}
-			trace = got
-			if err := difference(want, got); err != nil {
-				o.err = fmt.Errorf("round %d: %w", round+1, err)
-				break
 			}
 		}
-		o.values = len(trace)
-		if err := mysqlpool.Dispose(ctx); err != nil && o.err == nil {
+		if o.err == nil {
+			state, err := s.sessions(ctx, l, driver)
+			if driver == stock {
+				wantState = state
+			}
+			if err == nil {
+				err = difference(wantState, state)
+			}
+			if err != nil {
+				o.err = fmt.Errorf("the sessions that the next user gets: %w", err)
+			}
+		}
+		limited, cancel := context.WithTimeout(ctx, 10*time.Second)
+		if err := mysqlpool.Dispose(limited); err != nil && o.err == nil {
 			o.err = err
 		}
+		cancel()
 		res.outcomes = append(res.outcomes, o)
 	}
 	return res
 }
 
-// runOnce runs the program on a new schema, and returns its trace, followed by
-// the state of the sessions that the next user of the same DSN gets, and the
-// logins of the program.
+const schema = "mp_compat" // always the same, since errors name it
+
+// runOnce runs the program on a new schema, and returns its trace and its logins.
 func (s *site) runOnce(ctx context.Context, l library, driver string) (trace []string, logins int64, err error) {
-	const schema = "mp_compat" // the same for both, since errors name it
 	for _, query := range []string{"DROP DATABASE IF EXISTS " + schema, "CREATE DATABASE " + schema + " CHARACTER SET utf8mb4"} {
 		if _, err := s.admin.ExecContext(ctx, query); err != nil {
 			return nil, 0, err
@@ -152,21 +156,23 @@ func (s *site) runOnce(ctx context.Context, l library, driver string) (trace []s
 	}
 	limited, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	r := &run{ctx: limited, driver: driver, dsn: s.dsn(schema, l.params), site: s}
+	r := &run{ctx: limited, driver: driver, dsn: s.dsn(schema, l.params), site: s, loud: s.loud}
 	if err := r.do(l.program); err != nil {
-		return nil, 0, err
+		return r.trace, 0, err
 	}
 	if err := wantNothingInUse(ctx); err != nil {
-		return nil, 0, err
+		return r.trace, 0, err
 	}
 	after, err := s.logins(ctx)
-	if err != nil {
-		return nil, 0, err
-	}
-	if err := r.do((*run).noteSessions); err != nil {
-		return nil, 0, err
-	}
-	return r.trace, after - before, nil
+	return r.trace, after - before, err
+}
+
+// sessions returns the state of the sessions that the next user of the same DSN
+// gets.
+func (s *site) sessions(ctx context.Context, l library, driver string) ([]string, error) {
+	r := &run{ctx: ctx, driver: driver, dsn: s.dsn(schema, l.params), site: s}
+	err := r.do((*run).noteSessions)
+	return r.trace, err
 }
 
 // wantNothingInUse waits until the program has given back what it had.

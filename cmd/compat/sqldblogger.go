@@ -12,7 +12,7 @@ import (
 // It hides IsValid from database/sql, and calls driver.Open for each connection.
 var sqldbLoggerLibrary = library{
 	name: "sqldb-logger", module: "github.com/simukti/sqldb-logger",
-	checked: "the same, with IsValid hidden and driver.Open called for each connection",
+	checked: "the same, with IsValid hidden and driver.Open called for each connection", most: wrappedMost,
 	program: func(r *run) {
 		lines := new(countLines)
 		wrappedProgram(r, func() (*sql.DB, error) {

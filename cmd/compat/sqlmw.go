@@ -13,7 +13,7 @@ import (
 
 var sqlmwLibrary = library{
 	name: "sqlmw", module: "github.com/ngrok/sqlmw",
-	checked: wrappedChecked,
+	checked: wrappedChecked, most: wrappedMost,
 	program: func(r *run) {
 		registerSqlmw()
 		before := sqlmwCalls.Load()

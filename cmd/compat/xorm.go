@@ -20,7 +20,7 @@ var xormLibrary = library{
 var xormKnows = sync.OnceFunc(func() { dialects.RegisterDriver("mysql_pool", dialects.QueryDriver("mysql")) })
 
 type xormThing struct {
-	Id      uint64
+	Id      uint64         `xorm:"pk autoincr"`
 	Name    string         `xorm:"varchar(50) unique"`
 	Big     uint64         `xorm:"unsigned bigint"`
 	Made    time.Time      `xorm:"datetime(6)"`
@@ -74,10 +74,10 @@ func xormProgram(r *run) {
 		r.note("iterated", i, bean.(*xormThing).Name)
 		return nil
 	}))
-	maps, err := engine.QueryInterface("SELECT id, big, made, extra FROM xorm_thing ORDER BY id")
+	maps, err := engine.QueryInterface("SELECT id, made, extra FROM xorm_thing ORDER BY id")
 	r.must(err)
 	for _, m := range maps {
-		r.note("map", m["id"], m["big"], m["made"], m["extra"])
+		r.note("map", m["id"], m["made"], m["extra"])
 	}
 	count, err := engine.Where("made >= ?", moment).Count(new(xormThing))
 	r.note("count", count, err)
