@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"sync/atomic"
 )
 
 // wrappedRounds is how often a handle is opened for one query, in each run.
@@ -15,6 +16,9 @@ const wrappedRounds = 50
 const wrappedMost = 30
 
 const wrappedChecked = "50 handles for one query each, transactions, savepoints, statements, cancelling, a killed connection, state left behind"
+
+// sleeps numbers the statements that are cancelled: they run on in the server.
+var sleeps atomic.Int64
 
 // wrappedProgram does what an interceptor between database/sql and the driver
 // might get wrong.
@@ -98,13 +102,14 @@ func wrappedProgram(r *run, open func() (*sql.DB, error)) {
 	notePrepared()
 
 	// Cancelled while it runs, and too late to begin with.
+	sleep := fmt.Sprintf("DO SLEEP(30) /* %d */", sleeps.Add(1))
 	ctx, cancel := context.WithCancel(r.ctx)
 	done := make(chan error)
 	go func() {
-		_, err := db.ExecContext(ctx, "DO SLEEP(40)")
+		_, err := db.ExecContext(ctx, sleep)
 		done <- err
 	}()
-	r.eventually("the statement runs", func() bool { return r.site.running(r, "SLEEP(40)") == 1 })
+	r.eventually("the statement runs", func() bool { return r.site.running(r, sleep) == 1 })
 	cancel()
 	r.note("cancelled", errors.Is(<-done, context.Canceled))
 	r.note("cancelled before", db.PingContext(ctx))
