@@ -60,7 +60,7 @@ test-real: withserver
 
 # Exit status 3 of withserver, as above. What the libraries do needs a real server.
 test-compat: withserver
-	@$(WITHSERVER) --server=real -- sh -c 'cd cmd/compat && $(GOTEST) -count=1 ./...'; status=$$?; \
+	@$(WITHSERVER) --server=real -- sh -c 'cd cmd/compat && $(GOTEST) -count=1 .'; status=$$?; \
 	if [ $$status -eq 3 ] && [ -z "$$MYSQL_POOL_REQUIRE_REAL" ]; then \
 		echo "make: no library was tested with the driver: no real server was found."; \
 	elif [ $$status -ne 0 ]; then \

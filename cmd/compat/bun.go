@@ -58,7 +58,7 @@ func bunProgram(r *run) {
 
 	var users []bunUser
 	r.must(db.NewSelect().Model(&users).Relation("Letters", func(q *bun.SelectQuery) *bun.SelectQuery { return q.Order("id") }).
-		Where("name IN (?)", bun.In([]string{"Ada", "Cid"})).Order("id").Scan(r.ctx))
+		Where("name IN ?", bun.Tuple([]string{"Ada", "Cid"})).Order("id").Scan(r.ctx))
 	for _, u := range users {
 		r.note("user", u.ID, u.Name, u.Score, u.Born, []byte(u.Extra))
 		for _, l := range u.Letters {
