@@ -1,6 +1,7 @@
 package main
 
 import (
+	"database/sql"
 	"fmt"
 	"log/slog"
 	"os"
@@ -103,6 +104,20 @@ func TestCompareFinds(t *testing.T) {
 				t.Errorf("got %v, want an error with %q", err, c.want)
 			}
 		})
+	}
+}
+
+// What is registered is what wrappers are given here.
+func TestDriverOf(t *testing.T) {
+	for name, want := range driverOf {
+		db, err := sql.Open(name, "/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		if got := db.Driver(); fmt.Sprintf("%T", got) != fmt.Sprintf("%T", want) {
+			t.Errorf("%s: registered is %T, want %T", name, got, want)
+		}
 	}
 }
 

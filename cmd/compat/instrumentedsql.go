@@ -29,6 +29,6 @@ var instrumentedCalls atomic.Int64
 var registerInstrumented = sync.OnceFunc(func() {
 	count := instrumentedsql.LoggerFunc(func(context.Context, string, ...any) { instrumentedCalls.Add(1) })
 	for _, name := range []string{stock, pooled} {
-		sql.Register(name+" with instrumentedsql", instrumentedsql.WrapDriver(driverOf(name), instrumentedsql.WithLogger(count)))
+		sql.Register(name+" with instrumentedsql", instrumentedsql.WrapDriver(driverOf[name], instrumentedsql.WithLogger(count)))
 	}
 })

@@ -16,7 +16,7 @@ var sqldbLoggerLibrary = library{
 	program: func(r *run) {
 		lines := new(countLines)
 		wrappedProgram(r, func() (*sql.DB, error) {
-			return sqldblogger.OpenDriver(r.dsn, driverOf(r.driver), lines), nil
+			return sqldblogger.OpenDriver(r.dsn, driverOf[r.driver], lines), nil
 		})
 		if lines.Load() < wrappedRounds {
 			r.must(errors.New("sqldb-logger logged nothing"))

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/go-sql-driver/mysql"
+	mysqlpool "github.com/mysqlpool/mysqlpool/driver"
 	"github.com/ngrok/sqlmw"
 )
 
@@ -29,19 +31,12 @@ var sqlmwCalls atomic.Int64
 // registerSqlmw registers both drivers wrapped, under names of their own.
 var registerSqlmw = sync.OnceFunc(func() {
 	for _, name := range []string{stock, pooled} {
-		sql.Register(name+" with sqlmw", sqlmw.Driver(driverOf(name), countQueries{}))
+		sql.Register(name+" with sqlmw", sqlmw.Driver(driverOf[name], countQueries{}))
 	}
 })
 
-// driverOf returns the driver that is registered under a name.
-func driverOf(name string) driver.Driver {
-	db, err := sql.Open(name, "/")
-	if err != nil {
-		panic(err) // the stock driver takes that DSN
-	}
-	defer db.Close()
-	return db.Driver()
-}
+// driverOf has both drivers, for what wraps one.
+var driverOf = map[string]driver.Driver{stock: &mysql.MySQLDriver{}, pooled: mysqlpool.Driver{}}
 
 type countQueries struct{ sqlmw.NullInterceptor }
 
