@@ -23,7 +23,7 @@ SOAKTIME   ?= 20m
 # run with go run, which would change its exit status and drop its signals.
 WITHSERVER = ./bin/withserver
 
-.PHONY: help demo doctor watch screenshot test test-embedded test-real test-cmd withserver test-diff test-plants chaos soak bench bench-pool bench-sharing bench-recipe lint fuzz
+.PHONY: help demo doctor watch screenshot test test-embedded test-real test-cmd withserver test-diff test-plants chaos soak bench bench-pool bench-sharing bench-recipe compat test-compat lint fuzz
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,7 +43,7 @@ watch: ## the same as demo on a web page, live (ARGS='--dsn ...' for your own se
 screenshot: ## take the pictures in docs anew, with Chromium
 	cd cmd && MYSQL_POOL_TEST_SCREENSHOTS=../../docs go test -count=1 -run Screenshot ./mysqlpool
 
-test: test-cmd test-embedded test-real ## all tests, on the embedded server and on the best real one there is
+test: test-cmd test-embedded test-real test-compat ## all tests, on the embedded server and on the best real one there is
 
 test-cmd:
 	$(if $(RACE),,@echo "make: no C compiler: the tests run without the race detector")
@@ -64,6 +64,19 @@ test-real: withserver
 	elif [ $$status -ne 0 ]; then \
 		exit $$status; \
 	fi
+
+# Exit status 3 of withserver, as above. What the libraries do needs a real server.
+test-compat: withserver
+	@$(WITHSERVER) --server=real -- sh -c 'cd cmd/compat && $(GOTEST) -count=1 .'; status=$$?; \
+	if [ $$status -eq 3 ] && [ -z "$$MYSQL_POOL_REQUIRE_REAL" ]; then \
+		echo "make: no library was tested with the driver: no real server was found."; \
+	elif [ $$status -ne 0 ]; then \
+		exit $$status; \
+	fi
+
+compat: withserver ## GORM, sqlx, bun, xorm, ent, sqlc, migration tools, interceptors, …: each on both drivers, in one table
+	cd cmd/compat && go build -o ../../bin/compat .
+	$(WITHSERVER) --server=real -- ./bin/compat
 
 test-diff: withserver ## random programs on both drivers, whose answers must agree, for DIFFTIME
 	cd driver && go test -c $(RACE) -tags countmoves -o ../bin/diff.test
@@ -109,9 +122,11 @@ lint: ## gofmt, vet, staticcheck
 	go vet ./...
 	cd cmd && go vet ./...
 	cd driver/prometheus && go vet ./...
+	cd cmd/compat && go vet ./...
 	go run $(STATICCHECK) ./...
 	cd driver/prometheus && go run $(STATICCHECK) ./...
 	cd cmd && go run $(STATICCHECK) ./...
+	cd cmd/compat && go run $(STATICCHECK) ./...
 
 fuzz: ## fuzz what parses, FUZZTIME each
 	go test -run '^$$' -fuzz '^FuzzDSN$$' -fuzztime $(FUZZTIME) ./driver

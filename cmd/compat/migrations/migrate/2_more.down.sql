@@ -1,0 +1,2 @@
+DROP PROCEDURE three;
+DELETE FROM people WHERE id > 1;
