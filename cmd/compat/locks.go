@@ -3,11 +3,14 @@ package main
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"sync"
 )
 
 var locksLibrary = library{
 	name:    "database/sql, GET_LOCK",
-	checked: "a named lock across calls, on one sql.Conn and on a bare sql.DB with SetMaxOpenConns(1); given back, kept, and left behind",
+	checked: "a named lock across calls, on one sql.Conn and on a bare sql.DB with SetMaxOpenConns(1); given back, kept, and left behind; others queue for the rest",
+	params:  "@pool_max_overflow=0",
 	program: func(r *run) {
 		c, err := r.open().Conn(r.ctx)
 		r.must(err)
@@ -38,6 +41,7 @@ func holdLock(r *run, what string, q querier) {
 	_, err := q.ExecContext(r.ctx, "CREATE TABLE IF NOT EXISTS work (id INT AUTO_INCREMENT PRIMARY KEY, n INT)")
 	r.must(err)
 	for i := range 5 {
+		crowd(r, other)
 		res, err := q.ExecContext(r.ctx, "INSERT INTO work (n) VALUES (?)", i)
 		r.note("work", res, err)
 		ask("owner", q, "SELECT IS_USED_LOCK('compat') = CONNECTION_ID()")
@@ -61,6 +65,18 @@ func holdLock(r *run, what string, q querier) {
 	other.Close() // with the lock
 	ask("owner", q, "SELECT GET_LOCK('compat', 10)")
 	ask("owner", q, "SELECT RELEASE_LOCK('compat')")
+}
+
+// crowd has more queries under way than the pool has connections left, so that
+// it would take the owner's if it could.
+func crowd(r *run, db *sql.DB) {
+	var wg sync.WaitGroup
+	errs := make([]error, 12)
+	for i := range errs {
+		wg.Go(func() { _, errs[i] = db.ExecContext(r.ctx, "DO SLEEP(0.005)") })
+	}
+	wg.Wait()
+	r.must(errors.Join(errs...))
 }
 
 // leaveLock gives back a sql.Conn with a lock on it. The handle keeps the lock

@@ -154,7 +154,7 @@ func (s *site) runOnce(ctx context.Context, l library, driver string) (trace []s
 	if err != nil {
 		return nil, 0, err
 	}
-	limited, cancel := context.WithTimeout(ctx, time.Minute)
+	limited, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	r := &run{ctx: limited, driver: driver, dsn: s.dsn(schema, l.params), site: s, loud: s.loud}
 	if err := r.do(l.program); err != nil {
@@ -216,11 +216,11 @@ func (r *run) noteSessions() {
 		var schema, user, mine sql.NullString
 		r.must(c.QueryRowContext(r.ctx, "SELECT DATABASE(), CURRENT_USER(), @compat").Scan(&schema, &user, &mine))
 		r.note("session", schema, user, mine)
-	}
-	for _, lock := range lockNames {
-		var owner sql.NullInt64
-		r.must(db.QueryRowContext(r.ctx, "SELECT IS_USED_LOCK(?)", lock).Scan(&owner))
-		r.note("owner of lock "+lock, owner)
+		for _, lock := range lockNames {
+			var owner sql.NullInt64
+			r.must(c.QueryRowContext(r.ctx, "SELECT IS_USED_LOCK(?)", lock).Scan(&owner))
+			r.note("owner of lock "+lock, owner)
+		}
 	}
 }
 
