@@ -30,7 +30,7 @@ func TestSuiteCancelledQueryClosesItsConnection(t *testing.T) {
 	var ids []int64
 	asStock(t, func(t *testing.T, driver string) (errs []string) {
 		db := s.openOne(t, driver)
-		for query, args := range map[string][]any{"SELECT SLEEP(1)": nil, "SELECT SLEEP(?)": {1}} {
+		for query, args := range map[string][]any{"SELECT SLEEP(4)": nil, "SELECT SLEEP(?)": {4}} {
 			id := connectionID(t, db)
 			ids = append(ids, id)
 			errs = append(errs, errText(s.cancelWhenRunning(t, db, id, query, args...)))
