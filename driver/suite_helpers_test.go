@@ -210,11 +210,11 @@ func (s *server) row(t *testing.T, query string) string {
 
 // process is a connection as the server lists it.
 type process struct {
-	id      int64
-	running bool // a statement runs
-	killed  bool // and not gone yet
-	user    string
-	schema  string
+	id       int64
+	sleeping bool // it runs a SELECT SLEEP
+	killed   bool // and not gone yet
+	user     string
+	schema   string
 }
 
 // processes lists the server's connections. As it may be called on any
@@ -234,7 +234,7 @@ func (s *server) processes(t testing.TB) (all []process) {
 	}
 	for rows.Next() {
 		var p process
-		var command, user, schema sql.NullString
+		var command, info, user, schema sql.NullString
 		into := make([]any, len(columns))
 		for i, column := range columns {
 			switch column {
@@ -246,6 +246,8 @@ func (s *server) processes(t testing.TB) (all []process) {
 				into[i] = &schema
 			case "Command":
 				into[i] = &command
+			case "Info":
+				into[i] = &info
 			default:
 				into[i] = new(any)
 			}
@@ -256,7 +258,7 @@ func (s *server) processes(t testing.TB) (all []process) {
 		}
 		p.user, p.schema = user.String, schema.String
 		p.killed = command.String == "Killed"
-		p.running = command.String == "Query" || command.String == "Execute"
+		p.sleeping = (command.String == "Query" || command.String == "Execute") && strings.Contains(info.String, "SLEEP(")
 		all = append(all, p)
 	}
 	if err := rows.Err(); err != nil {
@@ -312,16 +314,17 @@ func (s *server) wantGone(t *testing.T, id int64) {
 	})
 }
 
-// wantRunning waits until the connection runs a statement.
+// wantRunning waits until the connection runs a SELECT SLEEP. (One that ran before
+// may be shown for a while.)
 func (s *server) wantRunning(t *testing.T, id int64) {
 	t.Helper()
 	eventually(t, func() error {
 		for _, p := range s.processes(t) {
-			if p.id == id && p.running {
+			if p.id == id && p.sleeping {
 				return nil
 			}
 		}
-		return fmt.Errorf("connection %d runs nothing", id)
+		return fmt.Errorf("connection %d runs no SLEEP", id)
 	})
 }
 
