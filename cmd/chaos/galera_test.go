@@ -111,8 +111,12 @@ func testGalera(t *testing.T, cluster *servers.Galera, admins []*sql.DB, driver,
 	failed := f.failedSince()
 	stalled := beats.longest(killed)
 	f.mu.Lock()
-	recovered := f.recoveries[0]
+	recoveries := f.recoveries
 	f.mu.Unlock()
+	if len(recoveries) == 0 {
+		t.Fatalf("no transfer that began after the kill succeeded within %v; others could not write for %v", time.Since(killed), stalled)
+	}
+	recovered := recoveries[0]
 
 	began := time.Now()
 	f.inject("node joins")

@@ -161,5 +161,10 @@ func (i *injector) restart(ctx context.Context) error {
 	if err := i.server.Restart(ctx); err != nil {
 		return err
 	}
+	// The connection that sees who is there must be up before the next fault may
+	// take all that there are.
+	if err := i.server.Monitor().PingContext(ctx); err != nil {
+		return err
+	}
 	return <-greeted
 }
