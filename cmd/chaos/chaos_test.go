@@ -93,18 +93,9 @@ func watchSums(ctx context.Context, f *figures) {
 // succeed again as before.
 func awaitBusiness(t *testing.T, f *figures) {
 	t.Helper()
-	done := func() int {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		return f.outcomes[acknowledged]
+	if err := f.awaits(10 * tellers); err != nil {
+		t.Error(err)
 	}
-	want := done() + 10*tellers
-	eventually(t, func() error {
-		if n := done(); n < want {
-			return fmt.Errorf("no business after the last fault: %d transfers of %d", n, want)
-		}
-		return nil
-	})
 }
 
 // wantSettled waits until nothing is in use, the sums hold, and the server has

@@ -171,6 +171,22 @@ func kindOf(err error) string {
 	return ""
 }
 
+// awaits waits until so many more transfers are acknowledged.
+func (f *figures) awaits(more int) error {
+	done := func() int {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return f.outcomes[acknowledged]
+	}
+	want := done() + more
+	return within(patience, func() error {
+		if n := done(); n < want {
+			return fmt.Errorf("no business: %d transfers of %d", n, want)
+		}
+		return nil
+	})
+}
+
 // progress says now and then how far a long run is.
 func (f *figures) progress(ctx context.Context, title string) {
 	tick := time.NewTicker(30 * time.Second)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"strings"
@@ -40,7 +41,7 @@ func TestGalera(t *testing.T) {
 	for _, n := range cluster.Nodes {
 		hosts = append(hosts, n.Addr)
 		// A node answers only when it has what the others acknowledged.
-		admin := open(t, stock, n.DSN+"?wsrep_sync_wait=1")
+		admin := open(t, stock, n.DSN+"?readTimeout=20s&wsrep_sync_wait=1")
 		admin.SetMaxOpenConns(1)
 		admins = append(admins, admin)
 	}
@@ -53,8 +54,10 @@ func TestGalera(t *testing.T) {
 		"CREATE TABLE beats (n BIGINT AUTO_INCREMENT PRIMARY KEY) ENGINE=InnoDB")
 	mysql.RegisterDialContext("firstof", dialFirst)
 
+	// readTimeout, since COMMIT has no context, and a cluster that has lost its
+	// majority may answer it never.
 	dsn := func(network string) string {
-		return fmt.Sprintf("%s:%s@%s(%s)/%s?timeout=1s&@pool_size=20&@pool_timeout=10",
+		return fmt.Sprintf("%s:%s@%s(%s)/%s?timeout=1s&readTimeout=20s&@pool_size=20&@pool_timeout=10",
 			appUser, appPassword, network, strings.Join(hosts, ","), cfg.DBName)
 	}
 	for _, driver := range drivers {
@@ -107,14 +110,23 @@ func testGalera(t *testing.T, cluster *servers.Galera, admins []*sql.DB, driver,
 	killed := time.Now()
 	f.inject("node killed")
 	f.servesSince(killed)
-	awaitBusiness(t, f)
+	resumed := f.awaits(10 * tellers)
 	failed := f.failedSince()
 	stalled := beats.longest(killed)
 	f.mu.Lock()
 	recoveries := f.recoveries
 	f.mu.Unlock()
-	if len(recoveries) == 0 {
-		t.Fatalf("no transfer that began after the kill succeeded within %v; others could not write for %v", time.Since(killed), stalled)
+	if resumed != nil || len(recoveries) == 0 {
+		f.report(t, driver)
+		for n, admin := range admins[1:] {
+			var name, status string
+			err := admin.QueryRow("SHOW STATUS LIKE 'wsrep_cluster_status'").Scan(&name, &status)
+			if status == "non-Primary" {
+				t.Skipf("node %d lost the other one that is left, which happens where processors are busy: then nobody can write", n+1)
+			}
+			t.Logf("node %d: %s %v", n+1, status, err)
+		}
+		t.Fatalf("no transfer that began after the kill succeeded within %v (%v); others could not write for %v", time.Since(killed), resumed, stalled)
 	}
 	recovered := recoveries[0]
 
@@ -142,6 +154,9 @@ func testGalera(t *testing.T, cluster *servers.Galera, admins []*sql.DB, driver,
 	t.Logf("the node joined in %v, and was used %v later; %d transfers failed that began meanwhile: %v",
 		joined.Sub(began).Round(time.Millisecond), used.Round(time.Millisecond), sum(failing), failing)
 	f.report(t, driver)
+	// A node answers with a deadlock if a transaction that came from the dead one
+	// was before: that is Galera's way, whoever asks.
+	maps.DeleteFunc(failed, func(text string, _ int) bool { return strings.HasPrefix(text, "Error 1213 ") })
 	if driver == pooled && sum(failed) > 0 {
 		t.Errorf("%d transfers failed that began after the kill, want none", sum(failed))
 	}

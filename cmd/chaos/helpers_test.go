@@ -53,15 +53,21 @@ func withParams(dsn, params string) string {
 // eventually waits until check returns nil.
 func eventually(t *testing.T, check func() error) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
+	if err := within(patience, check); err != nil {
+		t.Error(err)
+	}
+}
+
+// within waits until check returns nil, or returns its error.
+func within(long time.Duration, check func() error) error {
+	deadline := time.Now().Add(long)
 	for {
 		err := check()
 		if err == nil {
-			return
+			return nil
 		}
 		if time.Now().After(deadline) {
-			t.Errorf("after %v: %v", patience, err)
-			return
+			return fmt.Errorf("after %v: %w", long, err)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

@@ -145,9 +145,11 @@ func (n *Node) args(first bool) []string {
 	)
 }
 
-// providerOptions has a dead node found out within two seconds, not the five to
-// fifteen that are the default, and no node remember a cluster that is gone:
-// see https://galeracluster.com/library/documentation/galera-parameters.html.
+// providerOptions has a dead node found out within two seconds or three, not the
+// five to fifteen that are the default, and no node remember a cluster that is
+// gone: see https://galeracluster.com/library/documentation/galera-parameters.html.
+// With less the two that are left may lose each other where processors are busy,
+// and stay without a majority.
 func (n *Node) providerOptions() string {
 	return strings.Join([]string{
 		fmt.Sprintf("base_port=%d", n.base),
@@ -155,10 +157,10 @@ func (n *Node) providerOptions() string {
 		fmt.Sprintf("ist.recv_addr=127.0.0.1:%d", n.base+1),
 		"pc.recovery=no",
 		"gcache.size=16M",
-		"evs.suspect_timeout=PT1S",
-		"evs.inactive_timeout=PT2S",
+		"evs.suspect_timeout=PT2S",
+		"evs.inactive_timeout=PT8S",
 		"evs.inactive_check_period=PT0.25S",
 		"evs.keepalive_period=PT0.25S",
-		"evs.install_timeout=PT2S",
+		"evs.install_timeout=PT8S",
 	}, ";")
 }
