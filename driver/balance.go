@@ -68,23 +68,25 @@ func (b *balancer) untilLocked(h *host, now time.Time) time.Time {
 	return time.Time{}
 }
 
-// failed has a host left alone for a growing time.
-func (b *balancer) failed(h *host, readOnly bool) {
+// failed has a host left alone for a growing time. It reports whether it worked
+// until now.
+func (b *balancer) failed(h *host, readOnly bool) (news bool) {
 	if !b.several() {
-		return
+		return false
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.over {
-		return
+		return false
 	}
 	r := b.rest[h]
 	if r == nil {
 		r = &rest{took: minHostRest / 2}
 		b.rest[h] = r
+		news = true
 	} else if time.Now().Before(r.until) {
 		r.readOnly = r.readOnly || readOnly
-		return // the same failure, met by somebody else
+		return false // the same failure, met by somebody else
 	} else {
 		r.timer.Stop()
 	}
@@ -93,6 +95,7 @@ func (b *balancer) failed(h *host, readOnly bool) {
 	r.until = time.Now().Add(wait)
 	r.readOnly = readOnly
 	r.timer = time.AfterFunc(wait, func() { b.look(h) })
+	return news
 }
 
 // works notes that a host can be used. It reports whether it was left alone.

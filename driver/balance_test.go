@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -190,6 +191,10 @@ func hold(t *testing.T, s *fakeServer, params string, n int) {
 func TestFailover(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		c := newCluster(s)
+		var log logged
+		was := slog.Default()
+		slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+		defer slog.SetDefault(was)
 		hold(t, s, "", 3)
 		c.want(t, [3]int{3, 0, 0})
 
@@ -227,6 +232,10 @@ func TestFailover(t *testing.T) {
 		}
 		if p := onePool(t); p.Broken != 3 || p.Recycled != 3 {
 			t.Errorf("want 3 broken and 3 recycled: %+v", p)
+		}
+		got := log.take()
+		if strings.Count(got, "\n") != 2 || strings.Count(got, "level=WARN") != 1 || !strings.Contains(got, "level=INFO msg=\"mysqlpool: a host is back\"") {
+			t.Errorf("logged %s, want one line when it failed and one when it was back", got)
 		}
 		wantNothingLate(t, s)
 	})

@@ -180,7 +180,7 @@ func (l *login) openInTime(ctx context.Context, h *host, schema string, shares i
 	if err != nil {
 		h.loginErrors.Add(1)
 		if isHosts(err) {
-			l.hosts.failed(h, false)
+			l.hostFailed(h, false, err)
 		}
 	}
 	return p, err

@@ -24,7 +24,7 @@ func (l *login) lookAt(h *host) {
 		p, err := l.openInTime(ctx, h, "", len(l.hosts.hosts))
 		if err != nil {
 			if !isHosts(err) {
-				l.hosts.failed(h, false)
+				l.hostFailed(h, false, err)
 			}
 			return
 		}
@@ -33,6 +33,14 @@ func (l *login) lookAt(h *host) {
 			l.rebalance(h)
 		}
 	})
+}
+
+// hostFailed has a host left alone, if there are others.
+func (l *login) hostFailed(h *host, readOnly bool, err error) {
+	if l.hosts.failed(h, readOnly) {
+		l.log().LogAttrs(l.background.ctx, slog.LevelWarn, "mysqlpool: a host cannot be used, and logins go to the others until it can: see to it, or take it out of the DSN",
+			slog.String("login", l.name), slog.String("host", h.addr), slog.Bool("read_only", readOnly), slog.Any("error", err))
+	}
 }
 
 // stillReadOnly reports whether a connection is to a host that was left alone
@@ -45,14 +53,14 @@ func (l *login) stillReadOnly(ctx context.Context, p *physical) bool {
 	if err == nil && !isOn(row[0]) {
 		return false
 	}
-	l.hosts.failed(p.host, true)
+	l.hostFailed(p.host, true, nil)
 	return true
 }
 
 // rebalance gives a host that is back the connections that it should have: those
 // to others are recycled.
 func (l *login) rebalance(back *host) {
-	l.log().LogAttrs(l.background.ctx, slog.LevelDebug, "mysqlpool: a host is back", slog.String("login", l.name), slog.String("host", back.addr))
+	l.log().LogAttrs(l.background.ctx, slog.LevelInfo, "mysqlpool: a host is back", slog.String("login", l.name), slog.String("host", back.addr))
 	many := l.hosts.surplus(back)
 	l.invalidate(pool.Recycled, func(p *physical, _ time.Duration) bool {
 		many[p.host]--

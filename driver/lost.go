@@ -72,7 +72,7 @@ func (p *physical) within(ctx context.Context, limit, idle time.Duration, ask fu
 	case ctx.Err() != nil: // the caller gave up
 	case timed.Err() != nil:
 		p.host.doubts.Add(1)
-		p.login.hosts.failed(p.host, false)
+		p.login.hostFailed(p.host, false, err)
 		p.login.invalidate(pool.Broken, func(o *physical, unused time.Duration) bool {
 			return o.host == p.host && unused > 0 && unused >= idle
 		})
@@ -99,10 +99,10 @@ func (p *physical) saw(err error) {
 		p.host.doubts.Add(1)
 	case isUnready(err):
 		p.doomed = true
-		p.login.drain(p.host, false)
+		p.login.drain(p.host, false, err)
 	case isReadOnly(err) && p.login.hosts.several():
 		p.doomed = true
-		p.login.drain(p.host, true)
+		p.login.drain(p.host, true, err)
 	}
 }
 
@@ -110,7 +110,7 @@ func (p *physical) saw(err error) {
 // connection that said so. Otherwise a failover would be met once for each.
 func (l *login) becameReadOnly(h *host) {
 	if l.hosts.several() {
-		l.drain(h, true)
+		l.drain(h, true, errors.New("the server became read-only"))
 		return
 	}
 	l.invalidate(pool.Broken, func(*physical, time.Duration) bool { return true })
@@ -118,11 +118,11 @@ func (l *login) becameReadOnly(h *host) {
 
 // drain has what is connected to a host that cannot be used closed after use,
 // and logins go to others. Of one host alone nothing better is to be had.
-func (l *login) drain(h *host, readOnly bool) {
+func (l *login) drain(h *host, readOnly bool, why error) {
 	if !l.hosts.several() {
 		return
 	}
-	l.hosts.failed(h, readOnly)
+	l.hostFailed(h, readOnly, why)
 	l.invalidate(pool.Broken, func(o *physical, _ time.Duration) bool { return o.host == h })
 }
 

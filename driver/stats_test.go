@@ -2,6 +2,8 @@ package mysqlpool
 
 import (
 	"context"
+	"database/sql"
+	"log/slog"
 	"testing"
 	"time"
 )
@@ -66,6 +68,47 @@ func TestPoolsKeepTheirNumbers(t *testing.T) {
 		first := Stats()
 		if len(first) != 2 || first[0].Size != 2 || first[1].Size != 1 || first[0].Number >= first[1].Number || first[0].Login != first[1].Login {
 			t.Errorf("want the older one first: %+v", first)
+		}
+	})
+}
+
+// A healthy program logs nothing above debug.
+func TestHealthyProgramLogsNothing(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		s.resets = true
+		var log logged
+		c := s.connector(t, "pool_size=1&pool_idle_timeout=1m&pool_recycle=10m&pool_leak_after=1h")
+		c.logger = slog.New(slog.NewTextHandler(&log, nil))
+		db := sql.OpenDB(c)
+		defer db.Close()
+		ask(t, db)
+		askWith(t, db, 3, "SELECT ?")
+		for _, text := range []string{"SET time_zone = '+00:00'", "SET @a = 1", "CREATE TEMPORARY TABLE t (n INT)", "USE other"} {
+			db.SetMaxIdleConns(0)
+			if _, err := db.Exec(text); err != nil {
+				t.Error(err)
+			}
+			time.Sleep(time.Second)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := db.PingContext(ctx); err == nil {
+			t.Error("a context that has ended: got no error")
+		}
+		tx, err := db.Begin()
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(30 * time.Minute) // in which it is recycled, and others idle
+		tx.Rollback()
+		s.query = refuse("SELECT 1", 1064)
+		db.Exec("SELECT 1")
+		time.Sleep(time.Hour)
+		if p := onePool(t); p.Recycled+p.IdleClosed == 0 || p.Undone+p.Reset == 0 {
+			t.Errorf("little was done: %+v", p)
+		}
+		if got := log.take(); got != "" {
+			t.Errorf("logged %s", got)
 		}
 	})
 }
