@@ -408,6 +408,48 @@ func TestHostThatBecomesReadOnly(t *testing.T) {
 	}
 }
 
+// A node that is no part of its cluster takes logins, and refuses statements.
+func TestNodeThatLeavesItsCluster(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		c := newCluster(s)
+		isReady := func(is bool) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.unready = map[string]bool{"a:1": !is}
+		}
+		hold(t, s, "", 3)
+		isReady(false)
+		unready := &mysql.MySQLError{Number: 1047, Message: "WSREP has not yet prepared node for application use"}
+		refused := 0
+		s.query = func(_ context.Context, conn *fakeConn, text string) error {
+			if text == "UPDATE" && conn.get(func() bool { return s.unready[conn.addr] }) {
+				refused++
+				return unready
+			}
+			return nil
+		}
+		db := handle(t, s, "")
+		if _, err := db.Exec("UPDATE"); err != unready {
+			t.Errorf("got %v, want the server's error", err)
+		}
+		for range 60 {
+			if _, err := db.Exec("UPDATE"); err != nil {
+				t.Error(err)
+			}
+			time.Sleep(time.Second)
+		}
+		if refused != 1 {
+			t.Errorf("%d statements were refused, want the first alone", refused)
+		}
+		isReady(true)
+		time.Sleep(time.Minute)
+		hold(t, s, "", 3)
+		if n := c.open(); n[0] != 3 {
+			t.Errorf("connections of each host: got %v, want 3 on the first again", n)
+		}
+	})
+}
+
 // If no host takes writes one that does not is better than none.
 func TestReadOnlyHostsAreBetterThanNone(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {

@@ -35,6 +35,7 @@ type fakeServer struct {
 	autocommit     string
 	initConnect    string
 	readOnly       map[string]bool // hosts that take no writes
+	unready        map[string]bool // hosts that are no part of their cluster
 	role           string          // the session's; "": the server has no roles
 	resets         bool            // it knows COM_RESET_CONNECTION
 	bare           bool            // connections have none of the stock driver's fields
@@ -292,6 +293,12 @@ func (c *fakeConn) QueryContext(ctx context.Context, query string, args []driver
 		}
 	case query == "SELECT DATABASE()":
 		row = []driver.Value{c.schema}
+	case query == "SHOW GLOBAL STATUS LIKE 'wsrep_ready'":
+		ready := "ON"
+		if c.get(func() bool { return c.server.unready[c.addr] }) {
+			ready = "OFF"
+		}
+		row = []driver.Value{"wsrep_ready", ready}
 	case query == "SELECT @@global.read_only":
 		row = []driver.Value{int64(0)}
 		if c.get(func() bool { return c.server.readOnly[c.addr] }) {

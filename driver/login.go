@@ -139,7 +139,7 @@ func (l *login) open(ctx context.Context, schema string) (p *physical, life time
 	for i, h := range hosts {
 		next, err := l.openInTime(ctx, h, schema, len(hosts)-i)
 		switch {
-		case err == nil && l.stillReadOnly(ctx, next):
+		case err == nil && l.stillUnfit(ctx, next):
 			if p == nil {
 				p = next // better than none
 			} else {
@@ -151,6 +151,9 @@ func (l *login) open(ctx context.Context, schema string) (p *physical, life time
 				p.stockConn.Close()
 			}
 			l.joins(next)
+			if l.hosts.works(h) {
+				l.rebalance(h)
+			}
 			return next, next.life, nil
 		case len(hosts) == 1:
 			return nil, 0, err
@@ -191,9 +194,6 @@ func (l *login) joins(p *physical) {
 	p.host.open.Add(1)
 	p.host.opened.Add(1)
 	l.stmts.opened(p)
-	if _, readOnly := l.hosts.resting(p.host); !readOnly && l.hosts.works(p.host) {
-		l.rebalance(p.host)
-	}
 }
 
 // openOn logs in to one host.

@@ -29,7 +29,7 @@ func (l *login) lookAt(h *host) {
 			return
 		}
 		defer p.stockConn.Close()
-		if !l.stillReadOnly(ctx, p) && l.hosts.works(h) {
+		if !l.stillUnfit(ctx, p) && l.hosts.works(h) {
 			l.rebalance(h)
 		}
 	})
@@ -43,18 +43,25 @@ func (l *login) hostFailed(h *host, readOnly bool, err error) {
 	}
 }
 
-// stillReadOnly reports whether a connection is to a host that was left alone
-// because it takes no writes, and still takes none. Then it is left alone again.
-func (l *login) stillReadOnly(ctx context.Context, p *physical) bool {
-	if _, readOnly := l.hosts.resting(p.host); !readOnly {
+// stillUnfit reports whether a connection is to a host that failed, and that takes
+// logins but no statements: it takes no writes, if that is why it failed, or is no
+// part of its Galera cluster yet (MariaDB manual, "wsrep_ready"). Then it is left
+// alone again.
+func (l *login) stillUnfit(ctx context.Context, p *physical) bool {
+	resting, readOnly := l.hosts.resting(p.host)
+	if !resting {
 		return false
 	}
-	row, err := queryRow(ctx, p, "SELECT @@global.read_only")
-	if err == nil && !isOn(row[0]) {
-		return false
+	if readOnly {
+		row, err := queryRow(ctx, p, "SELECT @@global.read_only")
+		readOnly = err != nil || isOn(row[0])
 	}
-	l.hostFailed(p.host, true, nil)
-	return true
+	status, err := queryRows(ctx, p, "SHOW GLOBAL STATUS LIKE 'wsrep_ready'")
+	unready := err == nil && len(status) == 1 && len(status[0]) == 2 && status[0][1] == "OFF"
+	if readOnly || unready {
+		l.hostFailed(p.host, readOnly, err)
+	}
+	return readOnly || unready
 }
 
 // rebalance gives a host that is back the connections that it should have: those

@@ -130,9 +130,11 @@ func (b *bench) transports(ctx context.Context, server *servers.Server) (all []t
 		if dsn == "" {
 			continue
 		}
-		if _, err := servers.Open(ctx, dsn); err != nil {
+		s, err := servers.Open(ctx, dsn)
+		if err != nil {
 			return nil, fmt.Errorf("%s: %w", flag, err)
 		}
+		s.Stop()
 	}
 	for _, t := range []transport{
 		{"TCP", server.DSN}, {"unix", cmp.Or(b.UnixDSN, server.UnixDSN)}, {"TLS", cmp.Or(b.TLSDSN, server.TLSDSN)},
