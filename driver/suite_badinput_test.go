@@ -164,6 +164,11 @@ func TestSuiteServerThatIsNotThere(t *testing.T) {
 
 // hangsUp is the address of a server that takes connections and closes them.
 func hangsUp(t *testing.T) string {
+	return listen(t, func(c net.Conn) { c.Close() })
+}
+
+// listen returns the address of a server that does something with each connection.
+func listen(t *testing.T, serve func(net.Conn)) (addr string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -176,7 +181,7 @@ func hangsUp(t *testing.T) string {
 			if err != nil {
 				return
 			}
-			c.Close()
+			serve(c)
 		}
 	}()
 	return l.Addr().String()

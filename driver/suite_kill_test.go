@@ -88,12 +88,8 @@ func TestSuiteCancelledQueryRunsOnByDefault(t *testing.T) {
 func TestSuiteNothingIsKilledBehindAProxy(t *testing.T) {
 	s := needServer(t)
 	s.needRunningOn(t)
-	cfg, err := mysql.ParseDSN(s.dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := cfg.Addr
-	cfg.Addr = forward(t, cfg.Net, addr)
+	cfg := s.config(t)
+	cfg.Net, cfg.Addr = "tcp", forward(t, cfg.Net, cfg.Addr)
 	id := s.giveUp(t, pooled, withParams(cfg.FormatDSN(), "pool_kill=on"))
 	time.Sleep(time.Second)
 	if !s.connected(t, id) {
@@ -107,37 +103,21 @@ func TestSuiteNothingIsKilledBehindAProxy(t *testing.T) {
 
 // forward returns an address from which connections go on to another.
 func forward(t *testing.T, network, to string) (addr string) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			in, err := l.Accept()
-			if err != nil {
-				return
-			}
-			out, err := net.Dial(network, to)
-			if err != nil {
-				in.Close()
-				continue
-			}
-			go func() { io.Copy(out, in) }() // the end of in is not passed on, as by some proxies
-			go func() { io.Copy(in, out); in.Close(); out.Close() }()
+	return listen(t, func(in net.Conn) {
+		out, err := net.Dial(network, to)
+		if err != nil {
+			in.Close()
+			return
 		}
-	}()
-	return l.Addr().String()
+		go func() { io.Copy(out, in) }() // the end of in is not passed on, as by some proxies
+		go func() { io.Copy(in, out); in.Close(); out.Close() }()
+	})
 }
 
 // A host that refuses, or says nothing, is passed over.
 func TestSuiteHostsOfADSN(t *testing.T) {
 	s := needServer(t)
-	cfg, err := mysql.ParseDSN(s.dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := s.config(t)
 	if cfg.Net != "tcp" {
 		t.Skip("the server is not reached through tcp")
 	}
