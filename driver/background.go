@@ -47,9 +47,8 @@ func (b *background) done() {
 	}
 }
 
-// end has everything end, and waits for it until ctx ends.
-func (b *background) end(ctx context.Context) {
-	b.cancel()
+// wait waits until everything has ended, after cancel, or ctx ends.
+func (b *background) wait(ctx context.Context) {
 	b.mu.Lock()
 	if b.n > 0 && b.ended == nil {
 		b.ended = make(chan struct{})

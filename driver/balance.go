@@ -29,13 +29,16 @@ type balancer struct {
 	over bool // nobody is looked at any more
 }
 
-// rest is of a host that failed and has not worked since.
+// rest is of a host that failed.
 type rest struct {
 	until    time.Time     // it is left alone
 	took     time.Duration // how long that is, but for what chance takes off; doubles each time
 	readOnly bool          // it failed because it takes no writes
 	timer    *time.Timer   // calls look
+	back     time.Time     // when it worked again; zero: it has not. If it fails soon, took goes on to grow
 }
+
+func (r *rest) resting() bool { return r != nil && r.back.IsZero() }
 
 func (b *balancer) several() bool { return len(b.hosts) > 1 }
 
@@ -79,21 +82,25 @@ func (b *balancer) failed(h *host, readOnly bool) (news bool) {
 	if b.over {
 		return false
 	}
+	now := time.Now()
 	r := b.rest[h]
-	if r == nil {
+	switch {
+	case r == nil || !r.back.IsZero() && now.Sub(r.back) > 2*r.took:
 		r = &rest{took: minHostRest / 2}
 		b.rest[h] = r
 		news = true
-	} else if time.Now().Before(r.until) {
+	case !r.back.IsZero(): // it seemed to be back
+		r.back = time.Time{}
+	case now.Before(r.until):
 		r.readOnly = r.readOnly || readOnly
 		return false // the same failure, met by somebody else
-	} else {
+	default:
 		r.timer.Stop()
 	}
 	r.took = min(2*r.took, maxHostRest)
 	wait := r.took - rand.N(r.took/4+1)
-	r.until = time.Now().Add(wait)
-	r.readOnly = readOnly
+	r.until = now.Add(wait)
+	r.readOnly = r.readOnly || readOnly
 	r.timer = time.AfterFunc(wait, func() { b.look(h) })
 	return news
 }
@@ -106,11 +113,11 @@ func (b *balancer) works(h *host) (back bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	r := b.rest[h]
-	if r == nil {
+	if !r.resting() {
 		return false
 	}
 	r.timer.Stop()
-	delete(b.rest, h)
+	r.back, r.until, r.readOnly = time.Now(), time.Time{}, false
 	return true
 }
 
@@ -123,7 +130,7 @@ func (b *balancer) resting(h *host) (resting, readOnly bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	r := b.rest[h]
-	return r != nil, r != nil && r.readOnly
+	return r.resting(), r.resting() && r.readOnly
 }
 
 // end stops what is due.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -44,7 +45,8 @@ func TestHostsOf(t *testing.T) {
 		if c, err := newConnector(cfg); err != nil {
 			got = err.Error()
 		} else {
-			for _, h := range c.hosts {
+			hosts, _ := c.hosts()
+			for _, h := range hosts {
 				got += " " + h.addr
 				if h.cfg.Addr != h.addr {
 					t.Errorf("%s: the config says %s, want %s", addr, h.cfg.Addr, h.addr)
@@ -64,8 +66,11 @@ func TestOtherNetworksHaveOneHost(t *testing.T) {
 	defer mysql.DeregisterDialContext("mesh")
 	for _, dsn := range []string{"u@unix(/a,b.sock)/app", "u@mesh(a,b)/app"} {
 		c, err := newConnector(mustParse(t, dsn))
-		if err != nil || len(c.hosts) != 1 || !strings.Contains(dsn, "("+c.hosts[0].addr+")") {
-			t.Errorf("%s: got %+v, %v, want one host", dsn, c.hosts, err)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if hosts, err := c.hosts(); err != nil || len(hosts) != 1 || !strings.Contains(dsn, "("+hosts[0].addr+")") {
+			t.Errorf("%s: got %+v, %v, want one host", dsn, hosts, err)
 		}
 	}
 }
@@ -76,8 +81,9 @@ func TestHostsOwnServerNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	hosts, _ := c.hosts()
 	for i, want := range []string{"db1", "::2", "db3"} {
-		if got := c.hosts[i].cfg.TLS.ServerName; got != want {
+		if got := hosts[i].cfg.TLS.ServerName; got != want {
 			t.Errorf("host %d: got %s, want %s", i, got, want)
 		}
 	}
@@ -207,7 +213,7 @@ func TestFailover(t *testing.T) {
 		if took := time.Since(start); took > 0 {
 			t.Errorf("took %v, want no time: the host refuses at once", took)
 		}
-		time.Sleep(2 * offerFor)
+		time.Sleep(3 * offerFor)
 		hold(t, s, "", 3)
 		c.want(t, [3]int{0, 3, 0})
 
@@ -258,7 +264,7 @@ func TestFailbackLeavesAloneWhatIsInUse(t *testing.T) {
 		}
 		tx.Commit()
 		ask(t, handle(t, s, ""))
-		time.Sleep(2 * offerFor) // its handle may keep it for so long
+		time.Sleep(3 * offerFor) // its handle may keep it for so long
 		c.want(t, [3]int{1, 0, 0})
 	})
 }
@@ -454,10 +460,11 @@ func TestNodeThatLeavesItsCluster(t *testing.T) {
 func TestReadOnlyHostsAreBetterThanNone(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		c := newCluster(s)
-		ask(t, handle(t, s, ""))
+		db := handle(t, s, "")
+		ask(t, db)
 		c.isReadOnly("a:1", true)
 		s.query = refuse("UPDATE", 1836)
-		handle(t, s, "").Exec("UPDATE")
+		db.Exec("UPDATE")
 		c.is("b:2", isDown)
 		c.is("c:3", isDown)
 		ask(t, handle(t, s, ""))
@@ -482,6 +489,173 @@ func TestDisposeEndsWhatLooksAtHosts(t *testing.T) {
 		time.Sleep(time.Hour)
 		if c.tried() != before {
 			t.Errorf("%d logins after Dispose", c.tried()-before)
+		}
+	})
+}
+
+// The first logins to two hosts at once.
+func TestLearnRacesWithAnotherHost(t *testing.T) {
+	for range 50 {
+		s := newFakeServer()
+		newCluster(s)
+		db := sql.OpenDB(s.connector(t, "pool_balance=round_robin&pool_size=6"))
+		var wg sync.WaitGroup
+		for range 6 {
+			wg.Go(func() {
+				tx, err := db.Begin()
+				if err == nil {
+					tx.Rollback()
+				}
+			})
+		}
+		wg.Wait()
+		db.Close()
+		Dispose(t.Context())
+	}
+}
+
+// A primary that was demoted, and was down for a moment, is still read-only when
+// it is back.
+func TestReadOnlyHostThatRestarts(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		c := newCluster(s)
+		hold(t, s, "", 3)
+		c.isReadOnly("a:1", true)
+		refused := &mysql.MySQLError{Number: 1290, Message: "The MySQL server is running with the --read-only option so it cannot execute this statement"}
+		refusals := 0
+		s.query = func(_ context.Context, conn *fakeConn, text string) error {
+			if text == "UPDATE" && conn.get(func() bool { return s.readOnly[conn.addr] }) {
+				refusals++
+				return refused
+			}
+			return nil
+		}
+		db := handle(t, s, "")
+		write := func() { db.Exec("UPDATE"); time.Sleep(100 * time.Millisecond) }
+		write()
+		if refusals != 1 {
+			t.Fatalf("got %d refusals, want 1", refusals)
+		}
+		for range 100 {
+			write()
+		}
+		c.kill("a:1")
+		for range 100 {
+			write()
+		}
+		c.is("a:1", "")
+		for range 600 {
+			write()
+		}
+		if refusals != 1 {
+			t.Errorf("got %d writes refused, want 1: it was known to take none", refusals)
+		}
+	})
+}
+
+// innodb_read_only refuses writes with 1836 where @@read_only is off.
+func TestReadOnlyThatReadOnlyDoesNotShow(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		newCluster(s)
+		refusals := 0
+		s.query = func(_ context.Context, conn *fakeConn, text string) error {
+			if text == "UPDATE" && conn.addr == "a:1" {
+				refusals++
+				return &mysql.MySQLError{Number: 1836, Message: "Running in read-only mode"}
+			}
+			return nil
+		}
+		db := handle(t, s, "")
+		for range 600 { // a minute
+			db.Exec("UPDATE")
+			time.Sleep(100 * time.Millisecond)
+		}
+		if refusals > 10 {
+			t.Errorf("in a minute %d of 600 writes were refused, want some few: the time that a host is left alone grows", refusals)
+		}
+	})
+}
+
+// A host that takes logins, and fails all else, is left alone for longer each
+// time.
+func TestBackoffOfAHostThatTakesLogins(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		newCluster(s)
+		failures := 0
+		s.query = func(_ context.Context, conn *fakeConn, text string) error {
+			if text == "SELECT 2" && conn.addr == "a:1" {
+				failures++
+				return &mysql.MySQLError{Number: 1047, Message: "WSREP has not yet prepared node for application use"}
+			}
+			return nil
+		}
+		db := handle(t, s, "")
+		for range 600 { // a minute
+			db.Exec("SELECT 2")
+			time.Sleep(100 * time.Millisecond)
+		}
+		if failures > 10 {
+			t.Errorf("in a minute %d of 600 statements failed, and %d logins were needed; want some few", failures, s.logins)
+		}
+	})
+}
+
+// Replicas are read-only for good. A stray write must not close what reads use.
+func TestStrayWritesOnReplicas(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		c := newCluster(s)
+		for _, addr := range []string{"a:1", "b:2", "c:3"} {
+			c.isReadOnly(addr, true)
+		}
+		s.query = func(_ context.Context, _ *fakeConn, text string) error {
+			if text == "UPDATE" {
+				return &mysql.MySQLError{Number: 1290, Message: "The MySQL server is running with the --read-only option so it cannot execute this statement"}
+			}
+			return nil
+		}
+		const params = "pool_balance=round_robin&pool_size=6"
+		hold(t, s, params, 6)
+		before := s.logins
+		db := handle(t, s, params)
+		for range 20 {
+			db.Exec("UPDATE")
+			hold(t, s, params, 6)
+			time.Sleep(3 * offerFor)
+		}
+		if n := s.logins - before; n > 20 {
+			t.Errorf("20 stray writes cost %d logins", n)
+		}
+	})
+}
+
+// offline_mode ends sessions and refuses logins with 3032, as a member that was
+// expelled from a group does (group_replication_exit_state_action).
+func TestOfflineHost(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		newCluster(s)
+		s.reach = func(_ context.Context, addr string) error {
+			if addr == "a:1" {
+				return &mysql.MySQLError{Number: 3032, Message: "The server is currently in offline mode"}
+			}
+			return nil
+		}
+		if err := handle(t, s, "").Ping(); err != nil {
+			t.Errorf("two hosts are good: %v", err)
+		}
+	})
+}
+
+// HostStats says that the logins which look at a host are not counted.
+func TestLooksAreNotCounted(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		c := newCluster(s)
+		c.is("a:1", isDown)
+		db := handle(t, s, "")
+		ask(t, db)
+		before := onePool(t).Hosts[0].LoginErrors
+		time.Sleep(10 * time.Minute)
+		if after := onePool(t).Hosts[0].LoginErrors; after != before {
+			t.Errorf("login errors: got %d, want %d: nobody logged in", after, before)
 		}
 	})
 }

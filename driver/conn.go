@@ -106,7 +106,11 @@ func (c *conn) IsValid() bool {
 	p := c.lent.Value
 	p.stmts.rows = nil // database/sql has closed them
 	p.tidy()
-	if p.doomed || !p.IsValid() {
+	if p.doomed {
+		return false
+	}
+	if !p.IsValid() {
+		p.isCut(p.cancelled()) // perhaps while rows were read
 		return false
 	}
 	c.letsGo()
@@ -230,7 +234,7 @@ func (c *conn) saw(err error) error {
 	if err == driver.ErrBadConn {
 		c.bad = true
 		if c.connector.cfg.RejectReadOnly && c.held {
-			c.lent.Value.login.becameReadOnly(c.lent.Value.host)
+			c.lent.Value.login.becameReadOnly(c.lent.Value)
 		}
 	}
 	return err

@@ -16,7 +16,6 @@ import (
 type connector struct {
 	settings
 	cfg    *mysql.Config // immutable private copy, without our options
-	hosts  []*host       // that its address names; a pool takes those of its first connector
 	dial   dialFunc      // the stock driver's login; replaced by tests
 	key    key
 	shared bool // false: the pool is this connector's own, and key is unused
@@ -85,11 +84,13 @@ func newConnector(cfg *mysql.Config, opts ...Option) (*connector, error) {
 		return nil, err
 	}
 	c.key, c.shared = poolKey(cfg, c.options)
-	var err error
-	c.hosts, err = hostsOf(withoutKeyName(cfg))
 	c.dial = dialStock
+	_, err := c.hosts()
 	return c, err
 }
+
+// hosts returns the hosts that the address names, of which nothing is known yet.
+func (c *connector) hosts() ([]*host, error) { return hostsOf(withoutKeyName(c.cfg)) }
 
 // dialFunc logs in to a host and returns a connection on the schema.
 type dialFunc func(ctx context.Context, h *host, schema string) (driver.Conn, error)
@@ -171,12 +172,9 @@ func (c *connector) checkOut(ctx context.Context) (*pool.Conn[*physical], error)
 				return nil, err
 			}
 		}
-		lent, err := m.pool.CheckOut(ctx, c.cfg.DBName)
+		lent, err := m.checkOut(ctx, c.cfg.DBName)
 		if errors.Is(err, ErrDisposed) && pools.replaced(c, m) {
 			continue
-		}
-		if m.forgotten.Load() {
-			pools.readmit(m)
 		}
 		return lent, err
 	}

@@ -41,7 +41,8 @@ func Dispose(ctx context.Context) error {
 // dispose ends a pool, and what its login does in the background.
 func (m *member) dispose(ctx context.Context) error {
 	m.login.hosts.end()
+	m.login.background.cancel()
 	err := m.pool.Dispose(ctx)
-	m.login.background.end(ctx)
+	m.login.background.wait(ctx)
 	return err
 }

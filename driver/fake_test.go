@@ -285,8 +285,12 @@ func (c *fakeConn) QueryContext(ctx context.Context, query string, args []driver
 	case strings.HasPrefix(query, askConn):
 		row = append(row, c.server.autocommit)
 		query, asksRole := strings.CutSuffix(query, ", CURRENT_ROLE()")
+		query, asksReadOnly := strings.CutSuffix(query, ", @@global.read_only")
 		for name := range strings.SplitSeq(strings.TrimPrefix(query, askConn+", @@"), ", @@") {
 			row = append(row, c.variables()[name])
+		}
+		if asksReadOnly {
+			row = append(row, c.variables()["read_only"])
 		}
 		if asksRole {
 			row = append(row, c.server.role)
@@ -313,7 +317,7 @@ func (c *fakeConn) variables() map[string]string {
 	return map[string]string{
 		"pseudo_thread_id": strconv.Itoa(c.id), "version": "8.4.0", "init_connect": c.server.initConnect,
 		"max_connections": c.server.maxConnections, "max_user_connections": "0",
-		"wait_timeout": c.server.waitTimeout, "autocommit": c.server.autocommit, "time_zone": "SYSTEM",
+		"read_only": map[bool]string{true: "ON", false: "OFF"}[c.get(func() bool { return c.server.readOnly[c.addr] })], "wait_timeout": c.server.waitTimeout, "autocommit": c.server.autocommit, "time_zone": "SYSTEM",
 		"character_set_client": "utf8mb4", "character_set_results": "utf8mb4", "collation_connection": "utf8mb4_bin",
 	}
 }

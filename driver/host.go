@@ -26,7 +26,7 @@ type host struct {
 	// be dead as well: see physical.prove.
 	doubts atomic.Int64
 
-	panicked atomic.Pointer[panicked] // the latest login that did; nil: none
+	panics panics
 
 	open, loggingIn     atomic.Int64
 	opened, loginErrors atomic.Int64

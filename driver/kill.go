@@ -22,7 +22,7 @@ const (
 // socket was closed here, as for a context that ended. It returns at once.
 func (p *physical) kill() {
 	l := p.login
-	if !l.kill || p.id == 0 || p.local == nil {
+	if !l.kill || p.id == 0 || p.local == nil || p.kills {
 		return
 	}
 	started := l.background.run(killLimit, func(ctx context.Context) {
@@ -44,17 +44,23 @@ func (p *physical) kill() {
 // killOn does it on a connection of the pool, or on one of its own if that is
 // to another host.
 func (l *login) killOn(ctx context.Context, victim *physical) (done bool, err error) {
-	lent, err := l.checkOut(ctx, victim.schema)
+	schema := victim.schema
+	if schema == unknownSchema {
+		schema = victim.lastSchema
+	}
+	lent, err := l.checkOut(ctx, schema)
 	if err != nil {
 		return false, err
 	}
-	if lent.Value.host == victim.host {
-		done, err = lent.Value.killSession(ctx, victim)
-		if err != nil && errorNumber(err) == 0 {
+	if p := lent.Value; p.host == victim.host {
+		p.kills = true // if this one hangs too there is nothing to kill
+		done, err = p.killSession(ctx, victim)
+		if !p.IsValid() {
 			lent.Discard(pool.Broken)
-		} else {
-			lent.CheckIn()
+			return done, err
 		}
+		p.kills = false
+		lent.CheckIn()
 		return done, err
 	}
 	lent.CheckIn()

@@ -24,18 +24,18 @@ import (
 // while nobody else waits, at most.
 const offerFor = time.Second
 
+// offerTime is a quarter of pool_ping_after at most, so that idle times are known
+// well enough. So short that the pool would do little else, it is none.
+func offerTime(pingAfter time.Duration) time.Duration {
+	if pingAfter < 20*time.Millisecond {
+		return 0
+	}
+	return min(offerFor, pingAfter/4)
+}
+
 // loginTries is how often a login is tried that the server breaks off with
 // driver.ErrBadConn: as often as database/sql would try.
 const loginTries = 3
-
-// panicRest is how long a host is left alone after a login that panicked. Each
-// leaves its socket open, which the stock driver alone could close.
-const panicRest = 10 * time.Second
-
-type panicked struct {
-	at  time.Time
-	err error
-}
 
 // login opens the physical connections of a pool.
 type login struct {
@@ -87,7 +87,8 @@ func newLogin(c *connector) *login {
 		setParams:    setParams(c.cfg.Params),
 		stmts:        newStmtLimits(c.stmtCache),
 	}
-	l.hosts = balancer{hosts: c.hosts, mode: c.balance, look: l.lookAt, rest: map[*host]*rest{}}
+	hosts, _ := c.hosts() // as newConnector had them
+	l.hosts = balancer{hosts: hosts, mode: c.balance, look: l.lookAt, rest: map[*host]*rest{}}
 	return l
 }
 
@@ -116,7 +117,7 @@ func poolConfig(c *connector, l *login, emptied func(), makeRoom func(n int)) po
 		Warm:         c.warm,
 		IdleTimeout:  c.idleTimeout,
 		Timeout:      c.timeout,
-		OfferFor:     min(offerFor, c.pingAfter/4), // so that idle times are known well enough
+		OfferFor:     offerTime(c.pingAfter),
 		Emptied:      emptied,
 		PinText:      pinText,
 	}
@@ -158,6 +159,7 @@ func (l *login) open(ctx context.Context, schema string) (p *physical, life time
 		case len(hosts) == 1:
 			return nil, 0, err
 		}
+		h.loginErrors.Add(1)
 		errs = append(errs, err)
 		if ctx.Err() != nil || !isHosts(err) {
 			break
@@ -180,11 +182,8 @@ func (l *login) openInTime(ctx context.Context, h *host, schema string, shares i
 	h.loggingIn.Add(1)
 	p, err := l.openOn(ctx, h, schema)
 	h.loggingIn.Add(-1)
-	if err != nil {
-		h.loginErrors.Add(1)
-		if isHosts(err) {
-			l.hostFailed(h, false, err)
-		}
+	if err != nil && isHosts(err) {
+		l.hostFailed(h, false, err)
 	}
 	return p, err
 }
@@ -196,8 +195,44 @@ func (l *login) joins(p *physical) {
 	l.stmts.opened(p)
 }
 
-// openOn logs in to one host.
-func (l *login) openOn(ctx context.Context, h *host, schema string) (p *physical, err error) {
+// openOn logs in to one host. A dialer that does not heed its context is left
+// behind when that ends, and what it brings is closed.
+func (l *login) openOn(ctx context.Context, h *host, schema string) (*physical, error) {
+	if err := h.panics.recent(); err != nil {
+		return nil, err
+	}
+	type opened struct {
+		p   *physical
+		err error
+	}
+	done := make(chan opened, 1)
+	go func() {
+		p, err := l.attempt(ctx, h, schema)
+		done <- opened{p, err}
+	}()
+	select {
+	case o := <-done:
+		return o.p, o.err
+	case <-ctx.Done():
+	}
+	select {
+	case o := <-done: // the stock driver heeds it
+		return o.p, o.err
+	case <-time.After(heedTime):
+	}
+	go func() {
+		if o := <-done; o.err == nil {
+			o.p.stockConn.Close()
+		}
+	}()
+	return nil, fmt.Errorf("mysqlpool: login to %s: given up, though the dialer goes on (it does not heed its context): %w", l.at(h), ctx.Err())
+}
+
+// heedTime is how long a login has to end after its context.
+const heedTime = 500 * time.Millisecond
+
+// attempt is openOn, for as long as it takes.
+func (l *login) attempt(ctx context.Context, h *host, schema string) (p *physical, err error) {
 	// The stock driver indexes the greeting without looking how long it is, and
 	// the config may have functions. A panic would take the process down from
 	// here, where the caller cannot recover.
@@ -206,12 +241,9 @@ func (l *login) openOn(ctx context.Context, h *host, schema string) (p *physical
 			l.log().LogAttrs(ctx, slog.LevelError, "mysqlpool: a login panicked",
 				slog.String("login", l.name), slog.String("host", h.addr), slog.Any("panic", r), slog.String("stack", string(debug.Stack())))
 			p, err = nil, fmt.Errorf("mysqlpool: login to %s: panic in the stock driver, or in a function of the config (the log has the stack): %v; is the server MySQL or MariaDB?", l.at(h), r)
-			h.panicked.Store(&panicked{time.Now(), err})
+			h.panics.add(err)
 		}
 	}()
-	if last := h.panicked.Load(); last != nil && time.Since(last.at) < panicRest {
-		return nil, fmt.Errorf("%w (%v ago, and not tried again before %v)", last.err, time.Since(last.at).Round(time.Millisecond), panicRest)
-	}
 	start := time.Now()
 	doubts := h.doubts.Load()
 	inner, err := l.connect(ctx, h, schema)
@@ -226,8 +258,12 @@ func (l *login) openOn(ctx context.Context, h *host, schema string) (p *physical
 	p = &physical{stockConn: stock, stockFields: fieldsOf(stock), login: l, host: h, schema: schema, proven: doubts}
 	if err := l.ask(ctx, p); err != nil {
 		stock.Close()
+		if err == driver.ErrBadConn { // which database/sql must not have from a login
+			err = mysql.ErrInvalidConn
+		}
 		return nil, l.explain(ctx, h, start, err)
 	}
+	h.panics.forget()
 	p.life = l.life(h)
 	l.log().LogAttrs(ctx, slog.LevelDebug, "mysqlpool: opened a connection",
 		slog.String("login", l.name), slog.String("host", h.addr), slog.Uint64("id", p.id),

@@ -2,6 +2,7 @@ package mysqlpool
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"io"
 	"net"
@@ -74,7 +75,7 @@ func TestLoginThatPanicsIsNotTriedAgainAtOnce(t *testing.T) {
 		for _, step := range []struct {
 			wait   time.Duration
 			logins int
-		}{{0, 1}, {0, 1}, {panicRest - 1, 1}, {1, 2}} {
+		}{{0, 1}, {minPanicRest - 1, 1}, {1, 2}, {2*minPanicRest - 1, 2}, {1, 3}, {time.Hour, 4}, {0, 4}} {
 			time.Sleep(step.wait)
 			err := db.Ping()
 			if err == nil || !strings.Contains(err.Error(), "fake: out of range") {
@@ -85,7 +86,7 @@ func TestLoginThatPanicsIsNotTriedAgainAtOnce(t *testing.T) {
 			}
 		}
 		s.login = nil
-		time.Sleep(panicRest)
+		time.Sleep(maxPanicRest)
 		ask(t, db)
 	})
 }
@@ -103,4 +104,83 @@ func TestServerThatSaysNonsense(t *testing.T) {
 		}
 		c.Close()
 	}
+}
+
+// After a panic a login may be tried again: to fail for ten seconds because of
+// one is an outage that the stock driver has not.
+func TestOnePanicIsAnOutage(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		s.login = func(_ context.Context, n int) error {
+			if n == 1 {
+				panic("in BeforeConnect, once")
+			}
+			return nil
+		}
+		db := handle(t, s, "")
+		db.Ping()
+		time.Sleep(time.Second)
+		if err := db.Ping(); err != nil {
+			t.Errorf("a second later: %v", err)
+		}
+	})
+}
+
+// A dialer without a context (mysql.RegisterDial) cannot be broken off. Its slot
+// must come free all the same.
+func TestDialerThatIgnoresItsContext(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		s.login = func(_ context.Context, n int) error {
+			if n <= 8 {
+				time.Sleep(127 * time.Second) // as the kernel's connect
+				return errDown
+			}
+			return nil
+		}
+		db := handle(t, s, "timeout=1s&pool_timeout=2s&pool_size=10")
+		for range 8 {
+			go db.Ping()
+		}
+		time.Sleep(10 * time.Second)
+		if err := db.Ping(); err != nil {
+			t.Errorf("after 10s: %v", err)
+		}
+		time.Sleep(2 * time.Minute)
+	})
+}
+
+// Connect never returns driver.ErrBadConn.
+func TestConnectReturnsErrBadConn(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		s.query = func(_ context.Context, c *fakeConn, text string) error {
+			if text == askServer {
+				return driver.ErrBadConn // as the stock driver when nothing could be written
+			}
+			return nil
+		}
+		if _, err := s.connector(t, "").Connect(t.Context()); errors.Is(err, driver.ErrBadConn) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// The server may be another version after its restart.
+func TestServerWithoutAVariableAfterItsRestart(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		db := handle(t, s, "")
+		ask(t, db)
+		s.conns[0].set(func() { s.conns[0].dead = true })
+		s.query = func(_ context.Context, c *fakeConn, text string) error {
+			if strings.HasPrefix(text, askConn+", @@init_connect") && strings.Contains(text, "@@time_zone") {
+				return &mysql.MySQLError{Number: 1193, Message: "Unknown system variable"}
+			}
+			return nil
+		}
+		if err := db.Ping(); err != nil {
+			t.Errorf("after a restart: %v", err)
+		}
+		time.Sleep(time.Hour)
+		if err := db.Ping(); err != nil {
+			t.Errorf("an hour later: %v", err)
+		}
+	})
 }

@@ -17,6 +17,10 @@ import (
 // times.
 const pingTimeout = 2 * time.Second
 
+// leastPing is the least time after which a ping without an answer says that the
+// connection is dead.
+const leastPing = 250 * time.Millisecond
+
 // Check implements pool.Resource: the stock driver's liveness check, which
 // asks the socket and not the server, and a ping if nobody used the connection
 // for pool_ping_after, or if another one to its host was found dead.
@@ -54,6 +58,10 @@ func (p *physical) ping(ctx context.Context, idle time.Duration) error {
 	if dial := p.host.cfg.Timeout; dial > 0 {
 		limit = min(limit, dial)
 	}
+	// Half of what the caller has left, so that there is time for another.
+	if until, ok := ctx.Deadline(); ok && time.Until(until)/2 >= leastPing {
+		limit = min(limit, time.Until(until)/2)
+	}
 	return p.within(ctx, limit, idle, p.Ping)
 }
 
@@ -87,12 +95,8 @@ func (p *physical) within(ctx context.Context, limit, idle time.Duration, ask fu
 func (p *physical) saw(err error) {
 	switch number := errorNumber(err); {
 	case number == 0:
-		if p.cut || err == driver.ErrSkip || err == mysql.ErrBusyBuffer || p.IsValid() {
-			return
-		}
-		p.cut = true
-		if !isContextError(err) {
-			p.host.doubts.Add(1)
+		if err != driver.ErrSkip && err != mysql.ErrBusyBuffer && !p.IsValid() {
+			p.isCut(isContextError(err))
 		}
 	case endsSession(number):
 		p.doomed = true
@@ -100,17 +104,28 @@ func (p *physical) saw(err error) {
 	case isUnready(err):
 		p.doomed = true
 		p.login.drain(p.host, false, err)
-	case isReadOnly(err) && p.login.hosts.several():
+	case isReadOnly(err) && !p.readOnlyAtLogin && p.login.hosts.several(): // it was not when it was chosen
 		p.doomed = true
 		p.login.drain(p.host, true, err)
 	}
 }
 
+// isCut notes that the socket was closed here, once.
+func (p *physical) isCut(cancelled bool) {
+	if !p.cut && !cancelled {
+		p.host.doubts.Add(1)
+	}
+	p.cut = true
+}
+
 // becameReadOnly is for rejectReadOnly, with which the stock driver closed the
 // connection that said so. Otherwise a failover would be met once for each.
-func (l *login) becameReadOnly(h *host) {
+func (l *login) becameReadOnly(p *physical) {
 	if l.hosts.several() {
-		l.drain(h, true, errors.New("the server became read-only"))
+		if p.readOnlyAtLogin {
+			return
+		}
+		l.drain(p.host, true, errors.New("the server became read-only"))
 		return
 	}
 	l.invalidate(pool.Broken, func(*physical, time.Duration) bool { return true })
@@ -173,7 +188,7 @@ func isReadOnly(err error) bool {
 // host may do better. A wrong password is as wrong there.
 func isHosts(err error) bool {
 	switch number := errorNumber(err); number {
-	case 0, 1129, 1130: // ER_HOST_IS_BLOCKED, ER_HOST_NOT_PRIVILEGED
+	case 0, 1129, 1130, 3032: // ER_HOST_IS_BLOCKED, ER_HOST_NOT_PRIVILEGED, ER_SERVER_OFFLINE_MODE
 		return true
 	default:
 		return endsSession(number) || isServerFull(err) || isUnready(err)

@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"log/slog"
-	"net"
 	"runtime"
 	"slices"
 	"strings"
@@ -325,29 +324,82 @@ func TestDroppedConnectionIsClosed(t *testing.T) {
 	wantOpen(t, s, 0, 2)
 }
 
-func TestIsAt(t *testing.T) {
-	local := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 4711}
-	six := &net.TCPAddr{IP: net.IPv6loopback, Port: 4711}
-	for _, row := range []struct {
-		shown string
-		local net.Addr
-		want  bool
-	}{
-		{"127.0.0.1:4711", local, true},
-		{"::ffff:127.0.0.1:4711", local, true},
-		{"localhost:4711", local, true},
-		{"127.0.0.1:4712", local, false},
-		{"127.0.0.2:4711", local, false},
-		{"127.0.0.1", local, false},
-		{"localhost", local, false},
-		{"", local, false},
-		{"no-such-host.invalid:4711", local, false},
-		{"::1:4711", six, true},
-		{"[::1]:4711", six, true},
-		{"127.0.0.1:4711", six, false},
+// A request's deadline that is shorter than pingTimeout must not make every dead
+// connection cost a request.
+func TestShortDeadlinesMeetEachSilentConnection(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		hold(t, s, "", 5)
+		db := handle(t, s, "")
+		time.Sleep(40 * time.Second)
+		old := len(s.conns)
+		s.query = func(ctx context.Context, c *fakeConn, text string) error {
+			if c.id <= old { // the router forgot them
+				<-ctx.Done()
+			}
+			return nil
+		}
+		failed := 0
+		for range 10 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			if _, err := db.ExecContext(ctx, "UPDATE t SET n = 1"); err != nil {
+				failed++
+			}
+			cancel()
+			time.Sleep(time.Second)
+		}
+		if failed > 1 {
+			t.Errorf("%d requests with a deadline of 1s failed, want 1 at most", failed)
+		}
+	})
+}
+
+// A connection that breaks while rows are read says as much of the others as one
+// that breaks before.
+func TestConnectionThatBreaksInRowsHasTheOthersPinged(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		a, b := handle(t, s, ""), handle(t, s, "")
+		rows, err := a.Query("SELECT 1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ask(t, b)
+		s.conns[0].set(func() { s.conns[0].closed = true }) // as the stock driver does when rows.Next fails
+		rows.Close()
+		if p := onePool(t); p.Broken != 1 {
+			t.Errorf("want 1 broken: %+v", p)
+		}
+		ask(t, b)
+		if n := pings(s.conns[1]); n != 1 {
+			t.Errorf("the other one: got %d pings, want 1", n)
+		}
+	})
+}
+
+// A check-out that waits for USE, as while the schema is dropped, says nothing of
+// connections on other schemas.
+func TestSlowUseClosesOthersIdleConnections(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		hold(t, s, "", 5)
+		time.Sleep(2 * offerFor)
+		s.query = hangOn("USE `other`")
+		db := handleTo(t, s, "other", "")
+		ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
+		defer cancel()
+		db.ExecContext(ctx, "UPDATE t SET n = 1")
+		if p := onePool(t); p.Broken > 2 {
+			t.Errorf("%d connections closed as broken, want 2 at most: that of the switch, and one that met the end of the context", p.Broken)
+		}
+	})
+}
+
+func TestOfferTime(t *testing.T) {
+	for pingAfter, want := range map[time.Duration]time.Duration{
+		0: 0, time.Microsecond: 0, 19 * time.Millisecond: 0, // no spinning
+		20 * time.Millisecond: 5 * time.Millisecond, time.Second: 250 * time.Millisecond,
+		4 * time.Second: time.Second, 30 * time.Second: time.Second,
 	} {
-		if got := isAt(t.Context(), row.shown, row.local); got != row.want {
-			t.Errorf("%q at %v: got %v", row.shown, row.local, got)
+		if got := offerTime(pingAfter); got != want {
+			t.Errorf("pool_ping_after=%v: got %v, want %v", pingAfter, got, want)
 		}
 	}
 }

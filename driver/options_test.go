@@ -189,11 +189,12 @@ func FuzzDSN(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if len(c.hosts) == 0 {
-			t.Error("no host")
+		hosts, err := c.hosts()
+		if len(hosts) == 0 || err != nil {
+			t.Errorf("no host: %v", err)
 		}
-		for _, h := range c.hosts {
-			if _, _, err := net.SplitHostPort(h.addr); cfg.Net == "tcp" && len(c.hosts) > 1 && err != nil {
+		for _, h := range hosts {
+			if _, _, err := net.SplitHostPort(h.addr); cfg.Net == "tcp" && len(hosts) > 1 && err != nil {
 				t.Errorf("host %q: %v", h.addr, err)
 			}
 		}

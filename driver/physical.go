@@ -37,6 +37,7 @@ type facts struct {
 	baseline          *session.Baseline // nil: unknown
 	initConnect       bool              // the server ran statements of its own, or may have
 	roleAtLogin       string
+	readOnlyAtLogin   bool // the server took no writes; known only if there are other hosts
 }
 
 // physical is one session on the server. Only the logical connection that
@@ -60,6 +61,7 @@ type physical struct {
 
 	proven int64 // host.doubts when the server last answered a login or a ping
 	cut    bool  // an error ended it: the socket is closed
+	kills  bool  // it is used to kill another's statement
 	doomed bool  // an answer says that it must not be used again
 
 	altered bool // for good: with pool_reset=never, state was left that texts may depend on
@@ -92,14 +94,17 @@ func (p *physical) Fits(schema string) pool.Fit {
 // server has the same error numbers as at login. After any other error the
 // connection is given up.
 func (p *physical) Switch(ctx context.Context, schema string) (kept bool, err error) {
-	err = p.within(ctx, checkTimeout, 0, func(ctx context.Context) error {
-		_, err := p.ExecContext(ctx, "USE `"+strings.ReplaceAll(schema, "`", "``")+"`", nil)
-		return err
-	})
+	timed, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	_, err = p.ExecContext(timed, "USE `"+strings.ReplaceAll(schema, "`", "``")+"`", nil)
 	if err == nil {
 		p.schema = schema
 	}
 	switch errorNumber(err) {
+	case 0:
+		if err != nil && ctx.Err() == nil {
+			p.host.doubts.Add(1)
+		}
 	case 1044, 1049, 1102: // ER_DBACCESS_DENIED_ERROR, ER_BAD_DB_ERROR, ER_WRONG_DB_NAME
 		return true, err
 	}

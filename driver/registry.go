@@ -74,9 +74,19 @@ func (r *registry) newMemberLocked(c *connector) *member {
 	r.made++
 	m := &member{login: newLogin(c), key: c.key, shared: c.shared, number: r.made}
 	m.pool = pool.New(poolConfig(c, m.login, func() { r.forgetEmpty(m) }, func(n int) { r.makeRoom(m, n) }))
-	m.login.setLimit, m.login.checkOut, m.login.invalidate = m.pool.SetLimit, m.pool.CheckOut, m.pool.Invalidate
+	m.login.setLimit, m.login.checkOut, m.login.invalidate = m.pool.SetLimit, m.checkOut, m.pool.Invalidate
 	m.login.tooManyStmts = func() { r.dropStmts(m) }
 	return m
+}
+
+// checkOut checks a connection out, and takes the pool back if it was forgotten
+// meanwhile.
+func (m *member) checkOut(ctx context.Context, schema string) (*pool.Conn[*physical], error) {
+	lent, err := m.pool.CheckOut(ctx, schema)
+	if m.forgotten.Load() {
+		pools.readmit(m)
+	}
+	return lent, err
 }
 
 // makeRoom closes n connections at most that lie unused in the other pools of

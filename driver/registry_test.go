@@ -224,3 +224,57 @@ func TestHealthyPoolLogsNothingAboveDebug(t *testing.T) {
 		}
 	})
 }
+
+// A handle that outlives Dispose opens a fresh pool, which must learn from the
+// server as the first one did.
+func TestLimitIsKnownAfterDispose(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		db := handle(t, s, "")
+		ask(t, db)
+		before := onePool(t)
+		share := poolsLoginShare(t)
+		if err := Dispose(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ask(t, db)
+		if after := onePool(t); after.Limit != before.Limit {
+			t.Errorf("limit: got %d after Dispose, want %d", after.Limit, before.Limit)
+		}
+		if got := poolsLoginShare(t); got != share {
+			t.Errorf("statements kept for each connection: got %d after Dispose, want %d", got, share)
+		}
+	})
+}
+
+func poolsLoginShare(t *testing.T) int64 {
+	t.Helper()
+	pools.mu.Lock()
+	defer pools.mu.Unlock()
+	for _, m := range pools.membersLocked() {
+		return m.login.stmts.share.Load()
+	}
+	t.Fatal("no pool")
+	return 0
+}
+
+// What is still in use of a pool that was disposed of is not the fresh pool's.
+func TestHostsOpenAfterDispose(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		newCluster(s)
+		db := handle(t, s, "")
+		tx, err := db.Begin()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tx.Rollback()
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		Dispose(gone)
+		ask(t, db)
+		for _, p := range Stats() {
+			if p.Hosts[0].Open != p.Open {
+				t.Errorf("pool with %d open: host says %d open, %d opened", p.Open, p.Hosts[0].Open, p.Hosts[0].Opened)
+			}
+		}
+	})
+}

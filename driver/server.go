@@ -26,6 +26,7 @@ type serverFacts struct {
 	maxStmts           int      // max_prepared_stmt_count; below 0: unknown
 	variables          []string // the session variables that it has of those that can be put back
 	hasRoles           bool
+	tellsReadOnly      bool // it has read_only, and there are other hosts
 }
 
 // Of each connection the pool wants to know its id, for logs, and the variables
@@ -34,7 +35,7 @@ type serverFacts struct {
 var askServer = "SHOW SESSION VARIABLES WHERE Variable_name IN ('" +
 	strings.Join(append(session.VariableNames(), serverVariables...), "', '") + "')"
 
-var serverVariables = []string{"pseudo_thread_id", "version", "init_connect", "max_connections", "max_user_connections", "max_prepared_stmt_count"}
+var serverVariables = []string{"pseudo_thread_id", "version", "init_connect", "max_connections", "max_user_connections", "max_prepared_stmt_count", "read_only"}
 
 // askConn is what any server can answer.
 const askConn = "SELECT CONNECTION_ID(), @@autocommit"
@@ -43,6 +44,9 @@ const askConn = "SELECT CONNECTION_ID(), @@autocommit"
 // meant, so that the names need no quotes.
 func (s *serverFacts) askQuery() string {
 	query := askConn + ", @@init_connect, @@" + strings.Join(s.variables, ", @@")
+	if s.tellsReadOnly {
+		query += ", @@global.read_only"
+	}
 	if s.hasRoles {
 		query += ", CURRENT_ROLE()"
 	}
@@ -85,6 +89,8 @@ func (l *login) ask(ctx context.Context, p *physical) error {
 	switch {
 	case errors.Is(err, errNoRow):
 		return unlessExpired(p.askID(ctx))
+	case errorNumber(err) == 1193 && p.host.learned.CompareAndSwap(server, nil): // ER_UNKNOWN_SYSTEM_VARIABLE: it is another server by now
+		return l.ask(ctx, p)
 	case err != nil:
 		return unlessExpired(err)
 	}
@@ -92,8 +98,12 @@ func (l *login) ask(ctx context.Context, p *physical) error {
 	for i, name := range server.variables {
 		values[name] = row[3+i]
 	}
+	rest := row[3+len(server.variables):]
+	if server.tellsReadOnly {
+		values["read_only"], rest = rest[0], rest[1:]
+	}
 	if server.hasRoles {
-		values["role"] = row[3+len(server.variables)]
+		values["role"] = rest[0]
 	}
 	l.know(p, values)
 	return nil
@@ -124,6 +134,7 @@ func (l *login) know(p *physical, values map[string]string) {
 	p.autocommitAtLogin = isOn(values["autocommit"])
 	p.initConnect = values["init_connect"] != ""
 	p.roleAtLogin = values["role"]
+	p.readOnlyAtLogin = isOn(values["read_only"])
 	p.baseline = session.NewBaseline(values)
 	if latest := p.host.baseline.Load(); latest != nil && *latest == *p.baseline {
 		p.baseline = latest
@@ -206,7 +217,10 @@ func unlessExpired(err error) error {
 // says nothing. The DSN's wait_timeout counts more: it is what the session was
 // set to.
 func (l *login) learn(ctx context.Context, h *host, values map[string]string) {
-	s := serverFacts{hasRoles: values != nil && values["role"] != noRoles}
+	s := serverFacts{
+		hasRoles:      values != nil && values["role"] != noRoles,
+		tellsReadOnly: l.hosts.several() && values["read_only"] != "",
+	}
 	s.maxConnections, _ = strconv.Atoi(values["max_connections"])
 	s.maxUserConnections, _ = strconv.Atoi(values["max_user_connections"])
 	for _, name := range session.VariableNames() {
@@ -224,12 +238,12 @@ func (l *login) learn(ctx context.Context, h *host, values map[string]string) {
 			}
 		}
 	}
-	if !h.learned.CompareAndSwap(nil, &s) {
-		return
-	}
 	var err error
 	if s.maxStmts, err = strconv.Atoi(values["max_prepared_stmt_count"]); err != nil {
 		s.maxStmts = -1
+	}
+	if !h.learned.CompareAndSwap(nil, &s) {
+		return
 	}
 	l.stmts.learn(l.least(func(s *serverFacts) int { return s.maxStmts }, -1))
 	if l.maxOverflow == auto {

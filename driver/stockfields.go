@@ -4,6 +4,7 @@ import (
 	"database/sql/driver"
 	"net"
 	"reflect"
+	"sync/atomic"
 )
 
 // stockFields is what the stock driver's connection knows and has no method
@@ -12,6 +13,7 @@ import (
 type stockFields struct {
 	socket     net.Conn      // nil: unknown, or not to be written to by others
 	local      net.Addr      // the socket's own address; nil: unknown
+	canceled   *atomic.Value // why it was cancelled, once it was; nil: unknown
 	statusFlag reflect.Value // the server's status as of the latest answer; invalid: unknown
 }
 
@@ -31,6 +33,11 @@ func fieldsOf(c driver.Conn) (f stockFields) {
 	v = v.Elem()
 	if status := v.FieldByName("status"); status.IsValid() && status.Kind() == reflect.Uint16 {
 		f.statusFlag = status
+	}
+	if canceled := v.FieldByName("canceled"); canceled.IsValid() && canceled.Kind() == reflect.Struct {
+		if value := canceled.FieldByName("value"); value.IsValid() && value.Type() == reflect.TypeFor[atomic.Value]() {
+			f.canceled = (*atomic.Value)(value.Addr().UnsafePointer())
+		}
 	}
 	compress, netConn := v.FieldByName("compress"), v.FieldByName("netConn")
 	if !netConn.IsValid() || netConn.Type() != reflect.TypeFor[net.Conn]() {
@@ -74,6 +81,10 @@ func stockColumns(s driver.Stmt) (columns reflect.Value) {
 	}
 	return columns
 }
+
+// cancelled reports whether a context's end closed the connection; no if that is
+// not known.
+func (f *stockFields) cancelled() bool { return f.canceled != nil && f.canceled.Load() != nil }
 
 // knowsStatus reports whether the status flags are known.
 func (f *stockFields) knowsStatus() bool { return f.statusFlag.IsValid() }

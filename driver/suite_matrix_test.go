@@ -10,7 +10,7 @@ import (
 	"testing"
 	"text/tabwriter"
 
-	"github.com/mysqlpool/mysqlpool/driver"
+	mysqlpool "github.com/mysqlpool/mysqlpool/driver"
 )
 
 // The rungs on which session state is taken back.

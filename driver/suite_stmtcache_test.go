@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mysqlpool/mysqlpool/driver"
+	mysqlpool "github.com/mysqlpool/mysqlpool/driver"
 )
 
 // prepares is how many statements the server prepared for everybody, ever.
