@@ -22,20 +22,18 @@ func newBackground() *background {
 	return b
 }
 
-// run calls f on a goroutine of its own, unless there are limit already or the
-// pool ended. It reports whether it does.
-func (b *background) run(limit int, f func(ctx context.Context)) bool {
+// run calls f on a goroutine of its own, unless the pool ended.
+func (b *background) run(f func(ctx context.Context)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.ctx.Err() != nil || b.n >= limit {
-		return false
+	if b.ctx.Err() != nil {
+		return
 	}
 	b.n++
 	go func() {
 		defer b.done()
 		f(b.ctx)
 	}()
-	return true
 }
 
 func (b *background) done() {

@@ -32,6 +32,7 @@ type balancer struct {
 // rest is of a host that failed.
 type rest struct {
 	until    time.Time     // it is left alone
+	due      bool          // the next login is to try it
 	took     time.Duration // how long that is, but for what chance takes off; doubles each time
 	readOnly bool          // it failed because it takes no writes
 	timer    *time.Timer   // calls look
@@ -58,17 +59,26 @@ func (b *balancer) choose() []*host {
 		// One that was away for a while has fewer.
 		slices.SortStableFunc(order, func(x, y *host) int { return cmp.Compare(x.taken(), y.taken()) })
 	}
-	now := time.Now()
-	slices.SortStableFunc(order, func(x, y *host) int { return b.untilLocked(x, now).Compare(b.untilLocked(y, now)) })
+	slices.SortStableFunc(order, func(x, y *host) int { return b.untilLocked(x).Compare(b.untilLocked(y)) })
 	return order
 }
 
-// untilLocked is until when a host is left alone; the zero time if it is not.
-func (b *balancer) untilLocked(h *host, now time.Time) time.Time {
-	if r := b.rest[h]; r != nil && now.Before(r.until) {
+// untilLocked is until when a host is left alone; the zero time if it is not. That
+// it may be looked at is no reason for a request to wait for it.
+func (b *balancer) untilLocked(h *host) time.Time {
+	if r := b.rest[h]; r.resting() && !r.due {
 		return r.until
 	}
 	return time.Time{}
+}
+
+// due has the next login try a host, since nobody looks at it.
+func (b *balancer) due(h *host) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if r := b.rest[h]; r != nil {
+		r.due = true
+	}
 }
 
 // failed has a host left alone for a growing time. It reports whether it worked
@@ -91,7 +101,7 @@ func (b *balancer) failed(h *host, readOnly bool) (news bool) {
 		news = true
 	case !r.back.IsZero(): // it seemed to be back
 		r.back = time.Time{}
-	case now.Before(r.until):
+	case now.Before(r.until) && !r.due:
 		r.readOnly = r.readOnly || readOnly
 		return false // the same failure, met by somebody else
 	default:
@@ -100,7 +110,7 @@ func (b *balancer) failed(h *host, readOnly bool) (news bool) {
 	r.took = min(2*r.took, maxHostRest)
 	wait := r.took - rand.N(r.took/4+1)
 	r.until = now.Add(wait)
-	r.readOnly = r.readOnly || readOnly
+	r.readOnly, r.due = r.readOnly || readOnly, false
 	r.timer = time.AfterFunc(wait, func() { b.look(h) })
 	return news
 }

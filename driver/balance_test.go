@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -656,6 +657,84 @@ func TestLooksAreNotCounted(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		if after := onePool(t).Hosts[0].LoginErrors; after != before {
 			t.Errorf("login errors: got %d, want %d: nobody logged in", after, before)
+		}
+	})
+}
+
+// One host is full and another refuses: whoever waits may have the first.
+func TestOneHostIsFullAnotherRefuses(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		var roomy atomic.Bool
+		s.addr = "a:1,b:2"
+		s.reach = func(_ context.Context, addr string) error {
+			switch {
+			case addr == "a:1":
+				return &mysql.MySQLError{Number: 1130, Message: "Host is not allowed to connect to this server"}
+			case !roomy.Load():
+				return &mysql.MySQLError{Number: 1040, Message: "Too many connections"}
+			}
+			return nil
+		}
+		time.AfterFunc(time.Second, func() { roomy.Store(true) })
+		if err := handle(t, s, "").Ping(); err != nil {
+			t.Errorf("a second later there is room: %v", err)
+		}
+	})
+}
+
+// A primary crashes, another is promoted, and the first comes back as a replica.
+func TestCrashedPrimaryComesBackReadOnly(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		c := newCluster(s)
+		refusals := 0
+		s.query = func(_ context.Context, conn *fakeConn, text string) error {
+			if text == "UPDATE" && conn.get(func() bool { return s.readOnly[conn.addr] }) {
+				refusals++
+				return &mysql.MySQLError{Number: 1290, Message: "The MySQL server is running with the --read-only option so it cannot execute this statement"}
+			}
+			return nil
+		}
+		db := handle(t, s, "")
+		db.Exec("UPDATE")
+		c.kill("a:1")
+		for i := range 600 {
+			if i == 300 {
+				c.isReadOnly("a:1", true)
+				c.is("a:1", "")
+			}
+			db.Exec("UPDATE")
+			time.Sleep(100 * time.Millisecond)
+		}
+		if refusals > 0 {
+			t.Errorf("%d writes were refused by a host that takes none, while another does", refusals)
+		}
+	})
+}
+
+// A host that hangs is looked at by logins of its own, so that no request waits
+// for it.
+func TestRequestsWaitForAHostThatIsLookedAt(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		c := newCluster(s)
+		c.is("a:1", isHung)
+		db := handle(t, s, "")
+		tx, err := db.Begin() // the first one pays for finding out
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tx.Rollback()
+		slow, until := 0, time.Now().Add(10*time.Minute)
+		for time.Now().Before(until) {
+			start := time.Now()
+			id := ask(t, db)
+			if time.Since(start) > time.Second {
+				slow++
+			}
+			s.conns[id-1].set(func() { s.conns[id-1].dead = true }) // so that the next one logs in
+			time.Sleep(time.Second)
+		}
+		if slow > 0 {
+			t.Errorf("in ten minutes %d requests waited for the host that hangs", slow)
 		}
 	})
 }

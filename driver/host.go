@@ -26,7 +26,8 @@ type host struct {
 	// be dead as well: see physical.prove.
 	doubts atomic.Int64
 
-	panics panics
+	panics     panics
+	tookWrites atomic.Bool // as of the latest login for a check-out
 
 	open, loggingIn     atomic.Int64
 	opened, loginErrors atomic.Int64

@@ -25,7 +25,14 @@ func (p *physical) kill() {
 	if !l.kill || p.id == 0 || p.local == nil || p.kills {
 		return
 	}
-	started := l.background.run(killLimit, func(ctx context.Context) {
+	if l.killing.Add(1) > killLimit {
+		l.killing.Add(-1)
+		l.log().LogAttrs(context.Background(), slog.LevelDebug, "mysqlpool: no KILL of a statement that was given up: too many at once",
+			slog.String("login", l.name), slog.Uint64("id", p.id))
+		return
+	}
+	l.background.run(func(ctx context.Context) {
+		defer l.killing.Add(-1)
 		ctx, cancel := context.WithTimeout(ctx, killTimeout)
 		defer cancel()
 		done, err := l.killOn(ctx, p)
@@ -35,10 +42,6 @@ func (p *physical) kill() {
 		l.log().LogAttrs(ctx, slog.LevelDebug, "mysqlpool: KILL of a statement that was given up",
 			slog.String("login", l.name), slog.Uint64("id", p.id), slog.Bool("done", done), slog.Any("error", err))
 	})
-	if !started {
-		l.log().LogAttrs(context.Background(), slog.LevelDebug, "mysqlpool: no KILL of a statement that was given up: too many at once",
-			slog.String("login", l.name), slog.Uint64("id", p.id))
-	}
 }
 
 // killOn does it on a connection of the pool, or on one of its own if that is

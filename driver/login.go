@@ -1,6 +1,7 @@
 package mysqlpool
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
@@ -64,6 +65,7 @@ type login struct {
 	useTimes       histogram.Histogram
 	undone, resets atomic.Int64 // connections of which state was taken back so
 	killed         atomic.Int64 // statements
+	killing        atomic.Int64 // under way
 }
 
 func newLogin(c *connector) *login {
@@ -169,7 +171,16 @@ func (l *login) open(ctx context.Context, schema string) (p *physical, life time
 		l.joins(p)
 		return p, p.life, nil
 	}
+	// One that has room later is worth the wait: see isServerFull.
+	slices.SortStableFunc(errs, func(a, b error) int { return cmp.Compare(rank(a), rank(b)) })
 	return nil, 0, fmt.Errorf("mysqlpool: login to %s: none of the hosts can be used: %w", l.name, errors.Join(errs...))
+}
+
+func rank(err error) int {
+	if isServerFull(err) {
+		return 0
+	}
+	return 1
 }
 
 // openInTime is openOn with one of so many shares of the time.
@@ -192,6 +203,7 @@ func (l *login) openInTime(ctx context.Context, h *host, schema string, shares i
 func (l *login) joins(p *physical) {
 	p.host.open.Add(1)
 	p.host.opened.Add(1)
+	p.host.tookWrites.Store(!p.readOnlyAtLogin)
 	l.stmts.opened(p)
 }
 

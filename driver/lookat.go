@@ -16,9 +16,10 @@ func (l *login) lookAt(h *host) {
 		open += other.open.Load()
 	}
 	if open == 0 {
+		l.hosts.due(h)
 		return
 	}
-	l.background.run(killLimit+len(l.hosts.hosts), func(ctx context.Context) {
+	l.background.run(func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, l.timeout)
 		defer cancel()
 		p, err := l.openInTime(ctx, h, "", len(l.hosts.hosts))
@@ -44,7 +45,7 @@ func (l *login) hostFailed(h *host, readOnly bool, err error) {
 }
 
 // stillUnfit reports whether a connection is to a host that failed, and that takes
-// logins but no statements: it takes no writes, if that is why it failed, or is no
+// logins but no statements: it takes no writes, and took them before, or is no
 // part of its Galera cluster yet (MariaDB manual, "wsrep_ready"). Then it is left
 // alone again.
 func (l *login) stillUnfit(ctx context.Context, p *physical) bool {
@@ -52,9 +53,9 @@ func (l *login) stillUnfit(ctx context.Context, p *physical) bool {
 	if !resting {
 		return false
 	}
-	if readOnly {
+	if readOnly || p.host.tookWrites.Load() {
 		row, err := queryRow(ctx, p, "SELECT @@global.read_only")
-		readOnly = err != nil || isOn(row[0])
+		readOnly = err == nil && isOn(row[0]) || err != nil && readOnly
 	}
 	status, err := queryRows(ctx, p, "SHOW GLOBAL STATUS LIKE 'wsrep_ready'")
 	unready := err == nil && len(status) == 1 && len(status[0]) == 2 && status[0][1] == "OFF"

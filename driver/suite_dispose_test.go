@@ -154,3 +154,23 @@ func TestSuiteDisposeUnderLoad(t *testing.T) {
 		}
 	})
 }
+
+// A handle that outlives Dispose must be as before.
+func TestSuiteHandleAfterDispose(t *testing.T) {
+	s := needServer(t)
+	db := s.open(t, pooled, "")
+	use := func() (limit int, hits int64) {
+		for i := range 5 {
+			if err := askOwnNumber(t.Context(), db, i); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p := onlyPool(t)
+		return p.Limit, p.StmtHits
+	}
+	limit, hits := use()
+	dispose(t)
+	if againLimit, againHits := use(); againLimit != limit || againHits != hits {
+		t.Errorf("after Dispose: limit %d, %d statement hits; before it: %d, %d", againLimit, againHits, limit, hits)
+	}
+}

@@ -2,6 +2,7 @@ package mysqlpool_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -147,4 +148,55 @@ func TestSuiteHostsOfADSN(t *testing.T) {
 			t.Errorf("got %s, want the hosts as they were written", got)
 		}
 	}
+}
+
+// A procedure that is given up is what one wants killed most. It must not cost
+// the connections that lie idle.
+func TestSuiteKillOfACall(t *testing.T) {
+	s := needServer(t)
+	s.needRunningOn(t)
+	mustExec(t, s.open(t, stock, ""), "CREATE PROCEDURE slow() BEGIN DO SLEEP(20); END")
+	db := s.open(t, pooled, "@pool_size=5&@pool_kill=%27on%27")
+	var conns []*sql.Conn
+	for range 5 {
+		conns = append(conns, oneConn(t, db))
+	}
+	id := connectionID(t, conns[0])
+	for _, c := range conns[1:] {
+		c.Close()
+	}
+	time.Sleep(3 * time.Second) // the others are idle
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	conns[0].ExecContext(ctx, "CALL slow()")
+	conns[0].Close()
+	s.wantGone(t, id)
+	if p := onlyPool(t); p.Broken != 1 || p.Killed != 1 {
+		t.Errorf("got %d broken and %d killed, want 1 and 1: %+v", p.Broken, p.Killed, p)
+	}
+}
+
+// "Behind a proxy … it does nothing": it closes no other connection either.
+func TestSuiteKillBehindAProxyClosesNothing(t *testing.T) {
+	s := needServer(t)
+	s.needRunningOn(t)
+	cfg := s.config(t)
+	cfg.Net, cfg.Addr = "tcp", forward(t, cfg.Net, cfg.Addr)
+	dsn := withParams(cfg.FormatDSN(), "pool_kill=on&pool_size=3")
+	a, b := openDSN(t, pooled, dsn), openDSN(t, pooled, dsn)
+	ca, cb := oneConn(t, a), oneConn(t, b)
+	id, healthy := connectionID(t, ca), connectionID(t, cb)
+	cb.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	ca.ExecContext(ctx, longQuery)
+	ca.Close()
+	time.Sleep(time.Second)
+	if p := onlyPool(t); p.Broken != 1 {
+		t.Errorf("got %d broken, want 1: %+v", p.Broken, p)
+	}
+	if !s.connected(t, healthy) {
+		t.Error("the healthy connection was closed")
+	}
+	s.kill(t, id)
 }
