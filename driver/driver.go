@@ -30,7 +30,9 @@ func (Driver) OpenConnector(dsn string) (driver.Connector, error) {
 }
 
 // Open implements driver.Driver. database/sql calls OpenConnector instead.
-// Closing the connection is like closing a handle that has no other.
+// Closing the connection is like closing a handle that has no other. Whoever
+// drops the connection unclosed, while it has rows that are still read, has it
+// closed under them once the garbage collector finds it: keep it as long.
 func (d Driver) Open(dsn string) (driver.Conn, error) {
 	connector, err := d.OpenConnector(dsn)
 	if err != nil {

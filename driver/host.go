@@ -23,7 +23,7 @@ type host struct {
 	noReleaseAll atomic.Bool // ... nor RELEASE_ALL_LOCKS
 
 	// doubts counts how often a connection to it was found dead. The others may
-	// be dead as well: see physical.prove.
+	// be dead as well: see physical.checkAlive.
 	doubts atomic.Int64
 
 	panics     panics

@@ -58,7 +58,7 @@ func (l *login) killOn(ctx context.Context, victim *physical) (done bool, err er
 	if p := lent.Value; p.host == victim.host {
 		p.kills = true // if this one hangs too there is nothing to kill
 		done, err = p.killSession(ctx, victim)
-		if !p.IsValid() {
+		if p.doomed || !p.IsValid() {
 			lent.Discard(pool.Broken)
 			return done, err
 		}
@@ -79,6 +79,7 @@ func (l *login) killOn(ctx context.Context, victim *physical) (done bool, err er
 // with its socket's address: behind a proxy, or after a restart, the id may be
 // somebody else's.
 func (p *physical) killSession(ctx context.Context, victim *physical) (done bool, err error) {
+	defer p.survive("the KILL of a statement", &err)
 	all, err := queryRows(ctx, p, fmt.Sprintf("SELECT HOST FROM information_schema.PROCESSLIST WHERE ID = %d", victim.id))
 	if err != nil || len(all) == 0 {
 		return false, err

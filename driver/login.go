@@ -42,7 +42,6 @@ const loginTries = 3
 type login struct {
 	settings
 	name    string // user@net(addr), for people
-	server  string // net(addr)
 	dial    dialFunc
 	timeout time.Duration // of a login
 	asks    string        // wait_timeout as the DSN sets it, or ""
@@ -73,11 +72,9 @@ func newLogin(c *connector) *login {
 	if timeout <= 0 {
 		timeout = c.timeout
 	}
-	server := fmt.Sprintf("%s(%s)", c.cfg.Net, hostList(c.cfg))
 	l := &login{
 		settings: c.settings,
-		name:     c.cfg.User + "@" + server,
-		server:   server,
+		name:     fmt.Sprintf("%s@%s(%s)", c.cfg.User, c.cfg.Net, hostList(c.cfg)),
 		dial:     c.dial,
 		timeout:  timeout,
 		asks:     c.cfg.Params["wait_timeout"],
@@ -92,6 +89,14 @@ func newLogin(c *connector) *login {
 	hosts, _ := c.hosts() // as newConnector had them
 	l.hosts = balancer{hosts: hosts, mode: c.balance, look: l.lookAt, rest: map[*host]*rest{}}
 	return l
+}
+
+// meets reports whether two logins are to the same server, or have one among
+// their hosts.
+func (l *login) meets(other *login) bool {
+	return slices.ContainsFunc(l.hosts.hosts, func(h *host) bool {
+		return slices.ContainsFunc(other.hosts.hosts, func(o *host) bool { return h.cfg.Net == o.cfg.Net && h.addr == o.addr })
+	})
 }
 
 // setParams is what the stock driver sends after a login (handleParams there).

@@ -53,16 +53,27 @@ func (l *login) stillUnfit(ctx context.Context, p *physical) bool {
 	if !resting {
 		return false
 	}
-	if readOnly || p.host.tookWrites.Load() {
-		row, err := queryRow(ctx, p, "SELECT @@global.read_only")
-		readOnly = err == nil && isOn(row[0]) || err != nil && readOnly
-	}
-	status, err := queryRows(ctx, p, "SHOW GLOBAL STATUS LIKE 'wsrep_ready'")
-	unready := err == nil && len(status) == 1 && len(status[0]) == 2 && status[0][1] == "OFF"
-	if readOnly || unready {
+	readOnly, unready, err := p.askFitness(ctx, readOnly)
+	unfit := readOnly || unready || p.doomed
+	if unfit {
 		l.hostFailed(p.host, readOnly, err)
 	}
-	return readOnly || unready
+	return unfit
+}
+
+// askFitness asks what stillUnfit goes by. If there is no answer the host is as
+// read-only as before.
+func (p *physical) askFitness(ctx context.Context, wasReadOnly bool) (readOnly, unready bool, err error) {
+	readOnly = wasReadOnly
+	defer p.survive("a look at a host", &err)
+	if wasReadOnly || p.host.tookWrites.Load() {
+		if row, err := queryRow(ctx, p, "SELECT @@global.read_only"); err == nil {
+			readOnly = isReadOnlyValue(row[0])
+		}
+	}
+	status, err := queryRows(ctx, p, "SHOW GLOBAL STATUS LIKE 'wsrep_ready'")
+	unready = err == nil && len(status) == 1 && len(status[0]) == 2 && status[0][1] == "OFF"
+	return readOnly, unready, err
 }
 
 // rebalance gives a host that is back the connections that it should have: those

@@ -96,7 +96,7 @@ func (r *registry) makeRoom(m *member, n int) {
 	all := r.membersLocked()
 	r.mu.Unlock()
 	for _, other := range all {
-		if other != m && other.login.server == m.login.server {
+		if other != m && other.login.meets(m.login) {
 			n -= other.pool.CloseUnused(n)
 		}
 	}
@@ -109,7 +109,7 @@ func (r *registry) dropStmts(m *member) {
 	all := r.membersLocked()
 	r.mu.Unlock()
 	for _, other := range all {
-		if other.login.server == m.login.server && other.login.stmts.pause() {
+		if other.login.meets(m.login) && other.login.stmts.pause() {
 			other.pool.EachUnused((*physical).tidy)
 		}
 	}

@@ -278,3 +278,46 @@ func TestHostsOpenAfterDispose(t *testing.T) {
 		}
 	})
 }
+
+// Each is called where the program cannot recover.
+func TestPanicInTheBackgroundClosesTheConnection(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		var log bytes.Buffer
+		c := s.connector(t, "")
+		c.logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelError}))
+		db := sql.OpenDB(c)
+		defer db.Close()
+		s.query = func(_ context.Context, _ *fakeConn, text string) error {
+			if text == "ROLLBACK" {
+				panic("index out of range")
+			}
+			return nil
+		}
+		ask(t, db)
+		if _, err := db.Exec("BEGIN"); err != nil {
+			t.Fatal(err)
+		}
+		db.SetMaxIdleConns(-1) // gives the connection up
+		synctest.Wait()
+		if !s.conns[0].get(func() bool { return s.conns[0].closed }) {
+			t.Error("the connection is open")
+		}
+		if !strings.Contains(log.String(), "panicked") {
+			t.Errorf("got %q in the log", log.String())
+		}
+	})
+}
+
+// Two logins to one of the same hosts are to the same server, whatever else they
+// name.
+func TestLoginsThatMeet(t *testing.T) {
+	s := newFakeServer()
+	to := func(addr string) *login {
+		s.addr = addr
+		return newLogin(s.connector(t, ""))
+	}
+	one, both, other := to("db1"), to("db1:3306,db2"), to("db3,db4")
+	if !one.meets(both) || !both.meets(one) || one.meets(other) || other.meets(both) {
+		t.Error("want db1 to meet db1,db2 and nobody to meet db3,db4")
+	}
+}

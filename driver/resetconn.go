@@ -1,6 +1,7 @@
 package mysqlpool
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -23,16 +24,19 @@ var errNoReset = errors.New("mysqlpool: the connection cannot be reset")
 const maxAnswer = 64 << 10
 
 // resetConnection has the server drop the state of the session. It returns the
-// server's error as the stock driver does. After any other error the connection
-// is of no use. The stock driver's copy of the server's status is old until the
+// server's error as the stock driver does. After any other error, ctx's among
+// them, the connection is of no use. The stock driver's copy of the server's status is old until the
 // next statement.
-func resetConnection(socket net.Conn, deadline time.Time) error {
+func resetConnection(ctx context.Context, socket net.Conn) (err error) {
 	if socket == nil {
 		return errNoReset
 	}
-	if err := socket.SetDeadline(deadline); err != nil {
-		return err
-	}
+	stop := context.AfterFunc(ctx, func() { socket.SetDeadline(time.Unix(1, 0)) })
+	defer func() {
+		if !stop() { // the socket has a deadline in the past, or will
+			err = ctx.Err()
+		}
+	}()
 	if _, err := socket.Write(comResetConnection); err != nil {
 		return err
 	}
@@ -48,10 +52,7 @@ func resetConnection(socket net.Conn, deadline time.Time) error {
 	if _, err := io.ReadFull(socket, answer); err != nil {
 		return err
 	}
-	if err := resetAnswer(answer); err != nil {
-		return err
-	}
-	return socket.SetDeadline(time.Time{})
+	return resetAnswer(answer)
 }
 
 // resetAnswer reads an OK or an ERR packet.

@@ -38,9 +38,6 @@ func (p *physical) Restore(ctx context.Context) bool {
 	defer cancel()
 	kinds := p.kinds()
 	how, err := p.restore(ctx, kinds)
-	if err == nil {
-		err = p.findSchema(ctx)
-	}
 	if err != nil {
 		how = closed
 	}
@@ -51,7 +48,15 @@ func (p *physical) Restore(ctx context.Context) bool {
 	return err == nil
 }
 
-func (p *physical) restore(ctx context.Context, kinds session.Kinds) (rung, error) {
+func (p *physical) restore(ctx context.Context, kinds session.Kinds) (how rung, err error) {
+	defer p.survive("the taking back of session state", &err)
+	if how, err = p.tryRungs(ctx, kinds); err == nil {
+		err = p.findSchema(ctx)
+	}
+	return how, err
+}
+
+func (p *physical) tryRungs(ctx context.Context, kinds session.Kinds) (rung, error) {
 	if kinds&session.Identity != 0 {
 		return closed, errNotUndone
 	}
@@ -113,8 +118,7 @@ func (p *physical) resetAndSet(ctx context.Context) error {
 	if !ok || p.initConnect || p.host.noReset.Load() {
 		return errNoReset
 	}
-	deadline, _ := ctx.Deadline()
-	err := resetConnection(p.socket, deadline)
+	err := resetConnection(ctx, p.socket)
 	if errorNumber(err) == 1047 { // ER_UNKNOWN_COM_ERROR: MySQL before 5.7
 		p.host.noReset.Store(true)
 	}

@@ -25,17 +25,17 @@ func (r *registry) retire(m *member) {
 	}
 	m.retired = true
 	m.pool.SetSize(min(m.login.size, 1), 0)
-	if oldest := r.surplusLocked(m.login.server); oldest != nil {
+	if oldest := r.surplusLocked(m.login); oldest != nil {
 		oldest.pool.SetSize(0, 0)
 	}
 }
 
-// surplusLocked returns the retired pool of a server that was left first, if
+// surplusLocked returns the retired pool of l's server that was left first, if
 // there are too many.
-func (r *registry) surplusLocked(server string) *member {
+func (r *registry) surplusLocked(l *login) *member {
 	var retired []*member
 	for _, m := range r.shared {
-		if m.retired && m.login.server == server && m.pool.Stats().Open > 0 {
+		if m.retired && m.login.meets(l) && m.pool.Stats().Open > 0 {
 			retired = append(retired, m)
 		}
 	}

@@ -134,7 +134,7 @@ func (l *login) know(p *physical, values map[string]string) {
 	p.autocommitAtLogin = isOn(values["autocommit"])
 	p.initConnect = values["init_connect"] != ""
 	p.roleAtLogin = values["role"]
-	p.readOnlyAtLogin = isOn(values["read_only"])
+	p.readOnlyAtLogin = isReadOnlyValue(values["read_only"])
 	p.baseline = session.NewBaseline(values)
 	if latest := p.host.baseline.Load(); latest != nil && *latest == *p.baseline {
 		p.baseline = latest
@@ -144,6 +144,11 @@ func (l *login) know(p *physical, values map[string]string) {
 }
 
 func isOn(value string) bool { return value == "1" || value == "ON" }
+
+// isReadOnlyValue reports whether a value of read_only means that writes are
+// refused. Newer MariaDBs have more of them than ON: NO_LOCK, NO_LOCK_NO_ADMIN
+// (MariaDB manual, "read_only").
+func isReadOnlyValue(value string) bool { return value != "" && value != "0" && value != "OFF" }
 
 // showVariables returns the answer to askServer.
 func showVariables(ctx context.Context, c driver.QueryerContext) (map[string]string, error) {

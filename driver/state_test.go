@@ -5,6 +5,8 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"io"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -327,4 +329,19 @@ func TestRawQueryIsNotHandedOn(t *testing.T) {
 			t.Error("the connection was kept")
 		}
 	})
+}
+
+// A reset does not hold up a request that gave up.
+func TestResetEndsWithItsContext(t *testing.T) {
+	client, server := net.Pipe() // which says nothing
+	defer client.Close()
+	defer server.Close()
+	go io.Copy(io.Discard, server)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- resetConnection(ctx, client) }()
+	cancel()
+	if err := <-done; err != context.Canceled {
+		t.Errorf("got %v, want %v", err, context.Canceled)
+	}
 }

@@ -470,7 +470,7 @@ func TestServerForgotItsStatements(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = c.Raw(func(dc any) error {
-		return resetConnection(dc.(*conn).lent.Value.socket, time.Now().Add(time.Second))
+		return resetConnection(t.Context(), dc.(*conn).lent.Value.socket)
 	})
 	c.Close()
 	if errorNumber(err) == 1047 {
