@@ -73,6 +73,9 @@ func TestBench(t *testing.T) {
 		if res.Error == "" && (len(res.Pairs) != 5 || res.Ratio.From > res.Ratio.Median || res.Ratio.Median > res.Ratio.To || res.Ratio.From <= 0) {
 			t.Errorf("%s over %s: %d pairs, %+v", res.Workload, res.Transport, len(res.Pairs), res.Ratio)
 		}
+		if bounded := slices.ContainsFunc(workloads, func(w workload) bool { return w.name == res.Workload && w.byHand != nil }); res.Error == "" && bounded != (res.Most != nil && res.Most.Median > 0) {
+			t.Errorf("%s over %s: the most to be won: got %+v", res.Workload, res.Transport, res.Most)
+		}
 		if res.Error == "" && !regexp.MustCompile(`(?m)^`+regexp.QuoteMeta(res.Workload)+` .*`+regexp.QuoteMeta(figure(res.Ratio.Median))+` \(`).Match(stdout.Bytes()) {
 			t.Errorf("%s: %s is not in the table", res.Workload, figure(res.Ratio.Median))
 		}
@@ -195,7 +198,7 @@ func TestBenchInterrupted(t *testing.T) {
 func TestSpread(t *testing.T) {
 	var pairs []pair
 	for _, ratio := range []float64{5, 1, 4, 2, 3} {
-		pairs = append(pairs, pair{10, 10 * ratio})
+		pairs = append(pairs, pair{Stock: 10, Pool: 10 * ratio})
 	}
 	if got, want := spreadOf(pairs, pair.ratio), (spread{3, 2, 4}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)

@@ -19,8 +19,8 @@ var plotColors = []color.Color{
 }
 
 // writePlot writes the ratios as an SVG: a point for the median and a bar from
-// where to where half of the rounds lie, on a logarithmic axis; at 1 both
-// drivers are as fast.
+// where to where half of the rounds lie, on a logarithmic axis, with a line where
+// the most to be won is; at 1 both drivers are as fast.
 func (r *report) writePlot(file string) error {
 	p := plot.New()
 	p.Title.Text = `times as fast as "mysql": median, and half of the rounds`
@@ -36,11 +36,18 @@ func (r *report) writePlot(file string) error {
 	}
 	even.Color, even.Dashes = color.Gray{0x80}, []vg.Length{vg.Points(3), vg.Points(3)}
 	p.Add(plotter.NewGrid(), even)
+	bounded := false
 	for i, t := range r.Transports {
 		points := &ranges{}
+		var most plotter.XYs
 		for y, name := range names {
-			if res := r.find(name, t.Name); res.Ratio != nil {
-				points.XYs = append(points.XYs, plotter.XY{X: res.Ratio.Median, Y: float64(y) + 0.22*(1-float64(i))})
+			at := float64(y) + 0.22*(1-float64(i))
+			res := r.find(name, t.Name)
+			if res.Most != nil {
+				most = append(most, plotter.XY{X: res.Most.Median, Y: at})
+			}
+			if res.Ratio != nil {
+				points.XYs = append(points.XYs, plotter.XY{X: res.Ratio.Median, Y: at})
 				points.XErrors = append(points.XErrors, struct{ Low, High float64 }{
 					res.Ratio.Median - res.Ratio.From, res.Ratio.To - res.Ratio.Median,
 				})
@@ -62,9 +69,23 @@ func (r *report) writePlot(file string) error {
 		bars.Color, bars.LineStyle.Width = c, vg.Points(1.5)
 		p.Add(bars, scatter)
 		p.Legend.Add(t.Name, scatter)
+		if len(most) == 0 {
+			continue
+		}
+		lines, err := plotter.NewScatter(most)
+		if err != nil {
+			return err
+		}
+		lines.Color, lines.Shape, lines.Radius = c, uprightGlyph{}, vg.Points(5)
+		p.Add(lines)
+		bounded = true
+	}
+	if bounded {
+		line := &plotter.Scatter{GlyphStyle: draw.GlyphStyle{Color: color.Gray{0x40}, Shape: uprightGlyph{}, Radius: vg.Points(5)}}
+		p.Legend.Add("at most", line)
 	}
 	p.Title.Padding = vg.Points(6)
-	p.Y.Max += 1.2 // for the legend
+	p.Y.Max += 0.4 + 0.6*float64(len(r.Transports)+1) // for the legend
 	p.X.Min, p.X.Max = p.X.Min/1.2, p.X.Max*1.2
 	canvas := vgsvg.New(vg.Points(640), vg.Points(100+26*float64(len(names))))
 	p.Draw(draw.Crop(draw.New(canvas), vg.Points(8), vg.Points(-12), vg.Points(6), vg.Points(-6)))
@@ -77,6 +98,17 @@ func (r *report) writePlot(file string) error {
 		return err
 	}
 	return f.Close()
+}
+
+// uprightGlyph is a short upright line.
+type uprightGlyph struct{}
+
+func (uprightGlyph) DrawGlyph(c *draw.Canvas, style draw.GlyphStyle, at vg.Point) {
+	c.SetLineStyle(draw.LineStyle{Color: style.Color, Width: vg.Points(1.5)})
+	var path vg.Path
+	path.Move(vg.Point{X: at.X, Y: at.Y - style.Radius})
+	path.Line(vg.Point{X: at.X, Y: at.Y + style.Radius})
+	c.Stroke(path)
 }
 
 // ranges is points with a bar to each side.

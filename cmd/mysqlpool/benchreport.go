@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/mysqlpool/mysqlpool/cmd/servers"
@@ -36,6 +37,7 @@ type result struct {
 	Ratio     *spread `json:"times_mysql,omitempty"`
 	Stock     *spread `json:"mysql_per_second,omitempty"`
 	Pool      *spread `json:"mysql_pool_per_second,omitempty"`
+	Most      *spread `json:"times_mysql_by_hand,omitempty"` // see workload.byHand
 	Pairs     []pair  `json:"rounds_per_second,omitempty"`
 	Error     string  `json:"error,omitempty"`
 }
@@ -60,6 +62,10 @@ func (r *report) add(w workload, transport string, pairs []pair, err error) {
 		stock := spreadOf(pairs, func(p pair) float64 { return p.Stock })
 		pool := spreadOf(pairs, func(p pair) float64 { return p.Pool })
 		res.Ratio, res.Stock, res.Pool = &ratio, &stock, &pool
+		if w.byHand != nil {
+			most := spreadOf(pairs, pair.most)
+			res.Most = &most
+		}
 	}
 	r.Results = append(r.Results, res)
 }
@@ -94,26 +100,45 @@ func (r *report) table(w io.Writer) {
 	}
 	fmt.Fprintln(w)
 	var errors []string
-	for _, name := range r.workloads() {
-		fmt.Fprintf(w, "%-26s", name)
-		for _, t := range r.Transports {
-			cell := "-"
-			if res := r.find(name, t.Name); res.Ratio != nil {
-				cell = fmt.Sprintf("%s (%s-%s)", figure(res.Ratio.Median), figure(res.Ratio.From), figure(res.Ratio.To))
-			} else {
-				errors = append(errors, fmt.Sprintf("%s over %s: %s", name, t.Name, res.Error))
-			}
-			fmt.Fprintf(w, "  %-16s", cell)
+	r.rows(w, r.workloads(), func(res *result) string {
+		if res.Ratio == nil {
+			errors = append(errors, fmt.Sprintf("%s over %s: %s", res.Workload, res.Transport, res.Error))
+			return "-"
 		}
-		fmt.Fprintln(w)
-	}
+		return res.Ratio.String()
+	})
 	fmt.Fprintf(w, "%-26s", "a round trip takes")
 	for _, t := range r.Transports {
 		fmt.Fprintf(w, "  %-16s", fmt.Sprintf("%.0f us", t.RoundTripUS))
 	}
 	fmt.Fprint(w, "\n\n")
+	if bounded := slices.DeleteFunc(r.workloads(), func(name string) bool {
+		return !slices.ContainsFunc(r.Transports, func(t reportTransport) bool { return r.find(name, t.Name).Most != nil })
+	}); len(bounded) > 0 {
+		fmt.Fprintln(w, "The most to be won, a round trip for each query: on \"mysql\", by hand, with one")
+		fmt.Fprintln(w, "handle that keeps its connections and statements that are prepared once.")
+		fmt.Fprintln(w)
+		r.rows(w, bounded, func(res *result) string {
+			if res.Most == nil {
+				return "-"
+			}
+			return res.Most.String()
+		})
+		fmt.Fprintln(w)
+	}
 	for _, e := range errors {
 		fmt.Fprintf(w, "Not measured: %s\n", e)
+	}
+}
+
+// rows prints a line for each workload, with a cell for each transport.
+func (r *report) rows(w io.Writer, workloads []string, cell func(*result) string) {
+	for _, name := range workloads {
+		fmt.Fprintf(w, "%-26s", name)
+		for _, t := range r.Transports {
+			fmt.Fprintf(w, "  %-16s", cell(r.find(name, t.Name)))
+		}
+		fmt.Fprintln(w)
 	}
 }
 

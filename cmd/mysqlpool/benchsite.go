@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -118,7 +119,11 @@ func (s *site) roundTrip(ctx context.Context) (time.Duration, error) {
 type env struct {
 	*site
 	driver string
+	byHand bool // statements with arguments are prepared once
 	opened []*sql.DB
+
+	mu    sync.Mutex // guards what follows
+	stmts map[string]*sql.Stmt
 }
 
 // pooled reports whether it runs on "mysql_pool".
@@ -158,7 +163,79 @@ func (e *env) openDSN(dsn string) (*sql.DB, error) {
 	return db, err
 }
 
+// runner runs statements.
+type runner interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+// over is what runs statements with arguments on a handle, and overTx in a
+// transaction of it.
+func (e *env) over(db *sql.DB) runner {
+	if e.byHand {
+		return preparedRunner{e, db, func(_ context.Context, s *sql.Stmt) *sql.Stmt { return s }}
+	}
+	return db
+}
+
+func (e *env) overTx(db *sql.DB, tx *sql.Tx) runner {
+	if e.byHand {
+		return preparedRunner{e, db, tx.StmtContext}
+	}
+	return tx
+}
+
+// preparedRunner prepares each text once.
+type preparedRunner struct {
+	*env
+	db *sql.DB
+	in func(context.Context, *sql.Stmt) *sql.Stmt
+}
+
+func (r preparedRunner) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	stmt, err := r.stmt(ctx, query)
+	if err != nil {
+		return r.db.QueryRowContext(ctx, query, args...) // which says why
+	}
+	return r.in(ctx, stmt).QueryRowContext(ctx, args...)
+}
+
+func (r preparedRunner) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	stmt, err := r.stmt(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return r.in(ctx, stmt).ExecContext(ctx, args...)
+}
+
+func (r preparedRunner) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
+	r.mu.Lock()
+	stmt := r.stmts[query]
+	r.mu.Unlock()
+	if stmt != nil {
+		return stmt, nil
+	}
+	stmt, err := r.db.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if was := r.stmts[query]; was != nil { // of another goroutine
+		defer stmt.Close()
+		return was, nil
+	}
+	if r.stmts == nil {
+		r.stmts = map[string]*sql.Stmt{}
+	}
+	r.stmts[query] = stmt
+	return stmt, nil
+}
+
 func (e *env) close() {
+	for _, stmt := range e.stmts {
+		stmt.Close()
+	}
 	for _, db := range e.opened {
 		db.Close()
 	}

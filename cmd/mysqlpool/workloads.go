@@ -12,8 +12,16 @@ import (
 type workload struct {
 	name    string
 	about   string
-	prepare func(ctx context.Context, e *env) (step, error)
+	prepare preparing
+
+	// byHand is the same on the stock driver, by a program that does itself what
+	// the pool would save it: one handle that keeps its connections, and
+	// statements that are prepared once. That is one round trip for each and what
+	// database/sql takes: no pool can do better. nil: there is no such program.
+	byHand preparing
 }
+
+type preparing func(ctx context.Context, e *env) (step, error)
 
 type step func(ctx context.Context) error
 
@@ -34,7 +42,7 @@ const (
 )
 
 var workloads = []workload{
-	{"login-per-query", "a query on a handle with SetMaxIdleConns(0)", onHandle(func(db *sql.DB) { db.SetMaxIdleConns(0) }, one)},
+	{"login-per-query", "a query on a handle with SetMaxIdleConns(0)", onHandle(func(db *sql.DB) { db.SetMaxIdleConns(0) }, one), onHandle(nil, one)},
 	{"open-query-close", "sql.Open, a query, Close", func(_ context.Context, e *env) (step, error) {
 		return func(ctx context.Context) error {
 			db, err := sql.Open(e.driver, e.dsn)
@@ -44,43 +52,43 @@ var workloads = []workload{
 			defer db.Close()
 			return one(ctx, e, db)
 		}, nil
-	}},
-	{"default-idle-32", "32 goroutines on a handle that keeps the default of 2 idle connections", onHandle(nil, in32(one))},
+	}, onHandle(nil, one)},
+	{"default-idle-32", "32 goroutines on a handle that keeps the default of 2 idle connections", onHandle(nil, in32(one)), onHandle(idle32, in32(one))},
 	{"many-handles", "32 goroutines, 50 handles, any of them for each query", func(ctx context.Context, e *env) (step, error) {
 		return many(ctx, e, manyHandles, func(int) (*sql.DB, error) { return e.open() })
-	}},
+	}, onHandle(idle32, in32(one))},
 	{"many-schemas", "32 goroutines, a handle for each of 20 schemas, any of them for each query", func(ctx context.Context, e *env) (step, error) {
 		if err := e.makeSchemas(ctx); err != nil {
 			return nil, err
 		}
 		return many(ctx, e, benchSchemas, func(n int) (*sql.DB, error) { return e.openOn(e.schemas[n]) })
-	}},
-	{"pooled-query", "a query on a handle that keeps its connection", onHandle(nil, one)},
-	{"pooled-query-32", "the same on 32 goroutines, with as many idle connections", onHandle(idle32, in32(one))},
-	{"parameter", "a row by its key, as an argument", onHandle(nil, point)},
-	{"parameter-32", "the same on 32 goroutines, with as many idle connections", onHandle(idle32, in32(point))},
-	{"insert", "a row of three arguments", onHandle(nil, insert)},
-	{"insert-32", "the same on 32 goroutines, with as many idle connections", onHandle(idle32, in32(insert))},
-	{"parameter-interpolated", "a row by its key, on \"mysql\" with interpolateParams=true and on \"mysql_pool\" without", onInterpolated(nil, point)},
-	{"parameter-interpolated-32", "the same on 32 goroutines, with as many idle connections", onInterpolated(idle32, in32(point))},
-	{"insert-interpolated", "a row of three arguments, likewise", onInterpolated(nil, insert)},
-	{"transaction", "a transaction of four statements with arguments", onHandle(nil, transaction)},
-	{"state-undone", "SET time_zone, and the connection is given up", onOne("SET time_zone = '+00:00'", "")},
-	{"state-reset", "PREPARE, and the connection is given up", onOne("PREPARE p FROM 'SELECT 1'", "")},
-	{"reset-always", "a query with pool_reset=always, and the connection is given up", onOne("SELECT 1", "pool_reset=always")},
-	{"reset-never", "a query with pool_reset=never, and the connection is given up", onOne("SELECT 1", "pool_reset=never")},
-	{"reset-state", "the same with the default, pool_reset=state: nothing was left", onOne("SELECT 1", "")},
+	}, nil},
+	{"pooled-query", "a query on a handle that keeps its connection", onHandle(nil, one), nil},
+	{"pooled-query-32", "the same on 32 goroutines, with as many idle connections", onHandle(idle32, in32(one)), nil},
+	{"parameter", "a row by its key, as an argument", onHandle(nil, point), onHandle(nil, point)},
+	{"parameter-32", "the same on 32 goroutines, with as many idle connections", onHandle(idle32, in32(point)), onHandle(idle32, in32(point))},
+	{"insert", "a row of three arguments", onHandle(nil, insert), onHandle(nil, insert)},
+	{"insert-32", "the same on 32 goroutines, with as many idle connections", onHandle(idle32, in32(insert)), onHandle(idle32, in32(insert))},
+	{"parameter-interpolated", "a row by its key, on \"mysql\" with interpolateParams=true and on \"mysql_pool\" without", onInterpolated(nil, point), onHandle(nil, point)},
+	{"parameter-interpolated-32", "the same on 32 goroutines, with as many idle connections", onInterpolated(idle32, in32(point)), onHandle(idle32, in32(point))},
+	{"insert-interpolated", "a row of three arguments, likewise", onInterpolated(nil, insert), onHandle(nil, insert)},
+	{"transaction", "a transaction of four statements with arguments", onHandle(nil, transaction), onHandle(nil, transaction)},
+	{"state-undone", "SET time_zone, and the connection is given up", onOne("SET time_zone = '+00:00'", ""), nil},
+	{"state-reset", "PREPARE, and the connection is given up", onOne("PREPARE p FROM 'SELECT 1'", ""), nil},
+	{"reset-always", "a query with pool_reset=always, and the connection is given up", onOne("SELECT 1", "pool_reset=always"), nil},
+	{"reset-never", "a query with pool_reset=never, and the connection is given up", onOne("SELECT 1", "pool_reset=never"), onHandle(nil, execOf("SELECT 1"))},
+	{"reset-state", "the same with the default, pool_reset=state: nothing was left", onOne("SELECT 1", ""), onHandle(nil, execOf("SELECT 1"))},
 }
 
 type doing func(ctx context.Context, e *env, db *sql.DB) error
 
 // onHandle does something on one handle.
-func onHandle(set func(*sql.DB), do doing) func(context.Context, *env) (step, error) {
+func onHandle(set func(*sql.DB), do doing) preparing {
 	return func(_ context.Context, e *env) (step, error) { return on(e, set, do, "") }
 }
 
 // onInterpolated is onHandle, with interpolateParams for the stock driver.
-func onInterpolated(set func(*sql.DB), do doing) func(context.Context, *env) (step, error) {
+func onInterpolated(set func(*sql.DB), do doing) preparing {
 	return func(_ context.Context, e *env) (step, error) {
 		if e.pooled() {
 			return on(e, set, do, "")
@@ -92,7 +100,7 @@ func onInterpolated(set func(*sql.DB), do doing) func(context.Context, *env) (st
 // onOne runs a statement and gives its connection up, each time. The pool has one
 // connection, so that the next step waits until that is as good as new; the stock
 // driver logs in again.
-func onOne(query, option string) func(context.Context, *env) (step, error) {
+func onOne(query, option string) preparing {
 	return func(_ context.Context, e *env) (step, error) {
 		params := ""
 		if e.pooled() {
@@ -100,10 +108,7 @@ func onOne(query, option string) func(context.Context, *env) (step, error) {
 				params += "&" + option
 			}
 		}
-		return on(e, func(db *sql.DB) { db.SetMaxIdleConns(0) }, func(ctx context.Context, _ *env, db *sql.DB) error {
-			_, err := db.ExecContext(ctx, query)
-			return err
-		}, params)
+		return on(e, func(db *sql.DB) { db.SetMaxIdleConns(0) }, execOf(query), params)
 	}
 }
 
@@ -125,11 +130,18 @@ func one(ctx context.Context, _ *env, db *sql.DB) error {
 	return db.QueryRowContext(ctx, "SELECT 1").Scan(&n)
 }
 
+func execOf(query string) doing {
+	return func(ctx context.Context, _ *env, db *sql.DB) error {
+		_, err := db.ExecContext(ctx, query)
+		return err
+	}
+}
+
 func point(ctx context.Context, e *env, db *sql.DB) error {
 	want := e.counter.n.Add(1) % benchRows
 	var id, amount int64
 	var name string
-	err := db.QueryRowContext(ctx, "SELECT id, name, amount FROM "+benchTable+" WHERE id = ?", want).Scan(&id, &name, &amount)
+	err := e.over(db).QueryRowContext(ctx, "SELECT id, name, amount FROM "+benchTable+" WHERE id = ?", want).Scan(&id, &name, &amount)
 	if err == nil && id != want {
 		err = fmt.Errorf("got row %d, want %d", id, want)
 	}
@@ -138,7 +150,7 @@ func point(ctx context.Context, e *env, db *sql.DB) error {
 
 func insert(ctx context.Context, e *env, db *sql.DB) error {
 	id := e.counter.n.Add(1)
-	_, err := db.ExecContext(ctx, "INSERT INTO "+benchTable+" (id, name, amount) VALUES (?, ?, ?)", id, "a name", id%7)
+	_, err := e.over(db).ExecContext(ctx, "INSERT INTO "+benchTable+" (id, name, amount) VALUES (?, ?, ?)", id, "a name", id%7)
 	return err
 }
 
@@ -148,17 +160,18 @@ func transaction(ctx context.Context, e *env, db *sql.DB) error {
 		return err
 	}
 	defer tx.Rollback()
+	in := e.overTx(db, tx)
 	id := e.counter.n.Add(1) % benchRows
 	var amount int64
-	if err := tx.QueryRowContext(ctx, "SELECT amount FROM "+benchTable+" WHERE id = ?", id).Scan(&amount); err != nil {
+	if err := in.QueryRowContext(ctx, "SELECT amount FROM "+benchTable+" WHERE id = ?", id).Scan(&amount); err != nil {
 		return err
 	}
 	for _, add := range []int64{1, -1} {
-		if _, err := tx.ExecContext(ctx, "UPDATE "+benchTable+" SET amount = amount + ? WHERE id = ?", add, id); err != nil {
+		if _, err := in.ExecContext(ctx, "UPDATE "+benchTable+" SET amount = amount + ? WHERE id = ?", add, id); err != nil {
 			return err
 		}
 	}
-	if err := tx.QueryRowContext(ctx, "SELECT amount FROM "+benchTable+" WHERE id = ?", id).Scan(&amount); err != nil {
+	if err := in.QueryRowContext(ctx, "SELECT amount FROM "+benchTable+" WHERE id = ?", id).Scan(&amount); err != nil {
 		return err
 	}
 	return tx.Commit()
@@ -198,10 +211,10 @@ func parallel(f func(goroutine int) error) error {
 // many runs queries on many handles, each of which the stock driver gives two
 // connections to keep.
 func many(ctx context.Context, e *env, n int, open func(n int) (*sql.DB, error)) (step, error) {
-	if most := 2*n + manyGoroutines; !e.pooled() { // which comes second, and needs less
+	if most := 2*n + 2*manyGoroutines; !e.pooled() { // what comes after it needs less
 		room, err := e.room(ctx)
 		if err == nil && room < most {
-			err = fmt.Errorf("the stock driver may open %d connections, and the server takes %d more: raise max_connections", most, room)
+			err = fmt.Errorf("this may open %d connections, and the server takes %d more: raise max_connections", most, room)
 		}
 		if err != nil {
 			return nil, err
