@@ -148,11 +148,16 @@ func (r *registry) forgetEmpty(m *member) {
 }
 
 func (r *registry) forgetLocked(m *member) bool {
-	if m.handles > 0 && !m.ended || r.disposing > 0 || !m.pool.Empty() {
+	if m.handles > 0 && !m.ended || r.disposing > 0 {
+		return false
+	}
+	// Before the look at the pool: a checkout that begins after it must find out.
+	m.forgotten.Store(true)
+	if !m.pool.Empty() {
+		m.forgotten.Store(false)
 		return false
 	}
 	r.removeLocked(m)
-	m.forgotten.Store(true)
 	return true
 }
 

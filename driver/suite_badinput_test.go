@@ -236,7 +236,7 @@ func (s *server) account(t *testing.T, connections int) *mysql.Config {
 	cfg := s.config(t)
 	cfg.User, cfg.Passwd, cfg.DBName = "u"+s.schema[len(s.schema)-10:], "Pass-word-8642!", ""
 	limit := fmt.Sprintf(" WITH MAX_USER_CONNECTIONS %d", connections)
-	account := "'" + cfg.User + "'@'%'"
+	account := s.accountName(t, cfg.User)
 	create := "CREATE USER " + account + " IDENTIFIED BY '" + cfg.Passwd + "'"
 	if _, err := s.admin.Exec(create + limit); err != nil {
 		// As MySQL 5.6 has it.
@@ -245,6 +245,14 @@ func (s *server) account(t *testing.T, connections int) *mysql.Config {
 	}
 	t.Cleanup(func() { s.exec(t, "DROP USER "+account) })
 	return cfg
+}
+
+// accountName is user@host for the host that we are to the server. For % an
+// anonymous account of that host would come first, as some servers have by default.
+func (s *server) accountName(t *testing.T, user string) string {
+	t.Helper()
+	_, host, _ := strings.Cut(s.row(t, "SELECT USER()"), "@")
+	return "'" + user + "'@'" + host + "'"
 }
 
 // A full server is waited for until pool_timeout, and then its own error is in

@@ -49,9 +49,10 @@ func TestSuiteServersWithSettingsOfTheirOwn(t *testing.T) {
 			s := needOwnServer(t)
 			s.exec(t, "CREATE TABLE "+s.schema+".t (v VARCHAR(40))")
 			user := "u" + s.schema[len(s.schema)-10:] // not root, for whom init_connect does not run
-			s.exec(t, "CREATE USER "+user+" IDENTIFIED BY 'secret'")
-			defer s.exec(t, "DROP USER "+user)
-			s.exec(t, "GRANT ALL ON "+s.schema+".* TO "+user)
+			account := s.accountName(t, user)
+			s.exec(t, "CREATE USER "+account+" IDENTIFIED BY 'secret'")
+			defer s.exec(t, "DROP USER "+account)
+			s.exec(t, "GRANT ALL ON "+s.schema+".* TO "+account)
 			for name, value := range server.globals {
 				if value == "0" {
 					before := s.row(t, "SELECT @@GLOBAL."+name)
