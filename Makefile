@@ -27,12 +27,14 @@ WITHSERVER = ./bin/withserver
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  make bench BENCH=OpenQueryClose BENCHTIME=1s BENCHCOUNT=10, make fuzz FUZZTIME=1m, make test-diff DIFFTIME=10m, make chaos CHAOSTIME=1m"
+	@echo "Variables, as in make bench ROUNDS=9:"
+	@echo "  BENCH=$(BENCH) BENCHTIME=$(BENCHTIME) BENCHCOUNT=$(BENCHCOUNT) ROUNDS=$(ROUNDS)"
+	@echo "  FUZZTIME=$(FUZZTIME) DIFFTIME=$(DIFFTIME) PLANTTIME=$(PLANTTIME) CHAOSTIME=$(CHAOSTIME) SOAKTIME=$(SOAKTIME)"
 
 demo: ## the same page views through "mysql" and "mysql_pool", side by side (ARGS='--dsn ...' for your own server)
 	cd cmd && go run ./mysqlpool demo $(ARGS)
 
-doctor: ## what the pool will make of a server, and what is to be mended there (ARGS='--dsn ...' for your own)
+doctor: ## what the pool will make of a server, and what is to be mended there (the embedded one; ARGS='--dsn ...' for your own)
 	cd cmd && go build -o ../bin/mysqlpool ./mysqlpool
 	./bin/mysqlpool doctor $(ARGS)
 
@@ -45,18 +47,18 @@ screenshot: ## take the pictures in docs anew, with Chromium
 
 test: test-cmd test-embedded test-real test-compat ## all tests, on the embedded server and on the best real one there is
 
-test-cmd:
+test-cmd: ## the tests of everything in cmd but cmd/compat
 	$(if $(RACE),,@echo "make: no C compiler: the tests run without the race detector")
 	cd cmd && $(GOTEST) -count=1 ./...
 
-withserver:
+withserver: ## build bin/withserver, which runs a command with a server in its environment
 	cd cmd && go build -o ../bin/withserver ./withserver
 
-test-embedded: withserver
+test-embedded: withserver ## the driver's tests on the embedded server
 	$(WITHSERVER) --server=embedded -- $(TESTALL)
 
 # Exit status 3 of withserver: there is no real server.
-test-real: withserver
+test-real: withserver ## the driver's tests on the best real server there is
 	@$(WITHSERVER) --server=real -- $(TESTALL); status=$$?; \
 	if [ $$status -eq 3 ] && [ -z "$$MYSQL_POOL_REQUIRE_REAL" ]; then \
 		echo "make: the suite ran on the embedded server only: no real one was found."; \
@@ -66,7 +68,7 @@ test-real: withserver
 	fi
 
 # Exit status 3 of withserver, as above. What the libraries do needs a real server.
-test-compat: withserver
+test-compat: withserver ## the tests of make compat
 	@$(WITHSERVER) --server=real -- sh -c 'cd cmd/compat && $(GOTEST) -count=1 .'; status=$$?; \
 	if [ $$status -eq 3 ] && [ -z "$$MYSQL_POOL_REQUIRE_REAL" ]; then \
 		echo "make: no library was tested with the driver: no real server was found."; \

@@ -354,7 +354,7 @@ func TestAllHostsDown(t *testing.T) {
 	})
 }
 
-// A host that has no room is passed over. If none has room the check-out waits.
+// A host that has no room is passed over. If none has room the checkout waits.
 func TestFullHosts(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		c := newCluster(s)

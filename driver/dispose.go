@@ -7,14 +7,15 @@ import (
 )
 
 // Dispose closes every connection of every pool: those that nobody uses at
-// once, and each of the others when it comes back, for which it waits until
+// once, with whatever session state is on them (the server rolls back what is
+// open), and each of the others when it comes back, for which it waits until
 // ctx ends. It returns nil if all are closed; otherwise an error that says what
 // is still in use and is ctx's error. Meanwhile every checkout fails with
 // ErrDisposed; afterwards, in either case, the next one opens a fresh pool.
 //
 // What is still in use stays in Stats, and another call waits for it too.
 //
-// Call it before the process ends, so that the server sees every connection
+// Call it when the handles are closed, before the process ends, so that the server sees every connection
 // said goodbye to, or in a test that looks for leaked goroutines.
 func Dispose(ctx context.Context) error {
 	pools.mu.Lock()

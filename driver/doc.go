@@ -7,10 +7,13 @@
 //
 //	db, err := sql.Open("mysql_pool", dsn) // was: sql.Open("mysql", dsn)
 //
-// Every handle (sql.DB) of the process that logs in alike shares one pool, and
-// one cap, whatever its schema: a checkout prefers a connection on the handle's
-// schema, else it switches one. Rows, results and errors are the stock driver's
-// own.
+// Every handle (sql.DB) of the process with the same DSN but for the schema shares
+// one pool, and one cap: a checkout prefers a connection on the handle's schema,
+// else it switches one. Rows, results and errors are the stock driver's own, but
+// for ErrPoolTimeout and ErrDisposed.
+//
+// NewConnector is for sql.OpenDB. Stats says what each pool holds. Dispose closes
+// everything at the end of a process.
 //
 // # Options
 //
@@ -24,7 +27,8 @@
 //     recycled; 0 keeps none.
 //   - pool_max_overflow (auto): how many more may be opened under load; 0 is
 //     none. auto is what the server allows: max_connections less 5 %, at least
-//     3, and no more than max_user_connections.
+//     3, and no more than max_user_connections; no limit if it does not say, with
+//     a warning in the log.
 //   - pool_idle_timeout (10m): how long a connection beyond pool_size may be
 //     idle before it is closed; 0 closes it at once.
 //   - pool_timeout (30s): how long a checkout waits for a connection; above 0.
@@ -34,8 +38,9 @@
 //     2.5 % at random; 0 is no limit. auto is one second less than the
 //     session's wait_timeout, as the DSN sets it, else as the server says, else
 //     120 s with a warning in the log.
-//   - pool_ping_after (30s): a connection idle for this long is pinged before
-//     it is handed out, for 2 s at most; 0 pings each time.
+//   - pool_ping_after (30s): a connection idle for at least this long is pinged
+//     before it is handed out, for 2 s at most, or less if the DSN's timeout, or
+//     half of what the context has left, is less; 0 pings each time.
 //   - pool_warm (0): connections kept ready for the next checkout, opened in
 //     advance once the pool is in use.
 //   - pool_dial_limit (8): logins under way at once; at least 1.
@@ -47,8 +52,8 @@
 //     half of the server's max_prepared_stmt_count.
 //   - pool_leak_after (0): a connection that is held for longer is logged, with
 //     the stack that checked it out; 0 is never.
-//   - pool_kill (off): on ends a statement whose context ended on the server
-//     too, with KILL, if the server shows that the connection is ours.
+//   - pool_kill (off): on: a statement whose context ended is ended on the
+//     server as well, with KILL, if the server shows that the connection is ours.
 //   - pool_balance (failover): which of several hosts is logged in to:
 //     failover, the first in the DSN that can be used; round_robin, each in
 //     turn.
@@ -58,8 +63,9 @@
 // # Statements
 //
 // Exec and Query with arguments run on prepared statements that are kept with
-// the physical connection, from the second use of a text on: one round trip
-// instead of two. With interpolateParams=true nothing is prepared.
+// the physical connection. A text is kept from its second use in the pool on; from
+// then on it takes one round trip instead of two, after the first on each
+// connection. With interpolateParams=true nothing is prepared.
 //
 // # Session state
 //

@@ -30,9 +30,9 @@ func (Driver) OpenConnector(dsn string) (driver.Connector, error) {
 }
 
 // Open implements driver.Driver. database/sql calls OpenConnector instead.
-// Closing the connection is like closing a handle that has no other. Whoever
-// drops the connection unclosed, while it has rows that are still read, has it
-// closed under them once the garbage collector finds it: keep it as long.
+// Closing the connection is like closing a handle that has no other. Keep it for as
+// long as its rows are read: a connection that is dropped unclosed is closed once
+// the garbage collector finds it, and its rows with it.
 func (d Driver) Open(dsn string) (driver.Conn, error) {
 	connector, err := d.OpenConnector(dsn)
 	if err != nil {

@@ -12,6 +12,7 @@ var (
 	// open, are in use, idle and pinned, and how many others wait.
 	ErrPoolTimeout = pool.ErrTimeout
 
-	// ErrDisposed means that Dispose is under way.
+	// ErrDisposed means that Dispose is under way, or that the handle of a pool of
+	// its own was closed.
 	ErrDisposed = pool.ErrDisposed
 )

@@ -27,7 +27,7 @@ type host struct {
 	doubts atomic.Int64
 
 	panics     panics
-	tookWrites atomic.Bool // as of the latest login for a check-out
+	tookWrites atomic.Bool // as of the latest login for a checkout
 
 	open, loggingIn     atomic.Int64
 	opened, loginErrors atomic.Int64

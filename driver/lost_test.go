@@ -375,7 +375,7 @@ func TestConnectionThatBreaksInRowsHasTheOthersPinged(t *testing.T) {
 	})
 }
 
-// A check-out that waits for USE, as while the schema is dropped, says nothing of
+// A checkout that waits for USE, as while the schema is dropped, says nothing of
 // connections on other schemas.
 func TestSlowUseClosesOthersIdleConnections(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {

@@ -212,7 +212,8 @@ func unquote(literal string) (string, bool) {
 }
 
 // An Option sets what the DSN sets with the pool_* parameter that its
-// documentation names. See the package documentation for the parameters.
+// documentation names. See the package documentation for the parameters. A
+// negative number or duration is an error of NewConnector.
 type Option func(*settings) error
 
 // settings is what a connector is made of, besides the stock driver's config.
@@ -231,7 +232,8 @@ func WithSize(n int) Option { return option("pool_size", strconv.Itoa(n)) }
 
 // WithMaxOverflow sets pool_max_overflow: how many connections more than
 // pool_size may be opened under load; 0 is none. By default it is what the
-// server allows.
+// server allows: max_connections less 5 %, at least 3, and no more than
+// max_user_connections; no limit if it does not say.
 func WithMaxOverflow(n int) Option { return option("pool_max_overflow", strconv.Itoa(n)) }
 
 // WithIdleTimeout sets pool_idle_timeout: how long a connection beyond
@@ -245,11 +247,14 @@ func WithIdleTimeout(d time.Duration) Option { return option("pool_idle_timeout"
 func WithTimeout(d time.Duration) Option { return option("pool_timeout", d.String()) }
 
 // WithRecycle sets pool_recycle: the greatest age of a connection; 0 is no
-// limit. By default it is one second less than the server's wait_timeout.
+// limit. By default it is one second less than the session's wait_timeout, as the
+// DSN sets it, else as the server says, else 120 s. It is shortened by up to 2.5 %
+// at random.
 func WithRecycle(d time.Duration) Option { return option("pool_recycle", d.String()) }
 
-// WithPingAfter sets pool_ping_after: a connection that was idle for longer is
-// pinged before it is handed out. The default is 30 seconds; 0 pings always.
+// WithPingAfter sets pool_ping_after: a connection that was idle for at least this
+// long is pinged before it is handed out, for 2 s at most. The default is 30
+// seconds; 0 pings each time.
 func WithPingAfter(d time.Duration) Option { return option("pool_ping_after", d.String()) }
 
 // WithWarm sets pool_warm: how many connections are kept ready for the next
@@ -260,8 +265,9 @@ func WithWarm(n int) Option { return option("pool_warm", strconv.Itoa(n)) }
 // once. The default is 8; it must be 1 or more.
 func WithDialLimit(n int) Option { return option("pool_dial_limit", strconv.Itoa(n)) }
 
-// WithReset sets pool_reset: "state", "always" or "never". The default is
-// "state".
+// WithReset sets pool_reset: what is done before a connection goes to another
+// user. "state", the default, takes back what statements left in the session,
+// "always" has the server reset it, whatever ran, and "never" does nothing.
 func WithReset(mode string) Option { return option("pool_reset", mode) }
 
 // WithStmtCache sets pool_stmt_cache: how many prepared statements are kept for
@@ -282,8 +288,9 @@ func WithKill(kill bool) Option {
 	return option("pool_kill", "off")
 }
 
-// WithBalance sets pool_balance: "failover" or "round_robin". The default is
-// "failover".
+// WithBalance sets pool_balance, for an address of several hosts. "failover", the
+// default, logs in to the first one that can be used, "round_robin" to each in
+// turn.
 func WithBalance(mode string) Option { return option("pool_balance", mode) }
 
 // WithLogger sets where the pool logs. A pool that several connectors share

@@ -48,7 +48,7 @@ func mustExec(t *testing.T, db *sql.DB, query string, args ...any) {
 	}
 }
 
-// rungs is what is done at check-in after a statement.
+// rungs is what is done at checkin after a statement.
 func TestRungs(t *testing.T) {
 	const (
 		nothing = ""

@@ -9,14 +9,17 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 )
 
-// PoolStats is one pool at one instant, read under one lock. Always
+// PoolStats is one pool. Always
 //
 //	Open = InUse + Idle + Pinned
 //	Opened = Open + Recycled + IdleClosed + Broken + Dirty + Overflow + Leaked + Disposed
+//
+// since these, the rest of what its status is but Handles, and the waits are of one
+// instant. The other numbers are read one after the other.
 type PoolStats struct {
 	Login  string // user@net(addr); never a password
 	Number int64  // counts the pools of the process, and stays with this one
-	Size   int    // pool_size
+	Size   int    // connections kept open: pool_size; once the pool has had no handle for pool_idle_timeout 1 at most, or 0 to make room for other such pools
 	Limit  int    // connections open at most; 0 while the server was not asked, or did not say
 
 	// Pool status.
@@ -38,7 +41,7 @@ type PoolStats struct {
 	IdleClosed int64 // beyond pool_size and idle for pool_idle_timeout
 	Broken     int64 // they failed, were cancelled in mid-query, or were found dead
 	Dirty      int64 // session state was left on them that could not be taken back
-	Overflow   int64 // more were open than the limit allows
+	Overflow   int64 // more were open than the limit allows, or they took room that a checkout, or another pool of a full server, needed
 	Leaked     int64 // whoever used them dropped them unclosed, and the garbage collector found them
 	Disposed   int64 // Dispose was called, or the handle of a pool of its own was closed
 
@@ -68,12 +71,12 @@ type PoolStats struct {
 
 	Waits        int64         // checkouts that had to wait, be it for a login
 	WaitDuration time.Duration // the time that they waited, in all
-	Timeouts     int64         // waits that ended without a connection
+	Timeouts     int64         // checkouts that pool_timeout or their context ended; not those that a login's error ended
 }
 
-// Histogram says how many of some times lie between which bounds.
+// Histogram is how long things took: how many fell into each bucket.
 type Histogram struct {
-	Bounds []time.Duration // the upper ends of the buckets, each included
+	Bounds []time.Duration // the upper ends of the buckets, each included: 100 µs to 10 s, the same for all
 	Counts []int64         // of each bucket alone; one more than Bounds, for what took longer
 	Count  int64           // all of them
 	Sum    time.Duration

@@ -14,7 +14,7 @@ import (
 // demo is the command "mysqlpool demo".
 type demo struct {
 	DSN   string `name:"dsn" placeholder:"DSN" help:"Use the server at user:password@tcp(host:3306)/schema instead of an embedded one. Options of the pool are written with an @, as in ?@pool_size=3: one DSN for both drivers."`
-	Views int    `default:"20" help:"How many page views (1 to 1000)."`
+	Views int    `default:"20" help:"How many page views, 1 to 1000. Default: ${default}."`
 }
 
 // A view is one page view: what a program does that opens a handle per request.

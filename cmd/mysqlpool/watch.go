@@ -17,8 +17,8 @@ import (
 // watchPage is the command "mysqlpool watch".
 type watchPage struct {
 	DSN    string `name:"dsn" placeholder:"DSN" help:"Use the server at user:password@tcp(host:3306)/schema instead of an embedded one. Options of the pool are written with an @, as in ?@pool_size=3: one DSN for both drivers."`
-	Listen string `default:"127.0.0.1:8336" placeholder:"HOST:PORT" help:"Where to serve the page (${default}). Port 0 is any free one. Whoever reaches it can see the page and press its buttons."`
-	Rate   int    `default:"10" help:"Requests a second on a side under steady load (1 to 100; ${default})."`
+	Listen string `default:"127.0.0.1:8336" placeholder:"HOST:PORT" help:"Where to serve the page. Default: ${default}. Port 0 is any free one. Whoever reaches it can see the page and press its buttons."`
+	Rate   int    `default:"10" help:"Requests a second on a side under steady load, 1 to 100. Default: ${default}."`
 }
 
 // stderr is what kong calls the stream for warnings.

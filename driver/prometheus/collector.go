@@ -1,14 +1,19 @@
 // Package prometheus exports the statistics of package mysqlpool to Prometheus:
 //
-//	registry.MustRegister(prometheus.NewCollector())
+//	import mysqlprometheus "github.com/mysqlpool/mysqlpool/driver/prometheus"
+//
+//	registry.MustRegister(mysqlprometheus.NewCollector())
 //
 // What OpenTelemetry has a convention for is named after it ("Semantic
 // conventions for database client metrics", db.client.connection.*), as its
 // Prometheus exporter writes names: dots become underscores, and the unit and
 // _total come last. The rest begins with mysqlpool_. Each pool of the process
-// has series of its own, told apart by pool_name, the login as user@net(addr),
-// and pool, a number that counts the pools of the process: two may have the same
-// login, with other options. No label has a password.
+// has series of its own, told apart by db_client_connection_pool_name, the login
+// as user@net(addr), and pool, a number that counts the pools of the process: two
+// may have the same login, with other options. No label has a password. A pool
+// that is forgotten takes its series with it: a program that makes a connector of
+// its own for each tenant makes new series each time. The count of connections has
+// a state that the convention does not have, pinned.
 package prometheus
 
 import (

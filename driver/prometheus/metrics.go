@@ -45,7 +45,7 @@ var metrics = []metric{
 			return []value{{[]string{"used"}, float64(s.InUse)}, {[]string{"idle"}, float64(s.Idle)}, {[]string{"pinned"}, float64(s.Pinned)}}
 		},
 	},
-	gauge("db_client_connection_idle_max", "Connections that stay open when idle (pool_size).",
+	gauge("db_client_connection_idle_max", "Connections that stay open when idle: pool_size, or less once the pool has no handle.",
 		func(s *mysqlpool.PoolStats) float64 { return float64(s.Size) }),
 	{
 		describe("db_client_connection_max", "Connections open at most. Absent while there is no limit."),
@@ -59,7 +59,7 @@ var metrics = []metric{
 	},
 	gauge("db_client_connection_pending_requests", "Checkouts that wait for a connection.",
 		func(s *mysqlpool.PoolStats) float64 { return float64(s.Waiting) }),
-	counter("db_client_connection_timeouts_total", "Waits for a connection that ended without one.",
+	counter("db_client_connection_timeouts_total", "Checkouts that pool_timeout or their context ended.",
 		func(s *mysqlpool.PoolStats) float64 { return float64(s.Timeouts) }),
 
 	counter("mysqlpool_waits_total", "Checkouts that had to wait, be it for a login.",

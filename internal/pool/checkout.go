@@ -7,7 +7,7 @@ import (
 
 // CheckOut returns a connection that the caller owns and that has the label:
 // one that is idle, with the label if there is such a one; else, once Size are
-// open, one that is offered; else whichever comes first of a check-in, an offer
+// open, one that is offered; else whichever comes first of a checkin, an offer
 // and a login. Those who wait are served in the order in which they came.
 //
 // It returns ErrDisposed, ctx's error, the error of the login that this call
@@ -43,7 +43,7 @@ func (p *Pool[T]) CheckOut(ctx context.Context, label string) (*Conn[T], error) 
 }
 
 // ready makes a connection fit to be handed out, or gives it up. It returns an
-// error if that is the check-out's answer; otherwise another one may do.
+// error if that is the checkout's answer; otherwise another one may do.
 func (p *Pool[T]) ready(ctx context.Context, h handed[T], label string, now instant) (ok bool, err error) {
 	c := h.conn
 	if !h.proven {

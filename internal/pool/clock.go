@@ -3,7 +3,7 @@ package pool
 import "time"
 
 // instant is a time on the monotonic clock, in nanoseconds. To read it costs
-// half of what time.Now does, and a check-out reads it twice. 0 means not set.
+// half of what time.Now does, and a checkout reads it twice. 0 means not set.
 type instant int64
 
 var epoch = time.Now()

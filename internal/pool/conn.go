@@ -20,8 +20,8 @@ type Conn[T Resource] struct {
 	// The rest is guarded by pool.mu.
 
 	pos    int     // its index in pool.all
-	since  instant // when it was last checked out or became idle
-	holder string  // the label that it was last checked out with; see attend for Fresh
+	since  instant // when it was last checked out or became idle; see attend for Fresh
+	holder string  // the label that it was last checked out with
 	seen   word    // what the last sweep found in word
 	seenAt instant // when a sweep first found that
 }

@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// ErrDisposed is what a check-out returns once Dispose was called.
+// ErrDisposed is what a checkout returns once Dispose was called.
 var ErrDisposed = errors.New("mysqlpool: the pool is being disposed of: no connection can be had until Dispose returns")
 
 // Dispose closes every connection that is not in use, pinned ones too, ends

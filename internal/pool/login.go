@@ -24,7 +24,7 @@ type pace struct {
 }
 
 const (
-	// maxPatience bounds for how long a check-out waits for a connection before
+	// maxPatience bounds for how long a checkout waits for a connection before
 	// it asks for a login.
 	maxPatience = time.Second
 
@@ -74,7 +74,7 @@ func (p *Pool[T]) startLoginsLocked() {
 		p.loginForNobodyLocked(p.all[0].holder)
 	}
 	for p.owedLocked() > 0 && p.logins < limit && p.roomLocked() {
-		p.owed-- // and not again if it fails: the next check-out logs in itself
+		p.owed-- // and not again if it fails: the next checkout logs in itself
 		p.loginForNobodyLocked(p.owedLabel)
 	}
 }

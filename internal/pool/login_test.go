@@ -170,7 +170,7 @@ func TestLoginContextHasTheValuesButNotTheEndOfTheCheckOuts(t *testing.T) {
 		cancel()
 		t.settle()
 		if login.Err() != nil {
-			t.Error("the login ended with the check-out")
+			t.Error("the login ended with the checkout")
 		}
 	})
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Beyond Size a check-out waits as long as a login takes before it asks for one.
+// Beyond Size a checkout waits as long as a login takes before it asks for one.
 func TestPatience(t *testing.T) {
 	bubble(t, func(cfg *config) { cfg.Size = 1 }, func(t *bed) {
 		t.login = slow(time.Second)

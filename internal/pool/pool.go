@@ -23,14 +23,14 @@ import (
 // from Connect to the first statement, and short for whoever waits.
 const freshGrace = 10 * time.Millisecond
 
-// Fit says how a connection suits a check-out. Connections of a pool are alike
-// but for a label, which a check-out names and a connection can change.
+// Fit says how a connection suits a checkout. Connections of a pool are alike
+// but for a label, which a checkout names and a connection can change.
 type Fit uint8
 
 const (
 	// Misfit: it cannot be made to have the label.
 	Misfit Fit = iota
-	// LastResort: as Convertible, but some check-outs could use no other.
+	// LastResort: as Convertible, but some checkouts could use no other.
 	LastResort
 	// Convertible: Switch gives it the label.
 	Convertible
@@ -62,16 +62,16 @@ type Resource interface {
 // Config says how a pool behaves. It is not changed after New.
 type Config[T Resource] struct {
 	// Login opens a connection with the label and says for how long it may live
-	// at most; 0 means for ever. Its context carries the values of the check-out
+	// at most; 0 means for ever. Its context carries the values of the checkout
 	// that asked, but ends with LoginTimeout or Dispose only: a login outlives
-	// the check-out that asked for it and then serves the next.
+	// the checkout that asked for it and then serves the next.
 	Login func(ctx context.Context, label string) (T, time.Duration, error)
 	// Full reports whether a login failed because the server has no room for
 	// another. Then nobody fails: the pool calls MakeRoom, waits and tries
 	// again. Nil means never.
 	Full func(error) bool
 	// MakeRoom is called outside any lock when the server is full and n
-	// check-outs wait. Nil means that nothing can be done.
+	// checkouts wait. Nil means that nothing can be done.
 	MakeRoom func(n int)
 	// LoginTimeout bounds a login. It must be positive.
 	LoginTimeout time.Duration
@@ -82,13 +82,13 @@ type Config[T Resource] struct {
 	Size int
 	// Limit is how many may be open at once. 0 means no limit, until SetLimit.
 	Limit int
-	// Warm is how many are kept ready for the next check-out, opened in advance
+	// Warm is how many are kept ready for the next checkout, opened in advance
 	// once the pool is in use. 0 is none.
 	Warm int
 	// IdleTimeout is how long a connection beyond Size may be idle before it
 	// is closed.
 	IdleTimeout time.Duration
-	// Timeout is how long a check-out waits. It must be positive.
+	// Timeout is how long a checkout waits. It must be positive.
 	Timeout time.Duration
 	// PinText names the kinds of session state that Pin was called with. It is
 	// called under the pool's lock. Nil names none.
@@ -116,7 +116,7 @@ type Pool[T Resource] struct {
 	all       []*Conn[T] // every open connection
 	idle      []*Conn[T] // those in state Idle, longest idle first
 	waiters   queue[T]
-	turns     uint64 // how many check-outs came; each waits at the place of its number
+	turns     uint64 // how many checkouts came; each waits at the place of its number
 	size      int    // Config.Size, or what SetSize says
 	warm      int    // Config.Warm, likewise
 	limit     int    // 0: none
@@ -127,7 +127,7 @@ type Pool[T Resource] struct {
 	cancel    context.CancelFunc // ends the logins under way
 	life      context.Context    // parent of the logins' lifetimes; ends with cancel
 
-	// CreateTimes is of the logins that succeeded; WaitTimes is of the check-outs
+	// CreateTimes is of the logins that succeeded; WaitTimes is of the checkouts
 	// that did, from their call to a connection that can be used. They need no
 	// guard.
 	CreateTimes, WaitTimes histogram.Histogram

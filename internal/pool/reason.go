@@ -14,7 +14,8 @@ const (
 	Broken
 	// Dirty: session state was left on it that could not be undone.
 	Dirty
-	// Overflow: more were open than the limit allows.
+	// Overflow: more were open than the limit allows, or it took room that a
+	// checkout, or another pool of a full server, needed.
 	Overflow
 	// Leaked: whoever used it dropped it and did not give it back.
 	Leaked

@@ -14,9 +14,9 @@ import "fmt"
 //	Pinned          InUse    the owner that put it away, TakeBack
 //	Fresh, Offered  Idle     the pool's sweep, once the offer has stood for OfferFor
 //	InUse           Idle     its owner, CheckIn
-//	Idle            InUse    the pool, for a check-out
-//	any but InUse   Closed   the pool (recycled, idle, disposed)
-//	InUse           Closed   its owner, CheckIn and Discard
+//	Idle            InUse    the pool, for a checkout
+//	any but InUse   Closed   the pool (recycled, idle, broken, overflow, disposed)
+//	InUse           Closed   its owner, CheckIn, Discard and Replace
 //
 // Moves out of InUse are plain stores, since only the owner makes them. Moves
 // out of Fresh, Offered and Pinned are compare-and-swaps of the whole word,

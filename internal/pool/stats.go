@@ -24,14 +24,14 @@ type Stats struct {
 	Pinned    int            // put away with session state on them
 	PinnedBy  map[string]int // those, by kind of state; one may count for several; nil for none
 	LoggingIn int            // logins under way; not in Open
-	Waiting   int            // check-outs that wait
+	Waiting   int            // checkouts that wait
 
 	Opened      int64          // logins that succeeded
 	LoginErrors int64          // logins that failed
 	Closed      [Reasons]int64 // by reason
 	Waits       int64          // for a login too, and again if what it led to was broken
 	Waited      time.Duration  // in all
-	Timeouts    int64          // waits that ended without a connection
+	Timeouts    int64          // checkouts that Config.Timeout or their context ended
 }
 
 // counters is the part of Stats that is counted as it happens. Guarded by
@@ -80,7 +80,7 @@ func (p *Pool[T]) statsLocked() Stats {
 	return s
 }
 
-// ErrTimeout is what a check-out returns, inside a TimeoutError, when it got no
+// ErrTimeout is what a checkout returns, inside a TimeoutError, when it got no
 // connection in time.
 var ErrTimeout = errors.New("mysqlpool: timed out waiting for a connection")
 

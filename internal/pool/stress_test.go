@@ -141,7 +141,7 @@ func (s *stress) login(ctx context.Context, label string) (*owned, time.Duration
 	return o, 5*time.Millisecond + s.upTo(50*time.Millisecond), nil
 }
 
-// context is that of a check-out: most have time enough.
+// context is that of a checkout: most have time enough.
 func (s *stress) context() (context.Context, context.CancelFunc) {
 	if s.oneIn(10) {
 		return context.WithTimeout(context.Background(), s.upTo(2*time.Millisecond))

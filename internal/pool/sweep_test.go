@@ -181,7 +181,7 @@ func TestIdleTimeoutOfOneThatALateLoginPutBeyondSize(t *testing.T) {
 
 func TestOfferStandsBetweenOnceAndTwiceOfferFor(t *testing.T) {
 	for _, row := range []struct{ offered, taken time.Duration }{
-		{0, 2 * time.Second}, // the sweep runs every second since the check-out
+		{0, 2 * time.Second}, // the sweep runs every second since the checkout
 		{time.Second - 1, 2 * time.Second},
 		{time.Second + 1, 3 * time.Second},
 		{time.Minute + time.Second/2, time.Minute + 2*time.Second},

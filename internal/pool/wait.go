@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// handed is what a check-out gets: a connection, an error, or a place in the
+// handed is what a checkout gets: a connection, an error, or a place in the
 // queue.
 type handed[T Resource] struct {
 	conn   *Conn[T]
@@ -16,15 +16,15 @@ type handed[T Resource] struct {
 	waiter *waiter[T]
 }
 
-// request is what a check-out asks for.
+// request is what a checkout asks for.
 type request struct {
 	ctx   context.Context // for the login that it may ask for, and the wait
 	label string
 	start instant
-	turn  uint64 // its number among the check-outs; kept if what it gets is no good
+	turn  uint64 // its number among the checkouts; kept if what it gets is no good
 }
 
-// waiter is a check-out that waits. It is used again for another, so whoever
+// waiter is a checkout that waits. It is used again for another, so whoever
 // keeps one must look whether it is still the same turn.
 type waiter[T Resource] struct {
 	ready chan handed[T] // holds one, so that serving never blocks
@@ -37,7 +37,7 @@ type waiter[T Resource] struct {
 	asked      bool // a login was started for it
 }
 
-// enqueueLocked gives a check-out its place in the queue and then looks for
+// enqueueLocked gives a checkout its place in the queue and then looks for
 // what could serve the queue: in this order, because whoever puts a connection
 // away does it in the opposite one (see Conn.putAway).
 func (p *Pool[T]) enqueueLocked(r *request, now instant) *waiter[T] {
@@ -94,7 +94,7 @@ func (p *Pool[T]) timeoutLocked(now instant) {
 	}
 }
 
-// timeoutErrorLocked says why a check-out ended in vain, which queued tells
+// timeoutErrorLocked says why a checkout ended in vain, which queued tells
 // from the others that wait: 1 if it is still in the queue.
 func (p *Pool[T]) timeoutErrorLocked(r *request, queued int, cause error, now instant) error {
 	p.timeouts++
@@ -106,7 +106,7 @@ func (p *Pool[T]) timeoutErrorLocked(r *request, queued int, cause error, now in
 	return e
 }
 
-// timedOut is the error of a check-out whose time was used up by connections
+// timedOut is the error of a checkout whose time was used up by connections
 // that were no good.
 func (p *Pool[T]) timedOut(r *request, now instant) error {
 	p.mu.Lock()

@@ -9,7 +9,7 @@ import (
 
 func TestFirstComeFirstServed(t *testing.T) {
 	const n = 5
-	t.Run("by check-ins", func(t *testing.T) {
+	t.Run("by checkins", func(t *testing.T) {
 		bubble(t, limit(1), func(t *bed) {
 			c := t.out()
 			as := t.askN(n)

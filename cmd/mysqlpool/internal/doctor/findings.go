@@ -102,10 +102,10 @@ func maxConnections(r *Readings, p *Pool) Finding {
 	switch {
 	case p.Limit > 0 && p.Limit < r.Size && (r.MaxUserConnections == nil || *r.MaxUserConnections == 0 || *r.MaxUserConnections > int64(p.Limit)):
 		f.Level = Amiss
-		f.Text = fmt.Sprintf("The server takes %d, of which the pool leaves some for others. That is fewer than pool_size, %d: check-outs will wait.", most, r.Size)
+		f.Text = fmt.Sprintf("The server takes %d, of which the pool leaves some for others. That is fewer than pool_size, %d: checkouts will wait.", most, r.Size)
 	case most-others < int64(r.Size):
 		f.Level = Amiss
-		f.Text = fmt.Sprintf("Others have %d of %d now. What is left is fewer than pool_size, %d: check-outs will wait, or fail.", others, most, r.Size)
+		f.Text = fmt.Sprintf("Others have %d of %d now. What is left is fewer than pool_size, %d: checkouts will wait, or fail.", others, most, r.Size)
 	case r.RefusedForRoom != nil && *r.RefusedForRoom > 0:
 		f.Level = Hint
 		f.Text = fmt.Sprintf("Since its start the server refused %s because it had no room (Too many connections).", plural(*r.RefusedForRoom, "login"))
@@ -129,7 +129,7 @@ func maxUserConnections(r *Readings) Finding {
 		return f
 	}
 	f.Level = Amiss
-	f.Text = fmt.Sprintf("The account may have %s, fewer than pool_size, %d: check-outs will wait.", plural(*r.MaxUserConnections, "connection"), r.Size)
+	f.Text = fmt.Sprintf("The account may have %s, fewer than pool_size, %d: checkouts will wait.", plural(*r.MaxUserConnections, "connection"), r.Size)
 	if r.MaxUserGlobal != nil && *r.MaxUserGlobal == *r.MaxUserConnections {
 		f.Mend = setTo("max_user_connections", strconv.Itoa(defaultMaxConnections))
 		return f
