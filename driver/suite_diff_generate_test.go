@@ -98,6 +98,7 @@ var diffWeights = []struct {
 	{6, (*diffGen).prepare},
 	{24, (*diffGen).useStmt},
 	{3, (*diffGen).closeStmt},
+	{6, (*diffGen).changeMeaning},
 	{6, (*diffGen).reopen},
 	{4, (*diffGen).cursorStep},
 	{1, (*diffGen).kill},
@@ -307,8 +308,13 @@ func (g *diffGen) prepare() (diffStep, bool) {
 	on, handle := g.place()
 	solo := g.handles[handle].solo()
 	x := pick(g.r, diffPlain...)
-	if g.r.IntN(3) == 0 && (solo || on.kind == 'c') {
-		x = pick(g.r, diffState...)
+	switch g.r.IntN(6) {
+	case 0, 1:
+		if solo || on.kind == 'c' {
+			x = pick(g.r, diffState...)
+		}
+	case 2:
+		x = diffQuotes
 	}
 	if len(x.queries) > 1 || x.ends != "" {
 		return diffStep{}, false
@@ -316,6 +322,16 @@ func (g *diffGen) prepare() (diffStep, bool) {
 	g.stmts[slot] = diffPrepared{made: true, on: on, text: x}
 	s := g.run(x, on)
 	return diffStep{do: "prepare", on: on, slot: slot, queries: s.queries, cancelled: s.cancelled}, true
+}
+
+// changeMeaning makes the text of a prepared statement mean something else from
+// now on, where it was prepared.
+func (g *diffGen) changeMeaning() (diffStep, bool) {
+	s := pick(g.r, g.stmts[:]...)
+	if !s.made || s.text.name != diffQuotes.name || s.on.kind == 'd' && !g.handles[s.on.n].solo() {
+		return diffStep{}, false
+	}
+	return g.run(pick(g.r, diffSQLModes...), s.on), true
 }
 
 // useStmt runs a prepared statement, on its own or in a transaction.

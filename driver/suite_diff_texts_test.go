@@ -18,6 +18,14 @@ type diffText struct {
 	ends    string                   // what it may leave: what others wait for ("lock", "transaction"), or what lasts as long as a sql.Conn or sql.Tx ("session")
 }
 
+// diffQuotes means something else in every sql_mode of diffSQLModes.
+var diffQuotes = diffText{name: "quotes", queries: []string{`SELECT "u", 1 || ?`}, args: oneNumber, read: true}
+
+var diffSQLModes = []diffText{
+	{name: "sql mode", queries: []string{"SET sql_mode = 'ANSI_QUOTES'"}},
+	{name: "sql mode", queries: []string{"SET SESSION sql_mode = CONCAT(@@sql_mode, ',PIPES_AS_CONCAT')"}},
+}
+
 // diffPlain is what leaves nothing behind: it may run anywhere.
 var diffPlain = []diffText{
 	{name: "insert", queries: []string{"INSERT INTO %t (u, v, s) VALUES (%i, %i, '%s')"}},
@@ -48,7 +56,7 @@ var diffPlain = []diffText{
 	{name: "select from changing", queries: []string{"SELECT * FROM %n WHERE v > ? ORDER BY v LIMIT 4"}, args: oneNumber, read: true},
 	{name: "select from changing", queries: []string{"SELECT n.*, ? FROM %n n ORDER BY v LIMIT 4"}, args: oneNumber, read: true},
 	{name: "insert into changing", queries: []string{"INSERT INTO %n (v) VALUES (?)"}, args: oneNumber},
-	{name: "quotes", queries: []string{`SELECT "u", 1 || ?`}, args: oneNumber, read: true},
+	diffQuotes, diffQuotes, diffQuotes, // more often than others, since it tells once it is kept
 	{name: "quotes", queries: []string{`SELECT "u", 1 || 0`}, read: true},
 }
 
@@ -68,8 +76,9 @@ var diffProbes = []diffText{
 var diffState = []diffText{
 	{name: "time zone", queries: []string{"SET time_zone = '+0%i:00'"}},
 	{name: "time zone", queries: []string{"SET @@session.time_zone = ?"}, args: func(r *rand.Rand) []any { return []any{pick(r, "+05:30", "-03:00", "SYSTEM")} }},
-	{name: "sql mode", queries: []string{"SET sql_mode = 'ANSI_QUOTES'"}},
-	{name: "sql mode", queries: []string{"SET SESSION sql_mode = CONCAT(@@sql_mode, ',PIPES_AS_CONCAT')"}},
+	diffSQLModes[0], diffSQLModes[1],
+	{name: "quotes in sql mode", queries: []string{"SET sql_mode = 'ANSI_QUOTES'", `SELECT "u", 1 || ?`}, args: oneNumber, read: true},
+	{name: "quotes in sql mode", queries: []string{"SET sql_mode = 'PIPES_AS_CONCAT'", `SELECT "u", 1 || ?`}, args: oneNumber, read: true},
 	{name: "names", queries: []string{"SET NAMES latin1"}},
 	{name: "names", queries: []string{"SET NAMES utf8 COLLATE utf8_bin"}},
 	{name: "names", queries: []string{"SET CHARACTER SET latin1"}},
