@@ -98,7 +98,7 @@ var diffWeights = []struct {
 	{6, (*diffGen).prepare},
 	{24, (*diffGen).useStmt},
 	{3, (*diffGen).closeStmt},
-	{6, (*diffGen).changeMeaning},
+	{12, (*diffGen).changeMeaning},
 	{6, (*diffGen).reopen},
 	{4, (*diffGen).cursorStep},
 	{1, (*diffGen).kill},
@@ -313,7 +313,7 @@ func (g *diffGen) prepare() (diffStep, bool) {
 		if solo || on.kind == 'c' {
 			x = pick(g.r, diffState...)
 		}
-	case 2:
+	case 2, 3:
 		x = diffQuotes
 	}
 	if len(x.queries) > 1 || x.ends != "" {

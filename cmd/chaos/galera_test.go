@@ -23,10 +23,6 @@ import (
 // a transfer. The stock driver, which takes one address, has a dialer that takes
 // the first host that accepts.
 func TestGalera(t *testing.T) {
-	theirs, ours := os.Getenv(envChaos) != "", wantsHosts == "" || os.Getenv(envGaleraDialer) != ""
-	if !theirs && !ours {
-		t.Skip(wantsHosts)
-	}
 	noLeaks(t)
 	cluster, err := servers.StartGalera(t.Context())
 	if errors.Is(err, servers.ErrNoGalera) && os.Getenv(envGalera) == "" {
@@ -62,23 +58,18 @@ func TestGalera(t *testing.T) {
 	}
 	for _, driver := range drivers {
 		t.Run(driver, func(t *testing.T) {
-			at := dsn("firstof")
-			switch {
-			case driver == stock && !theirs:
-				t.Skip("for comparison, in long runs: set " + envChaos)
-			case driver == pooled && !ours:
-				t.Skip(wantsHosts)
-			case driver == pooled && wantsHosts == "":
-				at = dsn("tcp")
+			at := dsn("tcp")
+			if driver == stock {
+				at = dsn("firstof")
+				if os.Getenv(envChaos) == "" {
+					t.Skip("for comparison, in long runs: set " + envChaos)
+				}
 			}
 			t.Cleanup(func() { dispose(t) })
 			testGalera(t, cluster, admins, driver, at)
 		})
 	}
 }
-
-// envGaleraDialer has "mysql_pool" use the stock driver's dialer, too.
-const envGaleraDialer = "MYSQL_POOL_TEST_GALERA_DIALER"
 
 func dialFirst(ctx context.Context, hosts string) (c net.Conn, err error) {
 	var d net.Dialer

@@ -28,16 +28,6 @@ const (
 // drivers is ours last: the figures are read beside the stock driver's.
 var drivers = []string{stock, pooled}
 
-// Features of the driver that tests here wait for: each skips its test with the
-// reason, or "" if the driver has it.
-var (
-	wantsGeneration  = ""
-	wantsPingTimeout = ""
-	wantsHosts       = ""
-
-	wantsClosedSocket = "the driver does not yet close the socket of a login that panics in the stock driver"
-)
-
 // patience is how long a test waits for what should happen at once.
 const patience = 20 * time.Second
 
