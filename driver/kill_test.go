@@ -94,15 +94,7 @@ func TestKillOfACall(t *testing.T) {
 				return db
 			}
 			db := open()
-			var txs []*sql.Tx
-			for range 5 {
-				tx, err := db.Begin()
-				if err != nil {
-					t.Fatal(err)
-				}
-				txs = append(txs, tx)
-			}
-			for _, tx := range txs {
+			for _, tx := range beginAll(t, db, 5) {
 				tx.Rollback()
 			}
 			time.Sleep(2 * offerFor)
@@ -138,15 +130,7 @@ func TestKillBegetsKills(t *testing.T) {
 		c := withAddresses(s.connector(t, "pool_kill=on&pool_ping_after=1h"), ours)
 		db := sql.OpenDB(c)
 		t.Cleanup(func() { db.Close() })
-		var txs []*sql.Tx
-		for range 5 {
-			tx, err := db.Begin()
-			if err != nil {
-				t.Fatal(err)
-			}
-			txs = append(txs, tx)
-		}
-		for _, tx := range txs {
+		for _, tx := range beginAll(t, db, 5) {
 			tx.Rollback()
 		}
 		time.Sleep(2 * offerFor)

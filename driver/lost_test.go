@@ -108,14 +108,7 @@ func TestSilentConnectionsCostOnePing(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		db := handle(t, s, "")
 		db.SetMaxIdleConns(0)
-		var txs []*sql.Tx
-		for range 5 {
-			tx, err := db.Begin()
-			if err != nil {
-				t.Fatal(err)
-			}
-			txs = append(txs, tx)
-		}
+		txs := beginAll(t, db, 5)
 		for _, tx := range txs[:3] {
 			tx.Rollback()
 		}

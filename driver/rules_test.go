@@ -45,6 +45,19 @@ func ask(t *testing.T, db interface {
 	return id
 }
 
+// beginAll begins n transactions, so that n connections are in use.
+func beginAll(t *testing.T, db *sql.DB, n int) (txs []*sql.Tx) {
+	t.Helper()
+	for range n {
+		tx, err := db.Begin()
+		if err != nil {
+			t.Fatal(err)
+		}
+		txs = append(txs, tx)
+	}
+	return txs
+}
+
 func wantOpen(t *testing.T, s *fakeServer, open, ever int) {
 	t.Helper()
 	if gotOpen, gotEver := s.open(); gotOpen != open || gotEver != ever {
