@@ -31,9 +31,15 @@ func resetConnection(ctx context.Context, socket net.Conn) (err error) {
 	if socket == nil {
 		return errNoReset
 	}
-	stop := context.AfterFunc(ctx, func() { socket.SetDeadline(time.Unix(1, 0)) })
+	cut := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		socket.SetDeadline(time.Unix(1, 0))
+		close(cut)
+	})
 	defer func() {
-		if !stop() { // the socket has a deadline in the past, or will
+		if !stop() {
+			<-cut
+			socket.SetDeadline(time.Time{}) // goodbye can be said still
 			err = ctx.Err()
 		}
 	}()

@@ -344,4 +344,7 @@ func TestResetEndsWithItsContext(t *testing.T) {
 	if err := <-done; err != context.Canceled {
 		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
+	if _, err := client.Write([]byte("goodbye")); err != nil {
+		t.Errorf("afterwards nothing can be sent: %v", err)
+	}
 }
