@@ -30,6 +30,7 @@ var libraries = []library{
 	locksLibrary,
 	otelsqlLibrary,
 	sqlmwLibrary,
+	sqlhooksLibrary,
 	sqldbLoggerLibrary,
 	instrumentedsqlLibrary,
 }
