@@ -56,6 +56,7 @@ var diffPlain = []diffText{
 	{name: "select from changing", queries: []string{"SELECT * FROM %n WHERE v > ? ORDER BY v LIMIT 4"}, args: oneNumber, read: true},
 	{name: "select from changing", queries: []string{"SELECT n.*, ? FROM %n n ORDER BY v LIMIT 4"}, args: oneNumber, read: true},
 	{name: "insert into changing", queries: []string{"INSERT INTO %n (v) VALUES (?)"}, args: oneNumber},
+	{name: "coalesce", queries: []string{"SELECT COALESCE(?, s) FROM %t ORDER BY u LIMIT 2"}, args: anyKind, read: true}, // see argKind
 	diffQuotes, diffQuotes, diffQuotes, // more often than others, since it tells once it is kept
 	{name: "quotes", queries: []string{`SELECT "u", 1 || 0`}, read: true},
 }
@@ -171,6 +172,7 @@ func number(r *rand.Rand) int64 { return int64(r.IntN(9) + 1) }
 func word(r *rand.Rand) string { return pick(r, "one", "two", "drei", "ä", "x@y.z", "", "it''s") }
 
 func oneNumber(r *rand.Rand) []any      { return []any{number(r)} }
+func anyKind(r *rand.Rand) []any        { return []any{pick[any](r, number(r), word(r), 2.5, nil)} }
 func twoNumbers(r *rand.Rand) []any     { return []any{number(r), number(r)} }
 func wordAndNumber(r *rand.Rand) []any  { return []any{pick[any](r, word(r), nil), number(r)} }
 func numbersAndWord(r *rand.Rand) []any { return []any{number(r), number(r), word(r)} }

@@ -97,10 +97,4 @@ var plants = []plant{
 		old:  "if says.Leaves&^sameMeaning == 0 {",
 		new:  "if true {",
 	},
-	{
-		name: "a kept statement runs with arguments of any kind",
-		file: "driver/stmtargs.go",
-		old:  "if kind == s.kinds[i] {",
-		new:  "if true {",
-	},
 }
