@@ -44,6 +44,10 @@ var (
 // count as its own unless a function is in it, nor does a time zone of the time
 // zone database. A nil Option is passed over.
 //
+// Give each connector to one sql.OpenDB: closing the handle closes the connector,
+// and with it a pool that it has to itself, under any other handle of it. (The
+// stock driver's has no Close.)
+//
 // It returns the stock driver's error for a config that cannot be used, or one
 // that names the option.
 func NewConnector(cfg *mysql.Config, opts ...Option) (driver.Connector, error) {

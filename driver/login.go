@@ -146,8 +146,12 @@ func (l *login) open(ctx context.Context, schema string) (p *physical, life time
 	var errs []error
 	for i, h := range hosts {
 		next, err := l.openInTime(ctx, h, schema, len(hosts)-i)
+		unfit := false
+		if err == nil {
+			unfit, err = l.stillUnfit(ctx, next)
+		}
 		switch {
-		case err == nil && l.stillUnfit(ctx, next):
+		case unfit:
 			if p == nil {
 				p = next // better than none
 			} else {
@@ -275,10 +279,7 @@ func (l *login) attempt(ctx context.Context, h *host, schema string) (p *physica
 	p = &physical{stockConn: stock, stockFields: fieldsOf(stock), login: l, host: h, schema: schema, proven: doubts}
 	if err := l.ask(ctx, p); err != nil {
 		stock.Close()
-		if err == driver.ErrBadConn { // which database/sql must not have from a login
-			err = mysql.ErrInvalidConn
-		}
-		return nil, l.explain(ctx, h, start, err)
+		return nil, l.explain(ctx, h, start, notBadConn(err))
 	}
 	h.panics.forget()
 	p.life = l.life(h)
@@ -286,6 +287,15 @@ func (l *login) attempt(ctx context.Context, h *host, schema string) (p *physica
 		slog.String("login", l.name), slog.String("host", h.addr), slog.Uint64("id", p.id),
 		slog.Duration("took", time.Since(start)), slog.Duration("life", p.life))
 	return p, nil
+}
+
+// notBadConn hides driver.ErrBadConn, which database/sql must not have from a
+// login: it would try again.
+func notBadConn(err error) error {
+	if err == driver.ErrBadConn {
+		return mysql.ErrInvalidConn
+	}
+	return err
 }
 
 // at names a host of the login, for people.

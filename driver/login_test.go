@@ -67,30 +67,6 @@ func FuzzLogin(f *testing.F) {
 	})
 }
 
-// A login that panics leaves its socket open. So it is not tried again at once.
-func TestLoginThatPanicsIsNotTriedAgainAtOnce(t *testing.T) {
-	bubble(t, func(t *testing.T, s *fakeServer) {
-		s.login = func(context.Context, int) error { panic("fake: out of range") }
-		db := handle(t, s, "")
-		for _, step := range []struct {
-			wait   time.Duration
-			logins int
-		}{{0, 1}, {minPanicRest - 1, 1}, {1, 2}, {2*minPanicRest - 1, 2}, {1, 3}, {time.Hour, 4}, {0, 4}} {
-			time.Sleep(step.wait)
-			err := db.Ping()
-			if err == nil || !strings.Contains(err.Error(), "fake: out of range") {
-				t.Errorf("got %v, want what it panicked with", err)
-			}
-			if s.logins != step.logins {
-				t.Errorf("%d logins, want %d", s.logins, step.logins)
-			}
-		}
-		s.login = nil
-		time.Sleep(maxPanicRest)
-		ask(t, db)
-	})
-}
-
 // A server that is no MySQL server: the error says what happened.
 func TestServerThatSaysNonsense(t *testing.T) {
 	for _, all := range []string{"", "\x01\x00\x00\x00\x0a", "\x00\x00\x00\x00", greeting[:20]} {
@@ -104,25 +80,6 @@ func TestServerThatSaysNonsense(t *testing.T) {
 		}
 		c.Close()
 	}
-}
-
-// After a panic a login may be tried again: to fail for ten seconds because of
-// one is an outage that the stock driver has not.
-func TestOnePanicIsAnOutage(t *testing.T) {
-	bubble(t, func(t *testing.T, s *fakeServer) {
-		s.login = func(_ context.Context, n int) error {
-			if n == 1 {
-				panic("in BeforeConnect, once")
-			}
-			return nil
-		}
-		db := handle(t, s, "")
-		db.Ping()
-		time.Sleep(time.Second)
-		if err := db.Ping(); err != nil {
-			t.Errorf("a second later: %v", err)
-		}
-	})
 }
 
 // A dialer without a context (mysql.RegisterDial) cannot be broken off. Its slot

@@ -2,6 +2,7 @@ package mysqlpool
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -29,8 +30,12 @@ func (l *login) lookAt(h *host) {
 			}
 			return
 		}
-		defer p.stockConn.Close()
-		if !l.stillUnfit(ctx, p) && l.hosts.works(h) {
+		unfit, err := l.stillUnfit(ctx, p)
+		if err != nil {
+			return
+		}
+		p.stockConn.Close()
+		if !unfit && l.hosts.works(h) {
 			l.rebalance(h)
 		}
 	})
@@ -47,18 +52,23 @@ func (l *login) hostFailed(h *host, readOnly bool, err error) {
 // stillUnfit reports whether a connection is to a host that failed, and that takes
 // logins but no statements: it takes no writes, and took them before, or is no
 // part of its Galera cluster yet (MariaDB manual, "wsrep_ready"). Then it is left
-// alone again.
-func (l *login) stillUnfit(ctx context.Context, p *physical) bool {
+// alone again. An error means that the connection broke, and is closed.
+func (l *login) stillUnfit(ctx context.Context, p *physical) (unfit bool, err error) {
 	resting, readOnly := l.hosts.resting(p.host)
 	if !resting {
-		return false
+		return false, nil
 	}
 	readOnly, unready, err := p.askFitness(ctx, readOnly)
-	unfit := readOnly || unready || p.doomed
-	if unfit {
+	broken := p.doomed || !p.IsValid()
+	unfit = readOnly || unready
+	if unfit || broken {
 		l.hostFailed(p.host, readOnly, err)
 	}
-	return unfit
+	if broken {
+		p.stockConn.Close()
+		return false, fmt.Errorf("mysqlpool: login to %s: %w", l.at(p.host), notBadConn(err))
+	}
+	return unfit, nil
 }
 
 // askFitness asks what stillUnfit goes by. If there is no answer the host is as

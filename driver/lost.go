@@ -24,7 +24,8 @@ const leastPing = 250 * time.Millisecond
 // Check implements pool.Resource: the stock driver's liveness check, which
 // asks the socket and not the server, and a ping if nobody used the connection
 // for pool_ping_after, or if another one to its host was found dead.
-func (p *physical) Check(ctx context.Context, idle time.Duration) error {
+func (p *physical) Check(ctx context.Context, idle time.Duration) (err error) {
+	defer p.survive("a check", &err)
 	if p.used && p.login.reset == resetAlways {
 		if err := p.checkSocket(ctx); err != nil {
 			return err

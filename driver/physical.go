@@ -94,6 +94,7 @@ func (p *physical) Fits(schema string) pool.Fit {
 // server has the same error numbers as at login. After any other error the
 // connection is given up.
 func (p *physical) Switch(ctx context.Context, schema string) (kept bool, err error) {
+	defer p.survive("the switch of the schema", &err)
 	timed, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	_, err = p.ExecContext(timed, "USE `"+strings.ReplaceAll(schema, "`", "``")+"`", nil)

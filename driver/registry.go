@@ -3,7 +3,6 @@ package mysqlpool
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/mysqlpool/mysqlpool/internal/pool"
@@ -24,8 +23,6 @@ type member struct {
 	watch   *time.Timer // calls retire; nil if no call is due
 	retired bool        // it had no handle for pool_idle_timeout: see retire
 	ended   bool        // it was disposed of: no handle will use it again
-
-	forgotten atomic.Bool // it is in neither map of pools; changed under pools.mu
 }
 
 // pools is every pool of the process.
@@ -59,8 +56,11 @@ func (r *registry) join(c *connector) (*member, error) {
 			r.own[m] = true
 		}
 	}
-	if !c.closed {
+	switch {
+	case !c.closed:
 		m.handles++
+	case m.handles == 0:
+		r.watchLocked(m)
 	}
 	if m.retired {
 		m.retired = false
@@ -79,14 +79,19 @@ func (r *registry) newMemberLocked(c *connector) *member {
 	return m
 }
 
-// checkOut checks a connection out, and takes the pool back if it was forgotten
-// meanwhile.
+// checkOut checks a connection out, in a pool that was forgotten too: a
+// connection may outlive its handle.
 func (m *member) checkOut(ctx context.Context, schema string) (*pool.Conn[*physical], error) {
-	lent, err := m.pool.CheckOut(ctx, schema)
-	if m.forgotten.Load() {
-		pools.readmit(m)
+	for {
+		lent, err := m.pool.CheckOut(ctx, schema)
+		if err != pool.ErrForgotten {
+			return lent, err
+		}
+		if !pools.readmit(m) {
+			return nil, ErrDisposed
+		}
+		defer pools.forgetEmpty(m) // it may fail
 	}
-	return lent, err
 }
 
 // makeRoom closes n connections at most that lie unused in the other pools of
@@ -126,9 +131,8 @@ func (r *registry) leave(c *connector) {
 	}
 	c.closed = true
 	m.handles--
-	m.left = time.Now()
-	if !r.forgetLocked(m) && m.handles == 0 && m.shared && m.watch == nil {
-		m.watch = time.AfterFunc(m.login.idleTimeout, func() { r.retire(m) })
+	if !r.forgetLocked(m) && m.handles == 0 && m.shared {
+		r.watchLocked(m)
 	}
 	r.mu.Unlock()
 
@@ -137,6 +141,14 @@ func (r *registry) leave(c *connector) {
 		gone, cancel := context.WithCancel(context.Background())
 		cancel()
 		m.dispose(gone)
+	}
+}
+
+// watchLocked has a pool without handles retired in time.
+func (r *registry) watchLocked(m *member) {
+	m.left = time.Now()
+	if m.watch == nil {
+		m.watch = time.AfterFunc(m.login.idleTimeout, func() { r.retire(m) })
 	}
 }
 
@@ -151,26 +163,25 @@ func (r *registry) forgetLocked(m *member) bool {
 	if m.handles > 0 && !m.ended || r.disposing > 0 {
 		return false
 	}
-	// Before the look at the pool: a checkout that begins after it must find out.
-	m.forgotten.Store(true)
-	if !m.pool.Empty() {
-		m.forgotten.Store(false)
+	if !m.pool.Forget() {
 		return false
 	}
 	r.removeLocked(m)
 	return true
 }
 
-// readmit takes back a pool that was forgotten while a checkout was under way
-// for a connection that outlives its handle. It keeps nothing for long.
-func (r *registry) readmit(m *member) {
+// readmit takes back a pool that was forgotten, which keeps nothing for long. It
+// reports false while Dispose is under way, which would miss it.
+func (r *registry) readmit(m *member) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if m.forgotten.Swap(false) {
-		r.own[m] = true
-		m.pool.SetSize(0, 0)
-		r.forgetLocked(m) // the checkout may have failed
+	if r.disposing > 0 {
+		return false
 	}
+	r.own[m] = true
+	m.pool.SetSize(0, 0)
+	m.pool.Remember()
+	return true
 }
 
 // disposedLocked makes room for a fresh pool in the place of one that was

@@ -167,16 +167,6 @@ func TestFailedLoginLeavesNothing(t *testing.T) {
 	})
 }
 
-func TestPanicInALoginIsAnError(t *testing.T) {
-	bubble(t, func(t *testing.T, s *fakeServer) {
-		s.login = func(context.Context, int) error { panic("index out of range") }
-		err := handle(t, s, "").PingContext(t.Context())
-		if err == nil || !strings.Contains(err.Error(), "panic") {
-			t.Errorf("got %v, want an error that says what happened", err)
-		}
-	})
-}
-
 // Nothing that people read has a secret in it.
 func TestNoSecretGetsOut(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
@@ -275,35 +265,6 @@ func TestHostsOpenAfterDispose(t *testing.T) {
 			if p.Hosts[0].Open != p.Open {
 				t.Errorf("pool with %d open: host says %d open, %d opened", p.Open, p.Hosts[0].Open, p.Hosts[0].Opened)
 			}
-		}
-	})
-}
-
-// Each is called where the program cannot recover.
-func TestPanicInTheBackgroundClosesTheConnection(t *testing.T) {
-	bubble(t, func(t *testing.T, s *fakeServer) {
-		var log bytes.Buffer
-		c := s.connector(t, "")
-		c.logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelError}))
-		db := sql.OpenDB(c)
-		defer db.Close()
-		s.query = func(_ context.Context, _ *fakeConn, text string) error {
-			if text == "ROLLBACK" {
-				panic("index out of range")
-			}
-			return nil
-		}
-		ask(t, db)
-		if _, err := db.Exec("BEGIN"); err != nil {
-			t.Fatal(err)
-		}
-		db.SetMaxIdleConns(-1) // gives the connection up
-		synctest.Wait()
-		if !s.conns[0].get(func() bool { return s.conns[0].closed }) {
-			t.Error("the connection is open")
-		}
-		if !strings.Contains(log.String(), "panicked") {
-			t.Errorf("got %q in the log", log.String())
 		}
 	})
 }

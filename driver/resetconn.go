@@ -25,11 +25,14 @@ const maxAnswer = 64 << 10
 
 // resetConnection has the server drop the state of the session. It returns the
 // server's error as the stock driver does. After any other error, ctx's among
-// them, the connection is of no use. The stock driver's copy of the server's status is old until the
-// next statement.
+// them, the connection is of no use. The stock driver's copy of the server's
+// status is old until the next statement.
 func resetConnection(ctx context.Context, socket net.Conn) (err error) {
 	if socket == nil {
 		return errNoReset
+	}
+	if err := socket.SetDeadline(time.Time{}); err != nil { // the stock driver leaves old ones of readTimeout and writeTimeout
+		return err
 	}
 	cut := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {

@@ -330,14 +330,15 @@ func queryRows(ctx context.Context, c driver.QueryerContext, query string) (all 
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	// Not deferred: after a panic in Next it could read for ever.
 	values := make([]driver.Value, len(rows.Columns()))
 	for {
 		switch err := rows.Next(values); err {
 		case nil:
 		case io.EOF:
-			return all, nil
+			return all, rows.Close()
 		default:
+			rows.Close()
 			return nil, err
 		}
 		row := make([]string, len(values))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 // state is something that a statement leaves in its session.
@@ -356,4 +357,27 @@ func TestSuiteServerErrorsKeepTheConnection(t *testing.T) {
 		}
 		return append(result, fmt.Sprint(connectionID(t, db) == id))
 	})
+}
+
+// The stock driver leaves the deadlines of its last read and write on the socket.
+// A reset that comes after them must not end by them.
+func TestSuiteResetAfterOldDeadlines(t *testing.T) {
+	s := needServer(t)
+	const timeout = time.Second
+	for _, mode := range []string{"state", "always"} {
+		reused := func(held time.Duration) bool {
+			defer dispose(t)
+			db := s.open(t, pooled, "readTimeout=1s&writeTimeout=1s&pool_size=1&pool_max_overflow=0&pool_reset="+mode)
+			c := oneConn(t, db)
+			id := connectionID(t, c)
+			mustExec(t, c, "PREPARE p FROM 'SELECT 1'") // which only a reset takes back
+			time.Sleep(held)
+			db.SetMaxIdleConns(-1)
+			c.Close()
+			return connectionID(t, db) == id
+		}
+		if before, after := reused(0), reused(timeout+timeout/2); before != after {
+			t.Errorf("pool_reset=%s: the connection is used again: %v, and held for longer than the timeouts: %v", mode, before, after)
+		}
+	}
 }

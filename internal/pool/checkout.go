@@ -10,7 +10,7 @@ import (
 // open, one that is offered; else whichever comes first of a checkin, an offer
 // and a login. Those who wait are served in the order in which they came.
 //
-// It returns ErrDisposed, ctx's error, the error of the login that this call
+// It returns ErrDisposed, ErrForgotten, ctx's error, the error of the login that this call
 // asked for, the error with which the label was refused, or an error that is
 // ErrTimeout and says the numbers.
 func (p *Pool[T]) CheckOut(ctx context.Context, label string) (*Conn[T], error) {
@@ -77,6 +77,10 @@ func (p *Pool[T]) obtain(r *request, now instant) handed[T] {
 	if p.disposed {
 		p.mu.Unlock()
 		return handed[T]{err: ErrDisposed}
+	}
+	if p.forgotten {
+		p.mu.Unlock()
+		return handed[T]{err: ErrForgotten}
 	}
 	if r.turn == 0 {
 		p.turns++

@@ -226,8 +226,8 @@ func TestEmptiedIsCalledWhenTheLastGoes(t *testing.T) {
 		}
 		empty := func(want bool) {
 			t.Helper()
-			if got := t.p.Empty(); got != want {
-				t.Errorf("Empty() = %v, want %v", got, want)
+			if got := t.empty(); got != want {
+				t.Errorf("empty: got %v, want %v", got, want)
 			}
 		}
 		empty(true)

@@ -401,3 +401,9 @@ func is(c *fakeConn, s State) func() bool { return func() bool { return c.State(
 var errFake = errors.New("fake error")
 
 func broken(context.Context, time.Duration) error { return errFake }
+
+func (t *bed) empty() bool {
+	t.p.mu.Lock()
+	defer t.p.mu.Unlock()
+	return t.p.emptyLocked()
+}

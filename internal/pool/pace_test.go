@@ -319,7 +319,7 @@ func TestWaitThatEmptiesThePoolIsTold(t *testing.T) {
 				before := emptied.Load()
 				end(t, cancel)
 				t.sleep(time.Hour)
-				if !t.p.Empty() || emptied.Load() == before {
+				if !t.empty() || emptied.Load() == before {
 					t.Error("the pool became empty and nobody was told")
 				}
 			})

@@ -99,7 +99,7 @@ type Config[T Resource] struct {
 	OfferFor time.Duration
 
 	// Emptied, if not nil, is called on a goroutine of its own when the pool
-	// became empty (see Empty), which it may not be any more by then.
+	// became empty (see Forget), which it may not be any more by then.
 	Emptied func()
 }
 
@@ -122,6 +122,7 @@ type Pool[T Resource] struct {
 	limit     int    // 0: none
 	logins    int    // under way
 	disposed  bool
+	forgotten bool               // it is empty, and stays so: see Forget
 	drained   chan struct{}      // made by Dispose; closed when the pool is empty
 	isDrained bool               // drained is closed
 	cancel    context.CancelFunc // ends the logins under way
@@ -259,14 +260,8 @@ func (p *Pool[T]) dropFreeLocked(n int, why Reason) (victims []victim[T]) {
 	return victims
 }
 
-// Empty reports whether the pool has no connection, none that is being closed,
-// nobody who waits and no login under way.
-func (p *Pool[T]) Empty() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.emptyLocked()
-}
-
+// emptyLocked reports whether the pool has no connection, none that is being
+// closed, nobody who waits and no login under way.
 func (p *Pool[T]) emptyLocked() bool {
 	return len(p.all) == 0 && p.closing == 0 && p.logins == 0 && p.waiters.len == 0
 }

@@ -79,7 +79,7 @@ func TestReplacementThatFailsIsNotTriedAgain(t *testing.T) {
 		if s := t.p.Stats(); s.LoginErrors != 1 || s.LoggingIn != 0 {
 			t.Errorf("got %+v, want one login that failed", s)
 		}
-		if !t.p.Empty() {
+		if !t.empty() {
 			t.Error("the pool is not empty")
 		}
 	})
