@@ -28,6 +28,7 @@ type diffGen struct {
 	txs     [diffTxs]diffSlot
 	stmts   [diffStmts]diffPrepared
 	cursor  bool
+	then    func(*diffGen) (diffStep, bool) // the next step, if it can be made
 }
 
 // diffSlot is a sql.Conn or sql.Tx.
@@ -116,15 +117,16 @@ func (g *diffGen) step() diffStep {
 		total += w.weight
 	}
 	for {
-		n := g.r.IntN(total)
-		for _, w := range diffWeights {
-			if n -= w.weight; n < 0 {
-				if s, ok := w.make(g); ok {
-					s.plain = g.r.IntN(2) == 0
-					return s
-				}
-				break
+		next := g.then
+		g.then = nil
+		for n, i := g.r.IntN(total), 0; next == nil; i++ {
+			if n -= diffWeights[i].weight; n < 0 {
+				next = diffWeights[i].make
 			}
+		}
+		if s, ok := next(g); ok {
+			s.plain = g.r.IntN(2) == 0
+			return s
 		}
 	}
 }
@@ -325,18 +327,23 @@ func (g *diffGen) prepare() (diffStep, bool) {
 }
 
 // changeMeaning makes the text of a prepared statement mean something else from
-// now on, where it was prepared.
+// now on, where it was prepared. Mostly the statement runs next: it tells.
 func (g *diffGen) changeMeaning() (diffStep, bool) {
-	s := pick(g.r, g.stmts[:]...)
+	slot := g.r.IntN(diffStmts)
+	s := g.stmts[slot]
 	if !s.made || s.text.name != diffQuotes.name || s.on.kind == 'd' && !g.handles[s.on.n].solo() {
 		return diffStep{}, false
+	}
+	if g.r.IntN(4) > 0 {
+		g.then = func(g *diffGen) (diffStep, bool) { return g.useStmtOf(slot) }
 	}
 	return g.run(pick(g.r, diffSQLModes...), s.on), true
 }
 
-// useStmt runs a prepared statement, on its own or in a transaction.
-func (g *diffGen) useStmt() (diffStep, bool) {
-	slot := g.r.IntN(diffStmts)
+func (g *diffGen) useStmt() (diffStep, bool) { return g.useStmtOf(g.r.IntN(diffStmts)) }
+
+// useStmtOf runs a prepared statement, on its own or in a transaction.
+func (g *diffGen) useStmtOf(slot int) (diffStep, bool) {
 	if !g.stmts[slot].made {
 		return diffStep{}, false
 	}
