@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,13 +18,25 @@ import (
 	"github.com/mysqlpool/mysqlpool/cmd/servers"
 )
 
-// examine runs doctor on a server, in both forms, and returns what it found.
+// oneDoctor lets one doctor at a time run in this process, of which each at its
+// end disposes of every pool.
+var oneDoctor sync.Mutex
+
+// runDoctor runs doctor with these arguments.
+func runDoctor(t *testing.T, args ...string) (status int, stdout, stderr *bytes.Buffer) {
+	t.Helper()
+	oneDoctor.Lock()
+	defer oneDoctor.Unlock()
+	stdout, stderr = new(bytes.Buffer), new(bytes.Buffer)
+	return run(t.Context(), append([]string{"doctor"}, args...), stdout, stderr), stdout, stderr
+}
+
+// examine runs doctor on a server and returns what it found.
 func examine(t *testing.T, dsn string) (r doctor.Report) {
 	t.Helper()
-	var stdout, stderr bytes.Buffer
-	status := run(t.Context(), []string{"doctor", "--json", "--dsn=" + dsn}, &stdout, &stderr)
+	status, stdout, stderr := runDoctor(t, "--json", "--dsn="+dsn)
 	if err := json.Unmarshal(stdout.Bytes(), &r); err != nil || stderr.Len() > 0 {
-		t.Fatalf("exit status %d: %v: %s", status, err, &stderr)
+		t.Fatalf("exit status %d: %v: %s", status, err, stderr)
 	}
 	want := 0
 	if !r.OK {
@@ -46,9 +59,9 @@ func found(r doctor.Report, name string) doctor.Finding {
 }
 
 func TestDoctorOnItsOwnServer(t *testing.T) {
-	var stdout, stderr bytes.Buffer
-	if status := run(t.Context(), []string{"doctor"}, &stdout, &stderr); status != 0 || stderr.Len() > 0 {
-		t.Fatalf("exit status %d: %s%s", status, &stdout, &stderr)
+	status, stdout, stderr := runDoctor(t)
+	if status != 0 || stderr.Len() > 0 {
+		t.Fatalf("exit status %d: %s%s", status, stdout, stderr)
 	}
 	checkDoctor(t, stdout.String())
 }
@@ -108,12 +121,11 @@ func TestDoctorMends(t *testing.T) {
 			if f.Mend == nil || f.Text == "" {
 				t.Fatalf("it does not say how to mend it: %+v", f)
 			}
-			var stdout, stderr bytes.Buffer
-			run(t.Context(), []string{"doctor", "--dsn=" + dsn}, &stdout, &stderr)
+			_, stdout, _ := runDoctor(t, "--dsn="+dsn)
 			checkDoctor(t, stdout.String())
 			for _, want := range []string{f.Mend.SetGlobal, f.Mend.MyCnf[strings.Index(f.Mend.MyCnf, "\n")+1:], f.Mend.Flag, "is lost when the server restarts"} {
 				if !strings.Contains(strings.Join(strings.Fields(stdout.String()), " "), want) {
-					t.Errorf("it does not print %q:\n%s", want, &stdout)
+					t.Errorf("it does not print %q:\n%s", want, stdout)
 				}
 			}
 
@@ -204,10 +216,9 @@ func TestDoctorBadInput(t *testing.T) {
 		"--dsn=" + server.DSN + "?@pool_sizes=1":        "pool_sizes",
 		"--jsn":                                         "unknown flag",
 	} {
-		var stdout, stderr bytes.Buffer
-		status := run(t.Context(), []string{"doctor", arg}, &stdout, &stderr)
+		status, stdout, stderr := runDoctor(t, arg)
 		if status != exitUsage || !strings.Contains(stderr.String(), want) || strings.Count(stderr.String(), "\n") != 1 || strings.Contains(stderr.String(), "hush") || stdout.Len() > 0 {
-			t.Errorf("%s: exit status %d, want %q in one line: %s%s", arg, status, want, &stdout, &stderr)
+			t.Errorf("%s: exit status %d, want %q in one line: %s%s", arg, status, want, stdout, stderr)
 		}
 	}
 }
