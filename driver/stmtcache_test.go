@@ -125,6 +125,12 @@ func TestLeastRecentlyUsedGoesFirst(t *testing.T) {
 // The server forgot its statements behind the pool's back. Then the numbers of
 // all of them may be others' by now.
 func TestUnknownStatementIsPreparedAgain(t *testing.T) {
+	for _, who := range []string{"mysqld_stmt_execute", "mysql_stmt_precheck"} {
+		t.Run(who, func(t *testing.T) { testUnknownStatement(t, who) })
+	}
+}
+
+func testUnknownStatement(t *testing.T, who string) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		db := handle(t, s, oneConnection)
 		askWith(t, db, 2, "SELECT 1, ?")
@@ -138,7 +144,7 @@ func TestUnknownStatementIsPreparedAgain(t *testing.T) {
 		s.query = func(_ context.Context, _ *fakeConn, text string) error {
 			if text == "execute SELECT 1, ?" && once {
 				once = false
-				return &mysql.MySQLError{Number: 1243, Message: "Unknown prepared statement handler (1) given to mysqld_stmt_execute"}
+				return &mysql.MySQLError{Number: 1243, Message: "Unknown prepared statement handler (1) given to " + who}
 			}
 			return nil
 		}

@@ -3,6 +3,7 @@ package mysqlpool
 import (
 	"context"
 	"database/sql/driver"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,7 +58,7 @@ func (p *physical) prepareWhenPossible(ctx context.Context, query string) (stock
 func (p *physical) afterError(e *prepared, err error) bool {
 	switch errorNumber(err) {
 	case 1243, 2014: // ER_UNKNOWN_STMT_HANDLER; CR_COMMANDS_OUT_OF_SYNC, of servers made with Vitess
-		if !strings.Contains(err.Error(), "stmt_execute") && !strings.Contains(err.Error(), "statement ID is not found") {
+		if !isOfItself(err) {
 			p.drop(e)
 			return false // of a statement inside it, which may have run in part
 		}
@@ -72,6 +73,19 @@ func (p *physical) afterError(e *prepared, err error) bool {
 		p.drop(e)
 	}
 	return false
+}
+
+// unknownItself is what servers write of the statement that they were told to run,
+// and not of one that a routine executes by name ("given to EXECUTE").
+var unknownItself = []string{
+	"mysqld_stmt_execute",       // MariaDB, and MySQL before 8.0
+	"mysql_stmt_precheck",       // MySQL from 8.0 on
+	"statement ID is not found", // made with Vitess
+}
+
+// isOfItself reports whether an unknown statement is the one that was sent.
+func isOfItself(err error) bool {
+	return slices.ContainsFunc(unknownItself, func(text string) bool { return strings.Contains(err.Error(), text) })
 }
 
 // prepareAgain prepares the text of a statement that is no good any more, to run
