@@ -99,7 +99,7 @@ func TestDisposeAndAForgottenPool(t *testing.T) {
 				_, err := c.ExecContext(t.Context(), "SELECT 1")
 				answered <- err
 			}()
-			time.Sleep(time.Second / 2)
+			time.Sleep(time.Second - heedTime/2) // the login ends before it is given up
 			if err := Dispose(t.Context()); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
