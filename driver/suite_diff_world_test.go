@@ -89,11 +89,12 @@ func (w *diffWorld) schema() (all []string) {
 		"CREATE TABLE {w}a.shared (k INT PRIMARY KEY, n INT) ENGINE=InnoDB",
 		"INSERT INTO {w}a.shared VALUES (1, 0), (2, 0), (3, 0), (4, 0), (5, 0), (6, 0), (7, 0), (8, 0), (9, 0)",
 		// A routine has the sql_mode, character set and schema of its maker, so
-		// that it does not show the caller's.
+		// that it does not show the caller's. Without CAST it would, on MySQL from 8.0
+		// on, go by the types that the variables had when it first ran in the session.
 		"CREATE FUNCTION {w}a.peek() RETURNS TEXT DETERMINISTIC NO SQL RETURN CONCAT_WS('|', @@time_zone, @@autocommit, "+
 			"@@{isolation}, @@group_concat_max_len, @@div_precision_increment, @@sql_select_limit, @@sql_safe_updates, "+
 			"@@foreign_key_checks, @@lc_time_names, @@completion_type, IFNULL(@@character_set_results, '-'), "+
-			"IFNULL(HEX(@a), '-'), IFNULL(HEX(@b), '-'), IFNULL(HEX(@c), '-')"+inTx+")",
+			"IFNULL(HEX(CAST(@a AS CHAR)), '-'), IFNULL(HEX(CAST(@b AS CHAR)), '-'), IFNULL(HEX(CAST(@c AS CHAR)), '-')"+inTx+")",
 		"CREATE PROCEDURE {w}a.`leave`(n INT) BEGIN SET @a = n; SET time_zone = '+04:00'; END",
 		"CREATE PROCEDURE {w}a.answer(n INT) BEGIN SELECT n; SELECT @a, @@time_zone; END",
 	)

@@ -72,6 +72,7 @@ func (s *server) leaks() []leak {
 var notOfASession = []string{
 	"timestamp", "pseudo_thread_id", "last_insert_id", "identity", "insert_id", "rand_seed1", "rand_seed2",
 	"error_count", "warning_count", "last_gtid", "gtid_binlog_pos", "gtid_current_pos", "ft_boolean_syntax",
+	"statement_id",
 }
 
 // probes is what a session shows beside its variables.

@@ -126,7 +126,7 @@ func TestSuiteOneOffTextsPushNothingOut(t *testing.T) {
 					}
 					if withOneOffs {
 						one := oneOffs.Add(1)
-						if err := db.QueryRow(fmt.Sprintf("SELECT ? /* %d */", one), n).Scan(&got); err != nil || got != n {
+						if err := db.QueryRow(fmt.Sprintf("SELECT 0 + ? /* %d */", one), n).Scan(&got); err != nil || got != n { // not "SELECT ?", which MySQL from 8.0 on prepares again for a number
 							t.Errorf("got %d, %v, want %d", got, err, n)
 						}
 					}
