@@ -55,6 +55,15 @@ func (p *physical) ran(st *session.Statement, firstArg any, err error) {
 	}
 }
 
+// prepares notes a statement that is about to be prepared. To prepare an
+// assignment, as in SELECT @a := 1, makes the user variable on MySQL: it is NULL
+// as before, and has a type, which shows in what is computed with it.
+func (p *physical) prepares(st *session.Statement) {
+	if p.login.reset != resetNever {
+		p.state.Add(st.Leaves & session.UserVariables)
+	}
+}
+
 // hidesSchema is the kinds of statements that may have a USE in them.
 const hidesSchema = session.Other | session.Identity
 

@@ -15,6 +15,8 @@ import (
 // has those closed and tries again for a second at most: nothing has run.
 func (p *physical) prepare(ctx context.Context, query string) (*prepared, error) {
 	p.stmts.counts.misses.Add(1)
+	says := p.scan(query)
+	p.prepares(&says)
 	stock, err := p.PrepareContext(ctx, query)
 	if errorNumber(err) == 1461 && p.login.stmts.keeps() { // ER_MAX_PREPARED_STMT_COUNT_REACHED
 		stock, err = p.prepareWhenPossible(ctx, query)
@@ -25,7 +27,7 @@ func (p *physical) prepare(ctx context.Context, query string) (*prepared, error)
 	p.stmts.open++
 	p.login.stmts.open.Add(1)
 	return stmtcache.New(p.schema, query, statement{
-		stockStmt: stock.(stockStmt), says: p.scan(query), inserts: onlyInserts(query), heads: stockColumns(stock),
+		stockStmt: stock.(stockStmt), says: says, inserts: onlyInserts(query), heads: stockColumns(stock),
 	}), nil
 }
 

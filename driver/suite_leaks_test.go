@@ -2,6 +2,7 @@ package mysqlpool_test
 
 import (
 	"context"
+	"database/sql"
 
 	"database/sql/driver"
 	"fmt"
@@ -57,6 +58,37 @@ func TestSuiteLeaksFoundOnce(t *testing.T) {
 		})
 	}
 	setup.Exec("DROP DATABASE IF EXISTS replaced")
+}
+
+// A statement that assigns a user variable makes it when it is prepared, on
+// MySQL, and its type shows even if the statement never runs.
+func TestSuiteAssignmentThatIsPreparedAlone(t *testing.T) {
+	s := needServer(t)
+	const query = "SELECT @a := 4 + COALESCE(@a, 0)"
+	kind := func(db *sql.DB) string {
+		rows, err := db.Query(query)
+		if err != nil {
+			t.Skipf("the server cannot do that: %v", err)
+		}
+		defer rows.Close()
+		types, err := rows.ColumnTypes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return types[0].DatabaseTypeName()
+	}
+	want := kind(s.open(t, stock, ""))
+	dispose(t)
+	a, b := s.open(t, pooled, poolOfOne), s.open(t, pooled, poolOfOne)
+	stmt, err := a.Prepare(query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stmt.Close()
+	a.Close()
+	if got := kind(b); got != want {
+		t.Errorf("the next user computes a %s, want %s as on a new connection", got, want)
+	}
 }
 
 // A routine may change the role, and a reset leaves that in place.

@@ -166,7 +166,7 @@ func gateTo(t *testing.T, server *servers.Server) *faults.Gate {
 func connections(t *testing.T, server *servers.Server) (n int) {
 	t.Helper()
 	err := server.Monitor().QueryRowContext(t.Context(),
-		"SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE id <> CONNECTION_ID() AND user <> 'system user'").Scan(&n)
+		"SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE id <> CONNECTION_ID() AND user NOT IN ('system user', 'event_scheduler')").Scan(&n)
 	if err != nil {
 		t.Fatal(err)
 	}
