@@ -92,8 +92,11 @@ func testGalera(t *testing.T, cluster *servers.Galera, admins []*sql.DB, driver,
 	defer all.Wait()
 	defer closed()
 	all.Go(func() { b.work(business, 1) })
-	beats := &heart{db: admins[1]}
+	beats := &heart{db: admins[1], does: "INSERT INTO beats () VALUES ()"}
 	all.Go(func() { beats.beat(business) })
+	// Who only reads need not wait until the cluster has found that a node is dead.
+	reads := &heart{db: open(t, driver, dsn), does: "SELECT balance FROM accounts WHERE id = 1"}
+	all.Go(func() { reads.beat(business) })
 
 	wantUsed(t, admins[0])
 	awaitBusiness(t, f)
@@ -120,6 +123,11 @@ func testGalera(t *testing.T, cluster *servers.Galera, admins []*sql.DB, driver,
 		t.Fatalf("no transfer that began after the kill succeeded within %v (%v); others could not write for %v", time.Since(killed), resumed, stalled)
 	}
 	recovered := recoveries[0]
+	read, err := reads.beats.firstSuccess(killed)
+	if err != nil {
+		t.Fatalf("reads after the kill: %v", err)
+	}
+	readsFailed := errorTexts(reads.beats.failed(killed))
 
 	began := time.Now()
 	f.inject("node joins")
@@ -141,6 +149,8 @@ func testGalera(t *testing.T, cluster *servers.Galera, admins []*sql.DB, driver,
 	}
 	t.Logf("first success of a transfer that began after the kill: %v after it; the cluster itself let nobody write for %v; %d failed that began after it: %v",
 		recovered.Round(time.Millisecond), stalled.Round(time.Millisecond), sum(failed), failed)
+	t.Logf("first success of a read that began after the kill: %v after it; %d failed that began after it: %v",
+		read.Sub(killed).Round(time.Millisecond), sum(readsFailed), readsFailed)
 	failing := f.failedSince()
 	t.Logf("the node joined in %v, and was used %v later; %d transfers failed that began meanwhile: %v",
 		joined.Sub(began).Round(time.Millisecond), used.Round(time.Millisecond), sum(failing), failing)
@@ -150,6 +160,12 @@ func testGalera(t *testing.T, cluster *servers.Galera, admins []*sql.DB, driver,
 	maps.DeleteFunc(failed, func(text string, _ int) bool { return strings.HasPrefix(text, "Error 1213 ") })
 	if driver == pooled && sum(failed) > 0 {
 		t.Errorf("%d transfers failed that began after the kill, want none", sum(failed))
+	}
+	if driver == pooled && sum(readsFailed) > 0 {
+		t.Errorf("%d reads failed that began after the kill, want none: %v", sum(readsFailed), readsFailed)
+	}
+	if took := read.Sub(killed); driver == pooled && took > time.Second {
+		t.Errorf("no read succeeded for %v after the kill, want a second at most", took)
 	}
 	// On top of the cluster's own silence; much, as machines are slow at times.
 	if driver == pooled && recovered > stalled+2*time.Second {
@@ -176,16 +192,17 @@ func sum(counts map[string]int) (n int) {
 	return n
 }
 
-// A heart writes to one node all the time, and knows how long that took.
+// A heart does the same all the time, and knows how long that took.
 type heart struct {
 	db    *sql.DB
+	does  string
 	beats requests
 }
 
 func (h *heart) beat(ctx context.Context) {
 	for ctx.Err() == nil {
 		r := request{began: time.Now()}
-		_, r.err = h.db.ExecContext(ctx, "INSERT INTO beats () VALUES ()")
+		_, r.err = h.db.ExecContext(ctx, h.does)
 		r.ended = time.Now()
 		h.beats.mu.Lock()
 		h.beats.all = append(h.beats.all, r)
@@ -193,7 +210,7 @@ func (h *heart) beat(ctx context.Context) {
 	}
 }
 
-// longest is of the writes that ended after an instant.
+// longest is of those that ended after an instant.
 func (h *heart) longest(after time.Time) (longest time.Duration) {
 	h.beats.mu.Lock()
 	defer h.beats.mu.Unlock()
