@@ -71,6 +71,9 @@ func (p *physical) afterError(e *prepared, err error) bool {
 		p.drop(e)
 		return e.Stmt.says.Leaves == 0 // of a procedure some may have run
 	case 0, 1105: // 1105: ER_UNKNOWN_ERROR, as for an argument that is too large
+		if isContextError(err) && p.IsValid() {
+			return false // it had ended before anything was sent: the stock driver closes its socket later on
+		}
 		// Part of its arguments may have been sent, and would count next time.
 		p.drop(e)
 	}

@@ -39,6 +39,29 @@ func TestSuiteExecOfWhatReturnsRows(t *testing.T) {
 	})
 }
 
+// A statement that was cancelled before it ran means what it did.
+func TestSuiteCancelledBeforeItRan(t *testing.T) {
+	s := needServer(t)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	asStock(t, func(t *testing.T, driver string) (results []string) {
+		c := oneConn(t, s.open(t, driver, poolOfOne))
+		stmt, err := c.PrepareContext(t.Context(), `SELECT "u", ?`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustExec(t, c, "SET sql_mode = 'ANSI_QUOTES'")
+		for _, ctx := range []context.Context{ended, t.Context(), ended, t.Context()} {
+			var text, arg string
+			err := stmt.QueryRowContext(ctx, 7).Scan(&text, &arg)
+			results = append(results, text+arg+errText(err))
+		}
+		_, err = stmt.ExecContext(ended, 7)
+		results = append(results, errText(err))
+		return results
+	})
+}
+
 // Session state under which the server prepared a statement again.
 func TestSuiteStateDuringAReprepare(t *testing.T) {
 	s := needServer(t)
