@@ -85,3 +85,52 @@ func TestSuiteEachVariableIsPutBack(t *testing.T) {
 	}
 	t.Logf("%d variables of %d", done, len(session.VariableNames()))
 }
+
+// MariaDB's SET STATEMENT … FOR sets variables for one statement, also for one
+// that fails or takes too long, and leaves nothing.
+func TestSuiteVariablesOfOneStatement(t *testing.T) {
+	s := needServer(t)
+	fresh := s.open(t, stock, "")
+	if _, err := fresh.Exec("SET STATEMENT max_statement_time = 10 FOR SELECT 1"); err != nil {
+		t.Skipf("the server has no SET STATEMENT: %v", err)
+	}
+	fresh.Close()
+	fresh = s.open(t, stock, "")
+	want, err := s.fingerprint(fresh)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh.Close()
+	dispose(t)
+	a, b := s.open(t, pooled, poolOfOne), s.open(t, pooled, poolOfOne)
+	done := 0
+	for _, name := range session.VariableNames() {
+		var value string
+		if err := s.admin.QueryRow("SHOW SESSION VARIABLES LIKE '"+name+"'").Scan(new(string), &value); err != nil {
+			continue // another server's
+		}
+		for _, other := range otherValues(name, value) {
+			set := "SET STATEMENT " + name + " = " + other + " FOR "
+			if says := session.Scan(set+"SELECT 1", false); says.Leaves != 0 {
+				continue
+			}
+			if _, err := a.Exec(set + "SELECT 1"); err != nil {
+				continue
+			}
+			done++
+			a.Exec(set + "SELECT nothing FROM nowhere")
+			a.Exec(set + "UPDATE nowhere SET nothing = 1")
+		}
+	}
+	if _, err := a.Exec("SET STATEMENT max_statement_time = 0.02, lock_wait_timeout = 3 FOR SELECT SLEEP(2)"); err != nil {
+		t.Logf("it took too long: %v", err)
+	}
+	a.Close()
+	s.wantFingerprint(t, b, want)
+	if taken := rungTaken(t); taken != "" || done < 30 {
+		t.Errorf("%q, want nothing to take back; %d statements", taken, done)
+	}
+	if p := onlyPool(t); p.Opened != 1 {
+		t.Errorf("%d logins, want 1", p.Opened)
+	}
+}

@@ -50,7 +50,8 @@
 //	SET SESSION TRANSACTION READ ONLY                  | variables               | none                          | SET TRANSACTION Statement
 //	SET timestamp = 1                                  | other                   | none                          | Server System Variables; any that is in no group
 //	SET a = 1                                          | other                   | none                          | Server System Variables; any that is in no group
-//	SET STATEMENT max_statement_time = 1 FOR SELECT 1  | other                   | none                          | SET STATEMENT (MariaDB)
+//	SET STATEMENT max_statement_time = 1 FOR SELECT 1  | none                    | found rows                    | SET STATEMENT (MariaDB): what it is for, if that is plain
+//	SET STATEMENT sql_mode = '' FOR SELECT 1           | other                   | none                          | SET STATEMENT (MariaDB)
 //	SET @a = 1                                         | user variables          | none                          | User-Defined Variables
 //	SELECT a INTO @a FROM t                            | user variables          | found rows                    | SELECT ... INTO Statement
 //	SELECT @a := 1                                     | user variables, other   | found rows                    | User-Defined Variables

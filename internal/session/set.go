@@ -7,6 +7,9 @@ func (p *parser) set() bool {
 		p.st.Leaves |= NextTransaction
 		return p.characteristics(0)
 	}
+	if p.accept("statement") {
+		return p.forOne()
+	}
 	// A scope holds for the assignments behind it that have none. What that
 	// means in a list of several is left to the reset.
 	global, items := false, 0
@@ -24,6 +27,53 @@ func (p *parser) set() bool {
 	}
 	return !global || items == 1
 }
+
+// forOne reads SET STATEMENT name = value, … FOR statement (MariaDB manual, "SET
+// STATEMENT"): the variables have these values while the statement runs, and
+// what it leaves is what it would leave by itself. It recognises plain values of
+// variables that do not change what the statement is, and plain statements.
+func (p *parser) forOne() bool {
+	for {
+		if p.tok.kind != word || findVar(p.text())&^decisive == 0 {
+			return false
+		}
+		p.advance()
+		if !p.becomes() || p.tok.kind != word && p.tok.kind != literal {
+			return false
+		}
+		p.advance()
+		if p.isSymbol('.') { // 0.5
+			p.advance()
+			p.advance()
+		}
+		if p.accept("for") {
+			break
+		}
+		if !p.isSymbol(',') {
+			return false
+		}
+		p.advance()
+	}
+	p.sets = false
+	if p.tok.kind != word {
+		return false
+	}
+	rows := readsRows(p.text())
+	if !rows && !leavesNothing(p.text()) {
+		return false
+	}
+	p.plain = true
+	p.st.marks |= opens
+	if rows {
+		p.st.Ends |= FoundRows
+	}
+	return true
+}
+
+// decisive is the variables that decide how a statement is read or what
+// transaction it opens.
+var decisive = findVar("character_set_client") | findVar("autocommit") | findVar("transaction_isolation") |
+	findVar("transaction_read_only") | findVar("sql_mode")
 
 // assignment reads one assignment, to the comma or the end behind it.
 func (p *parser) assignment() (ok, global bool) {
