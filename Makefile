@@ -18,18 +18,20 @@ DIFFTIME   ?= 1h
 PLANTTIME  ?= 3m
 CHAOSTIME  ?= 10m
 SOAKTIME   ?= 20m
+OTHERS     ?= /var/tmp/mysqlpool
 
 # withserver runs a command with a server in its environment. It is built, not
 # run with go run, which would change its exit status and drop its signals.
 WITHSERVER = ./bin/withserver
 
-.PHONY: help demo doctor watch screenshot test test-embedded test-real test-cmd withserver test-diff test-plants chaos soak bench bench-pool bench-sharing bench-recipe compat test-compat lint fuzz
+.PHONY: help demo doctor watch screenshot test test-embedded test-real test-cmd test-others withserver test-diff test-plants chaos soak bench bench-pool bench-sharing bench-recipe compat test-compat lint fuzz
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "Variables, as in make bench ROUNDS=9:"
 	@echo "  BENCH=$(BENCH) BENCHTIME=$(BENCHTIME) BENCHCOUNT=$(BENCHCOUNT) ROUNDS=$(ROUNDS)"
 	@echo "  FUZZTIME=$(FUZZTIME) DIFFTIME=$(DIFFTIME) PLANTTIME=$(PLANTTIME) CHAOSTIME=$(CHAOSTIME) SOAKTIME=$(SOAKTIME)"
+	@echo "  OTHERS=$(OTHERS)"
 
 demo: ## the same page views through "mysql" and "mysql_pool", side by side (ARGS='--dsn ...' for your own server)
 	cd cmd && go run ./mysqlpool demo $(ARGS)
@@ -75,6 +77,14 @@ test-compat: withserver ## the tests of make compat
 	elif [ $$status -ne 0 ]; then \
 		exit $$status; \
 	fi
+
+# The servers are unpacked once, into OTHERS.
+test-others: withserver ## test-real and test-compat on MariaDB 11.8 and MySQL 9.7 too, from other Debian releases (needs root and debootstrap)
+	@set -e; for other in trixie/mariadb-server sid/mysql-server-core; do \
+		suite=$${other%/*}; \
+		mysqld=$$(cmd/servers/testdata/otherdebian.sh $$suite $${other#*/} $(OTHERS)/$$suite); \
+		MYSQL_POOL_TEST_MYSQLD=$$mysqld MYSQL_POOL_REQUIRE_REAL=1 $(MAKE) test-real test-compat; \
+	done
 
 compat: withserver ## GORM, sqlx, bun, xorm, ent, sqlc, migration tools, interceptors, …: each on both drivers, in one table
 	cd cmd/compat && go build -o ../../bin/compat .
