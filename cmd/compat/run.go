@@ -120,10 +120,6 @@ func text(v any) string {
 	return fmt.Sprintf("%T(%+v)", v, v)
 }
 
-// isolationQuery asks for the session's isolation level. The variable's name is
-// transaction_isolation in MySQL, and tx_isolation in MariaDB before 11.1.
-const isolationQuery = "SELECT variable_value FROM information_schema.session_variables WHERE variable_name IN ('TX_ISOLATION', 'TRANSACTION_ISOLATION') LIMIT 1"
-
 // Values that are easily lost on the way.
 const hugest uint64 = 1<<64 - 1
 

@@ -26,6 +26,8 @@ type site struct {
 	admin   *sql.DB // the stock driver, one connection
 	version string
 	loud    bool // programs say what they note
+
+	isolationQuery string // asks for the session's isolation level
 }
 
 func openSite(ctx context.Context, dsn string) (*site, error) {
@@ -46,7 +48,16 @@ func openSite(ctx context.Context, dsn string) (*site, error) {
 		admin.Close()
 		return nil, fmt.Errorf("%s: %w", envDSN, err)
 	}
-	return s, nil
+	// The variable's older name is the only one in MariaDB before 11.1, and gone
+	// from MySQL 8.0 on.
+	for _, name := range []string{"tx_isolation", "transaction_isolation"} {
+		s.isolationQuery = "SELECT @@" + name
+		if err = admin.QueryRowContext(ctx, s.isolationQuery).Scan(new(string)); err == nil {
+			return s, nil
+		}
+	}
+	admin.Close()
+	return nil, fmt.Errorf("%s: the isolation level: %w", envDSN, err)
 }
 
 func (s *site) close() { s.admin.Close() }
@@ -196,7 +207,7 @@ func wantNothingInUse(ctx context.Context) error {
 func (r *run) noteSessions() {
 	varies := []string{
 		"timestamp", "pseudo_thread_id", "rand_seed1", "rand_seed2", "last_insert_id", "identity", "insert_id",
-		"error_count", "warning_count", "last_gtid", "gtid_seq_no", "in_transaction_start",
+		"error_count", "warning_count", "last_gtid", "gtid_seq_no", "in_transaction_start", "statement_id",
 	}
 	db := r.open()
 	for range 4 {

@@ -68,7 +68,7 @@ func sqlxProgram(r *run) {
 	tx, err := db.BeginTxx(r.ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	r.must(err)
 	var level string
-	r.must(tx.Get(&level, isolationQuery))
+	r.must(tx.Get(&level, r.site.isolationQuery))
 	r.note("isolation of the session", level)
 	stmt, err := tx.PrepareNamedContext(r.ctx, "UPDATE items SET name = CONCAT(name, :more) WHERE id <= :id")
 	r.must(err)

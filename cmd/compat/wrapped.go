@@ -158,7 +158,7 @@ func noteState(r *run, who string, db *sql.DB) {
 	var zone, isolation string
 	var lock sql.NullBool
 	r.must(db.QueryRowContext(r.ctx, "SELECT @compat, @@time_zone, IS_USED_LOCK('compat') = CONNECTION_ID()").Scan(&mine, &zone, &lock))
-	r.must(db.QueryRowContext(r.ctx, isolationQuery).Scan(&isolation))
+	r.must(db.QueryRowContext(r.ctx, r.site.isolationQuery).Scan(&isolation))
 	r.note(who, mine, zone, isolation, lock.Bool)
 	_, err := db.ExecContext(r.ctx, "SELECT * FROM mine")
 	r.note(who+", temporary table", err)
