@@ -143,6 +143,21 @@ func (b *balancer) resting(h *host) (resting, readOnly bool) {
 	return r.resting(), r.resting() && r.readOnly
 }
 
+// wantsWrites reports whether the program is known to write to another host than
+// this one, so that one without writes is not what it should get: with failover
+// there is one primary.
+func (b *balancer) wantsWrites(but *host) bool {
+	if !b.several() || b.mode != balanceFailover {
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.ContainsFunc(b.hosts, func(h *host) bool {
+		r := b.rest[h]
+		return h != but && (h.tookWrites.Load() || r.resting() && r.readOnly)
+	})
+}
+
 // end stops what is due.
 func (b *balancer) end() {
 	b.mu.Lock()
@@ -155,14 +170,17 @@ func (b *balancer) end() {
 }
 
 // surplus is which connections a host that is back should have in the place of
-// others: with failover those to hosts that come after it, with round_robin
-// those beyond an even share. It returns how many of each host.
+// others: with failover those to hosts that come after it, or cannot be used and
+// were better than none, with round_robin those beyond an even share. It returns
+// how many of each host.
 func (b *balancer) surplus(back *host) map[*host]int {
 	many := map[*host]int{}
 	total := int64(0)
 	for _, h := range b.hosts {
 		total += h.open.Load()
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	after := false
 	for _, h := range b.hosts {
 		switch {
@@ -171,7 +189,7 @@ func (b *balancer) surplus(back *host) map[*host]int {
 		case b.mode == balanceRoundRobin:
 			share := (total + int64(len(b.hosts)) - 1) / int64(len(b.hosts))
 			many[h] = int(h.open.Load() - share)
-		case after:
+		case after, b.rest[h].resting():
 			many[h] = int(h.open.Load())
 		}
 	}

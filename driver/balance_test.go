@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -468,6 +469,86 @@ func TestReadOnlyHostsAreBetterThanNone(t *testing.T) {
 		db.Exec("UPDATE")
 		c.is("b:2", isDown)
 		c.is("c:3", isDown)
+		ask(t, handle(t, s, ""))
+		c.want(t, [3]int{1, 0, 0})
+	})
+}
+
+// refuseWrites has read-only hosts refuse UPDATE.
+func (c *cluster) refuseWrites() {
+	c.query = func(_ context.Context, conn *fakeConn, text string) error {
+		if text == "UPDATE" && conn.get(func() bool { return c.readOnly[conn.addr] }) {
+			return &mysql.MySQLError{Number: 1290, Message: "The MySQL server is running with the --read-only option so it cannot execute this statement"}
+		}
+		return nil
+	}
+}
+
+// Not the next host but one after it is promoted, before or after it is tried.
+func TestThirdHostIsPromoted(t *testing.T) {
+	for _, after := range []time.Duration{0, time.Minute} {
+		bubble(t, func(t *testing.T, s *fakeServer) {
+			c := newCluster(s)
+			c.refuseWrites()
+			c.isReadOnly("b:2", true)
+			c.isReadOnly("c:3", true)
+			db := handle(t, s, "")
+			update := func() error { _, err := db.Exec("UPDATE"); return err }
+			if err := update(); err != nil {
+				t.Fatal(err)
+			}
+			c.isReadOnly("a:1", true)
+			promote := time.AfterFunc(after, func() { c.isReadOnly("c:3", false) })
+			defer promote.Stop()
+			synctest.Wait()
+			for range int(after/time.Second) + 1 {
+				update()
+				time.Sleep(time.Second)
+			}
+			time.Sleep(maxHostRest + 3*offerFor)
+			if err := update(); err != nil {
+				t.Errorf("promoted after %v: %v", after, err)
+			}
+			c.want(t, [3]int{0, 0, 1})
+			time.Sleep(3 * offerFor)
+			hold(t, s, "", 3)
+			c.want(t, [3]int{0, 0, 3})
+		})
+	}
+}
+
+// A program that never wrote gets the first host that is there, whether or not
+// that takes writes.
+func TestReplicasAlone(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		c := newCluster(s)
+		for _, addr := range []string{"a:1", "b:2"} {
+			c.isReadOnly(addr, true)
+		}
+		hold(t, s, "", 3)
+		c.want(t, [3]int{3, 0, 0})
+		c.kill("a:1")
+		hold(t, s, "", 3)
+		c.want(t, [3]int{0, 3, 0})
+	})
+}
+
+// A host comes back while the first login to another is still under way.
+func TestHostThatIsBackDuringALogin(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		c := newCluster(s)
+		reach := s.reach
+		s.reach = func(ctx context.Context, addr string) error {
+			if addr == "b:2" {
+				time.Sleep(minHostRest + 200*time.Millisecond)
+			}
+			return reach(ctx, addr)
+		}
+		c.is("a:1", isDown)
+		ask(t, handle(t, s, ""))
+		c.want(t, [3]int{0, 1, 0})
+		c.is("a:1", "")
+		time.Sleep(maxHostRest + 3*offerFor)
 		ask(t, handle(t, s, ""))
 		c.want(t, [3]int{1, 0, 0})
 	})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mysqlpool/mysqlpool/internal/pool"
+	"github.com/mysqlpool/mysqlpool/internal/session"
 )
 
 // conn is a logical connection: what database/sql holds. It holds a physical
@@ -223,21 +224,33 @@ func (c *conn) discard(why pool.Reason) {
 
 // saw notes an error that is about to be returned, and returns it. With
 // rejectReadOnly it may mean that the server became read-only: then
-// database/sql must not get another connection to the same server.
+// database/sql must not get another connection to the same server. It means
+// nothing of the kind where the connection was closed before, or where the
+// session itself may take no writes.
 func (c *conn) saw(err error) error {
 	if err == nil {
 		return nil
 	}
+	suspect := c.connector.cfg.RejectReadOnly && c.held && !c.lent.Value.cut && !c.mayRefuseWrites()
 	if c.held {
 		c.lent.Value.saw(err)
 	}
 	if err == driver.ErrBadConn {
 		c.bad = true
-		if c.connector.cfg.RejectReadOnly && c.held {
+		if suspect {
 			c.lent.Value.login.becameReadOnly(c.lent.Value)
 		}
 	}
 	return err
+}
+
+// mayRefuseWrites reports whether the session may be in a read-only transaction
+// (error 1792, which the stock driver takes for a read-only server): in one that
+// was begun so, or by statements, which are not asked what they began.
+func (c *conn) mayRefuseWrites() bool {
+	p := c.lent.Value
+	return p.inTx && c.tx.readOnly || !p.inTx && p.inTransaction() ||
+		p.state.Kinds()&(session.Transaction|session.NextTransaction|session.Variables|session.Other) != 0
 }
 
 // CheckNamedValue implements driver.NamedValueChecker. The stock driver's does

@@ -1,7 +1,10 @@
 package mysqlpool
 
 import (
+	"bytes"
 	"context"
+	"crypto"
+	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
@@ -100,6 +103,12 @@ func TestRegisteredTLSConfig(t *testing.T) {
 		p.AddCert(&x509.Certificate{Raw: []byte(subject), RawSubject: []byte("all the same")})
 		return p
 	}
+	certificate := func(key crypto.PrivateKey) []tls.Certificate {
+		return []tls.Certificate{{Certificate: [][]byte{[]byte("me")}, PrivateKey: key}}
+	}
+	privateKey := func(b byte) crypto.PrivateKey {
+		return ed25519.NewKeyFromSeed(bytes.Repeat([]byte{b}, ed25519.SeedSize))
+	}
 	for _, c := range []*tls.Config{
 		{ServerName: "one"},
 		{ServerName: "two"},
@@ -107,7 +116,9 @@ func TestRegisteredTLSConfig(t *testing.T) {
 		{ServerName: "one", NextProtos: []string{"x"}},
 		{ServerName: "one", RootCAs: pool("a")},
 		{ServerName: "one", RootCAs: pool("b")},
-		{ServerName: "one", Certificates: []tls.Certificate{{Certificate: [][]byte{[]byte("me")}}}},
+		{ServerName: "one", Certificates: certificate(nil)},
+		{ServerName: "one", Certificates: certificate(privateKey(1))},
+		{ServerName: "one", Certificates: certificate(privateKey(2))}, // not the certificate's, or the other is not
 	} {
 		for range 2 { // once more with an equal copy
 			mysql.RegisterTLSConfig("mine", c.Clone())

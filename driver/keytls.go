@@ -2,6 +2,7 @@ package mysqlpool
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/binary"
@@ -61,6 +62,10 @@ func appendTLSConfig(b []byte, c *tls.Config) ([]byte, bool) {
 				for _, der := range cert.Certificate {
 					b = appendString(b, string(der))
 				}
+				var ok bool
+				if b, ok = appendPrivateKey(b, cert.PrivateKey); !ok {
+					return b, false
+				}
 			}
 		case *x509.CertPool:
 			b = binary.LittleEndian.AppendUint64(b, uint64(certPools.number(f)))
@@ -72,6 +77,20 @@ func appendTLSConfig(b []byte, c *tls.Config) ([]byte, bool) {
 		}
 	}
 	return b, true
+}
+
+// appendPrivateKey appends what tells one private key from another. It reports
+// false for one that cannot be told.
+func appendPrivateKey(b []byte, key crypto.PrivateKey) ([]byte, bool) {
+	if key == nil {
+		return b, true
+	}
+	signer, ok := key.(crypto.Signer)
+	if !ok {
+		return b, false
+	}
+	public, err := x509.MarshalPKIXPublicKey(signer.Public())
+	return appendString(b, string(public)), err == nil
 }
 
 // certPools numbers the certificate pools that were seen: equal ones have the

@@ -150,6 +150,10 @@ func (l *login) open(ctx context.Context, schema string) (p *physical, life time
 		if err == nil {
 			unfit, err = l.stillUnfit(ctx, next)
 		}
+		if err == nil && !unfit && next.readOnlyAtLogin && l.hosts.wantsWrites(h) {
+			unfit = true
+			l.hostFailed(h, true, errReplica)
+		}
 		switch {
 		case unfit:
 			if p == nil {
@@ -184,6 +188,9 @@ func (l *login) open(ctx context.Context, schema string) (p *physical, life time
 	slices.SortStableFunc(errs, func(a, b error) int { return cmp.Compare(rank(a), rank(b)) })
 	return nil, 0, fmt.Errorf("mysqlpool: login to %s: none of the hosts can be used: %w", l.name, errors.Join(errs...))
 }
+
+// errReplica is why a host is passed over that takes no writes.
+var errReplica = errors.New("mysqlpool: the host is read-only, and another one took writes")
 
 func rank(err error) int {
 	if isServerFull(err) {

@@ -10,13 +10,13 @@ import (
 )
 
 // lookAt sees whether a host that failed can be used again. While the pool has no
-// connection nobody needs to know: the next login tries it.
+// connection, and logs in to none, nobody needs to know: the next login tries it.
 func (l *login) lookAt(h *host) {
-	open := int64(0)
+	taken := int64(0)
 	for _, other := range l.hosts.hosts {
-		open += other.open.Load()
+		taken += other.taken()
 	}
-	if open == 0 {
+	if taken == 0 {
 		l.hosts.due(h)
 		return
 	}

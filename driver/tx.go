@@ -11,9 +11,10 @@ import (
 // tx is a transaction of the stock driver on a connection that is held until
 // it ends. A connection has one at a time, so that it need not be allocated.
 type tx struct {
-	c     *conn
-	p     *physical
-	stock driver.Tx
+	c        *conn
+	p        *physical
+	stock    driver.Tx
+	readOnly bool
 }
 
 // Begin implements driver.Conn.
@@ -36,7 +37,7 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 		return nil, c.saw(err)
 	}
 	p.inTx, p.used = true, true
-	c.tx = tx{c, p, stock}
+	c.tx = tx{c, p, stock, opts.ReadOnly}
 	return &c.tx, nil
 }
 

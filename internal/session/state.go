@@ -156,6 +156,9 @@ func (s *State) addLock(st *Statement, firstArg any) {
 }
 
 func (s *State) endLocks(st *Statement, firstArg any) {
+	if s.kinds&(Variables|Other) != 0 {
+		return // with sql_select_limit=0 nothing was released
+	}
 	if st.marks&freesAll != 0 {
 		s.Remove(Locks)
 		return

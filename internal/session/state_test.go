@@ -50,6 +50,8 @@ func TestStateEnds(t *testing.T) {
 		{[]string{"SELECT GET_LOCK('a', 1)", "SELECT RELEASE_LOCK('a')"}, 0},
 		{[]string{"DO GET_LOCK(?, ?) <- a", "DO RELEASE_LOCK(?) <- a"}, 0},
 		{[]string{"DO GET_LOCK(?, ?) <- a", "DO RELEASE_LOCK('a')"}, 0},
+		{[]string{"DO GET_LOCK('a', 1)", "SET sql_select_limit = 0", "SELECT RELEASE_LOCK('a')"}, Locks | Variables},
+		{[]string{"DO GET_LOCK('a', 1)", "SET sql_select_limit = 0", "SELECT RELEASE_ALL_LOCKS()"}, Locks | Variables},
 		{[]string{"DO GET_LOCK(?, ?) <- a", "DO RELEASE_LOCK(?) <- b"}, Locks},
 		{[]string{"DO GET_LOCK(?, ?)", "DO RELEASE_LOCK(?)"}, Locks},
 		{[]string{"DO GET_LOCK(?, ?) <- ä", "DO RELEASE_LOCK(?) <- ä"}, Locks},
