@@ -27,6 +27,7 @@ type serverFacts struct {
 	variables          []string // the session variables that it has of those that can be put back
 	hasRoles           bool
 	tellsReadOnly      bool // it has read_only, and there are other hosts
+	fixesTypes         bool // see there
 }
 
 // Of each connection the pool wants to know its id, for logs, and the variables
@@ -225,6 +226,7 @@ func (l *login) learn(ctx context.Context, h *host, values map[string]string) {
 	s := serverFacts{
 		hasRoles:      values != nil && values["role"] != noRoles,
 		tellsReadOnly: l.hosts.several() && values["read_only"] != "",
+		fixesTypes:    fixesTypes(values["version"]),
 	}
 	s.maxConnections, _ = strconv.Atoi(values["max_connections"])
 	s.maxUserConnections, _ = strconv.Atoi(values["max_user_connections"])

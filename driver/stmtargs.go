@@ -13,9 +13,10 @@ import (
 // The stock driver, which prepares a text each time, never sees that. So a kept
 // statement runs with arguments of the kinds it first ran with.
 
-// argKind is what a server tells apart of an argument.
-func argKind(v driver.Value) byte {
-	switch v.(type) {
+// argKind is what a server tells apart of an argument. With a location, which is
+// the DSN's, it tells texts apart by what they look like: see fixesTypes.
+func argKind(v driver.Value, loc *time.Location) byte {
+	switch v := v.(type) {
 	case nil:
 		return kindNull
 	case int64:
@@ -27,12 +28,24 @@ func argKind(v driver.Value) byte {
 	case bool:
 		return 'b'
 	case []byte:
+		if loc != nil {
+			return textKind(v, 'x', likeBytes)
+		}
 		return 'x'
 	case string:
+		if loc != nil {
+			return textKind(v, 's', likeText)
+		}
 		return 's'
 	case time.Time:
+		if loc != nil {
+			return timeKind(v, loc)
+		}
 		return 't'
 	case json.RawMessage:
+		if loc != nil {
+			return textKind([]byte(v), 'j', likeBytes)
+		}
 		return 'j'
 	}
 	return '?'
@@ -49,12 +62,12 @@ func (s *statement) suits(args []driver.NamedValue) bool {
 	if s.kinds == nil {
 		kinds := make([]byte, len(args))
 		for i := range args {
-			kinds[i] = argKind(args[i].Value)
+			kinds[i] = argKind(args[i].Value, s.loc)
 		}
 		s.kinds = kinds
 	}
 	for i := range args {
-		kind := argKind(args[i].Value)
+		kind := argKind(args[i].Value, s.loc)
 		if kind == s.kinds[i] {
 			continue
 		}

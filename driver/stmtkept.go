@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/mysqlpool/mysqlpool/internal/session"
 	"github.com/mysqlpool/mysqlpool/internal/stmtcache"
@@ -19,7 +20,8 @@ type statement struct {
 	heads reflect.Value // the stock driver's columns of it; see stockColumns
 	stale bool          // it must not run again: whoever has it prepares another
 
-	inserts bool // see onlyInserts
+	inserts bool           // see onlyInserts
+	loc     *time.Location // see argKind
 }
 
 // prepared is a statement of one physical connection, be it kept for whoever

@@ -1,6 +1,7 @@
 package mysqlpool
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"slices"
@@ -26,9 +27,11 @@ func (p *physical) prepare(ctx context.Context, query string) (*prepared, error)
 	}
 	p.stmts.open++
 	p.login.stmts.open.Add(1)
-	return stmtcache.New(p.schema, query, statement{
-		stockStmt: stock.(stockStmt), says: says, inserts: onlyInserts(query), heads: stockColumns(stock),
-	}), nil
+	s := statement{stockStmt: stock.(stockStmt), says: says, inserts: onlyInserts(query), heads: stockColumns(stock)}
+	if facts := p.host.learned.Load(); facts == nil || facts.fixesTypes {
+		s.loc = cmp.Or(p.host.cfg.Loc, time.UTC)
+	}
+	return stmtcache.New(p.schema, query, s), nil
 }
 
 const (

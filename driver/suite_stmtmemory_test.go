@@ -39,6 +39,64 @@ func TestSuiteExecOfWhatReturnsRows(t *testing.T) {
 	})
 }
 
+// Texts that look like other types. MySQL, from 8.0.22 on, goes on to treat a
+// placeholder as what such a one looked like.
+func TestSuiteTextsOfOtherShapes(t *testing.T) {
+	s := needServer(t)
+	setup := s.open(t, stock, "")
+	texts := []any{"5", "5", "5", "5.5", "5", "abc", "5", "", "5", "-5", "5", "1e2", "5", "99999999999999999999", "5", "2020-01-01", "2020-01-01 10:00:00", "2020-01-01", "10:00", "5"}
+	for _, text := range texts {
+		texts = append(texts, []byte(text.(string)))
+	}
+	day := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+	texts = append(texts, day, day, day, day.Add(time.Hour), day, day.Add(time.Hour+time.Microsecond), day.Add(time.Hour), day)
+	asStock(t, func(t *testing.T, driver string) (results []string) {
+		setup.Exec("DROP TABLE t")
+		mustExec(t, setup, "CREATE TABLE t (id INT PRIMARY KEY, n BIGINT, b BIT(8), d DATE, at DATETIME(6), s VARCHAR(40))",
+			"INSERT INTO t VALUES (1, 1, 1, '2020-01-01', '2020-01-01 10:00:00', 'abc')")
+		db := s.open(t, driver, poolOfOne)
+		for i, arg := range texts {
+			for _, query := range []string{"SELECT n + ? FROM t WHERE id = 1", "SELECT n = ?, COALESCE(?, n) FROM t WHERE id = 1", "SELECT d = ? FROM t WHERE id = 1",
+				"SELECT COALESCE(?, d), COALESCE(at, ?) FROM t WHERE id = 1", "SELECT CONCAT(s, ?) FROM t WHERE id = 1 OR s = ?"} {
+				args := []any{arg}
+				if strings.Count(query, "?") == 2 {
+					args = append(args, arg)
+				}
+				results = append(results, fmt.Sprintf("%d %s %q: %v", i, query, arg, typedRowsOf(db.Query(query, args...))))
+			}
+			for _, query := range []string{"INSERT IGNORE INTO t (id, b) VALUES (?, ?)", "INSERT IGNORE INTO t (id, n) VALUES (100 + ?, ?)"} {
+				_, err := db.Exec(query, 10+i, arg)
+				results = append(results, errText(err))
+			}
+			_, err := db.Exec("UPDATE t SET n = n + ? WHERE id = 1", arg)
+			results = append(results, errText(err))
+		}
+		return append(results, typedRowsOf(setup.Query("SELECT id, n, HEX(b), d, s FROM t ORDER BY id"))...)
+	})
+}
+
+// A statement that the server prepares again since its table was changed, by the
+// arguments that it has just then.
+func TestSuiteChangedTableAndTexts(t *testing.T) {
+	s := needServer(t)
+	setup := s.open(t, stock, "")
+	asStock(t, func(t *testing.T, driver string) (results []string) {
+		setup.Exec("DROP TABLE t")
+		const large = "9007199254740993" // not a DOUBLE
+		mustExec(t, setup, "CREATE TABLE t (id BIGINT, n BIGINT)", "INSERT INTO t VALUES (1, "+large+")")
+		db := s.open(t, driver, poolOfOne)
+		for i, text := range []string{"0", "0", "0", "abc", "0", "1.5", "0", "-1", "0", "99999999999999999999", "0"} {
+			if i >= 3 && text != "0" {
+				mustExec(t, setup, fmt.Sprintf("ALTER TABLE t ADD COLUMN w%d INT", i))
+			}
+			_, err := db.Exec("UPDATE t SET n = n + ? WHERE id = 1", text)
+			results = append(results, text+errText(err), row(t, setup, "SELECT n FROM t"))
+			mustExec(t, setup, "UPDATE t SET n = "+large)
+		}
+		return results
+	})
+}
+
 // A statement that was cancelled before it ran means what it did.
 func TestSuiteCancelledBeforeItRan(t *testing.T) {
 	s := needServer(t)
