@@ -57,6 +57,7 @@ var diffPlain = []diffText{
 	{name: "select from changing", queries: []string{"SELECT n.*, ? FROM %n n ORDER BY v LIMIT 4"}, args: oneNumber, read: true},
 	{name: "insert into changing", queries: []string{"INSERT INTO %n (v) VALUES (?)"}, args: oneNumber},
 	{name: "coalesce", queries: []string{"SELECT COALESCE(?, s) FROM %t ORDER BY u LIMIT 2"}, args: anyKind, read: true}, // see argKind
+	{name: "shapes", queries: []string{"SELECT u, v + ? FROM %t ORDER BY u LIMIT 2"}, args: anyShape, read: true},
 	diffQuotes, diffQuotes, diffQuotes, // more often than others, since it tells once it is kept
 	{name: "quotes", queries: []string{`SELECT "u", 1 || 0`}, read: true},
 }
@@ -172,10 +173,14 @@ func number(r *rand.Rand) int64 { return int64(r.IntN(9) + 1) }
 func word(r *rand.Rand) string { return pick(r, "one", "two", "drei", "ä", "x@y.z", "", "it''s") }
 
 func oneNumber(r *rand.Rand) []any      { return []any{number(r)} }
-func anyKind(r *rand.Rand) []any        { return []any{pick[any](r, number(r), word(r), 2.5, nil)} }
+func anyKind(r *rand.Rand) []any        { return []any{pick[any](r, number(r), word(r), 2.5, nil, shape(r))} }
+func anyShape(r *rand.Rand) []any       { return []any{shape(r)} }
 func twoNumbers(r *rand.Rand) []any     { return []any{number(r), number(r)} }
 func wordAndNumber(r *rand.Rand) []any  { return []any{pick[any](r, word(r), nil), number(r)} }
 func numbersAndWord(r *rand.Rand) []any { return []any{number(r), number(r), word(r)} }
+
+// shape is a text that a server may take for another type.
+func shape(r *rand.Rand) string { return pick(r, "5", "7", "5.5", "-5", "1e1", "2020-01-01", "x") }
 
 func everyType(r *rand.Rand) []any {
 	all := []any{number(r), word(r), nil, true, 1.5, []byte("b\x00\xff"), uint64(1) << 63, time.Date(2020, 2, 29, 1, 2, 3, 4000, time.UTC)}
