@@ -474,14 +474,17 @@ func TestReadOnlyHostsAreBetterThanNone(t *testing.T) {
 	})
 }
 
-// refuseWrites has read-only hosts refuse UPDATE.
-func (c *cluster) refuseWrites() {
+// refuseWrites has read-only hosts refuse UPDATE, and counts.
+func (c *cluster) refuseWrites() (refusals *int) {
+	refusals = new(int)
 	c.query = func(_ context.Context, conn *fakeConn, text string) error {
 		if text == "UPDATE" && conn.get(func() bool { return c.readOnly[conn.addr] }) {
+			*refusals++
 			return &mysql.MySQLError{Number: 1290, Message: "The MySQL server is running with the --read-only option so it cannot execute this statement"}
 		}
 		return nil
 	}
+	return refusals
 }
 
 // Not the next host but one after it is promoted, before or after it is tried.
@@ -603,20 +606,12 @@ func TestReadOnlyHostThatRestarts(t *testing.T) {
 		c := newCluster(s)
 		hold(t, s, "", 3)
 		c.isReadOnly("a:1", true)
-		refused := &mysql.MySQLError{Number: 1290, Message: "The MySQL server is running with the --read-only option so it cannot execute this statement"}
-		refusals := 0
-		s.query = func(_ context.Context, conn *fakeConn, text string) error {
-			if text == "UPDATE" && conn.get(func() bool { return s.readOnly[conn.addr] }) {
-				refusals++
-				return refused
-			}
-			return nil
-		}
+		refusals := c.refuseWrites()
 		db := handle(t, s, "")
 		write := func() { db.Exec("UPDATE"); time.Sleep(100 * time.Millisecond) }
 		write()
-		if refusals != 1 {
-			t.Fatalf("got %d refusals, want 1", refusals)
+		if *refusals != 1 {
+			t.Fatalf("got %d refusals, want 1", *refusals)
 		}
 		for range 100 {
 			write()
@@ -629,8 +624,8 @@ func TestReadOnlyHostThatRestarts(t *testing.T) {
 		for range 600 {
 			write()
 		}
-		if refusals != 1 {
-			t.Errorf("got %d writes refused, want 1: it was known to take none", refusals)
+		if *refusals != 1 {
+			t.Errorf("got %d writes refused, want 1: it was known to take none", *refusals)
 		}
 	})
 }
@@ -767,14 +762,7 @@ func TestOneHostIsFullAnotherRefuses(t *testing.T) {
 func TestCrashedPrimaryComesBackReadOnly(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		c := newCluster(s)
-		refusals := 0
-		s.query = func(_ context.Context, conn *fakeConn, text string) error {
-			if text == "UPDATE" && conn.get(func() bool { return s.readOnly[conn.addr] }) {
-				refusals++
-				return &mysql.MySQLError{Number: 1290, Message: "The MySQL server is running with the --read-only option so it cannot execute this statement"}
-			}
-			return nil
-		}
+		refusals := c.refuseWrites()
 		db := handle(t, s, "")
 		db.Exec("UPDATE")
 		c.kill("a:1")
@@ -786,8 +774,8 @@ func TestCrashedPrimaryComesBackReadOnly(t *testing.T) {
 			db.Exec("UPDATE")
 			time.Sleep(100 * time.Millisecond)
 		}
-		if refusals > 0 {
-			t.Errorf("%d writes were refused by a host that takes none, while another does", refusals)
+		if *refusals > 0 {
+			t.Errorf("%d writes were refused by a host that takes none, while another does", *refusals)
 		}
 	})
 }
