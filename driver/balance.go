@@ -34,7 +34,8 @@ type rest struct {
 	until    time.Time     // it is left alone
 	due      bool          // the next login is to try it
 	took     time.Duration // how long that is, but for what chance takes off; doubles each time
-	readOnly bool          // it failed because it takes no writes
+	readOnly bool          // it failed because it takes no writes, at first or later
+	answers  bool          // that was why it failed the latest time
 	timer    *time.Timer   // calls look
 	back     time.Time     // when it worked again; zero: it has not. If it fails soon, took goes on to grow
 }
@@ -44,7 +45,8 @@ func (r *rest) resting() bool { return r != nil && r.back.IsZero() }
 func (b *balancer) several() bool { return len(b.hosts) > 1 }
 
 // choose returns the hosts in the order in which they are to be tried. Those
-// that are left alone come last: to try one is better than to fail.
+// that are left alone come last, since to try one is better than to fail; among them
+// those first that take no writes, and do answer.
 func (b *balancer) choose() []*host {
 	if !b.several() {
 		return b.hosts
@@ -59,8 +61,30 @@ func (b *balancer) choose() []*host {
 		// One that was away for a while has fewer.
 		slices.SortStableFunc(order, func(x, y *host) int { return cmp.Compare(x.taken(), y.taken()) })
 	}
-	slices.SortStableFunc(order, func(x, y *host) int { return b.untilLocked(x).Compare(b.untilLocked(y)) })
+	slices.SortStableFunc(order, func(x, y *host) int {
+		return cmp.Or(cmp.Compare(b.rankLocked(x), b.rankLocked(y)), b.untilLocked(x).Compare(b.untilLocked(y)))
+	})
 	return order
+}
+
+func (b *balancer) rankLocked(h *host) int {
+	switch {
+	case b.untilLocked(h).IsZero():
+		return 0
+	case b.rest[h].answers:
+		return 1
+	}
+	return 2
+}
+
+// leftAlone reports whether nobody is to try a host who has another one.
+func (b *balancer) leftAlone(h *host) bool {
+	if !b.several() {
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.untilLocked(h).IsZero()
 }
 
 // untilLocked is until when a host is left alone; the zero time if it is not. That
@@ -103,6 +127,7 @@ func (b *balancer) failed(h *host, readOnly bool) (news bool) {
 		r.back = time.Time{}
 	case now.Before(r.until) && !r.due:
 		r.readOnly = r.readOnly || readOnly
+		r.answers = readOnly
 		return false // the same failure, met by somebody else
 	default:
 		r.timer.Stop()
@@ -110,7 +135,7 @@ func (b *balancer) failed(h *host, readOnly bool) (news bool) {
 	r.took = min(2*r.took, maxHostRest)
 	wait := r.took - rand.N(r.took/4+1)
 	r.until = now.Add(wait)
-	r.readOnly, r.due = r.readOnly || readOnly, false
+	r.readOnly, r.answers, r.due = r.readOnly || readOnly, readOnly, false
 	r.timer = time.AfterFunc(wait, func() { b.look(h) })
 	return news
 }

@@ -520,6 +520,40 @@ func TestThirdHostIsPromoted(t *testing.T) {
 	}
 }
 
+// The primary hangs, and the others take no writes: they serve, and no login but
+// the first waits for the primary.
+func TestReplicasWhileThePrimaryHangs(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		c := newCluster(s)
+		c.isReadOnly("b:2", true)
+		c.isReadOnly("c:3", true)
+		const params = "timeout=3s&pool_size=20"
+		hold(t, s, params, 2)
+		c.kill("a:1")
+		c.is("a:1", isHung)
+		took := func(n int) time.Duration {
+			start := time.Now()
+			hold(t, s, params, n)
+			return time.Since(start)
+		}
+		if d := took(1); d != time.Second {
+			t.Errorf("the first took %v, want the primary's share of 3 s", d)
+		}
+		for n := 2; n < 20; n++ {
+			if d := took(n); d > 0 {
+				t.Errorf("a login took %v, though a host answers", d)
+			}
+			time.Sleep(maxHostRest / 7)
+		}
+		c.is("a:1", "")
+		time.Sleep(2 * maxHostRest)
+		hold(t, s, params, 3)
+		if n := c.open(); n[0] != 3 || n[1]+n[2] != 0 {
+			t.Errorf("the primary is back: got %v", n)
+		}
+	})
+}
+
 // A program that never wrote gets the first host that is there, whether or not
 // that takes writes.
 func TestReplicasAlone(t *testing.T) {

@@ -145,6 +145,9 @@ func (l *login) open(ctx context.Context, schema string) (p *physical, life time
 	hosts := l.hosts.choose()
 	var errs []error
 	for i, h := range hosts {
+		if p != nil && l.hosts.leftAlone(h) {
+			continue // it is looked at in the background
+		}
 		next, err := l.openInTime(ctx, h, schema, len(hosts)-i)
 		unfit := false
 		if err == nil {
