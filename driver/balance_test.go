@@ -378,9 +378,13 @@ func TestFullHosts(t *testing.T) {
 // A primary that becomes a replica refuses writes. Its connections go, and come
 // back only once it takes writes again.
 func TestHostThatBecomesReadOnly(t *testing.T) {
-	for _, params := range []string{"", "rejectReadOnly=true"} {
+	const reject = "rejectReadOnly=true"
+	for _, params := range []string{"", reject, reject + "&autocommit=0"} {
 		bubble(t, func(t *testing.T, s *fakeServer) {
 			c := newCluster(s)
+			if strings.Contains(params, "autocommit") {
+				s.autocommit = "0"
+			}
 			hold(t, s, params, 3)
 			c.isReadOnly("a:1", true)
 			refused := &mysql.MySQLError{Number: 1290, Message: "The MariaDB server is running with the --read-only option so it cannot execute this statement"}
@@ -554,8 +558,7 @@ func TestReplicasWhileThePrimaryHangs(t *testing.T) {
 	})
 }
 
-// A program that never wrote gets the first host that is there, whether or not
-// that takes writes.
+// No host takes writes, and nobody writes: the first that is there serves.
 func TestReplicasAlone(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		c := newCluster(s)
@@ -567,6 +570,27 @@ func TestReplicasAlone(t *testing.T) {
 		c.kill("a:1")
 		hold(t, s, "", 3)
 		c.want(t, [3]int{0, 3, 0})
+	})
+}
+
+// Nobody writes, so that it does not matter that another host takes writes.
+func TestReplicaBesideAPrimary(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		c := newCluster(s)
+		c.isReadOnly("a:1", true)
+		c.isReadOnly("c:3", true)
+		hold(t, s, "", 3)
+		c.want(t, [3]int{3, 0, 0})
+		c.kill("a:1")
+		hold(t, s, "", 3)
+		c.want(t, [3]int{0, 3, 0})
+		c.kill("b:2")
+		hold(t, s, "", 3)
+		c.want(t, [3]int{0, 0, 3})
+		c.is("a:1", "")
+		time.Sleep(2 * maxHostRest)
+		hold(t, s, "", 3)
+		c.want(t, [3]int{3, 0, 0})
 	})
 }
 

@@ -248,9 +248,17 @@ func (c *conn) saw(err error) error {
 // (error 1792, which the stock driver takes for a read-only server): in one that
 // was begun so, or by statements, which are not asked what they began.
 func (c *conn) mayRefuseWrites() bool {
+	if params := c.connector.cfg.Params; params["transaction_read_only"]+params["tx_read_only"] != "" {
+		return true
+	}
 	p := c.lent.Value
-	return p.inTx && c.tx.readOnly || !p.inTx && p.inTransaction() ||
-		p.state.Kinds()&(session.Transaction|session.NextTransaction|session.Variables|session.Other) != 0
+	kinds := p.state.Kinds()
+	begins := p.autocommitAtLogin || p.state.AutocommitSet()
+	if !begins {
+		kinds &^= session.Transaction // of whatever statement
+	}
+	return p.inTx && c.tx.readOnly || begins && !p.inTx && p.inTransaction() ||
+		kinds&(session.Transaction|session.NextTransaction|session.Variables|session.Other) != 0
 }
 
 // CheckNamedValue implements driver.NamedValueChecker. The stock driver's does

@@ -16,6 +16,8 @@ type host struct {
 	addr string        // host:port, or a socket's path
 	cfg  *mysql.Config // the config to log in there with; immutable
 
+	times timeFormat // of cfg
+
 	learned  atomic.Pointer[serverFacts]      // nil until the first login
 	baseline atomic.Pointer[session.Baseline] // of the latest login
 
@@ -40,7 +42,7 @@ func (h *host) taken() int64 { return h.open.Load() + h.loggingIn.Load() }
 // several: tcp(db1:3306,db2:3306), each with port 3306 unless it says another.
 func hostsOf(cfg *mysql.Config) ([]*host, error) {
 	if !namesHosts(cfg) {
-		return []*host{{addr: cfg.Addr, cfg: cfg}}, nil
+		return []*host{{addr: cfg.Addr, cfg: cfg, times: timeFormatOf(cfg)}}, nil
 	}
 	list := hostList(cfg)
 	var all []*host
@@ -58,7 +60,7 @@ func hostsOf(cfg *mysql.Config) ([]*host, error) {
 		if c := one.TLS; c != nil && !c.InsecureSkipVerify && (c.ServerName == "" || c.ServerName == serverName(cfg.Addr)) {
 			c.ServerName = name // as the stock driver takes it from the address
 		}
-		all = append(all, &host{addr: addr, cfg: one})
+		all = append(all, &host{addr: addr, cfg: one, times: timeFormatOf(one)})
 	}
 	return all, nil
 }

@@ -193,7 +193,7 @@ func (l *login) open(ctx context.Context, schema string) (p *physical, life time
 }
 
 // errReplica is why a host is passed over that takes no writes.
-var errReplica = errors.New("mysqlpool: the host is read-only, and another one took writes")
+var errReplica = errors.New("mysqlpool: the host is read-only, and another one that became so refused a write")
 
 func rank(err error) int {
 	if isServerFull(err) {

@@ -13,9 +13,9 @@ import (
 // The stock driver, which prepares a text each time, never sees that. So a kept
 // statement runs with arguments of the kinds it first ran with.
 
-// argKind is what a server tells apart of an argument. With a location, which is
-// the DSN's, it tells texts apart by what they look like: see fixesTypes.
-func argKind(v driver.Value, loc *time.Location) byte {
+// argKind is what a server tells apart of an argument. If times has a location it
+// tells texts apart by what they look like: see fixesTypes.
+func argKind(v driver.Value, times timeFormat) byte {
 	switch v := v.(type) {
 	case nil:
 		return kindNull
@@ -28,22 +28,22 @@ func argKind(v driver.Value, loc *time.Location) byte {
 	case bool:
 		return 'b'
 	case []byte:
-		if loc != nil {
+		if times.loc != nil {
 			return textKind(v, 'x', likeBytes)
 		}
 		return 'x'
 	case string:
-		if loc != nil {
+		if times.loc != nil {
 			return textKind(v, 's', likeText)
 		}
 		return 's'
 	case time.Time:
-		if loc != nil {
-			return timeKind(v, loc)
+		if times.loc != nil {
+			return times.kind(v)
 		}
 		return 't'
 	case json.RawMessage:
-		if loc != nil {
+		if times.loc != nil {
 			return textKind([]byte(v), 'j', likeBytes)
 		}
 		return 'j'
@@ -51,7 +51,10 @@ func argKind(v driver.Value, loc *time.Location) byte {
 	return '?'
 }
 
-const kindNull = 'n'
+const (
+	kindNull = 'n'
+	kindNone = '!' // like no other, so that no kept statement runs with it
+)
 
 // suits reports whether a kept statement may run with the arguments. The first
 // run decides of what kinds they are.
@@ -62,12 +65,14 @@ func (s *statement) suits(args []driver.NamedValue) bool {
 	if s.kinds == nil {
 		kinds := make([]byte, len(args))
 		for i := range args {
-			kinds[i] = argKind(args[i].Value, s.loc)
+			if kinds[i] = argKind(args[i].Value, s.times); kinds[i] == kindNone {
+				return false
+			}
 		}
 		s.kinds = kinds
 	}
 	for i := range args {
-		kind := argKind(args[i].Value, s.loc)
+		kind := argKind(args[i].Value, s.times)
 		if kind == s.kinds[i] {
 			continue
 		}
@@ -84,9 +89,12 @@ func (s *statement) suits(args []driver.NamedValue) bool {
 
 // canKeep reports whether a text is to be kept that runs with the arguments: not
 // if one is NULL, unless it is only stored.
-func canKeep(query string, args []driver.NamedValue) bool {
+func canKeep(query string, args []driver.NamedValue, times timeFormat) bool {
 	for i := range args {
-		if args[i].Name != "" || args[i].Value == nil && !onlyInserts(query) {
+		switch {
+		case args[i].Name != "", argKind(args[i].Value, times) == kindNone:
+			return false
+		case args[i].Value == nil && !onlyInserts(query):
 			return false
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/mysqlpool/mysqlpool/internal/session"
 	"github.com/mysqlpool/mysqlpool/internal/stmtcache"
@@ -20,8 +19,8 @@ type statement struct {
 	heads reflect.Value // the stock driver's columns of it; see stockColumns
 	stale bool          // it must not run again: whoever has it prepares another
 
-	inserts bool           // see onlyInserts
-	loc     *time.Location // see argKind
+	inserts bool       // see onlyInserts
+	times   timeFormat // see argKind
 }
 
 // prepared is a statement of one physical connection, be it kept for whoever
@@ -69,7 +68,7 @@ func (p *physical) cached(ctx context.Context, query string, args []driver.Named
 		p.stmts.counts.hits.Add(1)
 		return e, nil
 	}
-	if e != nil || !canKeep(query, args) || !p.login.stmts.seen.Has(p.schema, query) || !p.mayKeep(query) {
+	if e != nil || !canKeep(query, args, p.timeFormat()) || !p.login.stmts.seen.Has(p.schema, query) || !p.mayKeep(query) {
 		return nil, driver.ErrSkip
 	}
 	e, err := p.prepare(ctx, query)

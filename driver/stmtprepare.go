@@ -1,7 +1,6 @@
 package mysqlpool
 
 import (
-	"cmp"
 	"context"
 	"database/sql/driver"
 	"slices"
@@ -27,11 +26,18 @@ func (p *physical) prepare(ctx context.Context, query string) (*prepared, error)
 	}
 	p.stmts.open++
 	p.login.stmts.open.Add(1)
-	s := statement{stockStmt: stock.(stockStmt), says: says, inserts: onlyInserts(query), heads: stockColumns(stock)}
-	if facts := p.host.learned.Load(); facts == nil || facts.fixesTypes {
-		s.loc = cmp.Or(p.host.cfg.Loc, time.UTC)
+	return stmtcache.New(p.schema, query, statement{
+		stockStmt: stock.(stockStmt), says: says, inserts: onlyInserts(query), heads: stockColumns(stock), times: p.timeFormat(),
+	}), nil
+}
+
+// timeFormat is the host's if the server goes by what arguments look like, else
+// without a location.
+func (p *physical) timeFormat() timeFormat {
+	if facts := p.host.learned.Load(); facts != nil && !facts.fixesTypes {
+		return timeFormat{}
 	}
-	return stmtcache.New(p.schema, query, s), nil
+	return p.host.times
 }
 
 const (

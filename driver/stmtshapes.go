@@ -1,9 +1,13 @@
 package mysqlpool
 
 import (
+	"cmp"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
+
+	"github.com/go-sql-driver/mysql"
 )
 
 // From 8.0.22 on MySQL gives each placeholder a type when it prepares, and when
@@ -11,7 +15,8 @@ import (
 // good (MySQL manual, "PREPARE Statement"; Prepared_statement::check_parameter_types
 // in sql/sql_prepare.cc). Whether a text fits depends on what it looks like: "5"
 // is an integer, "5.5" a decimal number, and "abc" none. So there texts of
-// different shapes are arguments of different kinds.
+// different shapes are arguments of different kinds, and those of which it is not
+// sure what the server makes of them are of none.
 
 // fixesTypes reports whether a server of that version does so. One that is not
 // known may.
@@ -26,7 +31,7 @@ func fixesTypes(version string) bool {
 	return major > 8 || major == 8 && (minor > 0 || patch >= 22)
 }
 
-// Kinds of texts and bytes that look like numbers or times; without any of the bits
+// Kinds of texts and bytes that look like numbers or dates; without any of the bits
 // that follow they are digits alone.
 const (
 	likeText  = 0x80
@@ -35,22 +40,22 @@ const (
 
 // What texts have that look like numbers or times.
 const (
-	hasSign = 1 << iota // in front
-	hasDash             // or + or / further on, as in a date
-	hasPoint
-	hasExponent
-	hasTime // a colon, a blank, a T
-	isLong  // more digits than fit an integer, or as many as a date with a time
+	hasSign     = 1 << iota // in front
+	hasDash                 // or + or / further on, as in a date
+	hasPoint                // one or more
+	hasExponent             // e
+	hasTime                 // a colon, a blank, a T
 )
 
 // textKind is the kind of a text, or of bytes: word if it looks like no number and no
-// time, else like with bits. A server reads no further than to the first letter.
+// time, like with bits if it looks like a plain one, else kindNone. A server reads
+// no further than to the first letter, except for e.
 func textKind[T string | []byte](v T, word, like byte) byte {
 	start := 0
 	for start < len(v) && isTextBlank(v[start]) {
 		start++
 	}
-	bits, digits := byte(0), 0
+	bits, digits, points := byte(0), 0, 0
 	if start > 0 {
 		bits = hasTime
 	}
@@ -64,37 +69,62 @@ func textKind[T string | []byte](v T, word, like byte) byte {
 			bits |= hasDash
 		case c == '.':
 			bits |= hasPoint
+			points++
 		case digits == 0:
 			return word
 		case c == 'e' || c == 'E':
 			bits |= hasExponent
 		case c == ':' || c == 'T' || c == 'Z' || isTextBlank(c):
 			bits |= hasTime
-		case bits&(hasDash|hasTime) == hasDash|hasTime: // a time with a zone
-			return like | bits
+		case bits&hasExponent != 0, bits&(hasDash|hasTime) == hasDash|hasTime: // 1e999x; a time with a zone
+			return kindNone
 		default:
 			return word
 		}
 	}
-	if digits == 0 {
+	const (
+		integer    = 18                    // digits that any has room for
+		noCentury  = len("060102150405")   // a date with a time of day
+		century    = len("20060102150405") // likewise
+		noDatetime = 6                     // digits that are no date with a time of day, and no large time
+	)
+	switch {
+	case digits == 0:
 		return word
+	case bits == 0 && digits <= integer && digits != noCentury && digits != century,
+		bits == hasSign && v[start] == '-' && digits <= noDatetime && v[start+1] != '0',
+		bits == hasPoint && points == 1 && digits <= noDatetime,
+		bits == hasDash:
+		return like | bits
 	}
-	const maxDigits, noCentury, century = 18, len("060102150405"), len("20060102150405")
-	if digits > maxDigits || bits == 0 && (digits == noCentury || digits == century) {
-		bits |= isLong
-	}
-	return like | bits
+	return kindNone
 }
 
 func isTextBlank(c byte) bool { return c == ' ' || '\t' <= c && c <= '\r' }
 
-// timeKind is the kind of a time, which the stock driver sends as a text, in the
-// time zone of the DSN.
-func timeKind(t time.Time, loc *time.Location) byte {
+// timeFormat is how the stock driver sends a time, as a text.
+type timeFormat struct {
+	loc      *time.Location
+	truncate time.Duration
+}
+
+// timeFormatOf reads what the config has. Its timeTruncate is not exported; where
+// a stock driver has none there is nothing to truncate.
+func timeFormatOf(cfg *mysql.Config) timeFormat {
+	f := timeFormat{loc: cmp.Or(cfg.Loc, time.UTC)}
+	if v := reflect.ValueOf(cfg).Elem().FieldByName("timeTruncate"); v.IsValid() && v.CanInt() {
+		f.truncate = time.Duration(v.Int())
+	}
+	return f
+}
+
+// kind is the kind of a time: with a fraction of a second or without, and a date
+// alone.
+func (f timeFormat) kind(t time.Time) byte {
 	if t.IsZero() {
 		return 'Z'
 	}
-	t = t.In(loc)
+	t = t.In(f.loc).Truncate(f.truncate)
 	switch h, m, s := t.Clock(); {
 	case t.Nanosecond() != 0:
 		return 'T'

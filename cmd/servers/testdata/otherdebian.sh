@@ -12,11 +12,12 @@ suite=$1 package=$2 dir=$3
 [ "$(id -u)" = 0 ] || { echo "otherdebian.sh: must run as root, which debootstrap and chroot need" >&2; exit 1; }
 command -v debootstrap >/dev/null || { echo "otherdebian.sh: no debootstrap: apt-get install debootstrap" >&2; exit 1; }
 
+case $dir in *[!A-Za-z0-9/._-]*) echo "otherdebian.sh: want letters, digits and /._- in DIR, got $dir" >&2; exit 2 ;; esac
 mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
 root=$dir/root bin=$dir/bin
 if ! [ -e "$dir/done" ]; then
-	rm -rf "$root" "$bin"
+	rm -rf --one-file-system "$root" "$bin"
 	echo "otherdebian.sh: unpacking $package of Debian $suite into $dir, which takes some minutes" >&2
 	debootstrap --variant=minbase --include="$package" "$suite" "$root" >"$dir/log" 2>&1 ||
 		{ echo "otherdebian.sh: debootstrap failed; its log is $dir/log and ends with:" >&2; tail -n 5 "$dir/log" >&2; exit 1; }
@@ -34,7 +35,7 @@ if ! [ -e "$dir/done" ]; then
 	done
 	# It is a link to mariadbd in MariaDB's package.
 	[ ! -e "$bin/mariadbd" ] || rm -f "$bin/mysqld"
-	: >"$dir/done"
+	if [ -e "$bin/mariadbd" ] || [ -e "$bin/mysqld" ]; then : >"$dir/done"; fi
 fi
 for program in "$bin/mariadbd" "$bin/mysqld"; do
 	[ ! -e "$program" ] || { echo "$program"; exit 0; }
