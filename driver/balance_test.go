@@ -407,6 +407,7 @@ func TestHostThatBecomesReadOnly(t *testing.T) {
 				t.Errorf("the next one: %v", err)
 			}
 			db.Close()
+			synctest.Wait() // with autocommit off there is a transaction to roll back
 			hold(t, s, params, 3)
 			c.want(t, [3]int{0, 3, 0})
 			time.Sleep(10 * time.Minute)
