@@ -35,7 +35,8 @@ help: ## show this list
 	@echo "  OTHERS=$(OTHERS)"
 
 demo: ## the same page views through "mysql" and "mysql_pool", side by side (ARGS='--dsn ...' for your own server)
-	cd cmd && go run ./mysqlpool demo $(ARGS)
+	cd cmd && go build -o ../bin/mysqlpool ./mysqlpool
+	./bin/mysqlpool demo $(ARGS)
 
 doctor: ## what the pool will make of a server, and what is to be mended there (the embedded one; ARGS='--dsn ...' for your own)
 	cd cmd && go build -o ../bin/mysqlpool ./mysqlpool

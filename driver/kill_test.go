@@ -242,6 +242,10 @@ func TestIsAt(t *testing.T) {
 		{"[::1]:4711", six, true},
 		{"127.0.0.1:4711", six, false},
 	} {
+		if _, err := net.LookupHost("localhost"); err != nil && row.shown == "localhost:4711" {
+			t.Logf("%q: %v", row.shown, err)
+			continue
+		}
 		if got := isAt(t.Context(), row.shown, row.local); got != row.want {
 			t.Errorf("%q at %v: got %v", row.shown, row.local, got)
 		}

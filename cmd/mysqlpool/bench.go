@@ -18,15 +18,15 @@ import (
 // bench is the command "mysqlpool bench".
 type bench struct {
 	DSN       string        `name:"dsn" placeholder:"DSN" help:"Use the server at user:password@tcp(host:3306)/schema instead of an embedded one. A table, and for one workload some schemas, are made there and dropped again; their names begin with mysqlpool_bench."`
-	UnixDSN   string        `name:"unix-dsn" placeholder:"DSN" help:"The same server over its unix socket: measured too."`
-	TLSDSN    string        `name:"tls-dsn" placeholder:"DSN" help:"The same server over TLS: measured too."`
+	UnixDSN   string        `name:"unix-dsn" placeholder:"DSN" help:"The same server over its unix socket, measured too. Default: none."`
+	TLSDSN    string        `name:"tls-dsn" placeholder:"DSN" help:"The same server over TLS, measured too. Default: none."`
 	RTT       time.Duration `name:"rtt" placeholder:"DURATION" help:"Measure over TCP with round trips that take that much longer, in whole milliseconds, such as 1ms, and over nothing else. Default: as they are."`
 	Workload  []string      `placeholder:"NAME" help:"Only the workloads whose names contain this; may be repeated. --list lists them. Default: all."`
 	List      bool          `help:"List the workloads, and run none."`
 	Rounds    int           `default:"7" help:"How many rounds of each workload and transport, on one driver and then on the other; at least 5. Default: 7."`
-	RoundTime time.Duration `default:"200ms" help:"How long a round lasts, at least. Default: 200ms."`
-	JSON      string        `name:"json" type:"path" placeholder:"FILE" help:"Write every round to this file as well."`
-	Plot      string        `type:"path" placeholder:"FILE" help:"Write a plot of the ratios to this file as well, an SVG."`
+	RoundTime time.Duration `default:"200ms" help:"How long a round lasts, at least, 1ms to 1m, as a Go duration. Default: ${default}."`
+	JSON      string        `name:"json" type:"path" placeholder:"FILE" help:"Write every round to this file as well. Default: none."`
+	Plot      string        `type:"path" placeholder:"FILE" help:"Write a plot of the ratios to this file as well, an SVG. Default: none."`
 }
 
 // Help is called by kong.

@@ -11,7 +11,7 @@ import (
 // doctorCommand is the command "mysqlpool doctor".
 type doctorCommand struct {
 	DSN  string `name:"dsn" placeholder:"DSN" help:"Look at the server at user:password@tcp(host:3306)/schema instead of an embedded one. Options of the pool are written with an @, as in ?@pool_size=3, and count."`
-	JSON bool   `name:"json" help:"Print it for machines, as JSON."`
+	JSON bool   `name:"json" help:"Print it for machines, as JSON. Default: as text."`
 }
 
 // Help is called by kong.
