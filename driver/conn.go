@@ -253,9 +253,9 @@ func (c *conn) mayRefuseWrites() bool {
 	}
 	p := c.lent.Value
 	kinds := p.state.Kinds()
-	begins := p.autocommitAtLogin || p.state.AutocommitSet()
+	begins := p.autocommitAtLogin || p.state.AutocommitSet() // else any statement opens a transaction
 	if !begins {
-		kinds &^= session.Transaction // of whatever statement
+		kinds &^= session.Transaction
 	}
 	return p.inTx && c.tx.readOnly || begins && !p.inTx && p.inTransaction() ||
 		kinds&(session.Transaction|session.NextTransaction|session.Variables|session.Other) != 0
