@@ -16,6 +16,8 @@ type host struct {
 	addr string        // host:port, or a socket's path
 	cfg  *mysql.Config // the config to log in there with; immutable
 
+	server *server // shared with the other pools that log in there; nil until newLogin
+
 	times timeFormat // of cfg
 
 	learned  atomic.Pointer[serverFacts]      // nil until the first login

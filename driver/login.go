@@ -87,6 +87,9 @@ func newLogin(c *connector) *login {
 		stmts:        newStmtLimits(c.stmtCache),
 	}
 	hosts, _ := c.hosts() // as newConnector had them
+	for _, h := range hosts {
+		h.server = servers.of(h.cfg)
+	}
 	l.hosts = balancer{hosts: hosts, mode: c.balance, look: l.lookAt, rest: map[*host]*rest{}}
 	return l
 }
