@@ -86,7 +86,7 @@ func (w *diffWorld) leaksOf(h diffHandle) (looked int, err error) {
 			return looked, fmt.Errorf("a kept connection (%v): %w", h, err)
 		}
 		if !slices.Equal(got, want) {
-			return looked, fmt.Errorf("a kept connection (%v) does not look as new:\nlooks %q\nwant  %q", h, got, want)
+			return looked, fmt.Errorf("a kept connection (%v) does not look as new:\nlooks %q\nwant  %q", h, missing(got, want), missing(want, got))
 		}
 		if !isNew {
 			looked++

@@ -190,7 +190,7 @@ func (x *diffPair) run(p *diffProgram) *diffFailure {
 	case stuck[0] && stuck[1]:
 		// It waits for itself, say for a row that it has locked, until its time
 		// is up, and what came of that is chance.
-		x.slow = append(x.slow, fmt.Sprintf("seed %d: not compared, waits for itself", p.seed))
+		x.slow = append(x.slow, fmt.Sprintf("seed %d: not compared, waits for itself: %v, %v", p.seed, x.worlds[0].slow.Load(), x.worlds[1].slow.Load()))
 		return nil
 	case stuck[0] != stuck[1]:
 		return &diffFailure{"one run is stuck", -1, -1, [2]string{took[0].String(), took[1].String()}}
