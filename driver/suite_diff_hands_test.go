@@ -90,7 +90,7 @@ var diffSuicides = []string{
 }
 
 func (g *diffGen) killItself() (diffStep, bool) {
-	return diffStep{do: "kill itself", on: diffPlace{'d', g.r.IntN(diffHandles)}, slot: g.r.IntN(len(diffSuicides))}, true
+	return diffStep{do: "kill itself", on: diffPlace{'d', g.r.IntN(diffHandles)}, slot: g.r.IntN(len(diffSuicides))}, !diffLeftOut("kill itself")
 }
 
 // killItself has a handle's connection killed by its user, who closes the handle.
