@@ -23,6 +23,8 @@ var diffTxOptions = []struct {
 // is nothing.
 type diffGen struct {
 	r       *rand.Rand
+	variant [2]int // of which most of its program's handles are
+	owner   bool   // it has a schema of its own
 	handles [diffHandles]diffHandle
 	conns   [diffConns]diffSlot
 	txs     [diffTxs]diffSlot
@@ -48,15 +50,28 @@ type diffPrepared struct {
 func newDiffProgram(seed uint64) *diffProgram {
 	r := rand.New(rand.NewPCG(seed, 1))
 	p := &diffProgram{seed: seed}
-	p.shared = diffHandle{variant: r.IntN(diffVariantAutocommit), schema: "a", maxOpen: pick(r, 0, 2, 3), maxIdle: pick(r, 0, 1, 2, 5)}
+	// Most handles are of two pools, so that connections change hands.
+	variant := [2]int{pick(r, 0, 0, diffVariantFewest, anyVariant(r)), anyVariant(r)}
+	p.shared = diffHandle{variant: pick(r, variant[0], anyVariant(r)), schema: "a", maxOpen: pick(r, 0, 2, 3), maxIdle: pick(r, 0, 1, 2, 5)}
+	if p.shared.variant == diffVariantAutocommit {
+		p.shared.variant = 0
+	}
 	for range 1 + r.IntN(diffActors) {
-		p.actors = append(p.actors, newDiffActor(r))
+		p.actors = append(p.actors, newDiffActor(r, variant))
 	}
 	return p
 }
 
-func newDiffActor(r *rand.Rand) (a diffActor) {
-	g := &diffGen{r: r}
+func anyVariant(r *rand.Rand) int {
+	for {
+		if v := r.IntN(len(diffVariants)); !diffLeftOut(diffVariants[v]) {
+			return v
+		}
+	}
+}
+
+func newDiffActor(r *rand.Rand, variant [2]int) (a diffActor) {
+	g := &diffGen{r: r, variant: variant, owner: r.IntN(6) == 0 && !diffLeftOut("remake")}
 	for i := range a.handles {
 		a.handles[i] = g.handle()
 	}
@@ -69,8 +84,12 @@ func newDiffActor(r *rand.Rand) (a diffActor) {
 
 func (g *diffGen) handle() diffHandle {
 	h := diffHandle{schema: pick(g.r, "a", "a", "b", "b", "")}
-	if g.r.IntN(2) == 0 { // half of them share one pool, so that connections change hands
-		h.variant = g.r.IntN(len(diffVariants))
+	h.variant = pick(g.r, g.variant[0], g.variant[0], g.variant[0], g.variant[0], g.variant[0], g.variant[1], g.variant[1], g.variant[1], anyVariant(g.r))
+	if g.r.IntN(20) == 0 && !diffLeftOut("before") {
+		h.before = g.r.IntN(len(diffBefores))
+	}
+	if g.owner && g.r.IntN(2) == 0 {
+		h.schema = "x"
 	}
 	h.maxOpen = pick(g.r, 1, 1, 1, 0, 2, 4)
 	if h.variant == diffVariantAutocommit {
@@ -89,8 +108,13 @@ var diffWeights = []struct {
 	make   func(*diffGen) (diffStep, bool)
 }{
 	{40, (*diffGen).plain},
+	{30, (*diffGen).compare},
 	{18, (*diffGen).probe},
 	{34, (*diffGen).state},
+	{24, (*diffGen).ask},
+	{10, (*diffGen).guest},
+	{1, (*diffGen).killItself},
+	{12, (*diffGen).remake},
 	{4, (*diffGen).multi},
 	{10, (*diffGen).conn},
 	{8, (*diffGen).begin},
@@ -194,7 +218,7 @@ func (g *diffGen) full(handle int) bool {
 
 // run makes a step of a text. What has arguments may run with or without rows.
 func (g *diffGen) run(x diffText, on diffPlace) diffStep {
-	s := diffStep{on: on, do: "exec", ends: x.ends}
+	s := diffStep{on: on, do: "exec", ends: x.ends, fresh: x.fresh}
 	s.queries, s.args = x.fill(g.r)
 	if x.read {
 		s.do = pick(g.r, "query", "query", "query", "row", "part", "exec")
@@ -203,14 +227,38 @@ func (g *diffGen) run(x diffText, on diffPlace) diffStep {
 			// the server leaves out.
 			s.do = "query"
 		}
+		if x.fresh != "" {
+			s.do = "query"
+		}
 	} else if g.r.IntN(12) == 0 {
 		s.do = "query"
 	}
 	s.cancelled = g.r.IntN(60) == 0
 	if len(s.args) > 0 && x.ends == "" { // only such statements are kept
 		s.repeat = pick(g.r, 0, 0, 1, 2, 3)
+		if g.r.IntN(2) == 0 {
+			s.others = x.others(g.r, s.repeat)
+		}
 	}
 	return s
+}
+
+// compare makes a step of a text that tells what kinds its arguments are of, and
+// of what character set and collation.
+func (g *diffGen) compare() (diffStep, bool) {
+	on, _ := g.place()
+	return g.run(pick(g.r, diffCompares...), on), true
+}
+
+// ask makes a step about the statement before, mostly on the handle that has one
+// connection.
+func (g *diffGen) ask() (diffStep, bool) {
+	on, handle := g.place()
+	if on.kind == 'd' && !g.handles[handle].solo() {
+		return diffStep{}, false
+	}
+	x := pick(g.r, diffAsks...)
+	return g.run(x, on), x.ends != "held" || on.kind != 'd'
 }
 
 func (g *diffGen) plain() (diffStep, bool) {
@@ -228,8 +276,12 @@ func (g *diffGen) state() (diffStep, bool) {
 	on, handle := g.place()
 	solo := g.handles[handle].solo()
 	x := pick(g.r, diffState...)
+	if g.r.IntN(4) == 0 {
+		x = pick(g.r, diffFails...)
+	}
 	switch {
-	case x.ends == "session" && on.kind == 'd',
+	case x.ends == "session" && on.kind == 'd' && !solo,
+		x.ends == "held" && on.kind == 'd',
 		x.ends == "transaction" && on.kind != 'c' && !solo,
 		x.ends == "lock" && on.kind != 'c' && !solo,
 		on.kind == 'd' && !solo && g.r.IntN(2) == 0:
@@ -317,6 +369,8 @@ func (g *diffGen) prepare() (diffStep, bool) {
 		}
 	case 2, 3:
 		x = diffQuotes
+	case 4:
+		x = pick(g.r, diffCompares...)
 	}
 	if len(x.queries) > 1 || x.ends != "" {
 		return diffStep{}, false
@@ -370,6 +424,16 @@ func (g *diffGen) closeStmt() (diffStep, bool) {
 // reopen closes a handle and opens one in its place, often in the same pool.
 func (g *diffGen) reopen() (diffStep, bool) {
 	n := g.r.IntN(diffHandles)
+	g.handleClosed(n)
+	old := g.handles[n].variant
+	g.handles[n] = g.handle()
+	if g.r.IntN(2) == 0 && old != diffVariantAutocommit {
+		g.handles[n].variant = old
+	}
+	return diffStep{do: "open", on: diffPlace{'d', n}, open: g.handles[n]}, true
+}
+
+func (g *diffGen) handleClosed(n int) {
 	for i := range g.conns {
 		if g.conns[i].handle == n {
 			g.connClosed(i)
@@ -380,12 +444,6 @@ func (g *diffGen) reopen() (diffStep, bool) {
 			g.txs[i].open = false
 		}
 	}
-	old := g.handles[n].variant
-	g.handles[n] = g.handle()
-	if g.r.IntN(2) == 0 && old != diffVariantAutocommit {
-		g.handles[n].variant = old
-	}
-	return diffStep{do: "open", on: diffPlace{'d', n}, open: g.handles[n]}, true
 }
 
 // cursorStep keeps rows open across other steps.
@@ -460,7 +518,7 @@ func (g *diffGen) stranger() (diffStep, bool) {
 
 // shared runs something on the handle that all actors use.
 func (g *diffGen) shared() (diffStep, bool) {
-	x := pick(g.r, pick(g.r, diffPlain...), diffProbes[0], diffProbes[1], diffCounter)
+	x := pick(g.r, pick(g.r, diffPlain...), pick(g.r, diffCompares...), diffProbes[0], diffProbes[1], diffCounter)
 	s := diffStep{on: diffPlace{'g', 0}, do: "exec"}
 	s.queries, s.args = x.fill(g.r)
 	if x.read {

@@ -86,7 +86,7 @@ func (w *diffWorld) leaksOf(h diffHandle) (looked int, err error) {
 			return looked, fmt.Errorf("a kept connection (%v): %w", h, err)
 		}
 		if !slices.Equal(got, want) {
-			return looked, fmt.Errorf("a kept connection (%v) does not look as new:\nlooks %q\nwant  %q", h, got, want)
+			return looked, fmt.Errorf("a kept connection (%v) does not look as new:\nlooks %q\nwant  %q", h, missing(got, want), missing(want, got))
 		}
 		if !isNew {
 			looked++
@@ -134,23 +134,42 @@ func (w *diffWorld) fresh(h diffHandle) ([]string, error) {
 	return w.base[h], err
 }
 
-// look says what a session looks like, in statements that by their texts neither
-// leave state nor see any, so that looking changes nothing. The write would fail
-// under LOCK TABLES or in a transaction that can only read.
+// diffLooks is what shows a session, in statements that by their texts neither
+// leave state nor see any but the statement's before, so that looking changes
+// nothing. The first is about the last statement of whoever had it before.
+var diffLooks = []diffText{
+	{queries: []string{"SHOW WARNINGS"}},
+	{queries: []string{"SELECT LAST_INSERT_ID(), @@identity, @@warning_count, @@error_count"}},
+	{queries: []string{"SELECT DATABASE(), {w}a.peek(), CHARSET('x'), COLLATION('x'), HEX('ä'), 1 || 0, " + // the last and the next show sql_mode
+		`(SELECT "v" FROM {w}a.tmp LIMIT 1), (SELECT MAX(v) FROM {w}a.tmp), (SELECT MAX(v) FROM {w}b.tmp)`}},
+	{queries: []string{"SELECT COLLATION(?), COERCIBILITY(?), CHARSET(?), COLLATION(CONCAT(?, 'x')), ? = ?"}, args: func(*rand.Rand) []any {
+		return []any{"Łukasz", "Łukasz", []byte("x"), "ä", "Łukasz", "lukasz"}
+	}},
+	{queries: []string{"SELECT COUNT(*) FROM {w}a.people WHERE g LIKE CONCAT('%', ?, '%')"}, args: func(*rand.Rand) []any { return []any{"ü"} }},
+	{queries: []string{"SHOW PROFILES"}},
+}
+
+// look says what a session looks like. The write would fail under LOCK TABLES or in
+// a transaction that can only read.
 func (w *diffWorld) look(ctx context.Context, c *sql.Conn, n int) (all []string, err error) {
-	queries := []string{
-		"SELECT DATABASE(), {w}a.peek(), CHARSET('x'), COLLATION('x'), HEX('ä'), 1 || 0, " + // the last and the next show sql_mode
-			`(SELECT "v" FROM {w}a.tmp LIMIT 1), (SELECT MAX(v) FROM {w}a.tmp), (SELECT MAX(v) FROM {w}b.tmp)`,
-	}
+	looks := diffLooks
 	if w.inTx != "" {
-		queries = append([]string{"SELECT " + w.inTx}, queries...)
+		looks = append(slices.Clone(looks), diffText{queries: []string{"SELECT " + w.inTx}})
 	}
-	for _, query := range queries {
-		rows, err := c.QueryContext(ctx, w.text(query))
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", query, err)
+	for _, x := range looks {
+		if diffLeftOut("look " + x.queries[0]) {
+			continue
 		}
-		all = append(all, diffReplace(diffRows(rows, nil, everyRow), w.name, "w"))
+		var args []any
+		if x.args != nil {
+			args = x.args(nil)
+		}
+		rows, err := c.QueryContext(ctx, w.text(x.queries[0]), args...)
+		// An error is an answer, too, as of a collation that does not suit.
+		all = append(all, diffReplace(diffRows(rows, err, everyRow), w.name, "w"))
+		if err != nil && errNumber(err) == 0 {
+			return nil, fmt.Errorf("%s: %w", x.queries[0], err)
+		}
 	}
 	// A row of its own for each, since they may not commit.
 	_, err = c.ExecContext(ctx, w.text(fmt.Sprintf("UPDATE {w}a.shared SET n = n + 0 WHERE k = %d", n)))

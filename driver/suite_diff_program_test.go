@@ -41,7 +41,8 @@ const (
 // diffHandle is how a handle is opened.
 type diffHandle struct {
 	variant int    // of diffVariants
-	schema  string // "a", "b", or "" for none
+	before  int    // of diffBefores
+	schema  string // "a", "b", "x" for the actor's own, or "" for none
 	maxOpen int
 	maxIdle int
 }
@@ -54,7 +55,7 @@ type diffHandle struct {
 func (h diffHandle) solo() bool { return h.maxOpen == 1 }
 
 func (h diffHandle) String() string {
-	return fmt.Sprintf("schema=%q open<=%d idle<=%d %s", h.schema, h.maxOpen, h.maxIdle, diffVariants[h.variant])
+	return fmt.Sprintf("schema=%q open<=%d idle<=%d %s%s", h.schema, h.maxOpen, h.maxIdle, diffVariants[h.variant], diffBefores[h.before].name)
 }
 
 // diffVariants is what stands in the DSN. Each makes a pool of its own.
@@ -68,16 +69,29 @@ var diffVariants = []string{
 	"@pool_size=3&@pool_max_overflow=60&@pool_timeout=20&@pool_reset=%27always%27",
 	"@pool_size=3&@pool_max_overflow=60&@pool_timeout=20&clientFoundRows=true&sql_mode=%27ANSI%27",
 	"@pool_size=3&@pool_max_overflow=60&@pool_timeout=20&autocommit=0",
+	"@pool_size=3&@pool_max_overflow=60&@pool_timeout=20&collation=utf8mb4_unicode_ci",
+	"@pool_size=3&@pool_max_overflow=60&@pool_timeout=20&charset=latin1&collation=latin1_german2_ci",
+	"@pool_size=2&@pool_max_overflow=60&@pool_timeout=20&charset=utf8mb4",
+	"@pool_size=2&@pool_max_overflow=60&@pool_timeout=20&maxAllowedPacket=1000",
+	// Its connections change hands more often than those of any other.
+	"@pool_size=1&@pool_max_overflow=60&@pool_timeout=20&@pool_idle_timeout=0",
+	"@pool_size=2&@pool_max_overflow=60&@pool_timeout=20&@pool_reset=%27always%27&charset=utf8mb4&group_concat_max_len=99",
+	"@pool_size=2&@pool_max_overflow=60&@pool_timeout=20&foreign_key_checks=0&lc_time_names=%27de_DE%27&group_concat_max_len=77&@a=5",
 }
 
 const (
 	diffVariantMulti      = 3
 	diffVariantAutocommit = 8 // off; only for handles with one connection
+	diffVariantFewest     = 13
 )
+
+// resets reports whether the pool resets each connection, so that nothing may be
+// left of what a text does not show.
+func (h diffHandle) resets() bool { return strings.Contains(diffVariants[h.variant], "always") }
 
 // diffPlace is where a statement runs.
 type diffPlace struct {
-	kind byte // 'd' a handle, 'g' the shared one, 'c' a sql.Conn, 't' a sql.Tx
+	kind byte // 'd' a handle, 'g' the shared one, 'c' a sql.Conn, 't' a sql.Tx, 'x' a guest's handle
 	n    int
 }
 
@@ -93,11 +107,14 @@ func (p diffPlace) String() string {
 // nothing: any steps can be left out of a program.
 type diffStep struct {
 	do        string // of diffDoes
+	then      string // what a guest does
 	on        diffPlace
 	slot      int        // the conn, tx, stmt or cursor that it makes or uses
 	queries   []string   // one after the other, until one fails; see text
 	args      []any      // of the last one
+	others    [][]any    // those of its repetitions, if they have others
 	ends      string     // as in diffText
+	fresh     string     // as in diffText
 	options   int        // of diffTxOptions
 	open      diffHandle // for do == "open"
 	repeat    int        // how often the last statement runs once more
@@ -110,7 +127,11 @@ func (s diffStep) String() string {
 	switch s.do {
 	case "open":
 		fmt.Fprintf(&b, "reopen %v: %v", s.on, s.open)
-	case "exec", "query", "row", "part", "raw", "ping", "kill", "sleep", "evict", "leave", "stranger":
+	case "remake":
+		fmt.Fprintf(&b, "%v remake %q, then reopen: %v", s.on, diffRemakes[s.slot], s.open)
+	case "kill itself":
+		fmt.Fprintf(&b, "%v kill itself: %v", s.on, diffSuicides[s.slot])
+	case "exec", "query", "row", "part", "raw", "ping", "kill", "sleep", "evict", "leave", "stranger", "guest":
 		fmt.Fprintf(&b, "%v %s", s.on, s.do)
 	default:
 		fmt.Fprintf(&b, "%v %s %d", s.on, s.do, s.slot)
@@ -124,7 +145,10 @@ func (s diffStep) String() string {
 	if len(s.args) > 0 {
 		fmt.Fprintf(&b, " %#v", s.args)
 	}
-	if s.repeat > 0 {
+	for _, args := range s.others {
+		fmt.Fprintf(&b, " then %#v", args)
+	}
+	if s.repeat > len(s.others) {
 		fmt.Fprintf(&b, " (%d times)", 1+s.repeat)
 	}
 	if s.cancelled {
@@ -162,7 +186,7 @@ func (p *diffProgram) variants() (all []int) {
 			all = append(all, h.variant)
 		}
 		for _, s := range a.steps {
-			if s.do == "open" {
+			if s.do == "open" || s.do == "remake" {
 				all = append(all, s.open.variant)
 			}
 		}
@@ -174,4 +198,4 @@ func (p *diffProgram) variants() (all []int) {
 // diffLanes is what an actor may have sessions for at the same time. A session
 // writes only the table, the temporary table and the named lock of its lane, so
 // that no two sessions of a program wait for each other.
-var diffLanes = []string{"d0", "d1", "c0", "c1", "t0", "t1", "g0"}
+var diffLanes = []string{"d0", "d1", "c0", "c1", "t0", "t1", "g0", "x0"}

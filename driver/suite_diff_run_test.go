@@ -18,6 +18,7 @@ type diffRun struct {
 	w      *diffWorld
 	driver string
 	actor  int
+	seed   uint64
 	ctx    context.Context // ends if the program takes far too long
 	shared *diffDB
 	at     atomic.Int64 // the step under way, for those who find it stuck
@@ -28,6 +29,7 @@ type diffRun struct {
 	stmts   [diffStmts]*diffStmt
 	rows    *sql.Rows
 	rowsOn  *diffDB
+	guests  *diffDB // while a guest is at work
 	answers []string
 }
 
@@ -66,6 +68,9 @@ func runDiff(w *diffWorld, driver string, p *diffProgram) (answers [][]string, e
 	w.slow.Store("none")
 	ctx, cancel := context.WithTimeout(context.Background(), diffPatience)
 	defer cancel()
+	if err := w.makeOwn(p); err != nil {
+		return nil, err
+	}
 	db, err := w.open(driver, p.shared)
 	if err != nil {
 		return nil, err
@@ -73,7 +78,7 @@ func runDiff(w *diffWorld, driver string, p *diffProgram) (answers [][]string, e
 	defer db.Close()
 	runs := make([]*diffRun, len(p.actors))
 	for i := range runs {
-		runs[i] = &diffRun{w: w, driver: driver, actor: i, ctx: ctx, shared: &diffDB{DB: db, diffHandle: p.shared}}
+		runs[i] = &diffRun{w: w, driver: driver, actor: i, seed: p.seed, ctx: ctx, shared: &diffDB{DB: db, diffHandle: p.shared}}
 	}
 	done := make(chan struct{})
 	go func() {
@@ -169,6 +174,7 @@ func init() {
 		"prepare": (*diffRun).prepare, "stmt": (*diffRun).stmt, "txstmt": (*diffRun).txStmt, "close stmt": (*diffRun).closeStmt,
 		"rows": (*diffRun).openRows, "fetch": (*diffRun).fetch, "close rows": (*diffRun).closeRows,
 		"ping": (*diffRun).ping, "stranger": (*diffRun).stranger,
+		"guest": (*diffRun).guest, "remake": (*diffRun).remake, "kill itself": (*diffRun).killItself,
 	}
 }
 
@@ -211,6 +217,8 @@ func (r *diffRun) lane(on diffPlace) (lane string, db *diffDB) {
 		db = r.shared
 	case 'd':
 		db = r.dbs[on.n]
+	case 'x':
+		return fmt.Sprintf("%dx0", r.actor), r.guests
 	case 'c':
 		db = r.conns[on.n].db
 	case 't':
@@ -234,9 +242,10 @@ func (r *diffRun) text(on diffPlace, query string) string {
 	}
 	lane, db := r.lane(on)
 	in := ""
-	if db.schema == "" {
+	if db.schema != "a" && db.schema != "b" {
 		in = "{w}a."
 	}
+	query = r.ownText(diffReplace(query, "{actor}", fmt.Sprint(r.actor)), lane)
 	query = diffReplace(query, "{t}", in+"t_"+lane)
 	query = diffReplace(query, "{n}", in+"n_"+lane)
 	return r.w.text(diffReplace(query, "{l}", "{w}_"+lane))
@@ -248,7 +257,10 @@ func (r *diffRun) mayStay(s diffStep) bool {
 	case "":
 		return true
 	case "session":
-		return s.on.kind != 'd'
+		_, db := r.lane(s.on)
+		return s.on.kind != 'd' || db.solo()
+	case "held":
+		return s.on.kind == 'c' || s.on.kind == 't'
 	}
 	_, db := r.lane(s.on)
 	return s.on.kind == 'c' || db.solo()
@@ -270,7 +282,10 @@ func (r *diffRun) statements(ctx context.Context, s diffStep, q querier) string 
 			}
 			continue
 		}
-		for range 1 + s.repeat {
+		for n := range 1 + s.repeat {
+			if n > 0 && n <= len(s.others) {
+				s.args = s.others[n-1]
+			}
 			b.WriteString(r.statement(ctx, s, q, query))
 		}
 	}
@@ -311,12 +326,20 @@ func (r *diffRun) args(on diffPlace, args []any) []any {
 // reopen closes a handle and all that is open on it, and opens another.
 func (r *diffRun) reopen(n int, h diffHandle) string {
 	r.closeDB(n)
-	db, err := r.w.open(r.driver, h)
+	db, err := r.w.open(r.driver, r.own(h))
 	if err != nil {
 		return diffError(err)
 	}
 	r.dbs[n] = &diffDB{DB: db, diffHandle: h}
 	return "ok"
+}
+
+// own puts the name of the actor's own schema into a handle.
+func (r *diffRun) own(h diffHandle) diffHandle {
+	if h.schema == "x" {
+		h.schema = r.w.ownSchema(r.seed, r.actor)
+	}
+	return h
 }
 
 func (r *diffRun) closeDB(n int) {
@@ -682,7 +705,7 @@ func (r *diffRun) sleep(ctx context.Context, n int, q querier) string {
 
 // stranger asks as somebody who must not get in.
 func (r *diffRun) stranger(_ context.Context, s diffStep) string {
-	h := r.dbs[s.on.n].diffHandle
+	h := r.own(r.dbs[s.on.n].diffHandle)
 	cfg, err := mysql.ParseDSN(r.w.dsnOf(h))
 	if err != nil {
 		return err.Error()

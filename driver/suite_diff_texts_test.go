@@ -15,7 +15,20 @@ type diffText struct {
 	queries []string
 	args    func(r *rand.Rand) []any // of the last one
 	read    bool                     // the last one has rows
-	ends    string                   // what it may leave: what others wait for ("lock", "transaction"), or what lasts as long as a sql.Conn or sql.Tx ("session")
+	ends    string                   // what it may leave: what others wait for ("lock", "transaction"), or what is certain on one connection alone ("session"), or while that is held ("held")
+
+	// fresh matches what it answers on a session that nobody used before. Of what
+	// belongs in the same sql.Tx or sql.Conn as the statement that it is about
+	// (see README), that may be the answer too; another user's may never be.
+	fresh string
+}
+
+// others is x with arguments of its own for each repetition.
+func (x diffText) others(r *rand.Rand, repeat int) (all [][]any) {
+	for range repeat {
+		all = append(all, x.args(r))
+	}
+	return all
 }
 
 // diffQuotes means something else in every sql_mode of diffSQLModes.
@@ -117,10 +130,11 @@ var diffState = []diffText{
 	{name: "deallocate", queries: []string{"DEALLOCATE PREPARE named"}},
 	{name: "call", queries: []string{"CALL %wa.leave(%i)"}},
 	{name: "call with rows", queries: []string{"CALL %wa.answer(%i)"}, read: true},
-	{name: "found rows", queries: []string{"SELECT SQL_CALC_FOUND_ROWS u FROM %t ORDER BY u LIMIT 1", "SELECT FOUND_ROWS()"}, read: true, ends: "session"},
-	{name: "last insert id", queries: []string{"INSERT INTO %t (v) VALUES (%i)", "SELECT LAST_INSERT_ID(), ROW_COUNT()"}, read: true, ends: "session"},
+	{name: "found rows", queries: []string{"SELECT SQL_CALC_FOUND_ROWS u FROM %t ORDER BY u LIMIT 1", "SELECT FOUND_ROWS()"}, read: true, ends: "held"},
+	{name: "last insert id", queries: []string{"INSERT INTO %t (v) VALUES (%i)", "SELECT LAST_INSERT_ID()"}, read: true, ends: "session"},
+	{name: "row count", queries: []string{"INSERT INTO %t (v) VALUES (%i), (%i), (%i)", "SELECT ROW_COUNT()"}, read: true, ends: "session", fresh: freshRows},
 	{name: "last insert id", queries: []string{"UPDATE %t SET v = LAST_INSERT_ID(v + 1) LIMIT 1", "SELECT LAST_INSERT_ID(4)"}, read: true},
-	{name: "warnings", queries: []string{"SELECT CAST('%s' AS SIGNED)", "SHOW WARNINGS"}, read: true, ends: "session"},
+	{name: "warnings", queries: []string{"SELECT CAST('%s' AS SIGNED)", "SHOW WARNINGS"}, read: true, ends: "session", fresh: freshList},
 
 	{name: "begin", queries: []string{"BEGIN"}, ends: "transaction"},
 	{name: "begin", queries: []string{"START TRANSACTION WITH CONSISTENT SNAPSHOT"}, ends: "transaction"},

@@ -61,6 +61,8 @@ func newDiffWorld(t *testing.T, s *server, name string) *diffWorld {
 			t.Skipf("the server cannot do what the programs need: %s: %v", query, err)
 		}
 	}
+	// Not every server has profiles; without them the name is unknown to both.
+	w.admin.ExecContext(ctx, w.text("CREATE FUNCTION {w}a.profiles() RETURNS INT DETERMINISTIC NO SQL BEGIN SET profiling = 1; RETURN 1; END"))
 	return w
 }
 
@@ -83,6 +85,11 @@ func (w *diffWorld) schema() (all []string) {
 			}
 		}
 	}
+	for actor := range diffActors {
+		all = append(all, fmt.Sprintf("CREATE VIEW {w}a.locker_%d AS SELECT GET_LOCK('{w}_%dv', 0) AS got", actor, actor),
+			fmt.Sprintf("CREATE TABLE {w}a.triggers_%d (v INT) ENGINE=InnoDB", actor),
+			fmt.Sprintf("CREATE TRIGGER {w}a.before_%d BEFORE INSERT ON {w}a.triggers_%d FOR EACH ROW BEGIN SET @b = NEW.v; SET time_zone = '+07:00'; END", actor, actor))
+	}
 	return append(all,
 		// Without row locks and temporary tables there is nothing to look for.
 		"CREATE TEMPORARY TABLE {w}a.tmp (v INT)", "DROP TEMPORARY TABLE {w}a.tmp",
@@ -97,6 +104,10 @@ func (w *diffWorld) schema() (all []string) {
 			"IFNULL(HEX(CAST(@a AS CHAR)), '-'), IFNULL(HEX(CAST(@b AS CHAR)), '-'), IFNULL(HEX(CAST(@c AS CHAR)), '-')"+inTx+")",
 		"CREATE PROCEDURE {w}a.`leave`(n INT) BEGIN SET @a = n; SET time_zone = '+04:00'; END",
 		"CREATE PROCEDURE {w}a.answer(n INT) BEGIN SELECT n; SELECT @a, @@time_zone; END",
+		"CREATE PROCEDURE {w}a.halfway(n INT) BEGIN SET @a = n; SET time_zone = '+03:00'; START TRANSACTION; UPDATE {w}a.tmp SET v = v; SIGNAL SQLSTATE '45000'; END",
+		"CREATE FUNCTION {w}a.breaks() RETURNS INT DETERMINISTIC NO SQL BEGIN SIGNAL SQLSTATE '45000'; RETURN 1; END",
+		"CREATE FUNCTION {w}a.hides(n INT) RETURNS INT DETERMINISTIC NO SQL BEGIN SET @a = n, @c = 'x'; SET time_zone = '+06:00', sql_safe_updates = 1, foreign_key_checks = 0; RETURN n; END",
+		"CREATE TABLE {w}a.people "+diffPeople, "INSERT INTO {w}a.people VALUES "+diffPeopleRows,
 	)
 }
 
@@ -257,6 +268,7 @@ func (w *diffWorld) locks(p *diffProgram) (held []string, err error) {
 		for _, lane := range diffLanes {
 			parts = append(parts, fmt.Sprintf("SELECT '%d%s', IS_USED_LOCK('%s_%d%s') AS id", actor, lane, w.name, actor, lane))
 		}
+		parts = append(parts, fmt.Sprintf("SELECT '%dv', IS_USED_LOCK('%s_%dv') AS id", actor, w.name, actor))
 	}
 	rows, err := w.admin.Query("SELECT * FROM (" + strings.Join(parts, " UNION ALL ") + ") AS l WHERE id IS NOT NULL")
 	if err != nil {
@@ -267,7 +279,13 @@ func (w *diffWorld) locks(p *diffProgram) (held []string, err error) {
 
 // open opens a handle as a program says.
 func (w *diffWorld) open(driver string, h diffHandle) (*sql.DB, error) {
-	db, err := sql.Open(driver, w.dsnOf(h))
+	var db *sql.DB
+	var err error
+	if h.before > 0 {
+		db, err = w.openBefore(driver, h)
+	} else {
+		db, err = sql.Open(driver, w.dsnOf(h))
+	}
 	if err != nil {
 		return nil, err
 	}
