@@ -57,7 +57,7 @@ func (p *physical) restore(ctx context.Context, kinds session.Kinds) (how rung, 
 }
 
 func (p *physical) tryRungs(ctx context.Context, kinds session.Kinds) (rung, error) {
-	if kinds&session.Identity != 0 {
+	if kinds&session.Identity != 0 || p.opaque {
 		return closed, errNotUndone
 	}
 	if p.login.reset == resetState {
@@ -97,7 +97,7 @@ func (p *physical) undo(ctx context.Context, kinds session.Kinds) error {
 }
 
 func (p *physical) runUndo(ctx context.Context) error {
-	statements, ok := p.state.Undo(p.baseline, !p.host.noReleaseAll.Load())
+	statements, ok := p.state.Undo(p.baseline, !p.host.noReleaseAll.Load(), p.maxText())
 	if !ok {
 		return errNotUndone
 	}
@@ -114,8 +114,7 @@ func (p *physical) runUndo(ctx context.Context) error {
 // the stock driver sets in a login. That goes through the stock driver, whose
 // copy of the server's status is right again afterwards.
 func (p *physical) resetAndSet(ctx context.Context) error {
-	charset, ok := p.baseline.Charset()
-	if !ok || p.initConnect || p.host.noReset.Load() {
+	if !p.canReset() || p.host.noReset.Load() {
 		return errNoReset
 	}
 	err := resetConnection(ctx, p.socket)
@@ -129,13 +128,8 @@ func (p *physical) resetAndSet(ctx context.Context) error {
 	kinds := p.state.Kinds()
 	p.state.Reset()
 	p.inTx, p.used = false, false
-	for _, st := range []string{charset, p.login.setParams} {
-		if st == "" {
-			continue
-		}
-		if _, err := p.ExecContext(ctx, st, nil); err != nil {
-			return err
-		}
+	if err := p.setAsLogin(ctx); err != nil {
+		return err
 	}
 	if left := p.kinds(); left != 0 {
 		return fmt.Errorf("mysqlpool: after a reset the server says that there is still: %v", left)
@@ -146,6 +140,64 @@ func (p *physical) resetAndSet(ctx context.Context) error {
 	return p.useAgain(ctx)
 }
 
+// canReset reports whether it is known what a login sets, so that a reset can be
+// followed by the same.
+func (p *physical) canReset() bool {
+	if p.baseline == nil || p.initConnect || p.opaque {
+		return false
+	}
+	_, ok := p.baseline.Charset()
+	return ok || p.replaysNames()
+}
+
+// replaysNames reports whether the character sets after a reset are made by what
+// the login sent, since no other statement does it exactly. That begins with what
+// the login packet says, which MariaDB's reset restores.
+func (p *physical) replaysNames() bool {
+	s := p.host.learned.Load()
+	return s != nil && s.isMariaDB && p.config.oneByOne
+}
+
+// setAsLogin sets, after a reset, what a login sets.
+func (p *physical) setAsLogin(ctx context.Context) error {
+	if err := p.setNames(ctx); err != nil {
+		return err
+	}
+	if p.config.setParams != "" {
+		if _, err := p.ExecContext(ctx, p.config.setParams, nil); err != nil {
+			return err
+		}
+	}
+	if p.replaysNames() {
+		return p.checkNames(ctx)
+	}
+	return nil
+}
+
+func (p *physical) setNames(ctx context.Context) (err error) {
+	statements := p.config.setNames
+	if st, ok := p.baseline.Charset(); ok {
+		statements = []string{st}
+	}
+	for _, st := range statements {
+		if _, err = p.ExecContext(ctx, st, nil); errorNumber(err) == 0 {
+			return err
+		}
+	}
+	return err
+}
+
+// checkNames compares the variables of the character sets with those after the
+// login: a server that did not know the collation of the login packet resets them
+// to others.
+func (p *physical) checkNames(ctx context.Context) error {
+	row, err := queryRow(ctx, p, "SELECT @@character_set_client, @@character_set_results, @@collation_connection")
+	if err == nil && !p.baseline.HasNames(row[0], row[1], row[2]) {
+		err = errors.New("mysqlpool: a reset made the character sets other than they were after the login")
+	}
+	return err
+}
+
 // useAgain selects the current schema once more. A reset leaves it in place, but
 // gives the variables that come with it (character_set_database) their global
 // values.
@@ -153,7 +205,7 @@ func (p *physical) useAgain(ctx context.Context) error {
 	if err := p.findSchema(ctx); err != nil || p.schema == "" {
 		return err
 	}
-	_, err := p.Switch(ctx, p.schema)
+	_, err := p.use(ctx, p.schema)
 	return err
 }
 

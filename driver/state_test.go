@@ -53,7 +53,7 @@ func TestRungs(t *testing.T) {
 	const (
 		nothing = ""
 		closes  = "closes"
-		resets  = "reset; SET character_set_client = 'utf8mb4', character_set_results = 'utf8mb4', collation_connection = 'utf8mb4_bin'; USE `app`"
+		resets  = "reset; SET NAMES utf8mb4 COLLATE utf8mb4_bin; USE `app`"
 	)
 	plain := &fakeServer{resets: true}
 	setAgain := func(also string) string { return strings.Replace(resets, "USE", also+"; USE", 1) }
