@@ -24,8 +24,9 @@ type host struct {
 	learned  atomic.Pointer[serverFacts]      // nil until the first login
 	baseline atomic.Pointer[session.Baseline] // of the latest login
 
-	noReset      atomic.Bool // it does not know COM_RESET_CONNECTION
-	noReleaseAll atomic.Bool // ... nor RELEASE_ALL_LOCKS
+	noReleaseAll atomic.Bool // it does not know RELEASE_ALL_LOCKS
+
+	toldBlind atomic.Bool // the log has it that the server does not tell its variables
 
 	// doubts counts how often a connection to it was found dead. The others may
 	// be dead as well: see physical.checkAlive.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/mysqlpool/mysqlpool/internal/session"
@@ -33,11 +35,14 @@ const undoneWithInitConnect = session.Transaction | session.NextTransaction | se
 var errNotUndone = errors.New("mysqlpool: session state of a kind that no statement takes back exactly")
 
 // Restore implements pool.Resource.
-func (p *physical) Restore(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, restoreTimeout)
+func (p *physical) Restore(life context.Context) bool {
+	ctx, cancel := context.WithTimeout(life, restoreTimeout)
 	defer cancel()
 	kinds := p.kinds()
 	how, err := p.restore(ctx, kinds)
+	if err == nil && kinds&^sureKinds != 0 && !p.proved(how) {
+		how, err = p.prove(life, how)
+	}
 	if err != nil {
 		how = closed
 	}
@@ -60,7 +65,7 @@ func (p *physical) tryRungs(ctx context.Context, kinds session.Kinds) (rung, err
 	if kinds&session.Identity != 0 || p.opaque {
 		return closed, errNotUndone
 	}
-	if p.login.reset == resetState {
+	if p.login.reset == resetState && (kinds&^sureKinds == 0 || p.host.server.trusts(undone) == nil) {
 		err := p.undo(ctx, kinds)
 		if err == nil {
 			return undone, nil
@@ -69,10 +74,20 @@ func (p *physical) tryRungs(ctx context.Context, kinds session.Kinds) (rung, err
 			return closed, err
 		}
 	}
-	if err := p.resetAndSet(ctx); err != nil {
+	if err := p.resetAndSet(ctx, kinds); err != nil {
 		return closed, err
 	}
 	return reset, nil
+}
+
+// resetForNext is for pool_reset=always: the reset before a connection is handed
+// out.
+func (p *physical) resetForNext(ctx context.Context) error {
+	err := p.resetAndSet(ctx, p.state.Kinds())
+	if err == nil && !p.proved(reset) {
+		_, err = p.prove(ctx, reset)
+	}
+	return err
 }
 
 // undo runs the statements that take back what was left.
@@ -112,20 +127,23 @@ func (p *physical) runUndo(ctx context.Context) error {
 // resetAndSet makes the session what it was after the login: by
 // COM_RESET_CONNECTION, after which variables have their global values, and what
 // the stock driver sets in a login. That goes through the stock driver, whose
-// copy of the server's status is right again afterwards.
-func (p *physical) resetAndSet(ctx context.Context) error {
-	if !p.canReset() || p.host.noReset.Load() {
+// copy of the server's status is right again afterwards. kinds is what may have
+// been left.
+func (p *physical) resetAndSet(ctx context.Context, kinds session.Kinds) error {
+	if !p.canSendReset() {
 		return errNoReset
 	}
-	err := resetConnection(ctx, p.socket)
-	if errorNumber(err) == 1047 { // ER_UNKNOWN_COM_ERROR: MySQL before 5.7
-		p.host.noReset.Store(true)
+	if err := p.host.server.trusts(reset); err != nil {
+		return err
 	}
-	if err != nil {
+	if err := p.endXA(ctx, kinds); err != nil {
+		return err
+	}
+	if err := resetConnection(ctx, p.socket); err != nil {
+		p.refusedReset(ctx, err)
 		return err
 	}
 	p.forgetStmts()
-	kinds := p.state.Kinds()
 	p.state.Reset()
 	p.inTx, p.used = false, false
 	if err := p.setAsLogin(ctx); err != nil {
@@ -134,11 +152,29 @@ func (p *physical) resetAndSet(ctx context.Context) error {
 	if left := p.kinds(); left != 0 {
 		return fmt.Errorf("mysqlpool: after a reset the server says that there is still: %v", left)
 	}
-	if err := p.checkRole(ctx, kinds); err != nil {
+	if err := p.checkLeft(ctx, kinds); err != nil {
 		return err
 	}
 	return p.useAgain(ctx)
 }
+
+// endXA returns an error if a routine, or what else is not in any text, left an
+// XA transaction: MariaDB, when such a session is reset, breaks down as a whole,
+// with locks that stay for ever. Any server refuses to end one with ROLLBACK
+// (ER_XAER_RMFAIL); any other transaction the reset would roll back too. Stored
+// functions and triggers can begin none (MySQL manual, "Restrictions on Stored
+// Programs").
+func (p *physical) endXA(ctx context.Context, kinds session.Kinds) error {
+	if kinds&session.Other == 0 {
+		return nil
+	}
+	_, err := p.ExecContext(ctx, "ROLLBACK", nil)
+	return err
+}
+
+// canSendReset reports whether a reset can be sent and be followed by what a login
+// sets.
+func (p *physical) canSendReset() bool { return p.socket != nil && p.canReset() }
 
 // canReset reports whether it is known what a login sets, so that a reset can be
 // followed by the same.
@@ -209,16 +245,31 @@ func (p *physical) useAgain(ctx context.Context) error {
 	return err
 }
 
-// checkRole looks at the role if something may have set it that no text shows, or
-// one that is not understood, such as CALL: a reset leaves it in place.
-func (p *physical) checkRole(ctx context.Context, kinds session.Kinds) error {
+// checkLeft looks at what a reset leaves in place, if something may have changed
+// it that no text shows, or one that is not understood, such as CALL: the role,
+// on MariaDB what SHOW PROFILES shows of earlier statements, and on MySQL the
+// optimizer's traces of them.
+func (p *physical) checkLeft(ctx context.Context, kinds session.Kinds) error {
 	s := p.host.learned.Load()
-	if s == nil || !s.hasRoles || kinds&session.Other == 0 && p.login.reset != resetAlways {
+	if s == nil || kinds&session.Other == 0 && p.login.reset != resetAlways {
 		return nil
 	}
-	role, err := askRole(ctx, p)
-	if err == nil && role != p.roleAtLogin {
-		err = errors.New("mysqlpool: the role is another than after the login")
+	var asks, want []string
+	if s.hasRoles {
+		asks, want = append(asks, "CURRENT_ROLE()"), append(want, p.roleAtLogin)
+	}
+	if s.isMariaDB && s.hasProfiles {
+		asks, want = append(asks, "(SELECT COUNT(*) FROM information_schema.PROFILING)"), append(want, "0")
+	}
+	if !s.isMariaDB && s.hasTraces {
+		asks, want = append(asks, "(SELECT COUNT(*) FROM information_schema.OPTIMIZER_TRACE)"), append(want, "0")
+	}
+	if len(asks) == 0 {
+		return nil
+	}
+	got, err := p.selectRow(ctx, asks)
+	if err == nil && !slices.Equal(got, want) {
+		err = fmt.Errorf("mysqlpool: after a reset: %s: got %q, want %q as after the login", strings.Join(asks, ", "), got, want)
 	}
 	return err
 }

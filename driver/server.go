@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,6 +29,7 @@ type serverFacts struct {
 	variables          []string // the session variables that it has of those that can be put back
 	isMariaDB          bool
 	hasProfiles        bool // SHOW PROFILES
+	hasTraces          bool // information_schema.OPTIMIZER_TRACE
 	maxPacket          int  // bytes; 0: unknown
 	hasRoles           bool
 	tellsReadOnly      bool // it has read_only, and there are other hosts
@@ -43,7 +45,7 @@ var askServer = "SHOW SESSION VARIABLES WHERE Variable_name IN ('" +
 var serverVariables = []string{"pseudo_thread_id", "version", "init_connect", "max_connections", "max_user_connections", "max_prepared_stmt_count", "read_only"}
 
 // limitVariables is what does without an answer.
-var limitVariables = []string{"max_allowed_packet", "net_buffer_length", "have_profiling"}
+var limitVariables = []string{"max_allowed_packet", "net_buffer_length", "have_profiling", "optimizer_trace"}
 
 // askConn is what any server can answer.
 const askConn = "SELECT CONNECTION_ID(), @@autocommit"
@@ -96,6 +98,14 @@ func (l *login) ask(ctx context.Context, p *physical) error {
 		case !cannotTell(err):
 			return unlessExpired(err)
 		}
+		if mayPass(err) {
+			if !p.host.toldBlind.Swap(true) {
+				l.log().LogAttrs(ctx, slog.LevelWarn, "mysqlpool: the server does not tell its variables now: each login asks again, and until then pool_max_overflow has no limit, and connections with session state on them are closed",
+					slog.String("login", l.name), slog.Any("error", err))
+			}
+			l.stmts.learn(-1)
+			return unlessExpired(p.askID(ctx))
+		}
 		l.log().LogAttrs(ctx, slog.LevelWarn, "mysqlpool: the server does not tell its variables: pool_max_overflow has no limit, wait_timeout is taken to be what the DSN says, else 120 s, and connections with session state on them are closed; set pool_max_overflow and pool_recycle",
 			slog.String("login", l.name), slog.Any("error", err))
 		l.learn(ctx, p.host, nil)
@@ -106,7 +116,7 @@ func (l *login) ask(ctx context.Context, p *physical) error {
 	}
 	row, err := p.selectRow(ctx, server.askFor())
 	switch {
-	case errors.Is(err, errNoRow):
+	case errors.Is(err, errNoRow), mayPass(err):
 		return unlessExpired(p.askID(ctx))
 	case errorNumber(err) == 1193 && p.host.learned.CompareAndSwap(server, nil): // ER_UNKNOWN_SYSTEM_VARIABLE: it is another server by now
 		return l.ask(ctx, p)
@@ -131,6 +141,7 @@ func (l *login) ask(ctx context.Context, p *physical) error {
 // askID asks for as little as can be. Without an answer autocommit counts as
 // off: then every statement may leave a transaction open.
 func (p *physical) askID(ctx context.Context) error {
+	p.initConnect = true // the server may have run one
 	row, err := queryRow(ctx, p, askConn)
 	if err != nil {
 		if cannotTell(err) {
@@ -140,7 +151,6 @@ func (p *physical) askID(ctx context.Context) error {
 	}
 	p.id, _ = strconv.ParseUint(row[0], 10, 64)
 	p.autocommitAtLogin = isOn(row[1])
-	p.initConnect = true // it may have
 	return nil
 }
 
@@ -236,6 +246,11 @@ func cannotTell(err error) bool {
 	return false
 }
 
+// mayPass reports whether an error that says that the server does not know may be
+// of the moment: Vitess and proxies answer with it what they have no number for,
+// such as that no backend is healthy.
+func mayPass(err error) bool { return errorNumber(err) == 1105 } // ER_UNKNOWN_ERROR
+
 // unlessExpired returns nil for an expired password: the user can do one thing
 // on the connection, which is to set another (MySQL manual, "Server Handling of
 // Expired Passwords").
@@ -257,6 +272,7 @@ func (l *login) learn(ctx context.Context, h *host, values map[string]string) {
 		fixesTypes:    fixesTypes(values["version"]),
 	}
 	s.hasProfiles = values["have_profiling"] == "YES"
+	s.hasTraces = values["optimizer_trace"] != ""
 	s.maxConnections, _ = strconv.Atoi(values["max_connections"])
 	packet, _ := strconv.Atoi(values["max_allowed_packet"])
 	buffer, _ := strconv.Atoi(values["net_buffer_length"])
@@ -278,8 +294,11 @@ func (l *login) learn(ctx context.Context, h *host, values map[string]string) {
 		}
 	}
 	var err error
-	if s.maxStmts, err = strconv.Atoi(values["max_prepared_stmt_count"]); err != nil {
+	switch s.maxStmts, err = strconv.Atoi(values["max_prepared_stmt_count"]); {
+	case err != nil:
 		s.maxStmts = -1
+	case s.maxStmts < 0: // no limit (TiDB)
+		s.maxStmts = math.MaxInt32
 	}
 	if !h.learned.CompareAndSwap(nil, &s) {
 		return
@@ -305,10 +324,10 @@ func (l *login) least(of func(*serverFacts) int, unknown int) int {
 
 // limit is how many connections the server lets one pool open: what it allows
 // less a reserve of 5 %, at least 3, for everybody else who must log in. It is
-// never less than 1; 0 means that the server did not say.
+// never less than 1; 0 means that the server did not say, or has no limit (TiDB).
 func (s *serverFacts) limit() int {
 	if s.maxConnections == 0 {
-		return 0
+		return s.maxUserConnections
 	}
 	n := s.maxConnections - max(3, s.maxConnections/20)
 	if s.maxUserConnections > 0 {
