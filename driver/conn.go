@@ -231,7 +231,7 @@ func (c *conn) saw(err error) error {
 	if err == nil {
 		return nil
 	}
-	suspect := c.connector.cfg.RejectReadOnly && c.held && !c.lent.Value.cut && !c.mayRefuseWrites()
+	suspect := c.held && c.lent.Value.config.rejectReadOnly && !c.lent.Value.cut && !c.mayRefuseWrites()
 	if c.held {
 		c.lent.Value.saw(err)
 	}
@@ -248,10 +248,10 @@ func (c *conn) saw(err error) error {
 // (error 1792, which the stock driver takes for a read-only server): in one that
 // was begun so, or by statements, which are not asked what they began.
 func (c *conn) mayRefuseWrites() bool {
-	if params := c.connector.cfg.Params; params["transaction_read_only"]+params["tx_read_only"] != "" {
+	p := c.lent.Value
+	if params := p.config.params; params["transaction_read_only"]+params["tx_read_only"] != "" {
 		return true
 	}
-	p := c.lent.Value
 	kinds := p.state.Kinds()
 	begins := p.autocommitAtLogin || p.state.AutocommitSet() // else any statement opens a transaction
 	if !begins {

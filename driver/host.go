@@ -18,13 +18,15 @@ type host struct {
 
 	server *server // shared with the other pools that log in there; nil until newLogin
 
-	times timeFormat // of cfg
+	config  *connConfig // of cfg; immutable
+	changes bool        // BeforeConnect may change it for each login; immutable
 
 	learned  atomic.Pointer[serverFacts]      // nil until the first login
 	baseline atomic.Pointer[session.Baseline] // of the latest login
 
-	noReset      atomic.Bool // it does not know COM_RESET_CONNECTION
-	noReleaseAll atomic.Bool // ... nor RELEASE_ALL_LOCKS
+	noReleaseAll atomic.Bool // it does not know RELEASE_ALL_LOCKS
+
+	toldBlind atomic.Bool // the log has it that the server does not tell its variables
 
 	// doubts counts how often a connection to it was found dead. The others may
 	// be dead as well: see physical.checkAlive.
@@ -44,7 +46,7 @@ func (h *host) taken() int64 { return h.open.Load() + h.loggingIn.Load() }
 // several: tcp(db1:3306,db2:3306), each with port 3306 unless it says another.
 func hostsOf(cfg *mysql.Config) ([]*host, error) {
 	if !namesHosts(cfg) {
-		return []*host{{addr: cfg.Addr, cfg: cfg, times: timeFormatOf(cfg)}}, nil
+		return []*host{newHost(cfg)}, nil
 	}
 	list := hostList(cfg)
 	var all []*host
@@ -62,9 +64,13 @@ func hostsOf(cfg *mysql.Config) ([]*host, error) {
 		if c := one.TLS; c != nil && !c.InsecureSkipVerify && (c.ServerName == "" || c.ServerName == serverName(cfg.Addr)) {
 			c.ServerName = name // as the stock driver takes it from the address
 		}
-		all = append(all, &host{addr: addr, cfg: one, times: timeFormatOf(one)})
+		all = append(all, newHost(one))
 	}
 	return all, nil
+}
+
+func newHost(cfg *mysql.Config) *host {
+	return &host{addr: cfg.Addr, cfg: cfg, config: connConfigOf(cfg), changes: mayChange(cfg)}
 }
 
 // namesHosts reports whether the address is of several hosts. Of another network

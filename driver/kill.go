@@ -51,6 +51,9 @@ func (l *login) killOn(ctx context.Context, victim *physical) (done bool, err er
 	if schema == unknownSchema {
 		schema = victim.lastSchema
 	}
+	if victim.label != victim.home {
+		schema = victim.label
+	}
 	lent, err := l.checkOut(ctx, schema)
 	if err != nil {
 		return false, err

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/go-sql-driver/mysql"
 )
 
 // The recipe's rule: recycle one second before the server's wait_timeout, which
@@ -66,7 +68,7 @@ func TestLivesAreSpread(t *testing.T) {
 	l.recycle = 100 * time.Millisecond // so short that whole seconds would show
 	least, most := l.recycle, time.Duration(0)
 	for range 1000 {
-		life := l.life(&host{})
+		life := l.life(newPhysical(l, newHost(mysql.NewConfig()), nil, ""))
 		least, most = min(least, life), max(most, life)
 	}
 	if least < 97500*time.Microsecond || most > l.recycle || most-least < 2*time.Millisecond {

@@ -44,7 +44,6 @@ type login struct {
 	name    string // user@net(addr), for people
 	dial    dialFunc
 	timeout time.Duration // of a login
-	asks    string        // wait_timeout as the DSN sets it, or ""
 	hosts   balancer
 
 	// What it needs of its pool.
@@ -53,10 +52,6 @@ type login struct {
 	invalidate func(why pool.Reason, which func(p *physical, idle time.Duration) bool)
 
 	background *background
-
-	multi        bool   // multiStatements
-	interpolates bool   // interpolateParams
-	setParams    string // the statement that sets the DSN's parameters, or ""
 
 	stmts        *stmtLimits
 	tooManyStmts func() // has every pool of the server drop what statements it keeps, for a while
@@ -77,14 +72,9 @@ func newLogin(c *connector) *login {
 		name:     fmt.Sprintf("%s@%s(%s)", c.cfg.User, c.cfg.Net, hostList(c.cfg)),
 		dial:     c.dial,
 		timeout:  timeout,
-		asks:     c.cfg.Params["wait_timeout"],
 
 		background: newBackground(),
-
-		multi:        c.cfg.MultiStatements,
-		interpolates: c.cfg.InterpolateParams,
-		setParams:    setParams(c.cfg.Params),
-		stmts:        newStmtLimits(c.stmtCache),
+		stmts:      newStmtLimits(c.stmtCache),
 	}
 	hosts, _ := c.hosts() // as newConnector had them
 	for _, h := range hosts {
@@ -280,26 +270,44 @@ func (l *login) attempt(ctx context.Context, h *host, schema string) (p *physica
 	}()
 	start := time.Now()
 	doubts := h.doubts.Load()
-	inner, err := l.connect(ctx, h, schema)
+	p, err = l.logIn(ctx, h, schema, false)
 	if err != nil {
 		return nil, l.explain(ctx, h, start, err)
+	}
+	p.proven = doubts
+	h.panics.forget()
+	p.life = l.life(p)
+	l.log().LogAttrs(ctx, slog.LevelDebug, "mysqlpool: opened a connection",
+		slog.String("login", l.name), slog.String("host", h.addr), slog.Uint64("id", p.id),
+		slog.Duration("took", time.Since(start)), slog.Duration("life", p.life))
+	return p, nil
+}
+
+// logIn logs in and asks what the pool wants to know; cautiously if the server may
+// take small packets only.
+func (l *login) logIn(ctx context.Context, h *host, schema string, cautious bool) (*physical, error) {
+	inner, err := l.connect(ctx, h, schema)
+	if err != nil {
+		return nil, err
 	}
 	stock, ok := inner.(stockConn)
 	if !ok {
 		inner.Close()
 		return nil, fmt.Errorf("mysqlpool: login to %s: the stock driver's connection (%T) lacks an interface that mysqlpool forwards: update mysqlpool", l.at(h), inner)
 	}
-	p = &physical{stockConn: stock, stockFields: fieldsOf(stock), login: l, host: h, schema: schema, proven: doubts}
-	if err := l.ask(ctx, p); err != nil {
-		stock.Close()
-		return nil, l.explain(ctx, h, start, notBadConn(err))
+	p := newPhysical(l, h, stock, schema)
+	p.cautious = cautious
+	err = l.ask(ctx, p)
+	if err == nil {
+		return p, nil
 	}
-	h.panics.forget()
-	p.life = l.life(h)
-	l.log().LogAttrs(ctx, slog.LevelDebug, "mysqlpool: opened a connection",
-		slog.String("login", l.name), slog.String("host", h.addr), slog.Uint64("id", p.id),
-		slog.Duration("took", time.Since(start)), slog.Duration("life", p.life))
-	return p, nil
+	tooLarge := p.mayBeTooLarge(ctx, err)
+	stock.Close()
+	if tooLarge {
+		h.learned.Store(nil)
+		return l.logIn(ctx, h, schema, true)
+	}
+	return nil, notBadConn(err)
 }
 
 // notBadConn hides driver.ErrBadConn, which database/sql must not have from a
@@ -344,12 +352,15 @@ func (l *login) explain(ctx context.Context, h *host, start time.Time, err error
 // life is the greatest age of a connection that is opened now, shortened by up
 // to 2.5 % so that connections opened together do not expire together; 0 means
 // that it has none.
-func (l *login) life(h *host) time.Duration {
+func (l *login) life(p *physical) time.Duration {
 	life := l.recycle
 	if life == auto {
 		wait := defaultWaitTimeout
-		if s := h.learned.Load(); s != nil {
+		if s := p.host.learned.Load(); s != nil {
 			wait = s.waitTimeout
+		}
+		if set, ok := waitTimeoutOf(p.config.params["wait_timeout"]); ok {
+			wait = set
 		}
 		life = recycleAfter(wait)
 	}

@@ -30,7 +30,7 @@ func (p *physical) Check(ctx context.Context, idle time.Duration) (err error) {
 		if err := p.checkSocket(ctx); err != nil {
 			return err
 		}
-		return p.within(ctx, checkTimeout, idle, p.resetAndSet)
+		return p.within(ctx, checkTimeout, idle, p.resetForNext)
 	}
 	return p.checkAlive(ctx, idle)
 }
@@ -85,7 +85,7 @@ func (p *physical) within(ctx context.Context, limit, idle time.Duration, ask fu
 		p.login.invalidate(pool.Broken, func(o *physical, unused time.Duration) bool {
 			return o.host == p.host && unused > 0 && unused >= idle
 		})
-	case errorNumber(err) == 0:
+	case errorNumber(err) == 0 && !errors.Is(err, errNoReset):
 		p.host.doubts.Add(1)
 	}
 	return err

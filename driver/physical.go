@@ -50,6 +50,12 @@ type physical struct {
 	life  time.Duration // its greatest age; 0 is no limit
 	facts               // as of the login
 
+	config   *connConfig // what it logged in with
+	label    string      // the schema that it was to log in to
+	home     string      // the schema that it did log in to, which BeforeConnect may have changed
+	cautious bool        // the server may take packets of leastServerPacket only
+	opaque   bool        // what BeforeConnect made of the config is not known: no state can be taken back
+
 	// Guarded by ownership.
 
 	schema     string        // "" is none
@@ -75,9 +81,45 @@ const unknownSchema = "\x00"
 
 var _ pool.Resource = (*physical)(nil)
 
-// Fits implements pool.Resource: the label is a schema. A connection cannot be
-// taken off its schema, so a checkout without one needs one without.
-func (p *physical) Fits(schema string) pool.Fit {
+// newPhysical returns the connection that logged in to h, and was to do so on a
+// schema.
+func newPhysical(l *login, h *host, stock stockConn, schema string) *physical {
+	p := &physical{stockConn: stock, stockFields: fieldsOf(stock), login: l, host: h,
+		config: h.config, label: schema, home: schema, schema: schema}
+	switch {
+	case !h.changes:
+	case p.cfg == nil:
+		p.opaque = true
+		p.schema = unknownSchema
+	default:
+		p.config = connConfigOf(p.cfg)
+		p.home, p.schema = p.cfg.DBName, p.cfg.DBName
+	}
+	return p
+}
+
+// wants returns the schema that a checkout with the label wants on this
+// connection: what a login with it would be on. It reports false if only a login
+// can tell, since BeforeConnect gave this one another schema than it was asked
+// for.
+func (p *physical) wants(label string) (schema string, ok bool) {
+	switch {
+	case label == p.label:
+		return p.home, true
+	case p.label == p.home:
+		return label, true
+	}
+	return "", false
+}
+
+// Fits implements pool.Resource: the label is the schema of a config. A
+// connection cannot be taken off its schema, so a checkout without one needs one
+// without.
+func (p *physical) Fits(label string) pool.Fit {
+	schema, ok := p.wants(label)
+	if !ok {
+		return pool.Misfit
+	}
 	switch schema {
 	case p.schema:
 		return pool.Exact
@@ -93,7 +135,13 @@ func (p *physical) Fits(schema string) pool.Fit {
 // Switch implements pool.Resource. For an unknown or a forbidden schema the
 // server has the same error numbers as at login. After any other error the
 // connection is given up.
-func (p *physical) Switch(ctx context.Context, schema string) (kept bool, err error) {
+func (p *physical) Switch(ctx context.Context, label string) (kept bool, err error) {
+	schema, _ := p.wants(label)
+	return p.use(ctx, schema)
+}
+
+// use is Switch to a schema, whatever its label.
+func (p *physical) use(ctx context.Context, schema string) (kept bool, err error) {
 	defer p.survive("the switch of the schema", &err)
 	timed, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()

@@ -7,7 +7,7 @@ import (
 )
 
 func (p *physical) scan(query string) session.Statement {
-	return session.Scan(query, p.login.multi)
+	return session.Scan(query, p.config.multi)
 }
 
 // running notes that a statement is about to run, so that a panic of the stock
@@ -50,7 +50,7 @@ func (p *physical) ran(st *session.Statement, firstArg any, err error) {
 	}
 	p.state.After(st, firstArg)
 	// Of several statements those behind the first answer are still to come.
-	if p.inTransaction() && !p.login.multi {
+	if p.inTransaction() && !p.config.multi {
 		p.state.Remove(session.Transaction)
 	}
 }

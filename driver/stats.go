@@ -50,6 +50,14 @@ type PoolStats struct {
 	Undone int64 // statements took back exactly what was left
 	Reset  int64 // COM_RESET_CONNECTION took back everything
 
+	// What was found out of how the server takes back session state, the first time
+	// that this was to be done, and again after an hour. What was refused with an
+	// error that may pass is tried again after a minute. Where a reset is Ignored, or
+	// an undo, connections with more state than a transaction or another schema are
+	// closed. Of several hosts see Hosts; these are of the first one.
+	UndoProof  Proof // statements that put variables back and release locks
+	ResetProof Proof // COM_RESET_CONNECTION
+
 	Killed int64 // statements whose context ended, that were ended on the server too (pool_kill)
 
 	Hosts []HostStats // in the order of the DSN, if it names several; else nil
@@ -99,6 +107,8 @@ type HostStats struct {
 	Opened      int64  // logins that succeeded
 	LoginErrors int64  // logins that failed
 	Resting     bool   // it failed, and no login has succeeded since
+	UndoProof   Proof  // as in PoolStats
+	ResetProof  Proof  // as in PoolStats
 }
 
 // hostStats is nil for one host.
@@ -110,6 +120,7 @@ func (b *balancer) hostStats() (all []HostStats) {
 		resting, _ := b.resting(h)
 		all = append(all, HostStats{
 			Addr: h.addr, Open: int(h.open.Load()), Opened: h.opened.Load(), LoginErrors: h.loginErrors.Load(), Resting: resting,
+			UndoProof: readProof(&h.server.proofs.undo), ResetProof: readProof(&h.server.proofs.reset),
 		})
 	}
 	return all
@@ -135,12 +146,14 @@ func Stats() []PoolStats {
 	for i, m := range all {
 		s := m.pool.Stats()
 		hits, misses, evictions := m.login.stmts.counts()
+		proofs := &m.login.hosts.hosts[0].server.proofs
 		stats[i] = PoolStats{
 			Login: m.login.name, Number: m.number, Size: s.Size, Limit: s.Limit,
 			Open: s.Open, InUse: s.InUse, Idle: s.Idle, Pinned: s.Pinned,
 			Killed: m.login.killed.Load(), Hosts: m.login.hosts.hostStats(),
 			CreateTime: readHistogram(&m.pool.CreateTimes), WaitTime: readHistogram(&m.pool.WaitTimes),
 			UseTime:  readHistogram(&m.login.useTimes),
+			UndoProof: readProof(&proofs.undo), ResetProof: readProof(&proofs.reset),
 			PinnedBy: s.PinnedBy, Undone: m.login.undone.Load(), Reset: m.login.resets.Load(),
 			LoggingIn: s.LoggingIn, Waiting: s.Waiting, Handles: handles[i],
 			Opened: s.Opened, LoginErrors: s.LoginErrors,

@@ -37,7 +37,7 @@ func (p *physical) timeFormat() timeFormat {
 	if facts := p.host.learned.Load(); facts != nil && !facts.fixesTypes {
 		return timeFormat{}
 	}
-	return p.host.times
+	return p.config.times
 }
 
 const (

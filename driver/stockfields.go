@@ -5,6 +5,8 @@ import (
 	"net"
 	"reflect"
 	"sync/atomic"
+
+	"github.com/go-sql-driver/mysql"
 )
 
 // stockFields is what the stock driver's connection knows and has no method
@@ -15,6 +17,8 @@ type stockFields struct {
 	local      net.Addr      // the socket's own address; nil: unknown
 	canceled   *atomic.Value // why it was cancelled, once it was; nil: unknown
 	statusFlag reflect.Value // the server's status as of the latest answer; invalid: unknown
+	cfg        *mysql.Config // what it logged in with, changed by BeforeConnect; nil: unknown
+	maxPacket  int           // the greatest packet that the stock driver sends, in bytes; 0: unknown
 }
 
 // statusFlags of the protocol (MySQL manual, "Server Status Flags" in the
@@ -38,6 +42,12 @@ func fieldsOf(c driver.Conn) (f stockFields) {
 		if value := canceled.FieldByName("value"); value.IsValid() && value.Type() == reflect.TypeFor[atomic.Value]() {
 			f.canceled = (*atomic.Value)(value.Addr().UnsafePointer())
 		}
+	}
+	if cfg := v.FieldByName("cfg"); cfg.IsValid() && cfg.Type() == reflect.TypeFor[*mysql.Config]() {
+		f.cfg = *(**mysql.Config)(cfg.Addr().UnsafePointer())
+	}
+	if limit := v.FieldByName("maxAllowedPacket"); limit.IsValid() && limit.Kind() == reflect.Int {
+		f.maxPacket = int(limit.Int())
 	}
 	compress, netConn := v.FieldByName("compress"), v.FieldByName("netConn")
 	if !netConn.IsValid() || netConn.Type() != reflect.TypeFor[net.Conn]() {
