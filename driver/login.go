@@ -56,6 +56,7 @@ type login struct {
 
 	multi        bool   // multiStatements
 	interpolates bool   // interpolateParams
+	autoIsNull   bool   // the DSN sets sql_auto_is_null
 	setParams    string // the statement that sets the DSN's parameters, or ""
 
 	stmts        *stmtLimits
@@ -83,6 +84,7 @@ func newLogin(c *connector) *login {
 
 		multi:        c.cfg.MultiStatements,
 		interpolates: c.cfg.InterpolateParams,
+		autoIsNull:   autoIsNull(c.cfg.Params),
 		setParams:    setParams(c.cfg.Params),
 		stmts:        newStmtLimits(c.stmtCache),
 	}
@@ -279,7 +281,7 @@ func (l *login) attempt(ctx context.Context, h *host, schema string) (p *physica
 		}
 	}()
 	start := time.Now()
-	doubts := h.doubts.Load()
+	doubts, kills, schemas := h.doubts.Load(), h.server.kills.Load(), h.server.schemas.Load()
 	inner, err := l.connect(ctx, h, schema)
 	if err != nil {
 		return nil, l.explain(ctx, h, start, err)
@@ -289,7 +291,7 @@ func (l *login) attempt(ctx context.Context, h *host, schema string) (p *physica
 		inner.Close()
 		return nil, fmt.Errorf("mysqlpool: login to %s: the stock driver's connection (%T) lacks an interface that mysqlpool forwards: update mysqlpool", l.at(h), inner)
 	}
-	p = &physical{stockConn: stock, stockFields: fieldsOf(stock), login: l, host: h, schema: schema, proven: doubts}
+	p = &physical{stockConn: stock, stockFields: fieldsOf(stock), login: l, host: h, schema: schema, proven: doubts, kills: kills, schemas: schemas}
 	if err := l.ask(ctx, p); err != nil {
 		stock.Close()
 		return nil, l.explain(ctx, h, start, notBadConn(err))

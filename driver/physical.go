@@ -57,11 +57,20 @@ type physical struct {
 	state      session.State // what was left on it; see kinds
 	inTx       bool          // a driver.Tx on it has not ended
 	busy       bool          // a statement runs, or broke off by a panic
+	failed     bool          // without status flags: a statement failed since the server was asked; see unverified
+	before     uint16        // the status flags before the latest statement; see running
 	used       bool          // something ran on it since it was opened or reset
+
+	latest  *grip        // whose statement ran last; nil: nobody's
+	foreign session.Asks // which answers of ofStatements may be of another one's statements than latest's
+	lastID  sessionID
+
+	schemas int64 // server.schemas when the schema was last selected
+	kills   int64 // server.kills when the server last answered a login or a ping
 
 	proven int64 // host.doubts when the server last answered a login or a ping
 	cut    bool  // an error ended it: the socket is closed
-	kills  bool  // it is used to kill another's statement
+	killer bool  // it is used to kill another's statement
 	doomed bool  // an answer says that it must not be used again
 
 	altered bool // for good: with pool_reset=never, state was left that texts may depend on
@@ -76,10 +85,15 @@ const unknownSchema = "\x00"
 var _ pool.Resource = (*physical)(nil)
 
 // Fits implements pool.Resource: the label is a schema. A connection cannot be
-// taken off its schema, so a checkout without one needs one without.
+// taken off its schema, so a checkout without one needs one without. Where a schema
+// may have been made anew since it was selected, it is selected again: the session
+// is on the one that is gone, with its character set.
 func (p *physical) Fits(schema string) pool.Fit {
 	switch schema {
 	case p.schema:
+		if schema != "" && p.schemas != p.host.server.schemas.Load() {
+			return pool.Convertible
+		}
 		return pool.Exact
 	case "":
 		return pool.Misfit
@@ -97,9 +111,10 @@ func (p *physical) Switch(ctx context.Context, schema string) (kept bool, err er
 	defer p.survive("the switch of the schema", &err)
 	timed, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
+	schemas := p.host.server.schemas.Load()
 	_, err = p.ExecContext(timed, "USE `"+strings.ReplaceAll(schema, "`", "``")+"`", nil)
 	if err == nil {
-		p.schema = schema
+		p.schema, p.schemas = schema, schemas
 	}
 	switch errorNumber(err) {
 	case 0:

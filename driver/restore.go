@@ -36,8 +36,12 @@ var errNotUndone = errors.New("mysqlpool: session state of a kind that no statem
 func (p *physical) Restore(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, restoreTimeout)
 	defer cancel()
+	err := p.verify(ctx) // or an error may hide a transaction
 	kinds := p.kinds()
-	how, err := p.restore(ctx, kinds)
+	how := closed
+	if err == nil {
+		how, err = p.restore(ctx, kinds)
+	}
 	if err != nil {
 		how = closed
 	}
@@ -129,6 +133,7 @@ func (p *physical) resetAndSet(ctx context.Context) error {
 	kinds := p.state.Kinds()
 	p.state.Reset()
 	p.inTx, p.used = false, false
+	p.lastID = sessionID{}
 	for _, st := range []string{charset, p.login.setParams} {
 		if st == "" {
 			continue

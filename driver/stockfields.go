@@ -15,6 +15,7 @@ type stockFields struct {
 	local      net.Addr      // the socket's own address; nil: unknown
 	canceled   *atomic.Value // why it was cancelled, once it was; nil: unknown
 	statusFlag reflect.Value // the server's status as of the latest answer; invalid: unknown
+	statusWord *uint16       // the same, to be written to; nil: unknown
 }
 
 // statusFlags of the protocol (MySQL manual, "Server Status Flags" in the
@@ -33,6 +34,7 @@ func fieldsOf(c driver.Conn) (f stockFields) {
 	v = v.Elem()
 	if status := v.FieldByName("status"); status.IsValid() && status.Kind() == reflect.Uint16 {
 		f.statusFlag = status
+		f.statusWord = (*uint16)(status.Addr().UnsafePointer())
 	}
 	if canceled := v.FieldByName("canceled"); canceled.IsValid() && canceled.Kind() == reflect.Struct {
 		if value := canceled.FieldByName("value"); value.IsValid() && value.Type() == reflect.TypeFor[atomic.Value]() {
