@@ -82,6 +82,9 @@ type physical struct {
 // this name, so that every checkout switches.
 const unknownSchema = "\x00"
 
+// elsewhere is a schema that every server has, and that is never made anew.
+const elsewhere = "information_schema"
+
 var _ pool.Resource = (*physical)(nil)
 
 // Fits implements pool.Resource: the label is a schema. A connection cannot be
@@ -112,6 +115,13 @@ func (p *physical) Switch(ctx context.Context, schema string) (kept bool, err er
 	timed, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	schemas := p.host.server.schemas.Load()
+	if p.schema == schema && p.schemas != schemas {
+		// To select the current one again changes nothing on MariaDB.
+		if _, err := p.ExecContext(timed, "USE "+elsewhere, nil); err != nil {
+			return false, err
+		}
+		p.schema = elsewhere
+	}
 	_, err = p.ExecContext(timed, "USE `"+strings.ReplaceAll(schema, "`", "``")+"`", nil)
 	if err == nil {
 		p.schema, p.schemas = schema, schemas
