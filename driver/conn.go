@@ -77,12 +77,17 @@ func (c *conn) hold(ctx context.Context) (*physical, error) {
 
 // holds notes that it holds its physical connection from now on.
 func (c *conn) holds() {
+	c.watch()
+	c.since = time.Now()
+	c.watchLoan()
+}
+
+// watch has dropped called once it is garbage.
+func (c *conn) watch() {
 	if !c.watched {
 		c.watched = true
 		runtime.AddCleanup(c, (*grip).dropped, c.grip)
 	}
-	c.since = time.Now()
-	c.watchLoan()
 }
 
 // letsGo notes that it does not hold it any more, while it still knows it.
@@ -167,7 +172,11 @@ func (c *conn) check(ctx context.Context, p *physical) error {
 // IsValid, since another driver wraps this one and hides it, the stock driver's
 // own answer and the errors that were returned decide.
 func (c *conn) Close() error {
-	c.closed = true
+	if !c.closed {
+		c.closed = true
+		c.lastID.gone.Store(true)
+		defer c.connector.closedOne()
+	}
 	if c.alone {
 		defer c.connector.Close()
 	}

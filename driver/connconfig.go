@@ -15,6 +15,7 @@ type connConfig struct {
 	multi          bool              // multiStatements
 	interpolates   bool              // interpolateParams
 	rejectReadOnly bool              //
+	autoIsNull     bool              // the parameters set sql_auto_is_null
 	params         map[string]string // sent as SET name = value
 	setParams      string            // the statement that sets them, or ""
 	times          timeFormat
@@ -33,6 +34,7 @@ func connConfigOf(cfg *mysql.Config) *connConfig {
 		rejectReadOnly: cfg.RejectReadOnly,
 		params:         maps.Clone(cfg.Params),
 		setParams:      setParams(cfg.Params),
+		autoIsNull:     autoIsNull(cfg.Params),
 		times:          timeFormatOf(cfg),
 	}
 	charsets, known := charsetsOf(cfg)

@@ -23,6 +23,10 @@ type connector struct {
 	member atomic.Pointer[member] // nil until first use; changed under pools.mu
 	closed bool                   // guarded by pools.mu
 
+	// open is how many logical connections are not closed. It counts only if the
+	// pool is the connector's own, which outlives it until then.
+	open atomic.Int64
+
 	// validates is set once database/sql called IsValid on any connection. A
 	// driver that wraps this one may hide IsValid.
 	validates atomic.Bool
@@ -149,7 +153,12 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.open.Add(1)
 	lc := &conn{connector: c, checker: lent.Value, grip: &grip{lent: lent}}
+	if !c.shared {
+		lc.grip.connector = c
+		lc.watch()
+	}
 	// Born offered: database/sql may put a connection away that it never used,
 	// and calls no IsValid for it (see openNewConnection there).
 	lc.ticket = lent.PutAwayUnused()
@@ -160,10 +169,19 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 func (c *connector) Driver() driver.Driver { return Driver{} }
 
 // Close implements io.Closer: sql.DB.Close calls it. A shared pool keeps its
-// connections, for the next handle; that is what it is for.
+// connections, for the next handle; that is what it is for. A pool of the
+// connector's own closes once all logical connections are closed: a sql.Conn or a
+// transaction may outlive its handle.
 func (c *connector) Close() error {
 	pools.leave(c)
 	return nil
+}
+
+// closedOne is for a logical connection that was closed.
+func (c *connector) closedOne() {
+	if c.open.Add(-1) == 0 && !c.shared {
+		pools.leftBehind(c)
+	}
 }
 
 // checkOut gets a physical connection from the pool of this login.

@@ -206,6 +206,7 @@ func (c *fakeConn) run(ctx context.Context, text string) error {
 			return err
 		}
 	}
+	c.status &^= statusUnknown // each answer but an error has the flags
 	switch text {
 	case "BEGIN", "begin":
 		c.status |= statusInTransaction

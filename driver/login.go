@@ -269,12 +269,12 @@ func (l *login) attempt(ctx context.Context, h *host, schema string) (p *physica
 		}
 	}()
 	start := time.Now()
-	doubts := h.doubts.Load()
+	doubts, kills, schemas := h.doubts.Load(), h.server.kills.Load(), h.server.schemas.Load()
 	p, err = l.logIn(ctx, h, schema, false)
 	if err != nil {
 		return nil, l.explain(ctx, h, start, err)
 	}
-	p.proven = doubts
+	p.proven, p.kills, p.schemas = doubts, kills, schemas
 	h.panics.forget()
 	p.life = l.life(p)
 	l.log().LogAttrs(ctx, slog.LevelDebug, "mysqlpool: opened a connection",

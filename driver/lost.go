@@ -30,17 +30,23 @@ func (p *physical) Check(ctx context.Context, idle time.Duration) (err error) {
 		if err := p.checkSocket(ctx); err != nil {
 			return err
 		}
+		if err := p.settleLastID(ctx); err != nil {
+			return err
+		}
 		return p.within(ctx, checkTimeout, idle, p.resetForNext)
 	}
-	return p.checkAlive(ctx, idle)
+	if err := p.checkAlive(ctx, idle); err != nil {
+		return err
+	}
+	return p.settle(ctx)
 }
 
-// checkAlive is Check without a reset.
+// checkAlive is Check of who owns it already.
 func (p *physical) checkAlive(ctx context.Context, idle time.Duration) error {
 	if err := p.checkSocket(ctx); err != nil {
 		return err
 	}
-	if idle < p.login.pingAfter && p.host.doubts.Load() == p.proven {
+	if idle < p.login.pingAfter && p.host.doubts.Load() == p.proven && p.host.server.kills.Load() == p.kills {
 		return nil
 	}
 	return p.ping(ctx, idle)
@@ -66,18 +72,22 @@ func (p *physical) ping(ctx context.Context, idle time.Duration) error {
 	return p.within(ctx, limit, idle, p.Ping)
 }
 
+// unproven is no number of doubts: the server is asked before the connection is
+// used again, by its owner too.
+const unproven = -1
+
 // within does what asks the server before the connection is handed out, which
 // nobody used for so long, and notes what the answer says of others. If there is
 // none in time, what was idle for as long is as dead: each of them would cost
 // somebody the same time.
 func (p *physical) within(ctx context.Context, limit, idle time.Duration, ask func(context.Context) error) error {
-	doubts := p.host.doubts.Load()
+	doubts, kills := p.host.doubts.Load(), p.host.server.kills.Load()
 	timed, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	err := ask(timed)
 	switch {
 	case err == nil:
-		p.proven = doubts
+		p.proven, p.kills = doubts, kills
 	case ctx.Err() != nil: // the caller gave up
 	case timed.Err() != nil:
 		p.host.doubts.Add(1)
@@ -94,11 +104,18 @@ func (p *physical) within(ctx context.Context, limit, idle time.Duration, ask fu
 // saw notes what an error of a statement says of the connection, and of its
 // host. No statement is tried again because of it.
 func (p *physical) saw(err error) {
-	switch number := errorNumber(err); {
+	number := errorNumber(err)
+	if number != 0 {
+		p.failed = p.statusWord == nil
+		p.forgetStatus()
+	}
+	switch {
 	case number == 0:
 		if err != driver.ErrSkip && err != mysql.ErrBusyBuffer && !p.IsValid() {
 			p.isCut(isContextError(err))
 		}
+	case number == 1317: // ER_QUERY_INTERRUPTED: the statement was killed, or the session
+		p.proven = unproven
 	case endsSession(number):
 		p.doomed = true
 		p.host.doubts.Add(1)

@@ -63,11 +63,20 @@ type physical struct {
 	state      session.State // what was left on it; see kinds
 	inTx       bool          // a driver.Tx on it has not ended
 	busy       bool          // a statement runs, or broke off by a panic
+	failed     bool          // without status flags: a statement failed since the server was asked; see unverified
+	before     uint16        // the status flags before the latest statement; see running
 	used       bool          // something ran on it since it was opened or reset
+
+	latest  *grip        // whose statement ran last; nil: nobody's
+	foreign session.Asks // which answers of ofStatements may be of another one's statements than latest's
+	lastID  sessionID
+
+	schemas int64 // server.schemas when the schema was last selected
+	kills   int64 // server.kills when the server last answered a login or a ping
 
 	proven int64 // host.doubts when the server last answered a login or a ping
 	cut    bool  // an error ended it: the socket is closed
-	kills  bool  // it is used to kill another's statement
+	killer bool  // it is used to kill another's statement
 	doomed bool  // an answer says that it must not be used again
 
 	altered bool // for good: with pool_reset=never, state was left that texts may depend on
@@ -78,6 +87,9 @@ type physical struct {
 // unknownSchema is the schema of a connection on which USE ran. No schema has
 // this name, so that every checkout switches.
 const unknownSchema = "\x00"
+
+// elsewhere is a schema that every server has, and that is never made anew.
+const elsewhere = "information_schema"
 
 var _ pool.Resource = (*physical)(nil)
 
@@ -114,7 +126,8 @@ func (p *physical) wants(label string) (schema string, ok bool) {
 
 // Fits implements pool.Resource: the label is the schema of a config. A
 // connection cannot be taken off its schema, so a checkout without one needs one
-// without.
+// without. Where a schema may have been made anew since it was selected, it is
+// selected again: the session is on the one that is gone, with its character set.
 func (p *physical) Fits(label string) pool.Fit {
 	schema, ok := p.wants(label)
 	if !ok {
@@ -122,6 +135,9 @@ func (p *physical) Fits(label string) pool.Fit {
 	}
 	switch schema {
 	case p.schema:
+		if schema != "" && p.schemas != p.host.server.schemas.Load() {
+			return pool.Convertible
+		}
 		return pool.Exact
 	case "":
 		return pool.Misfit
@@ -145,9 +161,17 @@ func (p *physical) use(ctx context.Context, schema string) (kept bool, err error
 	defer p.survive("the switch of the schema", &err)
 	timed, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
+	schemas := p.host.server.schemas.Load()
+	if p.schema == schema && p.schemas != schemas {
+		// To select the current one again changes nothing on MariaDB.
+		if _, err := p.ExecContext(timed, "USE "+elsewhere, nil); err != nil {
+			return false, err
+		}
+		p.schema = elsewhere
+	}
 	_, err = p.ExecContext(timed, "USE `"+strings.ReplaceAll(schema, "`", "``")+"`", nil)
 	if err == nil {
-		p.schema = schema
+		p.schema, p.schemas = schema, schemas
 	}
 	switch errorNumber(err) {
 	case 0:

@@ -44,7 +44,7 @@ func (r *registry) join(c *connector) (*member, error) {
 	if m := c.member.Load(); m != nil {
 		return m, nil
 	}
-	if r.disposing > 0 || c.closed && !c.shared {
+	if r.disposing > 0 || c.closed && !c.shared && c.open.Load() == 0 {
 		return nil, ErrDisposed
 	}
 	m := r.shared[c.key]
@@ -137,7 +137,22 @@ func (r *registry) leave(c *connector) {
 	r.mu.Unlock()
 
 	if !m.shared {
-		// Whatever is in use is closed when it comes back.
+		r.leftBehind(c)
+	}
+}
+
+// leftBehind ends the pool of a connector of its own that is closed, if none of its
+// logical connections is open any more. Until then it keeps what these have.
+func (r *registry) leftBehind(c *connector) {
+	r.mu.Lock()
+	m, closed := c.member.Load(), c.closed
+	r.mu.Unlock()
+	switch {
+	case m == nil || !closed:
+	case c.open.Load() > 0:
+		m.pool.SetSize(0, 0)
+		m.pool.CloseIdle()
+	default:
 		gone, cancel := context.WithCancel(context.Background())
 		cancel()
 		m.dispose(gone)
@@ -207,7 +222,7 @@ func (r *registry) removeLocked(m *member) {
 func (r *registry) replaced(c *connector, m *member) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.disposing > 0 || !m.shared && c.closed {
+	if r.disposing > 0 || !m.shared && c.closed && c.open.Load() == 0 {
 		return false
 	}
 	c.member.CompareAndSwap(m, nil)

@@ -38,8 +38,12 @@ var errNotUndone = errors.New("mysqlpool: session state of a kind that no statem
 func (p *physical) Restore(life context.Context) bool {
 	ctx, cancel := context.WithTimeout(life, restoreTimeout)
 	defer cancel()
+	err := p.verify(ctx) // or an error may hide a transaction
 	kinds := p.kinds()
-	how, err := p.restore(ctx, kinds)
+	how := closed
+	if err == nil {
+		how, err = p.restore(ctx, kinds)
+	}
 	if err == nil && kinds&^sureKinds != 0 && !p.proved(how) {
 		how, err = p.prove(life, how)
 	}
@@ -146,6 +150,7 @@ func (p *physical) resetAndSet(ctx context.Context, kinds session.Kinds) error {
 	p.forgetStmts()
 	p.state.Reset()
 	p.inTx, p.used = false, false
+	p.lastID = sessionID{}
 	if err := p.setAsLogin(ctx); err != nil {
 		return err
 	}

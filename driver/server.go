@@ -34,6 +34,7 @@ type serverFacts struct {
 	hasRoles           bool
 	tellsReadOnly      bool // it has read_only, and there are other hosts
 	fixesTypes         bool // see there
+	mariaDB            bool
 }
 
 // Of each connection the pool wants to know its id, for logs, and the variables
@@ -270,6 +271,7 @@ func (l *login) learn(ctx context.Context, h *host, values map[string]string) {
 		hasRoles:      values != nil && values["role"] != noRoles,
 		tellsReadOnly: l.hosts.several() && values["read_only"] != "",
 		fixesTypes:    fixesTypes(values["version"]),
+		mariaDB:       strings.Contains(values["version"], "MariaDB"),
 	}
 	s.hasProfiles = values["have_profiling"] == "YES"
 	s.hasTraces = values["optimizer_trace"] != ""

@@ -3,6 +3,7 @@ package mysqlpool
 import (
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"weak"
 
 	"github.com/go-sql-driver/mysql"
@@ -14,6 +15,13 @@ import (
 type server struct {
 	address serverAddress // immutable
 	proofs  proofs        // how it takes back session state
+
+	// schemas counts what this process ran that may have dropped, made or altered
+	// a schema. See physical.Fits.
+	schemas atomic.Int64
+	// kills counts the KILLs that this process ran: which connections they were
+	// for is not known. See physical.checkAlive.
+	kills atomic.Int64
 }
 
 func newServer(address serverAddress) *server { return &server{address: address, proofs: newProofs()} }

@@ -80,6 +80,9 @@ func (s *stmt) hold(ctx context.Context, args []driver.NamedValue) (stockStmt, e
 			return nil, err
 		}
 	}
+	if err := s.c.asks(ctx, p, &s.inner.Stmt.says); err != nil {
+		return nil, s.c.saw(err)
+	}
 	p.running()
 	return s.inner.Stmt, nil
 }
@@ -125,14 +128,6 @@ func (c *conn) followBefore(ctx context.Context, p *physical, says *session.Stat
 	}
 }
 
-// followBeforeText is followBefore for a statement as text.
-func (c *conn) followBeforeText(ctx context.Context, p *physical, query string) {
-	if len(c.stmts) > 0 {
-		says := p.scan(query)
-		c.followBefore(ctx, p, &says)
-	}
-}
-
 // anew is for a kept statement that must run as new: it stays for the others.
 func (s *stmt) anew(ctx context.Context) error {
 	inner, err := s.on.acquire(ctx, s.query)
@@ -160,9 +155,9 @@ func named(args []driver.Value) []driver.NamedValue {
 	return all
 }
 
-// ran notes how it went, and returns the error.
-func (s *stmt) ran(firstArg any, err error) error {
-	s.on.ran(&s.inner.Stmt.says, firstArg, err)
+// ran notes how it went, and returns the error. result is nil if the answer was rows.
+func (s *stmt) ran(args []driver.NamedValue, result driver.Result, err error) error {
+	s.c.after(s.on, &s.inner.Stmt.says, args, result, err)
 	return s.c.saw(err)
 }
 
@@ -183,7 +178,7 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 	if stock := s.again(ctx, args, err); stock != nil {
 		result, err = stock.ExecContext(ctx, args)
 	}
-	return result, s.ran(first(args), err)
+	return result, s.ran(args, result, err)
 }
 
 // QueryContext implements driver.StmtQueryContext. The rows are the stock
@@ -198,31 +193,33 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 		rows, err = stock.QueryContext(ctx, args)
 	}
 	s.on.reads(rows, err)
-	return rows, s.ran(first(args), err)
+	return rows, s.ran(args, nil, err)
 }
 
 // Exec implements driver.Stmt, for users of Conn.Raw.
 func (s *stmt) Exec(args []driver.Value) (driver.Result, error) {
-	stock, err := s.hold(context.Background(), named(args))
+	values := named(args)
+	stock, err := s.hold(context.Background(), values)
 	if err != nil {
 		return nil, err
 	}
 	result, err := stock.Exec(args)
 	s.failed(err)
-	return result, s.ran(firstValue(args), err)
+	return result, s.ran(values, result, err)
 }
 
 // Query implements driver.Stmt, for users of Conn.Raw. As after conn.Query the
 // connection does not go to anybody else.
 func (s *stmt) Query(args []driver.Value) (driver.Rows, error) {
-	stock, err := s.hold(context.Background(), named(args))
+	values := named(args)
+	stock, err := s.hold(context.Background(), values)
 	if err != nil {
 		return nil, err
 	}
 	rows, err := stock.Query(args)
 	s.failed(err)
 	s.on.reads(rows, err)
-	err = s.ran(firstValue(args), err)
+	err = s.ran(values, nil, err)
 	s.on.state.Add(session.Identity)
 	return rows, err
 }

@@ -130,8 +130,8 @@ func (p *physical) mayKeep(query string) bool {
 	if len(query) > maxKeptText {
 		return false
 	}
-	if says := p.scan(query); says.Leaves&^sameMeaning != 0 {
-		return false // the cache is passed by once it ran
+	if says := p.scan(query); says.Leaves&^sameMeaning != 0 || says.Asks()&ofStatements != 0 {
+		return false // the cache is passed by once it ran; or to prepare it changes what it asks for
 	}
 	l := p.login.stmts
 	for share := int(l.share.Load()); p.stmts.cache.Len() >= share; {

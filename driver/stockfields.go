@@ -17,6 +17,7 @@ type stockFields struct {
 	local      net.Addr      // the socket's own address; nil: unknown
 	canceled   *atomic.Value // why it was cancelled, once it was; nil: unknown
 	statusFlag reflect.Value // the server's status as of the latest answer; invalid: unknown
+	statusWord *uint16       // the same, to be written to; nil: unknown
 	cfg        *mysql.Config // what it logged in with, changed by BeforeConnect; nil: unknown
 	maxPacket  int           // the greatest packet that the stock driver sends, in bytes; 0: unknown
 }
@@ -37,6 +38,7 @@ func fieldsOf(c driver.Conn) (f stockFields) {
 	v = v.Elem()
 	if status := v.FieldByName("status"); status.IsValid() && status.Kind() == reflect.Uint16 {
 		f.statusFlag = status
+		f.statusWord = (*uint16)(status.Addr().UnsafePointer())
 	}
 	if canceled := v.FieldByName("canceled"); canceled.IsValid() && canceled.Kind() == reflect.Struct {
 		if value := canceled.FieldByName("value"); value.IsValid() && value.Type() == reflect.TypeFor[atomic.Value]() {

@@ -180,6 +180,17 @@ func (p *Pool[T]) CloseUnused(n int) int {
 	return len(victims)
 }
 
+// CloseIdle closes the connections that are idle.
+func (p *Pool[T]) CloseIdle() {
+	p.mu.Lock()
+	var victims []victim[T]
+	for len(p.idle) > 0 {
+		victims = append(victims, p.dropIdleLocked(0, IdleTimeout))
+	}
+	p.mu.Unlock()
+	p.closeAll(victims)
+}
+
 // Invalidate closes the connections that which names and that are idle or
 // offered, for the reason why, and has the others that it names recycled when
 // their owners are done with them. Those with session state on them stay until
@@ -224,6 +235,17 @@ func (p *Pool[T]) EachUnused(f func(T)) {
 			p.checkIn(c, unused)
 		}
 	}
+}
+
+// Use calls f as the owner of the connection, if it is idle or offered; else it
+// reports false.
+func (c *Conn[T]) Use(f func(T)) bool {
+	unused, ok := c.pool.takeUnused(c)
+	if ok {
+		f(c.Value)
+		c.pool.checkIn(c, unused)
+	}
+	return ok
 }
 
 // takeUnused returns since when nobody used the connection, which is in use now.

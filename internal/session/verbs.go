@@ -8,8 +8,7 @@ func (p *parser) statement() {
 		p.advance()
 	}
 	if p.tok.kind != word {
-		p.st.marks |= opens
-		p.st.Leaves |= Other
+		p.unknown()
 		return
 	}
 	verb := p.text()
@@ -19,16 +18,34 @@ func (p *parser) statement() {
 		if rows {
 			p.st.Ends |= FoundRows
 		}
-		if !paren && (isFolded(verb, "select") || isFolded(verb, "do")) {
+		switch {
+		case paren:
+		case isFolded(verb, "select"), isFolded(verb, "do"):
 			p.advance()
 			p.lockFunction()
+		case rows:
+		case isFolded(verb, "insert"), isFolded(verb, "replace"):
+			p.st.marks |= inserts | changesID
+		case isFolded(verb, "show"):
+			p.advance()
+			p.show()
+		case isFolded(verb, "kill"):
+			p.st.marks |= kills
+		case isFolded(verb, "analyze"): // MariaDB runs the statement behind it
+			p.st.marks |= changesID
 		}
 		return
 	}
 	if paren || !p.stateVerb() {
-		p.st.marks |= opens
-		p.st.Leaves |= Other
+		p.unknown()
 	}
+}
+
+// unknown is for a statement that is not recognised.
+func (p *parser) unknown() {
+	p.st.marks |= opens | changesID
+	p.st.Leaves |= Other
+	p.seen |= asksAll
 }
 
 // readsRows reports whether statements that begin with the verb return rows of
@@ -93,6 +110,9 @@ func (p *parser) stateVerb() bool {
 		p.st.marks |= opens
 		return p.drop()
 	case isFolded(verb, "alter"), isFolded(verb, "rename"):
+		if p.is("database") || p.is("schema") {
+			p.st.marks |= altersSchemas
+		}
 		p.plain = true
 		p.st.marks |= opens | altersName
 		return p.tok.kind == word
@@ -102,7 +122,7 @@ func (p *parser) stateVerb() bool {
 		return p.is("table")
 	case isFolded(verb, "load"):
 		p.plain = true
-		p.st.marks |= opens
+		p.st.marks |= opens | changesID
 		return p.is("data") || p.is("xml") || p.is("index")
 	case isFolded(verb, "lock"):
 		p.st.marks |= opens
@@ -125,11 +145,13 @@ func (p *parser) stateVerb() bool {
 		p.st.Leaves |= Handlers
 		return true
 	case isFolded(verb, "get"):
+		p.seen |= warningsSign | rowCountSign
 		return p.is("diagnostics") || p.is("current") || p.is("stacked")
 	case isFolded(verb, "execute"):
 		// What it runs is not in the text. It may be anything but CALL's body.
-		p.st.marks |= opens
+		p.st.marks |= opens | changesID | kills | altersSchemas
 		p.st.Leaves |= Other | Identity
+		p.seen |= asksAll
 		return true
 	case isFolded(verb, "xa"):
 		p.st.marks |= opens
