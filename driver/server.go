@@ -252,10 +252,8 @@ func (l *login) learn(ctx context.Context, h *host, values map[string]string) {
 	if !h.learned.CompareAndSwap(nil, &s) {
 		return
 	}
-	l.stmts.learn(l.least(func(s *serverFacts) int { return s.maxStmts }, -1))
-	if l.maxOverflow == auto {
-		l.setLimit(l.least((*serverFacts).limit, 0))
-	}
+	l.applyLimits()
+	h.share.learn(&s, values["wait_timeout"])
 }
 
 // least is the least that any host said of something, where unknown is nothing.
@@ -278,7 +276,7 @@ func (s *serverFacts) limit() int {
 	if s.maxConnections == 0 {
 		return 0
 	}
-	n := s.maxConnections - max(3, s.maxConnections/20)
+	n := lessReserve(s.maxConnections)
 	if s.maxUserConnections > 0 {
 		n = min(n, s.maxUserConnections)
 	}

@@ -13,7 +13,10 @@ import (
 // one.
 type server struct {
 	address serverAddress // immutable
+	budget  *budget       // immutable
 }
+
+func newServer(a serverAddress) *server { return &server{address: a, budget: newBudget(a)} }
 
 // serverAddress names a server for this process.
 type serverAddress struct{ net, addr string }
@@ -32,14 +35,14 @@ type serverTable struct {
 func (t *serverTable) of(cfg *mysql.Config) *server {
 	address := serverAddress{cfg.Net, cfg.Addr}
 	if cfg.DialFunc != nil {
-		return &server{address: address}
+		return newServer(address)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if s := t.byAddress[address].Value(); s != nil {
 		return s
 	}
-	s := &server{address: address}
+	s := newServer(address)
 	t.byAddress[address] = weak.Make(s)
 	runtime.AddCleanup(s, t.forget, address)
 	return s

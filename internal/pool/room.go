@@ -140,3 +140,29 @@ func (p *Pool[T]) yieldLocked(c *Conn[T], needed bool) bool {
 	go p.close(c, Overflow)
 	return true
 }
+
+// BorrowFree calls f with a connection that which names and that is idle, the one
+// that was so for longest, or offered. It is in use until giveBack is called,
+// which f must see to, and closed then if it is not sound. It reports false if
+// there is none. which is as in EachFree.
+func (p *Pool[T]) BorrowFree(which func(T) bool, f func(v T, giveBack func(sound bool))) bool {
+	p.mu.Lock()
+	all := slices.Concat(p.idle, p.all)
+	p.mu.Unlock()
+	for _, c := range all {
+		if !which(c.Value) {
+			continue
+		}
+		if unused, ok := p.takeUnused(c); ok {
+			f(c.Value, func(sound bool) {
+				if sound {
+					p.checkIn(c, unused)
+				} else {
+					p.Discard(c, Broken)
+				}
+			})
+			return true
+		}
+	}
+	return false
+}
