@@ -29,9 +29,13 @@ type fakeServer struct {
 	query func(ctx context.Context, c *fakeConn, text string) error // of every statement
 	reach func(ctx context.Context, addr string) error              // of every login
 
+	tellsLimits bool // it answers askLimits; set before use
+
 	addr           string // of the DSN
-	waitTimeout    string // the answers to askServer
+	waitTimeout    string // the answers to askServer; guarded by mu while askLimits may be answered
 	maxConnections string
+	maxUserGlobal  string
+	maxUserOf      map[string]string // by user, where it is not the global one
 	autocommit     string
 	initConnect    string
 	readOnly       map[string]bool // hosts that take no writes
@@ -44,7 +48,7 @@ type fakeServer struct {
 }
 
 func newFakeServer() *fakeServer {
-	return &fakeServer{addr: "fake", waitTimeout: "28800", maxConnections: "151", autocommit: "1"}
+	return &fakeServer{addr: "fake", waitTimeout: "28800", maxConnections: "151", maxUserGlobal: "0", autocommit: "1"}
 }
 
 // connector returns a connector for the server, with the options of a DSN's
@@ -66,6 +70,13 @@ func (s *fakeServer) connectorTo(t testing.TB, schema, params string) *connector
 	}
 	c.dial = s.dial
 	return c
+}
+
+func (s *fakeServer) maxUser(user string) string {
+	if own, ok := s.maxUserOf[user]; ok {
+		return own
+	}
+	return s.maxUserGlobal
 }
 
 func (s *fakeServer) dial(ctx context.Context, h *host, schema string) (driver.Conn, error) {
@@ -92,7 +103,7 @@ func (s *fakeServer) dial(ctx context.Context, h *host, schema string) (driver.C
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := &fakeConn{server: s, id: len(s.conns) + 1, addr: h.addr, schema: schema}
+	c := &fakeConn{server: s, id: len(s.conns) + 1, addr: h.addr, user: h.cfg.User, schema: schema}
 	if s.autocommit == "1" || s.autocommit == "ON" {
 		c.status = statusAutocommit
 	}
@@ -154,6 +165,7 @@ type fakeConn struct {
 	server *fakeServer
 	id     int
 	addr   string // of the host that was logged in to
+	user   string
 	schema string
 	closed bool
 	dead   bool     // the socket is: what the liveness check sees
@@ -279,11 +291,18 @@ func (c *fakeConn) QueryContext(ctx context.Context, query string, args []driver
 	if query == "SELECT CURRENT_ROLE()" && c.server.role == "" {
 		return nil, &mysql.MySQLError{Number: 1305, Message: "fake: no roles"}
 	}
+	if query == askLimits && !c.server.tellsLimits {
+		return nil, &mysql.MySQLError{Number: 1193, Message: "fake: no limits"}
+	}
 	if err := c.run(ctx, query); err != nil {
 		return nil, err
 	}
 	row := []driver.Value{int64(c.id)}
 	switch {
+	case query == askLimits:
+		c.server.mu.Lock()
+		row = []driver.Value{c.server.maxConnections, c.server.maxUser(c.user), c.server.maxUserGlobal, c.server.waitTimeout, "16382"}
+		c.server.mu.Unlock()
 	case query == "SELECT CURRENT_ROLE()":
 		row = []driver.Value{c.server.role}
 	case query == askServer:
@@ -324,10 +343,13 @@ func (c *fakeConn) QueryContext(ctx context.Context, query string, args []driver
 
 // variables is the answers to askServer.
 func (c *fakeConn) variables() map[string]string {
+	c.server.mu.Lock()
+	defer c.server.mu.Unlock()
 	return map[string]string{
 		"pseudo_thread_id": strconv.Itoa(c.id), "version": "8.4.0", "init_connect": c.server.initConnect,
-		"max_connections": c.server.maxConnections, "max_user_connections": "0",
-		"read_only": map[bool]string{true: "ON", false: "OFF"}[c.get(func() bool { return c.server.readOnly[c.addr] })], "wait_timeout": c.server.waitTimeout, "autocommit": c.server.autocommit, "time_zone": "SYSTEM",
+		"max_connections": c.server.maxConnections, "max_user_connections": c.server.maxUser(c.user),
+		"read_only":    map[bool]string{true: "ON", false: "OFF"}[c.server.readOnly[c.addr]],
+		"wait_timeout": c.server.waitTimeout, "autocommit": c.server.autocommit, "time_zone": "SYSTEM",
 		"character_set_client": "utf8mb4", "character_set_results": "utf8mb4", "collation_connection": "utf8mb4_bin",
 	}
 }

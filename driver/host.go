@@ -17,6 +17,7 @@ type host struct {
 	cfg  *mysql.Config // the config to log in there with; immutable
 
 	server *server // shared with the other pools that log in there; nil until newLogin
+	share  *share  // what the pool has of the server's budget; likewise
 
 	config  *connConfig // of cfg; immutable
 	changes bool        // BeforeConnect may change it for each login; immutable

@@ -79,6 +79,7 @@ func newLogin(c *connector) *login {
 	hosts, _ := c.hosts() // as newConnector had them
 	for _, h := range hosts {
 		h.server = servers.of(h.cfg)
+		h.share = &share{budget: h.server.budget, login: l, host: h, user: h.cfg.User, size: c.size}
 	}
 	l.hosts = balancer{hosts: hosts, mode: c.balance, look: l.lookAt, rest: map[*host]*rest{}}
 	return l
@@ -110,7 +111,8 @@ func poolConfig(c *connector, l *login, emptied func(), makeRoom func(n int)) po
 		Login:        l.open,
 		LoginTimeout: l.timeout,
 		LoginLimit:   c.dialLimit,
-		Full:         isServerFull,
+		Full:         hasNoRoom,
+		Yield:        func(p *physical, needed bool) bool { return p.place.share.yields(p.place, needed) },
 		MakeRoom:     makeRoom,
 		Size:         c.size,
 		Limit:        c.limit(),
@@ -135,6 +137,7 @@ func (l *login) log() *slog.Logger {
 // open logs in to the first host that takes it and returns the connection and its
 // greatest age. Each host has its share of the time.
 func (l *login) open(ctx context.Context, schema string) (p *physical, life time.Duration, err error) {
+	defer l.settles()()
 	hosts := l.hosts.choose()
 	var errs []error
 	for i, h := range hosts {
@@ -170,8 +173,14 @@ func (l *login) open(ctx context.Context, schema string) (p *physical, life time
 		case len(hosts) == 1:
 			return nil, 0, err
 		}
-		h.loginErrors.Add(1)
 		errs = append(errs, err)
+		if errors.Is(err, pool.ErrNoPlace) {
+			if l.hosts.mode == balanceRoundRobin {
+				continue
+			}
+			break // the primary is busy, and another is none
+		}
+		h.loginErrors.Add(1)
 		if ctx.Err() != nil || !isHosts(err) {
 			break
 		}
@@ -188,8 +197,26 @@ func (l *login) open(ctx context.Context, schema string) (p *physical, life time
 // errReplica is why a host is passed over that takes no writes.
 var errReplica = errors.New("mysqlpool: the host is read-only, and another one that became so refused a write")
 
+// settles returns what gives back, when a login has ended, what the pool was granted
+// of some host before it and did not use.
+func (l *login) settles() func() {
+	grants := make([]uint64, len(l.hosts.hosts))
+	for i, h := range l.hosts.hosts {
+		grants[i] = h.server.budget.grantedUntil()
+	}
+	return func() {
+		for i, h := range l.hosts.hosts {
+			h.share.settle(grants[i])
+		}
+	}
+}
+
+// hasNoRoom reports whether a login failed because the server has no room for
+// another, or was not tried for that reason.
+func hasNoRoom(err error) bool { return errors.Is(err, pool.ErrNoPlace) || isServerFull(err) }
+
 func rank(err error) int {
-	if isServerFull(err) {
+	if hasNoRoom(err) {
 		return 0
 	}
 	return 1
@@ -257,6 +284,15 @@ const heedTime = 500 * time.Millisecond
 
 // attempt is openOn, for as long as it takes.
 func (l *login) attempt(ctx context.Context, h *host, schema string) (p *physical, err error) {
+	place, err := h.share.take(!pool.IsUnasked(ctx))
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			place.release()
+		}
+	}()
 	// The stock driver indexes the greeting without looking how long it is, and
 	// the config may have functions. A panic would take the process down from
 	// here, where the caller cannot recover.
@@ -270,7 +306,7 @@ func (l *login) attempt(ctx context.Context, h *host, schema string) (p *physica
 	}()
 	start := time.Now()
 	doubts, kills, schemas := h.doubts.Load(), h.server.kills.Load(), h.server.schemas.Load()
-	p, err = l.logIn(ctx, h, schema, false)
+	p, err = l.logIn(ctx, h, place, schema, false)
 	if err != nil {
 		return nil, l.explain(ctx, h, start, err)
 	}
@@ -285,7 +321,7 @@ func (l *login) attempt(ctx context.Context, h *host, schema string) (p *physica
 
 // logIn logs in and asks what the pool wants to know; cautiously if the server may
 // take small packets only.
-func (l *login) logIn(ctx context.Context, h *host, schema string, cautious bool) (*physical, error) {
+func (l *login) logIn(ctx context.Context, h *host, place *place, schema string, cautious bool) (*physical, error) {
 	inner, err := l.connect(ctx, h, schema)
 	if err != nil {
 		return nil, err
@@ -296,16 +332,20 @@ func (l *login) logIn(ctx context.Context, h *host, schema string, cautious bool
 		return nil, fmt.Errorf("mysqlpool: login to %s: the stock driver's connection (%T) lacks an interface that mysqlpool forwards: update mysqlpool", l.at(h), inner)
 	}
 	p := newPhysical(l, h, stock, schema)
+	p.stockConn, p.place = placedConn{stock, place}, place
 	p.cautious = cautious
 	err = l.ask(ctx, p)
+	if err == nil {
+		err = h.share.askAtLogin(ctx, p)
+	}
 	if err == nil {
 		return p, nil
 	}
 	tooLarge := p.mayBeTooLarge(ctx, err)
-	stock.Close()
+	stock.Close() // its place stays, for the next try
 	if tooLarge {
 		h.learned.Store(nil)
-		return l.logIn(ctx, h, schema, true)
+		return l.logIn(ctx, h, place, schema, true)
 	}
 	return nil, notBadConn(err)
 }

@@ -205,6 +205,9 @@ func isReadOnly(err error) bool {
 // isHosts reports whether a login failed because of the host, so that another
 // host may do better. A wrong password is as wrong there.
 func isHosts(err error) bool {
+	if errors.Is(err, pool.ErrNoPlace) {
+		return false // it was not tried
+	}
 	switch number := errorNumber(err); number {
 	case 0, 1129, 1130, 3032: // ER_HOST_IS_BLOCKED, ER_HOST_NOT_PRIVILEGED, ER_SERVER_OFFLINE_MODE
 		return true

@@ -47,6 +47,7 @@ type physical struct {
 	stockFields
 	login *login
 	host  *host
+	place *place        // on the server; immutable
 	life  time.Duration // its greatest age; 0 is no limit
 	facts               // as of the login
 

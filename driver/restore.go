@@ -196,7 +196,7 @@ func (p *physical) canReset() bool {
 // the login packet says, which MariaDB's reset restores.
 func (p *physical) replaysNames() bool {
 	s := p.host.learned.Load()
-	return s != nil && s.isMariaDB && p.config.oneByOne
+	return s != nil && s.mariaDB && p.config.oneByOne
 }
 
 // setAsLogin sets, after a reset, what a login sets.
@@ -263,10 +263,10 @@ func (p *physical) checkLeft(ctx context.Context, kinds session.Kinds) error {
 	if s.hasRoles {
 		asks, want = append(asks, "CURRENT_ROLE()"), append(want, p.roleAtLogin)
 	}
-	if s.isMariaDB && s.hasProfiles {
+	if s.mariaDB && s.hasProfiles {
 		asks, want = append(asks, "(SELECT COUNT(*) FROM information_schema.PROFILING)"), append(want, "0")
 	}
-	if !s.isMariaDB && s.hasTraces {
+	if !s.mariaDB && s.hasTraces {
 		asks, want = append(asks, "(SELECT COUNT(*) FROM information_schema.OPTIMIZER_TRACE)"), append(want, "0")
 	}
 	if len(asks) == 0 {

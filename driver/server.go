@@ -27,10 +27,9 @@ type serverFacts struct {
 	maxUserConnections int      // 0: none
 	maxStmts           int      // max_prepared_stmt_count; below 0: unknown
 	variables          []string // the session variables that it has of those that can be put back
-	isMariaDB          bool
-	hasProfiles        bool // SHOW PROFILES
-	hasTraces          bool // information_schema.OPTIMIZER_TRACE
-	maxPacket          int  // bytes; 0: unknown
+	hasProfiles        bool     // SHOW PROFILES
+	hasTraces          bool     // information_schema.OPTIMIZER_TRACE
+	maxPacket          int      // bytes; 0: unknown
 	hasRoles           bool
 	tellsReadOnly      bool // it has read_only, and there are other hosts
 	fixesTypes         bool // see there
@@ -167,7 +166,7 @@ func (l *login) know(p *physical, values map[string]string) {
 	p.readOnlyAtLogin = isReadOnlyValue(values["read_only"])
 	s := p.host.learned.Load()
 	p.baseline = session.NewBaseline(values, session.Charsets{
-		CollatesClient: s == nil || s.isMariaDB,
+		CollatesClient: s == nil || s.mariaDB,
 		OneByOne:       p.config.oneByOne || p.initConnect && p.config.setNames == nil,
 	})
 	if latest := p.host.baseline.Load(); latest != nil && *latest == *p.baseline {
@@ -267,7 +266,6 @@ func unlessExpired(err error) error {
 // set to.
 func (l *login) learn(ctx context.Context, h *host, values map[string]string) {
 	s := serverFacts{
-		isMariaDB:     strings.Contains(values["version"], "MariaDB"),
 		hasRoles:      values != nil && values["role"] != noRoles,
 		tellsReadOnly: l.hosts.several() && values["read_only"] != "",
 		fixesTypes:    fixesTypes(values["version"]),
@@ -305,10 +303,8 @@ func (l *login) learn(ctx context.Context, h *host, values map[string]string) {
 	if !h.learned.CompareAndSwap(nil, &s) {
 		return
 	}
-	l.stmts.learn(l.least(func(s *serverFacts) int { return s.maxStmts }, -1))
-	if l.maxOverflow == auto {
-		l.setLimit(l.least((*serverFacts).limit, 0))
-	}
+	l.applyLimits()
+	h.share.learn(&s, values["wait_timeout"])
 }
 
 // least is the least that any host said of something, where unknown is nothing.
@@ -331,7 +327,7 @@ func (s *serverFacts) limit() int {
 	if s.maxConnections == 0 {
 		return s.maxUserConnections
 	}
-	n := s.maxConnections - max(3, s.maxConnections/20)
+	n := lessReserve(s.maxConnections)
 	if s.maxUserConnections > 0 {
 		n = min(n, s.maxUserConnections)
 	}

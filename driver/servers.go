@@ -15,6 +15,7 @@ import (
 type server struct {
 	address serverAddress // immutable
 	proofs  proofs        // how it takes back session state
+	budget  *budget       // immutable
 
 	// schemas counts what this process ran that may have dropped, made or altered
 	// a schema. See physical.Fits.
@@ -24,7 +25,9 @@ type server struct {
 	kills atomic.Int64
 }
 
-func newServer(address serverAddress) *server { return &server{address: address, proofs: newProofs()} }
+func newServer(a serverAddress) *server {
+	return &server{address: a, proofs: newProofs(), budget: newBudget(a)}
+}
 
 // serverAddress names a server for this process.
 type serverAddress struct{ net, addr string }

@@ -73,6 +73,10 @@ type Config[T Resource] struct {
 	// MakeRoom is called outside any lock when the server is full and n
 	// checkouts wait. Nil means that nothing can be done.
 	MakeRoom func(n int)
+	// Yield says whether a connection that was just checked in is closed, for the
+	// sake of somebody outside the pool; needed says whether a checkout of the pool
+	// waits for it. It is called under the pool's lock. Nil means never.
+	Yield func(v T, needed bool) bool
 	// LoginTimeout bounds a login. It must be positive.
 	LoginTimeout time.Duration
 	// LoginLimit is how many logins may be under way at once. At least 1.
@@ -107,9 +111,12 @@ type Config[T Resource] struct {
 type Pool[T Resource] struct {
 	cfg Config[T]
 
-	// attention is how many wait, and one more once Dispose was called. It
-	// changes under mu, and whoever puts a connection away reads it without.
+	// attention is how many wait, here and outside (see Attend), and one more once
+	// Dispose was called. Whoever puts a connection away reads it without a lock.
 	attention atomic.Int32
+	queueLen  atomic.Int32 // waiters.len, which changes under mu
+	outside   atomic.Int32 // see Attend
+	epoch     atomic.Int64 // counts InvalidateAll
 
 	mu sync.Mutex // guards what follows; no I/O, login or check under it
 
@@ -212,7 +219,7 @@ func (p *Pool[T]) Invalidate(why Reason, which func(v T, idle time.Duration) boo
 		if w.state() == Idle || !which(c.Value, 0) {
 			continue
 		}
-		c.expired.Store(true)
+		c.invalidate(why)
 		if w.state() == Offered && c.seize(w) {
 			p.dropLocked(c, why)
 			victims = append(victims, victim[T]{c, why})
