@@ -75,6 +75,7 @@ func (r *registry) newMemberLocked(c *connector) *member {
 	m := &member{login: newLogin(c), key: c.key, shared: c.shared, number: r.made}
 	m.pool = pool.New(poolConfig(c, m.login, func() { r.forgetEmpty(m) }, func(n int) { r.makeRoom(m, n) }))
 	m.login.setLimit, m.login.checkOut, m.login.invalidate = m.pool.SetLimit, m.checkOut, m.pool.Invalidate
+	m.login.eachUnused = m.pool.EachUnused
 	m.login.tooManyStmts = func() { r.dropStmts(m) }
 	return m
 }

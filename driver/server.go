@@ -26,15 +26,15 @@ type serverFacts struct {
 	maxStmts           int      // max_prepared_stmt_count; below 0: unknown
 	variables          []string // the session variables that it has of those that can be put back
 	hasRoles           bool
-	tellsReadOnly      bool // it has read_only, and there are other hosts
-	fixesTypes         bool // see there
+	asks               hostQuestions // what it is asked of itself at each login
+	fixesTypes         bool          // see there
 }
 
 // Of each connection the pool wants to know its id, for logs, and the variables
 // that it may have to put back. The first one answers for the server as well,
 // and says which variables there are: one query for all.
 var askServer = "SHOW SESSION VARIABLES WHERE Variable_name IN ('" +
-	strings.Join(append(session.VariableNames(), serverVariables...), "', '") + "')"
+	strings.Join(append(append(session.VariableNames(), serverVariables...), hostVariables...), "', '") + "')"
 
 var serverVariables = []string{"pseudo_thread_id", "version", "init_connect", "max_connections", "max_user_connections", "max_prepared_stmt_count", "read_only"}
 
@@ -45,11 +45,11 @@ const askConn = "SELECT CONNECTION_ID(), @@autocommit"
 // meant, so that the names need no quotes.
 func (s *serverFacts) askQuery() string {
 	query := askConn + ", @@init_connect, @@" + strings.Join(s.variables, ", @@")
-	if s.tellsReadOnly {
-		query += ", @@global.read_only"
-	}
 	if s.hasRoles {
 		query += ", CURRENT_ROLE()"
+	}
+	for _, column := range s.asks.columns() {
+		query += ", " + column
 	}
 	return query
 }
@@ -74,7 +74,7 @@ func (l *login) ask(ctx context.Context, p *physical) error {
 		case err == nil:
 			l.learn(ctx, p.host, values)
 			l.know(p, values)
-			return nil
+			return l.askFirst(ctx, p, values)
 		case !cannotTell(err):
 			return unlessExpired(err)
 		}
@@ -92,6 +92,8 @@ func (l *login) ask(ctx context.Context, p *physical) error {
 		return unlessExpired(p.askID(ctx))
 	case errorNumber(err) == 1193 && p.host.learned.CompareAndSwap(server, nil): // ER_UNKNOWN_SYSTEM_VARIABLE: it is another server by now
 		return l.ask(ctx, p)
+	case server.asks != 0 && cannotAnswer(err) && l.dropQuestions(ctx, p.host, server, err):
+		return l.ask(ctx, p)
 	case err != nil:
 		return unlessExpired(err)
 	}
@@ -100,14 +102,12 @@ func (l *login) ask(ctx context.Context, p *physical) error {
 		values[name] = row[3+i]
 	}
 	rest := row[3+len(server.variables):]
-	if server.tellsReadOnly {
-		values["read_only"], rest = rest[0], rest[1:]
-	}
 	if server.hasRoles {
-		values["role"] = rest[0]
+		values["role"], rest = rest[0], rest[1:]
 	}
 	l.know(p, values)
-	return nil
+	p.answer = server.asks.answer(rest)
+	return p.askReplication(ctx)
 }
 
 // askID asks for as little as can be. Without an answer autocommit counts as
@@ -135,7 +135,6 @@ func (l *login) know(p *physical, values map[string]string) {
 	p.autocommitAtLogin = isOn(values["autocommit"])
 	p.initConnect = values["init_connect"] != ""
 	p.roleAtLogin = values["role"]
-	p.readOnlyAtLogin = isReadOnlyValue(values["read_only"])
 	p.baseline = session.NewBaseline(values)
 	if latest := p.host.baseline.Load(); latest != nil && *latest == *p.baseline {
 		p.baseline = latest
@@ -224,9 +223,8 @@ func unlessExpired(err error) error {
 // set to.
 func (l *login) learn(ctx context.Context, h *host, values map[string]string) {
 	s := serverFacts{
-		hasRoles:      values != nil && values["role"] != noRoles,
-		tellsReadOnly: l.hosts.several() && values["read_only"] != "",
-		fixesTypes:    fixesTypes(values["version"]),
+		hasRoles:   values != nil && values["role"] != noRoles,
+		fixesTypes: fixesTypes(values["version"]),
 	}
 	s.maxConnections, _ = strconv.Atoi(values["max_connections"])
 	s.maxUserConnections, _ = strconv.Atoi(values["max_user_connections"])
@@ -234,6 +232,9 @@ func (l *login) learn(ctx context.Context, h *host, values map[string]string) {
 		if _, ok := values[name]; ok && name != "autocommit" {
 			s.variables = append(s.variables, name)
 		}
+	}
+	if l.hosts.tracks {
+		s.asks = questionsOf(values)
 	}
 	var ok bool
 	if s.waitTimeout, ok = waitTimeoutOf(l.asks); !ok {
@@ -332,6 +333,11 @@ func queryRows(ctx context.Context, c driver.QueryerContext, query string) (all 
 	if err != nil {
 		return nil, err
 	}
+	return readRows(rows)
+}
+
+// readRows returns all rows as text, and closes them.
+func readRows(rows driver.Rows) (all [][]string, err error) {
 	// Not deferred: after a panic in Next it could read for ever.
 	values := make([]driver.Value, len(rows.Columns()))
 	for {
