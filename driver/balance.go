@@ -31,6 +31,7 @@ type balancer struct {
 	asked    time.Time // when a login was last asked for
 	moving   bool      // login.spread is under way
 	settling bool      // login.settle is
+	paused   bool      // the pool was forgotten, and nobody logged in since
 	over     bool      // the pool ended
 }
 
@@ -56,7 +57,7 @@ func (b *balancer) candidates() (hosts []*host) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.asked = time.Now()
+	b.asked, b.paused = time.Now(), false
 	for _, i := range b.tracker.Candidates(b.asked, func(i int) int64 { return b.hosts[i].taken() }) {
 		hosts = append(hosts, b.hosts[i])
 	}
@@ -100,6 +101,18 @@ func (b *balancer) inUseLocked(now time.Time) bool {
 		}
 	}
 	return false
+}
+
+// pause has the probes end: the pool is empty, and has no handle.
+func (b *balancer) pause() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.paused = true
+	for i, h := range b.hosts {
+		if b.probed[i] {
+			h.wakes()
+		}
+	}
 }
 
 // end stops what is due.

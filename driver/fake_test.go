@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -37,6 +38,7 @@ type fakeServer struct {
 	readOnly       map[string]bool   // hosts that take no writes
 	unready        map[string]bool   // hosts that are no part of their cluster; nil: there is none
 	members        map[string]string // state and role of each host in its replication group; nil: there is none
+	others         map[string]string // variables that the server has besides
 	stopped        map[string]bool   // hosts whose replication has stopped
 	role           string            // the session's; "": the server has no roles
 	resets         bool              // it knows COM_RESET_CONNECTION
@@ -351,6 +353,7 @@ func (c *fakeConn) variables() map[string]string {
 	if c.server.unready != nil {
 		all["version"], all["wsrep_on"], all["wsrep_provider"] = "10.11.6-MariaDB", "ON", "/usr/lib/galera/libgalera_smm.so"
 	}
+	maps.Copy(all, c.server.others)
 	if c.server.members != nil {
 		all["group_replication_group_name"] = "aaaaaaaa"
 	}

@@ -29,11 +29,8 @@ func (l *login) startProbes() {
 		_, due := b.tracker.NextProbe(i, now)
 		switch {
 		case b.probed[i]:
-			select {
-			case h.wake <- struct{}{}:
-			default:
-			}
-		case due:
+			h.wakes()
+		case due && !b.paused:
 			b.probed[i] = true
 			l.background.run(func(ctx context.Context) { l.probeLoop(ctx, h) })
 		}
@@ -87,8 +84,19 @@ func (b *balancer) nextProbe(h *host) (at time.Time, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	at, ok = b.tracker.NextProbe(h.index, time.Now())
-	b.probed[h.index] = ok && !b.over
+	if b.paused {
+		b.tracker.Unwatch(h.index, time.Now())
+	}
+	b.probed[h.index] = ok && !b.paused && !b.over
 	return at, b.probed[h.index]
+}
+
+// wakes has the goroutine that probes a host see when that is due.
+func (h *host) wakes() {
+	select {
+	case h.wake <- struct{}{}:
+	default:
+	}
 }
 
 // startProbe notes that a probe starts. It reports false if nobody needs it; then

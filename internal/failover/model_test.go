@@ -167,9 +167,9 @@ func (m *model) String() (s string) {
 }
 
 func TestModel(t *testing.T) {
-	seeds := 60
+	seeds := 30
 	if testing.Short() {
-		seeds = 20
+		seeds = 10
 	}
 	for seed := range uint64(seeds) {
 		for target := range targets {

@@ -214,7 +214,11 @@ func (t *Tracker) NextProbe(i int, now time.Time) (at time.Time, ok bool) {
 		}
 		return h.probed.Add(MonitorInterval), true
 	case settled != Down && t.electing(now):
-		if at := h.probed.Add(ElectionPace); at.Before(h.next) {
+		last := h.probed
+		if h.refused.After(last) {
+			last = h.refused
+		}
+		if at := last.Add(ElectionPace); at.Before(h.next) {
 			return at, true
 		}
 	}
