@@ -54,9 +54,14 @@
 //     the stack that checked it out; 0 is never.
 //   - pool_kill (off): on: a statement whose context ended is ended on the
 //     server as well, with KILL, if the server shows that the connection is ours.
-//   - pool_balance (failover): which of several hosts is logged in to:
-//     failover, the first in the DSN that can be used; round_robin, each in
-//     turn.
+//   - pool_target (auto): which hosts are used, by what each says of itself:
+//     auto, a host that takes writes if one does, else one that answers;
+//     primary, only one that takes writes; replica, only those that are
+//     read-only and whose replication has not stopped; prefer_replica, those if
+//     there is one, else one that answers; any, whichever answers.
+//   - pool_balance (failover; round_robin for replica and prefer_replica): which
+//     of several such hosts is logged in to: failover, the first in the DSN;
+//     round_robin, each in turn.
 //
 // An unknown pool_* name or a bad value is an error from sql.Open.
 //
@@ -79,8 +84,28 @@
 // # Hosts
 //
 // With tcp the address may name several hosts, tcp(db1:3306,db2:3306), which
-// share one pool. One that fails, has no room, or takes no writes any more is
-// left alone for a growing time, and looked at until it is back.
+// share one pool. Each says at login whether it takes writes (read_only,
+// super_read_only, innodb_read_only), and whether it is ready (wsrep_ready of a
+// Galera node, its state and role in Group Replication). pool_target says which
+// are used. Two handles with one DSN but for pool_target=primary and
+// pool_target=replica send writes to the primary and reads to the replicas; what
+// was written may not be read at once.
+//
+// A host that fails is in back-off: it is probed in the background after 0.5 s,
+// and then less and less often, every 30 s at least. When it is up again and
+// wanted, the connections to others are closed after use, and opened there when
+// somebody needs them. A write that a server refuses because it is read-only has
+// the other hosts probed at once, and twice a second while none takes writes;
+// meanwhile reads go on. To see whether a replica's replication has stopped, the
+// account needs REPLICATION CLIENT (MySQL) or REPLICA MONITOR (MariaDB).
+//
+// A host that the DSN names first and that comes back without being read-only gets
+// the writes again, whatever another one has by then: have servers start with
+// read_only on, and let what promotes them clear it.
+//
+// A host's name is looked up at each login. While connections to it are open it is
+// looked up every 30 s as well: those to addresses that are not its own any more
+// are closed after use.
 //
 // # Lifetimes
 //

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -38,13 +39,16 @@ type fakeServer struct {
 	maxUserOf      map[string]string // by user, where it is not the global one
 	autocommit     string
 	initConnect    string
-	readOnly       map[string]bool // hosts that take no writes
-	unready        map[string]bool // hosts that are no part of their cluster
-	role           string          // the session's; "": the server has no roles
-	resets         bool            // it knows COM_RESET_CONNECTION
-	bare           bool            // connections have none of the stock driver's fields
-	unproved       bool            // it is not known yet how it takes back session state
-	proved         sync.Once       // that is noted, at the first login
+	readOnly       map[string]bool   // hosts that take no writes
+	unready        map[string]bool   // hosts that are no part of their cluster; nil: there is none
+	members        map[string]string // state and role of each host in its replication group; nil: there is none
+	others         map[string]string // variables that the server has besides
+	stopped        map[string]bool   // hosts whose replication has stopped
+	role           string            // the session's; "": the server has no roles
+	resets         bool              // it knows COM_RESET_CONNECTION
+	bare           bool              // connections have none of the stock driver's fields
+	unproved       bool              // it is not known yet how it takes back session state
+	proved         sync.Once         // that is noted, at the first login
 }
 
 func newFakeServer() *fakeServer {
@@ -125,6 +129,7 @@ type fakeSocket struct {
 
 func (s fakeSocket) Close() error                  { return nil }
 func (s fakeSocket) LocalAddr() net.Addr           { return nil }
+func (s fakeSocket) RemoteAddr() net.Addr          { return nil }
 func (s fakeSocket) SetDeadline(t time.Time) error { return nil }
 
 func (s fakeSocket) Write(b []byte) (int, error) {
@@ -313,36 +318,78 @@ func (c *fakeConn) QueryContext(ctx context.Context, query string, args []driver
 		return rows, nil
 	case strings.HasPrefix(query, askConn):
 		row = append(row, c.server.autocommit)
+		query, answers := c.answers(query)
 		query, asksRole := strings.CutSuffix(query, ", CURRENT_ROLE()")
-		query, asksReadOnly := strings.CutSuffix(query, ", @@global.read_only")
 		for name := range strings.SplitSeq(strings.TrimPrefix(query, askConn+", @@"), ", @@") {
 			row = append(row, c.variables()[name])
-		}
-		if asksReadOnly {
-			row = append(row, c.variables()["read_only"])
 		}
 		if asksRole {
 			row = append(row, c.server.role)
 		}
+		row = append(row, answers...)
 	case query == "SELECT DATABASE()":
 		row = []driver.Value{c.schema}
-	case query == "SHOW GLOBAL STATUS LIKE 'wsrep_ready'":
-		ready := "ON"
-		if c.get(func() bool { return c.server.unready[c.addr] }) {
-			ready = "OFF"
-		}
-		row = []driver.Value{"wsrep_ready", ready}
-	case query == "SELECT @@global.read_only":
-		row = []driver.Value{int64(0)}
-		if c.get(func() bool { return c.server.readOnly[c.addr] }) {
-			row = []driver.Value{int64(1)}
-		}
+	case strings.HasPrefix(query, "SELECT @@global.read_only"):
+		_, row = c.answers(query)
+	case query == "SHOW REPLICA STATUS":
+		return c.replicaStatus(), nil
 	}
 	return &fakeRows{rows: [][]driver.Value{row}}, nil
 }
 
+// answers answers the questions of a host that a query ends with, and returns it
+// without them.
+func (c *fakeConn) answers(query string) (rest string, values []driver.Value) {
+	c.server.mu.Lock()
+	defer c.server.mu.Unlock()
+	for _, q := range slices.Backward(questionColumns) {
+		cut, ok := strings.CutSuffix(query, q.column)
+		if !ok {
+			continue
+		}
+		query = strings.TrimSuffix(cut, ", ")
+		var value driver.Value
+		switch q.question {
+		case asksReadOnly:
+			value = int64(0)
+			if c.server.readOnly[c.addr] {
+				value = int64(1)
+			}
+		case asksWsrepReady:
+			value = "ON"
+			if c.server.unready[c.addr] {
+				value = "OFF"
+			}
+		case asksMember:
+			value = c.server.members[c.addr]
+		}
+		values = append([]driver.Value{value}, values...)
+	}
+	return query, values
+}
+
+func (c *fakeConn) replicaStatus() *fakeRows {
+	running := "Yes"
+	if c.get(func() bool { return c.server.stopped[c.addr] }) {
+		running = "No"
+	}
+	return &fakeRows{names: []string{"Replica_IO_Running", "Replica_SQL_Running"}, rows: [][]driver.Value{{"Yes", running}}}
+}
+
 // variables is the answers to askServer.
 func (c *fakeConn) variables() map[string]string {
+	all := c.sessionVariables()
+	if c.server.unready != nil {
+		all["version"], all["wsrep_on"], all["wsrep_provider"] = "10.11.6-MariaDB", "ON", "/usr/lib/galera/libgalera_smm.so"
+	}
+	maps.Copy(all, c.server.others)
+	if c.server.members != nil {
+		all["group_replication_group_name"] = "aaaaaaaa"
+	}
+	return all
+}
+
+func (c *fakeConn) sessionVariables() map[string]string {
 	c.server.mu.Lock()
 	defer c.server.mu.Unlock()
 	return map[string]string{
@@ -426,9 +473,15 @@ func (s *fakeStmt) QueryContext(ctx context.Context, _ []driver.NamedValue) (dri
 	return &fakeRows{rows: [][]driver.Value{{int64(s.c.id)}}}, nil
 }
 
-type fakeRows struct{ rows [][]driver.Value }
+type fakeRows struct {
+	names []string
+	rows  [][]driver.Value
+}
 
 func (r *fakeRows) Columns() []string {
+	if r.names != nil {
+		return r.names
+	}
 	if len(r.rows) == 0 {
 		return nil
 	}

@@ -33,11 +33,17 @@ type host struct {
 	// be dead as well: see physical.checkAlive.
 	doubts atomic.Int64
 
-	panics     panics
-	tookWrites atomic.Bool // as of the latest login for a checkout
+	panics panics
+
+	index        int           // in balancer.hosts; immutable
+	wake         chan struct{} // holds one: what login.probeLoop waits for may be due earlier
+	replicaQuery atomic.Int32  // how it is asked for its replication
+	verifying    atomic.Bool   // login.verify is under way
+	addrs        addrs         // see there
 
 	open, loggingIn     atomic.Int64
 	opened, loginErrors atomic.Int64
+	probes              atomic.Int64
 }
 
 // taken is how many connections there are, with the logins under way.
@@ -62,6 +68,7 @@ func hostsOf(cfg *mysql.Config) ([]*host, error) {
 		}
 		one := cfg.Clone()
 		one.Addr = addr
+		one.RejectReadOnly = false // see conn.rejects
 		if c := one.TLS; c != nil && !c.InsecureSkipVerify && (c.ServerName == "" || c.ServerName == serverName(cfg.Addr)) {
 			c.ServerName = name // as the stock driver takes it from the address
 		}

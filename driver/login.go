@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/failover"
 	"github.com/mysqlpool/mysqlpool/internal/histogram"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 )
@@ -44,12 +45,13 @@ type login struct {
 	name    string // user@net(addr), for people
 	dial    dialFunc
 	timeout time.Duration // of a login
-	hosts   balancer
+	hosts   *balancer
 
 	// What it needs of its pool.
 	setLimit   func(int)
 	checkOut   func(ctx context.Context, schema string) (*pool.Conn[*physical], error)
 	invalidate func(why pool.Reason, which func(p *physical, idle time.Duration) bool)
+	eachUnused func(func(*physical))
 
 	background *background
 
@@ -60,6 +62,7 @@ type login struct {
 	undone, resets atomic.Int64 // connections of which state was taken back so
 	killed         atomic.Int64 // statements
 	killing        atomic.Int64 // under way
+	rejected       atomic.Int64 // when becameReadOnly last closed all, in nanoseconds of the Unix time
 }
 
 func newLogin(c *connector) *login {
@@ -81,7 +84,7 @@ func newLogin(c *connector) *login {
 		h.server = servers.of(h.cfg)
 		h.share = &share{budget: h.server.budget, login: l, host: h, user: h.cfg.User, size: c.size}
 	}
-	l.hosts = balancer{hosts: hosts, mode: c.balance, look: l.lookAt, rest: map[*host]*rest{}}
+	l.hosts = newBalancer(hosts, c.options)
 	return l
 }
 
@@ -134,68 +137,117 @@ func (l *login) log() *slog.Logger {
 	return slog.Default()
 }
 
-// open logs in to the first host that takes it and returns the connection and its
-// greatest age. Each host has its share of the time.
+// open logs in to the first host that is wanted and takes it, else to one that
+// serves in its place, and returns the connection and its greatest age. Each
+// host has its share of the time.
 func (l *login) open(ctx context.Context, schema string) (p *physical, life time.Duration, err error) {
 	defer l.settles()()
-	hosts := l.hosts.choose()
-	var errs []error
-	for i, h := range hosts {
-		if p != nil && l.hosts.leftAlone(h) {
-			continue // it is looked at in the background
-		}
-		next, err := l.openInTime(ctx, h, schema, len(hosts)-i)
-		unfit := false
-		if err == nil {
-			unfit, err = l.stillUnfit(ctx, next)
-		}
-		if err == nil && !unfit && next.readOnlyAtLogin && l.hosts.wantsWrites(h) {
-			unfit = true
-			l.hostFailed(h, true, errReplica)
-		}
-		switch {
-		case unfit:
-			if p == nil {
-				p = next // better than none
-			} else {
-				next.stockConn.Close()
-			}
-			continue
-		case err == nil:
-			if p != nil {
-				p.stockConn.Close()
-			}
-			l.joins(next)
-			if l.hosts.works(h) {
-				l.rebalance(h)
-			}
-			return next, next.life, nil
-		case len(hosts) == 1:
+	for again := true; ; again = false {
+		if p, err = l.openBest(ctx, schema); err != nil {
 			return nil, 0, err
 		}
-		errs = append(errs, err)
-		if errors.Is(err, pool.ErrNoPlace) {
-			if l.hosts.mode == balanceRoundRobin {
-				continue
-			}
-			break // the primary is busy, and another is none
+		if _, leaves := l.hosts.rating(p.host); leaves && again {
+			p.stockConn.Close() // meanwhile another one is wanted in its place
+			continue
 		}
-		h.loginErrors.Add(1)
-		if ctx.Err() != nil || !isHosts(err) {
-			break
-		}
-	}
-	if p != nil {
 		l.joins(p)
 		return p, p.life, nil
 	}
-	// One that has room later is worth the wait: see isServerFull.
-	slices.SortStableFunc(errs, func(a, b error) int { return cmp.Compare(rank(a), rank(b)) })
-	return nil, 0, fmt.Errorf("mysqlpool: login to %s: none of the hosts can be used: %w", l.name, errors.Join(errs...))
 }
 
-// errReplica is why a host is passed over that takes no writes.
-var errReplica = errors.New("mysqlpool: the host is read-only, and another one that became so refused a write")
+// openBest is open, but for what changes meanwhile.
+func (l *login) openBest(ctx context.Context, schema string) (*physical, error) {
+	hosts := l.hosts.candidates()
+	var (
+		fallback *physical
+		best     failover.Rating // of fallback
+		errs     []error
+	)
+	for i, h := range hosts {
+		rating, _ := l.hosts.rating(h)
+		if fallback != nil && rating >= best {
+			continue // it is probed in the background
+		}
+		p, err := l.openInTime(ctx, h, schema, len(hosts)-i)
+		if err != nil {
+			if !l.hosts.tracks {
+				return nil, err
+			}
+			errs = append(errs, err)
+			if errors.Is(err, pool.ErrNoPlace) { // it was not tried
+				if l.waitsForRoom(h, err) {
+					break
+				}
+				continue
+			}
+			h.loginErrors.Add(1)
+			if ctx.Err() != nil || !isHosts(err) || l.waitsForRoom(h, err) {
+				break
+			}
+			continue
+		}
+		rating, _ = l.hosts.rating(h)
+		switch {
+		case rating == failover.Wanted:
+			if fallback != nil {
+				fallback.stockConn.Close()
+			}
+			return p, nil
+		case rating == failover.Never, fallback != nil && rating >= best:
+			p.stockConn.Close()
+		default:
+			if fallback != nil {
+				fallback.stockConn.Close()
+			}
+			fallback, best = p, rating
+		}
+	}
+	if fallback != nil {
+		return fallback, nil
+	}
+	return nil, l.noHost(errs)
+}
+
+// waitsForRoom reports whether a host without room is worth the wait: to use
+// another one beside it would split the writes between two.
+func (l *login) waitsForRoom(h *host, err error) bool {
+	return hasNoRoom(err) && l.hosts.target.Writes() && !l.hosts.spreads && h.open.Load() > 0
+}
+
+// noHost is the error of a login that found none.
+func (l *login) noHost(errs []error) error {
+	// One that has room later is worth the wait: see isServerFull.
+	slices.SortStableFunc(errs, func(a, b error) int { return cmp.Compare(rank(a), rank(b)) })
+	cause := errors.Join(errs...)
+	what := "can be used"
+	switch l.hosts.target {
+	case failover.Primary:
+		what = "takes writes (pool_target=primary)"
+	case failover.Replica:
+		what = "is a replica that can be used (pool_target=replica)"
+	}
+	if cause != nil && !slices.ContainsFunc(l.hosts.hosts, func(h *host) bool { r, _ := l.hosts.rating(h); return r == failover.Never }) {
+		if len(l.hosts.hosts) == 1 {
+			return cause
+		}
+		return fmt.Errorf("mysqlpool: login to %s: none of the hosts %s: %w", l.name, what, cause)
+	}
+	text := fmt.Sprintf("mysqlpool: login to %s: none of the hosts %s: %s", l.name, what, l.hosts.describe())
+	if cause == nil {
+		return errors.New(text)
+	}
+	return &hostsError{text, cause}
+}
+
+// hostsError says what each host answered. It is the login's own error too, if
+// one failed just now.
+type hostsError struct {
+	text  string
+	cause error
+}
+
+func (e *hostsError) Error() string { return e.text }
+func (e *hostsError) Unwrap() error { return e.cause }
 
 // settles returns what gives back, when a login has ended, what the pool was granted
 // of some host before it and did not use.
@@ -222,18 +274,24 @@ func rank(err error) int {
 	return 1
 }
 
-// openInTime is openOn with one of so many shares of the time.
+// openInTime is openOn with one of so many shares of the time. What the host is
+// is reported.
 func (l *login) openInTime(ctx context.Context, h *host, schema string, shares int) (*physical, error) {
 	if until, ok := ctx.Deadline(); ok && shares > 1 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Until(until)/time.Duration(shares))
 		defer cancel()
 	}
+	began := time.Now()
 	h.loggingIn.Add(1)
 	p, err := l.openOn(ctx, h, schema)
 	h.loggingIn.Add(-1)
-	if err != nil && isHosts(err) {
-		l.hostFailed(h, false, err)
+	switch {
+	case !l.hosts.tracks:
+	case err == nil:
+		l.report(h, p.answer.event, began, p.answer.why)
+	case isHosts(err) && !l.waitsForRoom(h, err):
+		l.loginFailed(h, began, err)
 	}
 	return p, err
 }
@@ -242,7 +300,6 @@ func (l *login) openInTime(ctx context.Context, h *host, schema string, shares i
 func (l *login) joins(p *physical) {
 	p.host.open.Add(1)
 	p.host.opened.Add(1)
-	p.host.tookWrites.Store(!p.readOnlyAtLogin)
 	l.stmts.opened(p)
 }
 
@@ -337,6 +394,9 @@ func (l *login) logIn(ctx context.Context, h *host, place *place, schema string,
 	err = l.ask(ctx, p)
 	if err == nil {
 		err = h.share.askAtLogin(ctx, p)
+	}
+	if err == nil && !p.IsValid() {
+		err = mysql.ErrInvalidConn // it broke, and what was asked last may be left out
 	}
 	if err == nil {
 		return p, nil

@@ -46,7 +46,8 @@ type options struct {
 	stmtCache   int           // or auto
 	leakAfter   time.Duration // 0 is never
 	kill        bool
-	balance     balanceMode
+	balance     balanceMode // "" until check
+	target      targetMode
 }
 
 func defaultOptions() options {
@@ -60,7 +61,7 @@ func defaultOptions() options {
 		dialLimit:   8,
 		reset:       resetState,
 		stmtCache:   auto,
-		balance:     balanceFailover,
+		target:      targetAuto,
 	}
 }
 
@@ -86,6 +87,7 @@ var table = map[string]struct {
 	"pool_leak_after":   {takesTime, func(o *options, v string) bool { return setTime(&o.leakAfter, v) }},
 	"pool_kill":         {"on or off", setKill},
 	"pool_balance":      {"failover or round_robin", setBalance},
+	"pool_target":       {"auto, primary, replica, prefer_replica or any", setTarget},
 }
 
 const takesTime = "a Go duration (5s, 2m) or a plain number of seconds"
@@ -153,10 +155,17 @@ func (o *options) set(name, value string) error {
 	return nil
 }
 
-// check says what is wrong with the options together.
+// check says what is wrong with the options together, and decides what depends
+// on others.
 func (o *options) check() error {
 	if o.size == 0 && o.maxOverflow == 0 {
 		return fmt.Errorf("mysqlpool: options pool_size and pool_max_overflow: got 0 and 0, which allow no connection: want 1 or more together")
+	}
+	if o.balance == "" {
+		o.balance = balanceFailover
+		if o.target == targetReplica || o.target == targetPreferReplica {
+			o.balance = balanceRoundRobin
+		}
 	}
 	return nil
 }
@@ -288,10 +297,17 @@ func WithKill(kill bool) Option {
 	return option("pool_kill", "off")
 }
 
-// WithBalance sets pool_balance, for an address of several hosts. "failover", the
-// default, logs in to the first one that can be used, "round_robin" to each in
-// turn.
+// WithBalance sets pool_balance, for an address of several hosts. "failover" logs
+// in to the first one that can be used, "round_robin" to each in turn. The default
+// is "round_robin" if pool_target is replica or prefer_replica, else "failover".
 func WithBalance(mode string) Option { return option("pool_balance", mode) }
+
+// WithTarget sets pool_target: which of the hosts are used, by what each says of
+// itself. "auto", the default, is a host that takes writes if one does, else one
+// that answers; "primary" only one that takes writes; "replica" only those that
+// are read-only; "prefer_replica" those if there is one, else one that answers;
+// "any" whichever answers.
+func WithTarget(target string) Option { return option("pool_target", target) }
 
 // WithLogger sets where the pool logs. A pool that several connectors share
 // logs to the logger of the first. The default is slog.Default; nil is the

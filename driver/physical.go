@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -37,7 +38,6 @@ type facts struct {
 	baseline          *session.Baseline // nil: unknown
 	initConnect       bool              // the server ran statements of its own, or may have
 	roleAtLogin       string
-	readOnlyAtLogin   bool // the server took no writes; known only if there are other hosts
 }
 
 // physical is one session on the server. Only the logical connection that
@@ -45,11 +45,13 @@ type facts struct {
 type physical struct {
 	stockConn
 	stockFields
-	login *login
-	host  *host
-	place *place        // on the server; immutable
-	life  time.Duration // its greatest age; 0 is no limit
-	facts               // as of the login
+	login  *login
+	host   *host
+	place  *place        // on the server; immutable
+	life   time.Duration // its greatest age; 0 is no limit
+	facts                // as of the login
+	answer hostAnswer    // what the server said of itself, at the login or the latest probe
+	remote netip.Addr    // where it is connected to; the zero Addr if that is unknown
 
 	config   *connConfig // what it logged in with
 	label    string      // the schema that it was to log in to

@@ -79,6 +79,7 @@ func (r *registry) newMemberLocked(c *connector) *member {
 	for _, h := range m.login.hosts.hosts {
 		h.share.pool = m.pool
 	}
+	m.login.eachUnused = m.pool.EachUnused
 	m.login.tooManyStmts = func() { r.dropStmts(m) }
 	return m
 }
@@ -238,6 +239,7 @@ func (r *registry) disposedLocked(m *member) {
 }
 
 func (r *registry) removeLocked(m *member) {
+	m.login.hosts.pause()
 	if m.watch != nil {
 		m.watch.Stop()
 	}

@@ -31,8 +31,8 @@ type serverFacts struct {
 	hasTraces          bool     // information_schema.OPTIMIZER_TRACE
 	maxPacket          int      // bytes; 0: unknown
 	hasRoles           bool
-	tellsReadOnly      bool // it has read_only, and there are other hosts
-	fixesTypes         bool // see there
+	asks               hostQuestions // what it is asked of itself at each login
+	fixesTypes         bool          // see there
 	mariaDB            bool
 }
 
@@ -40,7 +40,7 @@ type serverFacts struct {
 // that it may have to put back. The first one answers for the server as well,
 // and says which variables there are: one query for all.
 var askServer = "SHOW SESSION VARIABLES WHERE Variable_name IN ('" +
-	strings.Join(slices.Concat(session.VariableNames(), serverVariables, limitVariables), "', '") + "')"
+	strings.Join(slices.Concat(session.VariableNames(), serverVariables, limitVariables, hostVariables), "', '") + "')"
 
 var serverVariables = []string{"pseudo_thread_id", "version", "init_connect", "max_connections", "max_user_connections", "max_prepared_stmt_count", "read_only"}
 
@@ -58,13 +58,10 @@ func (s *serverFacts) askFor() []string {
 	for _, name := range s.variables {
 		asks = append(asks, "@@"+name)
 	}
-	if s.tellsReadOnly {
-		asks = append(asks, "@@global.read_only")
-	}
 	if s.hasRoles {
 		asks = append(asks, "CURRENT_ROLE()")
 	}
-	return asks
+	return append(asks, s.asks.columns()...)
 }
 
 // ask finds out about a new connection, and about its server if it is the
@@ -94,7 +91,7 @@ func (l *login) ask(ctx context.Context, p *physical) error {
 		case err == nil:
 			l.learn(ctx, p.host, values)
 			l.know(p, values)
-			return nil
+			return l.askFirst(ctx, p, values)
 		case !cannotTell(err):
 			return unlessExpired(err)
 		}
@@ -120,6 +117,8 @@ func (l *login) ask(ctx context.Context, p *physical) error {
 		return unlessExpired(p.askID(ctx))
 	case errorNumber(err) == 1193 && p.host.learned.CompareAndSwap(server, nil): // ER_UNKNOWN_SYSTEM_VARIABLE: it is another server by now
 		return l.ask(ctx, p)
+	case server.asks != 0 && cannotAnswer(err) && l.dropQuestions(ctx, p.host, server, err):
+		return l.ask(ctx, p)
 	case err != nil:
 		return unlessExpired(err)
 	}
@@ -128,14 +127,12 @@ func (l *login) ask(ctx context.Context, p *physical) error {
 		values[name] = row[3+i]
 	}
 	rest := row[3+len(server.variables):]
-	if server.tellsReadOnly {
-		values["read_only"], rest = rest[0], rest[1:]
-	}
 	if server.hasRoles {
-		values["role"] = rest[0]
+		values["role"], rest = rest[0], rest[1:]
 	}
 	l.know(p, values)
-	return nil
+	p.answer = server.asks.answer(rest)
+	return p.askReplication(ctx)
 }
 
 // askID asks for as little as can be. Without an answer autocommit counts as
@@ -163,7 +160,6 @@ func (l *login) know(p *physical, values map[string]string) {
 	p.autocommitAtLogin = isOn(values["autocommit"])
 	p.initConnect = values["init_connect"] != ""
 	p.roleAtLogin = values["role"]
-	p.readOnlyAtLogin = isReadOnlyValue(values["read_only"])
 	s := p.host.learned.Load()
 	p.baseline = session.NewBaseline(values, session.Charsets{
 		CollatesClient: s == nil || s.mariaDB,
@@ -266,10 +262,9 @@ func unlessExpired(err error) error {
 // set to.
 func (l *login) learn(ctx context.Context, h *host, values map[string]string) {
 	s := serverFacts{
-		hasRoles:      values != nil && values["role"] != noRoles,
-		tellsReadOnly: l.hosts.several() && values["read_only"] != "",
-		fixesTypes:    fixesTypes(values["version"]),
-		mariaDB:       strings.Contains(values["version"], "MariaDB"),
+		hasRoles:   values != nil && values["role"] != noRoles,
+		fixesTypes: fixesTypes(values["version"]),
+		mariaDB:    strings.Contains(values["version"], "MariaDB"),
 	}
 	s.hasProfiles = values["have_profiling"] == "YES"
 	s.hasTraces = values["optimizer_trace"] != ""
@@ -282,6 +277,9 @@ func (l *login) learn(ctx context.Context, h *host, values map[string]string) {
 		if _, ok := values[name]; ok && name != "autocommit" {
 			s.variables = append(s.variables, name)
 		}
+	}
+	if l.hosts.tracks {
+		s.asks = questionsOf(values)
 	}
 	var ok bool
 	if s.waitTimeout, ok = waitTimeoutOf(h.config.params["wait_timeout"]); !ok {
@@ -381,6 +379,11 @@ func queryRows(ctx context.Context, c driver.QueryerContext, query string) (all 
 	if err != nil {
 		return nil, err
 	}
+	return readRows(rows)
+}
+
+// readRows returns all rows as text, and closes them.
+func readRows(rows driver.Rows) (all [][]string, err error) {
 	// Not deferred: after a panic in Next it could read for ever.
 	values := make([]driver.Value, len(rows.Columns()))
 	for {

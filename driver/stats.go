@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mysqlpool/mysqlpool/internal/failover"
 	"github.com/mysqlpool/mysqlpool/internal/histogram"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 )
@@ -37,7 +38,7 @@ type PoolStats struct {
 	LoginErrors int64 // logins that failed
 
 	// Connections closed, by reason.
-	Recycled   int64 // they reached their greatest age (pool_recycle)
+	Recycled   int64 // they reached their greatest age (pool_recycle), or another host or address is used in the place of theirs
 	IdleClosed int64 // beyond pool_size and idle for pool_idle_timeout
 	Broken     int64 // they failed, were cancelled in mid-query, or were found dead
 	Dirty      int64 // session state was left on them that could not be taken back
@@ -60,7 +61,7 @@ type PoolStats struct {
 
 	Killed int64 // statements whose context ended, that were ended on the server too (pool_kill)
 
-	Hosts []HostStats // in the order of the DSN, if it names several; else nil
+	Hosts []HostStats // in the order of the DSN, if it names several, or pool_target says what the one must be; else nil
 
 	// Prepared statements.
 
@@ -99,28 +100,42 @@ func readHistogram(from *histogram.Histogram) Histogram {
 	return h
 }
 
-// HostStats is one of several hosts of a pool. A host that failed is looked at
-// again by logins of its own, which are not counted.
+// HostStats is one of several hosts of a pool.
 type HostStats struct {
 	Addr        string // host:port
 	Open        int    // connections
 	Opened      int64  // logins that succeeded
 	LoginErrors int64  // logins that failed
-	Resting     bool   // it failed, and no login has succeeded since
+	Probes      int64  // times that it was probed, by logins of its own that are in no other number, or on a connection that such a login left open
 	UndoProof   Proof  // as in PoolStats
 	ResetProof  Proof  // as in PoolStats
+
+	// State is what is known of the host, as the log says it: "unknown", nobody
+	// logged in to it yet, or nobody used the pool for a while; "up"; "suspect", a
+	// connection to it fell silent; "read-only", it takes no writes; "unready", it
+	// is not part of its cluster, or a replica whose replication has stopped;
+	// "down", the latest login failed; "probing", its back-off is over and it is
+	// being probed.
+	State    string
+	Since    time.Time // when it got this state, probing left out; zero if nobody logged in yet
+	Reason   string    // why, in words; "" if it is up
+	ReadOnly bool      // it takes no writes, as far as is known
+	Wanted   bool      // it is what pool_target asks for, as far as is known
 }
 
-// hostStats is nil for one host.
+// hostStats is nil for one host that may be anything.
 func (b *balancer) hostStats() (all []HostStats) {
-	if !b.several() {
+	if !b.tracks {
 		return nil
 	}
-	for _, h := range b.hosts {
-		resting, _ := b.resting(h)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i, h := range b.hosts {
+		s := b.tracker.Status(i)
 		all = append(all, HostStats{
-			Addr: h.addr, Open: int(h.open.Load()), Opened: h.opened.Load(), LoginErrors: h.loginErrors.Load(), Resting: resting,
+			Addr: h.addr, Open: int(h.open.Load()), Opened: h.opened.Load(), LoginErrors: h.loginErrors.Load(), Probes: h.probes.Load(),
 			UndoProof: readProof(&h.server.proofs.undo), ResetProof: readProof(&h.server.proofs.reset),
+			State: s.State.String(), Since: s.Since, Reason: s.Reason, ReadOnly: b.tracker.IsReadOnly(i), Wanted: b.tracker.Rating(i) == failover.Wanted,
 		})
 	}
 	return all

@@ -24,7 +24,7 @@ var full = mysqlpool.PoolStats{
 	Opened: 30, LoginErrors: 8, Recycled: 1, IdleClosed: 2, Broken: 3, Dirty: 4, Overflow: 5, Leaked: 6, Disposed: 0,
 	Undone: 11, Reset: 12, Killed: 13, Stmts: 14, StmtHits: 15, StmtMisses: 16, StmtEvictions: 17, Waits: 18, Timeouts: 19,
 	CreateTime: mysqlpool.Histogram{Bounds: []time.Duration{time.Millisecond, time.Second}, Counts: []int64{1, 2, 3}, Count: 6, Sum: 1500 * time.Millisecond},
-	Hosts:      []mysqlpool.HostStats{{Addr: "a:1", Open: 0, Opened: 21, LoginErrors: 22, Resting: true}, {Addr: "b:2", Open: 9}},
+	Hosts:      []mysqlpool.HostStats{{Addr: "a:1", Open: 0, Opened: 21, LoginErrors: 22, Probes: 23, State: "down"}, {Addr: "b:2", Open: 9, State: "up", Wanted: true}},
 }
 
 func TestCollector(t *testing.T) {
@@ -63,17 +63,21 @@ db_client_connection_create_time_seconds_count{db_client_connection_pool_name="a
 # HELP db_client_connection_max Connections open at most. Absent while there is no limit.
 # TYPE db_client_connection_max gauge
 db_client_connection_max{db_client_connection_pool_name="app@tcp(a:1,b:2)",pool="3"} 20
-# HELP mysqlpool_host_resting 1 if the host failed and no login has succeeded since, else 0.
-# TYPE mysqlpool_host_resting gauge
-mysqlpool_host_resting{db_client_connection_pool_name="app@tcp(a:1,b:2)",host="a:1",pool="3"} 1
-mysqlpool_host_resting{db_client_connection_pool_name="app@tcp(a:1,b:2)",host="b:2",pool="3"} 0
+# HELP mysqlpool_host_state 1 for the state that each host is in.
+# TYPE mysqlpool_host_state gauge
+mysqlpool_host_state{db_client_connection_pool_name="app@tcp(a:1,b:2)",host="a:1",pool="3",state="down"} 1
+mysqlpool_host_state{db_client_connection_pool_name="app@tcp(a:1,b:2)",host="b:2",pool="3",state="up"} 1
+# HELP mysqlpool_host_wanted 1 if the host is what pool_target asks for, as far as is known, else 0.
+# TYPE mysqlpool_host_wanted gauge
+mysqlpool_host_wanted{db_client_connection_pool_name="app@tcp(a:1,b:2)",host="a:1",pool="3"} 0
+mysqlpool_host_wanted{db_client_connection_pool_name="app@tcp(a:1,b:2)",host="b:2",pool="3"} 1
 # HELP mysqlpool_pinned_connections Connections that are pinned, by the kind of session state on them. One may count for several kinds; kinds without any are absent.
 # TYPE mysqlpool_pinned_connections gauge
 mysqlpool_pinned_connections{db_client_connection_pool_name="app@tcp(a:1,b:2)",pool="3",state="locks"} 1
 mysqlpool_pinned_connections{db_client_connection_pool_name="app@tcp(a:1,b:2)",pool="3",state="transaction"} 2
 `
 	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "db_client_connection_count", "db_client_connection_create_time_seconds",
-		"db_client_connection_max", "mysqlpool_host_resting", "mysqlpool_pinned_connections"); err != nil {
+		"db_client_connection_max", "mysqlpool_host_state", "mysqlpool_host_wanted", "mysqlpool_pinned_connections"); err != nil {
 		t.Error(err)
 	}
 }
@@ -94,7 +98,7 @@ func TestNothingIsLeftOut(t *testing.T) {
 			}
 		}
 	}
-	for n := 1.; n <= 22; n++ {
+	for n := 1.; n <= 23; n++ {
 		if n != 9 && n != 10 && n != 21 && n != 22 && !got[n] {
 			t.Errorf("the number %v is in no metric", n)
 		}
