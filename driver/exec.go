@@ -57,7 +57,7 @@ func (p *physical) execCached(ctx context.Context, query string, args []driver.N
 	if err != nil {
 		return nil, err
 	}
-	if e.Stmt.hasRows() {
+	if e.Stmt.mayHaveRows() {
 		return nil, driver.ErrSkip
 	}
 	p.running()
@@ -87,6 +87,7 @@ func (p *physical) queryCached(ctx context.Context, query string, args []driver.
 		rows, err = e.Stmt.QueryContext(ctx, args)
 	}
 	p.reads(rows, err)
+	p.charge(e)
 	p.ran(&e.Stmt.says, first(args), err)
 	return rows, err
 }

@@ -28,6 +28,7 @@ type serverFacts struct {
 	hasRoles           bool
 	tellsReadOnly      bool // it has read_only, and there are other hosts
 	fixesTypes         bool // see there
+	cachesSubqueries   bool // see there
 }
 
 // Of each connection the pool wants to know its id, for logs, and the variables
@@ -227,6 +228,8 @@ func (l *login) learn(ctx context.Context, h *host, values map[string]string) {
 		hasRoles:      values != nil && values["role"] != noRoles,
 		tellsReadOnly: l.hosts.several() && values["read_only"] != "",
 		fixesTypes:    fixesTypes(values["version"]),
+
+		cachesSubqueries: cachesSubqueries(values["version"]),
 	}
 	s.maxConnections, _ = strconv.Atoi(values["max_connections"])
 	s.maxUserConnections, _ = strconv.Atoi(values["max_user_connections"])
