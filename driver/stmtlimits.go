@@ -46,7 +46,7 @@ type stmtCounts struct {
 }
 
 func newStmtLimits(perConn int) *stmtLimits {
-	l := &stmtLimits{perConn: perConn, costs: max(connStmtCosts, perConn*minStmtCost), conns: map[*physical]bool{}}
+	l := &stmtLimits{perConn: perConn, costs: max(connStmtCosts, min(perConn, maxStmtsPerConn<<8)*minStmtCost), conns: map[*physical]bool{}}
 	l.setLocked()
 	return l
 }
