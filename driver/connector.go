@@ -41,12 +41,12 @@ var (
 // driver and options of the pool. cfg is copied. Options in cfg.Params count as
 // in a DSN, and those in opts come after them.
 //
-// If cfg holds a function (DialFunc, BeforeConnect), or a Logger, a TLS config
-// or a time zone of its own, the connector has a pool to itself, which closes
-// when the handle is closed; otherwise it shares the pool of its login. A TLS
-// config that the stock driver made from TLSConfig, the DSN's tls word, does not
-// count as its own unless a function is in it, nor does a time zone of the time
-// zone database. A nil Option is passed over.
+// If cfg holds a function (DialFunc, BeforeConnect), or a Logger or a TLS config
+// of its own, the connector has a pool to itself, which closes when the handle is
+// closed; otherwise it shares the pool of its login. A TLS config that the stock
+// driver made from TLSConfig, the DSN's tls word, does not count as its own unless a
+// function is in it, such as the constraint of a root. Time zones are alike that have
+// the same name and the same rules. A nil Option is passed over.
 //
 // Give each connector to one sql.OpenDB: closing the handle closes the connector,
 // and with it a pool that it has to itself, under any other handle of it. (The
@@ -65,17 +65,20 @@ func NewConnector(cfg *mysql.Config, opts ...Option) (driver.Connector, error) {
 	if _, err := mysql.NewConnector(cfg); err != nil {
 		return nil, err
 	}
-	c, err := newConnector(cfg, opts...)
+	c, err := connectorOf(cfg, isNamedLocation(cfg.Loc), opts...)
 	if err != nil {
 		return nil, err
 	}
-	c.shared = c.shared && isNamedLocation(cfg.Loc)
 	return c, nil
 }
 
 // newConnector is NewConnector for a config that is normalised, as one from
 // ParseDSN is, and that the caller gives up.
 func newConnector(cfg *mysql.Config, opts ...Option) (*connector, error) {
+	return connectorOf(cfg, true, opts...)
+}
+
+func connectorOf(cfg *mysql.Config, namedLoc bool, opts ...Option) (*connector, error) {
 	c := &connector{settings: settings{options: defaultOptions()}, cfg: cfg}
 	if err := c.takeParams(cfg.Params); err != nil {
 		return nil, err
@@ -91,7 +94,7 @@ func newConnector(cfg *mysql.Config, opts ...Option) (*connector, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	c.key, c.shared = poolKey(cfg, c.options)
+	c.key, c.shared = poolKey(cfg, c.options, namedLoc)
 	c.dial = dialStock
 	_, err := c.hosts()
 	return c, err

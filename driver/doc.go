@@ -37,7 +37,8 @@
 //   - pool_recycle (auto): greatest age of a connection, shortened by up to
 //     2.5 % at random; 0 is no limit. auto is one second less than the
 //     session's wait_timeout, as the DSN sets it, else as the server says, else
-//     120 s with a warning in the log.
+//     120 s with a warning in the log; and one hour at most, so that a revoked
+//     account or a changed global variable does not live for a day.
 //   - pool_ping_after (30s): a connection idle for at least this long is pinged
 //     before it is handed out, for 2 s at most, or less if the DSN's timeout, or
 //     half of what the context has left, is less; 0 pings each time.
@@ -49,7 +50,9 @@
 //     always, the server resets it, whatever ran; never, nothing.
 //   - pool_stmt_cache (auto): prepared statements kept for each physical
 //     connection; 0 keeps none. auto is at most 256, and together no more than
-//     half of the server's max_prepared_stmt_count.
+//     half of the server's max_prepared_stmt_count. Those of a connection take
+//     about 8 MB of the server's memory at most, as estimated from their texts, or
+//     32 kB for each if more than 256 are asked for.
 //   - pool_leak_after (0): a connection that is held for longer is logged, with
 //     the stack that checked it out; 0 is never.
 //   - pool_kill (off): on: a statement whose context ended is ended on the
@@ -63,14 +66,23 @@
 //     of several such hosts is logged in to: failover, the first in the DSN;
 //     round_robin, each in turn.
 //
-// An unknown pool_* name or a bad value is an error from sql.Open.
+// An unknown pool_* name or a bad value is an error from sql.Open. The longest
+// duration, 2562047h47m16.854775807s, means for ever.
 //
 // # Statements
 //
 // Exec and Query with arguments run on prepared statements that are kept with
 // the physical connection. A text is kept from its second use in the pool on; from
 // then on it takes one round trip instead of two, after the first on each
-// connection. With interpolateParams=true nothing is prepared.
+// connection. It is kept for up to four lists of kinds of arguments (numbers, texts,
+// NULL, ...), since a server remembers what a statement ran with. With
+// interpolateParams=true nothing is prepared.
+//
+// These are prepared each time, as by the stock driver: a text that costs more than
+// some 512 kB of the server's memory (about 700 names, numbers and placeholders); one
+// that compares with a subquery (IN, ANY, ALL), unless the server is MySQL 8.0.22 or
+// newer; and there, unless it only inserts values, one that has a number and a text
+// beyond ASCII among its arguments.
 //
 // # Session state
 //

@@ -63,7 +63,7 @@ func (c *conn) execCached(ctx context.Context, p *physical, query string, args [
 	if err != nil {
 		return nil, err
 	}
-	if e.Stmt.hasRows() {
+	if e.Stmt.mayHaveRows() {
 		return nil, driver.ErrSkip
 	}
 	if err := c.asks(ctx, p, &e.Stmt.says); err != nil {
@@ -99,6 +99,7 @@ func (c *conn) queryCached(ctx context.Context, p *physical, query string, args 
 		rows, err = e.Stmt.QueryContext(ctx, args)
 	}
 	p.reads(rows, err)
+	p.charge(e)
 	c.after(p, &e.Stmt.says, args, nil, err)
 	return rows, err
 }

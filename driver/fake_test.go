@@ -47,6 +47,7 @@ type fakeServer struct {
 	role           string            // the session's; "": the server has no roles
 	resets         bool              // it knows COM_RESET_CONNECTION
 	bare           bool              // connections have none of the stock driver's fields
+	bareStmts      bool              // ... nor statements
 	unproved       bool              // it is not known yet how it takes back session state
 	proved         sync.Once         // that is noted, at the first login
 }
@@ -280,7 +281,11 @@ func (c *fakeConn) ResetSession(context.Context) error {
 
 func (c *fakeConn) Ping(ctx context.Context) error { return c.run(ctx, "ping") }
 
-func (c *fakeConn) CheckNamedValue(*driver.NamedValue) error { return nil }
+// CheckNamedValue converts as the stock driver does, to what it can send.
+func (c *fakeConn) CheckNamedValue(nv *driver.NamedValue) (err error) {
+	nv.Value, err = driver.DefaultParameterConverter.ConvertValue(nv.Value)
+	return err
+}
 
 func (c *fakeConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	if len(args) > 0 {
@@ -418,7 +423,10 @@ func (c *fakeConn) PrepareContext(ctx context.Context, query string) (driver.Stm
 		return nil, err
 	}
 	c.set(func() { c.stmts++ })
-	return &fakeStmt{c, query}, nil
+	if c.server.bareStmts {
+		return struct{ stockStmt }{&fakeStmt{c: c, query: query}}, nil
+	}
+	return &fakeStmt{c: c, query: query}, nil
 }
 
 func (c *fakeConn) Begin() (driver.Tx, error) {
@@ -440,6 +448,8 @@ func (t fakeTx) Rollback() error { return t.c.run(context.Background(), "rollbac
 type fakeStmt struct {
 	c     *fakeConn
 	query string
+
+	columns []string //lint:ignore U1000 stockdriver.ColumnsOf looks for it
 }
 
 func (s *fakeStmt) Close() error {

@@ -22,7 +22,9 @@ func TestLifeOfAConnection(t *testing.T) {
 		notice               bool
 	}{
 		{"from the DSN", "wait_timeout=120", "28800", 119 * time.Second, false},
-		{"from the server", "", "28800", 28799 * time.Second, false},
+		{"from the server", "", "1800", 1799 * time.Second, false},
+		{"one hour at most", "", "28800", time.Hour, false},
+		{"one hour at most, of the DSN's too", "wait_timeout=7200", "28800", time.Hour, false},
 		{"DSN has an expression", "wait_timeout=60*2", "120", 119 * time.Second, false},
 		{"from neither", "", "", 119 * time.Second, true},
 		{"from neither, and not needed", "pool_recycle=1h", "", time.Hour, false},

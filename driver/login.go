@@ -470,10 +470,15 @@ func (l *login) life(p *physical) time.Duration {
 	return life - rand.N(life/40+1)
 }
 
-// recycleAfter is one second less than the server's wait_timeout. Of the
-// shortest, which is one second, it leaves half.
+// maxAutoRecycle bounds the greatest age unless pool_recycle sets it: an account that
+// was revoked, or a global variable that was changed, must not live on for wait_timeout,
+// which is 8 hours by default.
+const maxAutoRecycle = time.Hour
+
+// recycleAfter is one second less than the server's wait_timeout, and maxAutoRecycle
+// at most. Of the shortest, which is one second, it leaves half.
 func recycleAfter(waitTimeout time.Duration) time.Duration {
-	return max(waitTimeout-time.Second, waitTimeout/2)
+	return min(max(waitTimeout-time.Second, waitTimeout/2), maxAutoRecycle)
 }
 
 // waitTimeoutOf reads wait_timeout as a DSN has it. It may be any expression

@@ -176,7 +176,7 @@ func (o *options) limit() int {
 	if o.maxOverflow == auto {
 		return 0
 	}
-	return o.size + o.maxOverflow
+	return min(o.size, math.MaxInt-o.maxOverflow) + o.maxOverflow
 }
 
 // takeParams moves the options out of params, a DSN's parameters, into o. A
@@ -222,7 +222,8 @@ func unquote(literal string) (string, bool) {
 
 // An Option sets what the DSN sets with the pool_* parameter that its
 // documentation names. See the package documentation for the parameters. A
-// negative number or duration is an error of NewConnector.
+// negative number or duration is an error of NewConnector. The longest duration,
+// math.MaxInt64, means for ever.
 type Option func(*settings) error
 
 // settings is what a connector is made of, besides the stock driver's config.
@@ -257,8 +258,8 @@ func WithTimeout(d time.Duration) Option { return option("pool_timeout", d.Strin
 
 // WithRecycle sets pool_recycle: the greatest age of a connection; 0 is no
 // limit. By default it is one second less than the session's wait_timeout, as the
-// DSN sets it, else as the server says, else 120 s. It is shortened by up to 2.5 %
-// at random.
+// DSN sets it, else as the server says, else 120 s, and one hour at most. It is
+// shortened by up to 2.5 % at random.
 func WithRecycle(d time.Duration) Option { return option("pool_recycle", d.String()) }
 
 // WithPingAfter sets pool_ping_after: a connection that was idle for at least this
@@ -281,7 +282,9 @@ func WithReset(mode string) Option { return option("pool_reset", mode) }
 
 // WithStmtCache sets pool_stmt_cache: how many prepared statements are kept for
 // each connection; 0 keeps none. By default it is at most 256, and together no
-// more than half of the server's max_prepared_stmt_count.
+// more than half of the server's max_prepared_stmt_count. Those of a connection
+// take about 8 MB of the server's memory at most, or 32 kB for each if more than 256
+// are asked for.
 func WithStmtCache(n int) Option { return option("pool_stmt_cache", strconv.Itoa(n)) }
 
 // WithLeakAfter sets pool_leak_after: the stack that checked a connection out is

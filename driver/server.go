@@ -33,6 +33,7 @@ type serverFacts struct {
 	hasRoles           bool
 	asks               hostQuestions // what it is asked of itself at each login
 	fixesTypes         bool          // see there
+	cachesSubqueries   bool          // see there
 	mariaDB            bool
 }
 
@@ -262,9 +263,10 @@ func unlessExpired(err error) error {
 // set to.
 func (l *login) learn(ctx context.Context, h *host, values map[string]string) {
 	s := serverFacts{
-		hasRoles:   values != nil && values["role"] != noRoles,
-		fixesTypes: fixesTypes(values["version"]),
-		mariaDB:    strings.Contains(values["version"], "MariaDB"),
+		hasRoles:         values != nil && values["role"] != noRoles,
+		fixesTypes:       fixesTypes(values["version"]),
+		cachesSubqueries: cachesSubqueries(values["version"]),
+		mariaDB:          strings.Contains(values["version"], "MariaDB"),
 	}
 	s.hasProfiles = values["have_profiling"] == "YES"
 	s.hasTraces = values["optimizer_trace"] != ""

@@ -75,8 +75,8 @@ func (s *stmt) hold(ctx context.Context, args []driver.NamedValue) (stockStmt, e
 	case !inner.Cached() || anyNamed(args): // the stock driver refuses a named one
 	case p.passesCache():
 		p.stmts.cache.Remove(inner) // the server remembers what it ran under
-	case !inner.Stmt.suits(args):
-		if err := s.anew(ctx); err != nil {
+	case !inner.Stmt.accepts(args):
+		if err := s.exchange(s.on.acquireFor(ctx, s.query, args)); err != nil {
 			return nil, err
 		}
 	}
@@ -85,6 +85,29 @@ func (s *stmt) hold(ctx context.Context, args []driver.NamedValue) (stockStmt, e
 	}
 	p.running()
 	return s.inner.Stmt, nil
+}
+
+// holdToExec is hold for Exec.
+func (s *stmt) holdToExec(ctx context.Context, args []driver.NamedValue) (stockStmt, error) {
+	if _, err := s.hold(ctx, args); err != nil {
+		return nil, err
+	}
+	if err := s.ownToExec(ctx); err != nil {
+		return nil, err
+	}
+	return s.inner.Stmt, nil
+}
+
+// ownToExec exchanges a statement that Exec must have as new.
+func (s *stmt) ownToExec(ctx context.Context) error {
+	if !s.inner.Cached() || !s.inner.Stmt.mayHaveRows() {
+		return nil
+	}
+	err := s.exchange(s.on.acquireOwn(ctx, s.query))
+	if err != nil {
+		s.on.busy = false
+	}
+	return err
 }
 
 // follow prepares the statement on p, which its logical connection holds, unless
@@ -111,7 +134,9 @@ func (s *stmt) again(ctx context.Context, args []driver.NamedValue, err error) s
 	if err == nil || !s.on.afterError(s.inner, err) || s.follow(ctx, s.on) != nil {
 		return nil
 	}
-	s.inner.Stmt.suits(args)
+	if s.inner.Cached() && !s.inner.Stmt.accepts(args) && s.exchange(s.on.acquireFor(ctx, s.query, args)) != nil {
+		return nil
+	}
 	return s.inner.Stmt
 }
 
@@ -128,9 +153,9 @@ func (c *conn) followBefore(ctx context.Context, p *physical, says *session.Stat
 	}
 }
 
-// anew is for a kept statement that must run as new: it stays for the others.
-func (s *stmt) anew(ctx context.Context) error {
-	inner, err := s.on.acquire(ctx, s.query)
+// exchange takes another statement of the text on the same connection; the one that it
+// had stays for others.
+func (s *stmt) exchange(inner *prepared, err error) error {
 	if err != nil {
 		return s.c.saw(err)
 	}
@@ -163,20 +188,16 @@ func (s *stmt) ran(args []driver.NamedValue, result driver.Result, err error) er
 
 // ExecContext implements driver.StmtExecContext.
 func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	stock, err := s.hold(ctx, args)
+	stock, err := s.holdToExec(ctx, args)
 	if err != nil {
 		return nil, err
 	}
-	if s.inner.Cached() && s.inner.Stmt.hasRows() {
-		if err := s.anew(ctx); err != nil {
-			s.on.busy = false
+	result, err := stock.ExecContext(ctx, args)
+	if s.again(ctx, args, err) != nil {
+		if err := s.ownToExec(ctx); err != nil {
 			return nil, err
 		}
-		stock = s.inner.Stmt
-	}
-	result, err := stock.ExecContext(ctx, args)
-	if stock := s.again(ctx, args, err); stock != nil {
-		result, err = stock.ExecContext(ctx, args)
+		result, err = s.inner.Stmt.ExecContext(ctx, args)
 	}
 	return result, s.ran(args, result, err)
 }
@@ -193,13 +214,14 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 		rows, err = stock.QueryContext(ctx, args)
 	}
 	s.on.reads(rows, err)
+	s.on.charge(s.inner)
 	return rows, s.ran(args, nil, err)
 }
 
 // Exec implements driver.Stmt, for users of Conn.Raw.
 func (s *stmt) Exec(args []driver.Value) (driver.Result, error) {
 	values := named(args)
-	stock, err := s.hold(context.Background(), values)
+	stock, err := s.holdToExec(context.Background(), values)
 	if err != nil {
 		return nil, err
 	}
