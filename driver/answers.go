@@ -20,10 +20,14 @@ const ofStatements = session.Warnings | session.RowCount | session.Found
 // only if the connection broke, or ctx ended.
 func (c *conn) asks(ctx context.Context, p *physical, st *session.Statement) error {
 	p.usedBy(c.grip)
-	if st.Asks() == 0 && !p.login.autoIsNull {
+	asks := st.Asks()
+	if p.login.autoIsNull || p.lastID.unknown && st.ChangesID() { // or it could not be told whether it did
+		asks |= session.LastID
+	}
+	if asks == 0 {
 		return nil
 	}
-	return c.answersOwn(ctx, p, st.Asks())
+	return c.answersOwn(ctx, p, asks)
 }
 
 // usedBy notes whose statement runs.
@@ -35,7 +39,7 @@ func (p *physical) usedBy(g *grip) {
 
 // answersOwn makes what a statement asks of the session c's own.
 func (c *conn) answersOwn(ctx context.Context, p *physical, asks session.Asks) error {
-	if asks&session.LastID != 0 || p.login.autoIsNull {
+	if asks&session.LastID != 0 {
 		if err := serious(c.placeLastID(ctx, p)); err != nil {
 			return err
 		}
