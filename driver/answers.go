@@ -16,13 +16,14 @@ import (
 // ofStatements is the answers that a session has of earlier statements.
 const ofStatements = session.Warnings | session.RowCount | session.Found
 
-// asks is called before each statement of c, which holds p. It returns an error
-// only if the connection broke, or ctx ended.
-func (c *conn) asks(ctx context.Context, p *physical, st *session.Statement) error {
+// asks is called before each statement of c, which holds p. rows is whether the
+// stock driver's Query runs it. It returns an error only if the connection broke, or
+// ctx ended.
+func (c *conn) asks(ctx context.Context, p *physical, st *session.Statement, rows bool) error {
 	p.usedBy(c.grip)
 	asks := st.Asks()
-	if p.login.autoIsNull || p.lastID.unknown && st.ChangesID() { // or it could not be told whether it did
-		asks |= session.LastID
+	if p.login.autoIsNull || st.ChangesID() && (rows || p.lastID.unknown || !st.Inserts()) {
+		asks |= session.LastID // or it could not be told whether it changed it
 	}
 	if asks == 0 {
 		return nil
@@ -155,7 +156,7 @@ func (c *conn) afterText(p *physical, st *session.Statement, query string, args 
 // beforeText reads a statement that is about to run as text, and readies the
 // connection for it. One with arguments is not read: the stock driver declines it,
 // unless it fills them in itself.
-func (c *conn) beforeText(ctx context.Context, p *physical, query string, hasArgs bool) (st session.Statement, err error) {
+func (c *conn) beforeText(ctx context.Context, p *physical, query string, hasArgs, rows bool) (st session.Statement, err error) {
 	if hasArgs && !p.login.interpolates {
 		return st, nil
 	}
@@ -163,5 +164,5 @@ func (c *conn) beforeText(ctx context.Context, p *physical, query string, hasArg
 	if len(c.stmts) > 0 {
 		c.followBefore(ctx, p, &st)
 	}
-	return st, c.asks(ctx, p, &st)
+	return st, c.asks(ctx, p, &st, rows)
 }

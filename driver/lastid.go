@@ -79,7 +79,11 @@ func (c *conn) notesID(p *physical, st *session.Statement, args []driver.NamedVa
 		}
 		return
 	}
-	c.uncertain(p, 0)
+	told := int64(0)
+	if err == nil && result != nil {
+		told, _ = result.LastInsertId()
+	}
+	c.uncertain(p, uint64(told))
 }
 
 // idVerdict is what the answer to an INSERT means.

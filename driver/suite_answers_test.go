@@ -55,7 +55,7 @@ func idSteps(r *rand.Rand, n int) idStep {
 		{text: fmt.Sprintf("INSERT INTO two VALUES (%d + 3000, 1, '')", n)},
 		{text: "INSERT IGNORE INTO one (v) VALUES (1)"},
 		{text: "INSERT IGNORE INTO one (v) VALUES (1), (?)", args: []any{1000 + n}},
-		{text: "INSERT INTO one (v) VALUES (1)"}, // fails
+		{text: "INSERT INTO one (v) VALUES (1)"},                               // fails
 		{text: "INSERT INTO one (v) VALUES (?), (1)", args: []any{1000 + n}},   // fails half done
 		{text: "INSERT INTO loose (v) VALUES (?), (1)", args: []any{1000 + n}}, // ... and stays so
 		{text: "INSERT INTO loose (v) VALUES (?)", args: []any{1000 + n}},
