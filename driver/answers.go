@@ -16,14 +16,19 @@ import (
 // ofStatements is the answers that a session has of earlier statements.
 const ofStatements = session.Warnings | session.RowCount | session.Found
 
-// asks is called before each statement of c, which holds p. It returns an error
-// only if the connection broke, or ctx ended.
-func (c *conn) asks(ctx context.Context, p *physical, st *session.Statement) error {
+// asks is called before each statement of c, which holds p. rows is whether the
+// stock driver's Query runs it. It returns an error only if the connection broke, or
+// ctx ended.
+func (c *conn) asks(ctx context.Context, p *physical, st *session.Statement, rows bool) error {
 	p.usedBy(c.grip)
-	if st.Asks() == 0 && !p.config.autoIsNull {
+	asks := st.Asks()
+	if p.config.autoIsNull || st.ChangesID() && (rows || p.lastID.unknown || !st.Inserts()) {
+		asks |= session.LastID // or it could not be told whether it changed it
+	}
+	if asks == 0 {
 		return nil
 	}
-	return c.answersOwn(ctx, p, st.Asks())
+	return c.answersOwn(ctx, p, asks)
 }
 
 // usedBy notes whose statement runs.
@@ -35,7 +40,7 @@ func (p *physical) usedBy(g *grip) {
 
 // answersOwn makes what a statement asks of the session c's own.
 func (c *conn) answersOwn(ctx context.Context, p *physical, asks session.Asks) error {
-	if asks&session.LastID != 0 || p.config.autoIsNull {
+	if asks&session.LastID != 0 {
 		if err := serious(c.placeLastID(ctx, p)); err != nil {
 			return err
 		}
@@ -151,7 +156,7 @@ func (c *conn) afterText(p *physical, st *session.Statement, query string, args 
 // beforeText reads a statement that is about to run as text, and readies the
 // connection for it. One with arguments is not read: the stock driver declines it,
 // unless it fills them in itself.
-func (c *conn) beforeText(ctx context.Context, p *physical, query string, hasArgs bool) (st session.Statement, err error) {
+func (c *conn) beforeText(ctx context.Context, p *physical, query string, hasArgs, rows bool) (st session.Statement, err error) {
 	if hasArgs && !p.config.interpolates {
 		return st, nil
 	}
@@ -159,5 +164,5 @@ func (c *conn) beforeText(ctx context.Context, p *physical, query string, hasArg
 	if len(c.stmts) > 0 {
 		c.followBefore(ctx, p, &st)
 	}
-	return st, c.asks(ctx, p, &st)
+	return st, c.asks(ctx, p, &st, rows)
 }

@@ -18,7 +18,7 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 			return result, c.saw(err)
 		}
 	}
-	st, err := c.beforeText(ctx, p, query, len(args) > 0)
+	st, err := c.beforeText(ctx, p, query, len(args) > 0, false)
 	if err != nil {
 		return nil, c.saw(err)
 	}
@@ -40,7 +40,7 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 			return rows, c.saw(err)
 		}
 	}
-	st, err := c.beforeText(ctx, p, query, len(args) > 0)
+	st, err := c.beforeText(ctx, p, query, len(args) > 0, true)
 	if err != nil {
 		return nil, c.saw(err)
 	}
@@ -66,7 +66,7 @@ func (c *conn) execCached(ctx context.Context, p *physical, query string, args [
 	if e.Stmt.mayHaveRows() {
 		return nil, driver.ErrSkip
 	}
-	if err := c.asks(ctx, p, &e.Stmt.says); err != nil {
+	if err := c.asks(ctx, p, &e.Stmt.says, false); err != nil {
 		return nil, err
 	}
 	p.running()
@@ -87,7 +87,7 @@ func (c *conn) queryCached(ctx context.Context, p *physical, query string, args 
 	if err != nil {
 		return nil, err
 	}
-	if err := c.asks(ctx, p, &e.Stmt.says); err != nil {
+	if err := c.asks(ctx, p, &e.Stmt.says, true); err != nil {
 		return nil, err
 	}
 	p.running()
@@ -111,7 +111,7 @@ func (c *conn) Exec(query string, args []driver.Value) (driver.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	st, err := c.beforeText(context.Background(), p, query, len(args) > 0)
+	st, err := c.beforeText(context.Background(), p, query, len(args) > 0, false)
 	if err != nil {
 		return nil, c.saw(err)
 	}
@@ -129,7 +129,7 @@ func (c *conn) Query(query string, args []driver.Value) (driver.Rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	st, err := c.beforeText(context.Background(), p, query, len(args) > 0)
+	st, err := c.beforeText(context.Background(), p, query, len(args) > 0, true)
 	if err != nil {
 		return nil, c.saw(err)
 	}

@@ -79,7 +79,11 @@ func (c *conn) notesID(p *physical, st *session.Statement, args []driver.NamedVa
 		}
 		return
 	}
-	c.uncertain(p, 0)
+	told := int64(0)
+	if err == nil && result != nil {
+		told, _ = result.LastInsertId()
+	}
+	c.uncertain(p, uint64(told))
 }
 
 // idVerdict is what the answer to an INSERT means.
@@ -148,7 +152,7 @@ const maxIDText = 64
 // uncertain notes that the session may have another LAST_INSERT_ID() than before.
 func (c *conn) uncertain(p *physical, told uint64) {
 	s := &p.lastID
-	if s.user != c.grip {
+	if s.user != c.grip || s.lent != c.lent {
 		s.own = s.user == nil && !s.unknown && c.lastID.on.Load() == nil && s.value == c.lastID.value.Load()
 		s.unknown = s.unknown || s.user != nil
 		s.user, s.lent = c.grip, c.lent
@@ -181,7 +185,7 @@ func (p *physical) readLastID(ctx context.Context) error {
 	if l.on.Load() != s.lent {
 		return nil
 	}
-	if s.own || s.unknown || id != s.value || id == l.guess {
+	if s.own || !s.unknown && id != s.value || id != 0 && id == l.guess {
 		l.value.Store(id)
 	}
 	l.on.Store(nil)

@@ -58,8 +58,8 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 }
 
 // hold returns the stock statement on the physical connection that the logical
-// one holds, about to run.
-func (s *stmt) hold(ctx context.Context, args []driver.NamedValue) (stockStmt, error) {
+// one holds, about to run; rows is as in conn.asks.
+func (s *stmt) hold(ctx context.Context, args []driver.NamedValue, rows bool) (stockStmt, error) {
 	if s.inner == nil {
 		return nil, driver.ErrBadConn // closed; nothing was sent
 	}
@@ -80,7 +80,7 @@ func (s *stmt) hold(ctx context.Context, args []driver.NamedValue) (stockStmt, e
 			return nil, err
 		}
 	}
-	if err := s.c.asks(ctx, p, &s.inner.Stmt.says); err != nil {
+	if err := s.c.asks(ctx, p, &s.inner.Stmt.says, rows); err != nil {
 		return nil, s.c.saw(err)
 	}
 	p.running()
@@ -89,7 +89,7 @@ func (s *stmt) hold(ctx context.Context, args []driver.NamedValue) (stockStmt, e
 
 // holdToExec is hold for Exec.
 func (s *stmt) holdToExec(ctx context.Context, args []driver.NamedValue) (stockStmt, error) {
-	if _, err := s.hold(ctx, args); err != nil {
+	if _, err := s.hold(ctx, args, false); err != nil {
 		return nil, err
 	}
 	if err := s.ownToExec(ctx); err != nil {
@@ -205,7 +205,7 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 // QueryContext implements driver.StmtQueryContext. The rows are the stock
 // driver's own.
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	stock, err := s.hold(ctx, args)
+	stock, err := s.hold(ctx, args, true)
 	if err != nil {
 		return nil, err
 	}
@@ -234,7 +234,7 @@ func (s *stmt) Exec(args []driver.Value) (driver.Result, error) {
 // connection does not go to anybody else.
 func (s *stmt) Query(args []driver.Value) (driver.Rows, error) {
 	values := named(args)
-	stock, err := s.hold(context.Background(), values)
+	stock, err := s.hold(context.Background(), values, true)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,193 @@
+package mysqlpool_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// answersWorld is the tables of the tests of what a session answers of earlier
+// statements. one and two have the same ids, so that an id of the wrong table's
+// would be seen only by chance if they had not.
+var answersWorld = []string{
+	"DROP TABLE IF EXISTS one, two, plain, loose, seq, given",
+	"CREATE TABLE one (id BIGINT UNSIGNED PRIMARY KEY AUTO_INCREMENT, v INT UNIQUE, s VARCHAR(40))",
+	"CREATE TABLE two (id INT PRIMARY KEY AUTO_INCREMENT, v INT, s VARCHAR(40)) AUTO_INCREMENT = 500",
+	"CREATE TABLE plain (v INT, w BIGINT)",
+	"CREATE TABLE loose (id INT PRIMARY KEY AUTO_INCREMENT, v INT UNIQUE, s VARCHAR(40)) ENGINE=MyISAM AUTO_INCREMENT = 1000",
+	"CREATE TABLE seq (id INT)",
+	"INSERT INTO seq VALUES (9000)",
+	"INSERT INTO one VALUES (1, 1, 'x'), (2, 2, 'y')",
+	"INSERT INTO loose VALUES (1, 1, 'x')",
+	"DROP PROCEDURE IF EXISTS adds",
+	"CREATE PROCEDURE adds() INSERT INTO two (v) VALUES (7)",
+}
+
+// idStep is a statement that may change LAST_INSERT_ID(), or asks for it.
+type idStep struct {
+	text string
+	args []any
+	rows bool // it is run by Query
+	pins bool // what it leaves stays until its handle is closed
+}
+
+func (s idStep) String() string { return fmt.Sprintf("%s %v", s.text, s.args) }
+
+// idSteps makes a statement; n is a small number that no other statement has yet.
+func idSteps(r *rand.Rand, n int) idStep {
+	small := r.IntN(6) + 1
+	steps := []idStep{
+		{text: fmt.Sprintf("INSERT INTO one (v) VALUES (%d)", 1000+n)},
+		{text: "INSERT INTO one (v) VALUES (?)", args: []any{1000 + n}},
+		{text: "INSERT INTO one (v, s) VALUES (?, ?)", args: []any{1000 + n, strconv.Itoa(small)}},
+		{text: "INSERT INTO two (v, s) VALUES (?, ?), (?, 'b')", args: []any{small, "a", n}},
+		{text: "INSERT INTO two (v) VALUES (?)", args: []any{small}},
+		{text: "INSERT INTO two SET v = ?", args: []any{small}},
+		{text: "INSERT INTO one VALUES (?, ?, NULL)", args: []any{2000 + n, 2000 + n}},
+		{text: "INSERT INTO one VALUES (?, ?, NULL)", args: []any{strconv.Itoa(4000 + n), 4000 + n}},
+		{text: fmt.Sprintf("INSERT INTO one VALUES (%d, %d, '')", 6000+n, 6000+n)},
+		{text: fmt.Sprintf("INSERT INTO one VALUES (0, %d, ''), (NULL, %d, '')", 8000+n, 28000+n)},
+		{text: fmt.Sprintf("INSERT INTO two VALUES (%d + 3000, 1, '')", n)},
+		{text: "INSERT IGNORE INTO one (v) VALUES (1)"},
+		{text: "INSERT IGNORE INTO one (v) VALUES (1), (?)", args: []any{1000 + n}},
+		{text: "INSERT INTO one (v) VALUES (1)"},                               // fails
+		{text: "INSERT INTO one (v) VALUES (?), (1)", args: []any{1000 + n}},   // fails half done
+		{text: "INSERT INTO loose (v) VALUES (?), (1)", args: []any{1000 + n}}, // ... and stays so
+		{text: "INSERT INTO loose (v) VALUES (?)", args: []any{1000 + n}},
+		{text: "INSERT INTO one (v, s) VALUES (?, 'n') ON DUPLICATE KEY UPDATE s = CONCAT(s, 'u')", args: []any{small}},
+		{text: "INSERT INTO one (v, s) VALUES (?, 'n') ON DUPLICATE KEY UPDATE s = s", args: []any{small}},
+		{text: "INSERT INTO one (v, s) VALUES (?, 'n') ON DUPLICATE KEY UPDATE s = 'z', id = LAST_INSERT_ID(id)", args: []any{small}},
+		{text: "INSERT INTO one (v, s) VALUES (?, 'n'), (2, 'o') ON DUPLICATE KEY UPDATE s = CONCAT(s, 'u')", args: []any{1000 + n}},
+		{text: "REPLACE INTO one (v, s) VALUES (?, 'r')", args: []any{small}},
+		{text: "REPLACE INTO one (v, s) VALUES (1, 'r')"},
+		{text: "INSERT INTO two (v) SELECT v FROM one LIMIT 2"},
+		{text: "INSERT INTO two (v) SELECT v FROM one WHERE id = 0"},
+		{text: fmt.Sprintf("INSERT INTO two (id, v) SELECT %d, 1", 20000+n)},
+		{text: "INSERT INTO plain VALUES (?, ?)", args: []any{n, small}},
+		{text: "INSERT INTO plain SELECT v, id FROM one LIMIT 1"},
+		{text: "UPDATE seq SET id = LAST_INSERT_ID(id + 1)"},
+		{text: "UPDATE seq SET id = LAST_INSERT_ID(id + 1) WHERE id = 0"},
+		{text: "UPDATE one SET s = 'q' WHERE id = 1"},
+		{text: "DELETE FROM one WHERE v = ?", args: []any{small}},
+		{text: "SELECT LAST_INSERT_ID(?)", args: []any{small}, rows: true},
+		{text: "SELECT last_insert_id( 77 )", rows: true},
+		{text: "DO LAST_INSERT_ID(88)"},
+		{text: "SELECT 1", rows: true},
+		{text: "SELECT nonsense", rows: true},
+		{text: "SELECT id FROM one ORDER BY id LIMIT 3", rows: true},
+		{text: "INSERT INTO two (v) VALUES (9) RETURNING id", rows: true},
+		{text: "INSERT INTO two (v) VALUES (9) RETURNING id"},
+		{text: "INSERT INTO two (v) VALUES (?)", args: []any{small}, rows: true},
+		{text: "CREATE TABLE given (id INT PRIMARY KEY AUTO_INCREMENT) SELECT v FROM one LIMIT 1"},
+		{text: "DROP TABLE IF EXISTS given"},
+		{text: "CALL adds()", pins: true},
+		{text: fmt.Sprintf("SET last_insert_id = %d", 100+n), pins: true},
+		{text: "SET @@identity = 3", pins: true},
+	}
+	asks := []idStep{
+		{text: "SELECT LAST_INSERT_ID()", rows: true},
+		{text: "SELECT LAST_INSERT_ID() + ?", args: []any{0}, rows: true},
+		{text: "SELECT @@last_insert_id", rows: true},
+		{text: "SELECT @@session.`Identity`", rows: true},
+		{text: "select `LAST_INSERT_ID`()", rows: true},
+		{text: "SHOW VARIABLES LIKE 'last_insert_id'", rows: true},
+		{text: "INSERT INTO plain VALUES (LAST_INSERT_ID(), ?)", args: []any{n}},
+		{text: "INSERT INTO plain VALUES (LAST_INSERT_ID (), ?)", args: []any{n}},
+		{text: "INSERT INTO two (v, s) VALUES (LAST_INSERT_ID(), 'x')"},
+	}
+	if r.IntN(2) == 0 {
+		return asks[r.IntN(len(asks))]
+	}
+	return steps[r.IntN(len(steps))]
+}
+
+// idProgram runs a program of steps on handles of one connection each, and returns
+// what each step answered.
+func (s *server) idProgram(t *testing.T, driver, params string, seed uint64, length int) (log []string) {
+	r := rand.New(rand.NewPCG(seed, 1))
+	setup := s.open(t, stock, "")
+	defer setup.Close()
+	mustExec(t, setup, answersWorld...)
+	open := func() *sql.DB {
+		db := s.open(t, driver, params)
+		db.SetMaxOpenConns(1)
+		return db
+	}
+	handles := [2]*sql.DB{open(), open()}
+	defer func() {
+		for _, db := range handles {
+			db.Close()
+		}
+	}()
+	for n := range length {
+		who := r.IntN(len(handles))
+		db := handles[who]
+		step := idSteps(r, n)
+		text := fmt.Sprintf("%d: %v: ", who, step)
+		run := func(step idStep) string {
+			if step.rows {
+				rows, err := db.Query(step.text, step.args...)
+				if err != nil {
+					return err.Error()
+				}
+				all, err := texts(rows)
+				return fmt.Sprint(all, err)
+			}
+			result, err := db.Exec(step.text, step.args...)
+			if err != nil {
+				return err.Error()
+			}
+			id, _ := result.LastInsertId()
+			affected, _ := result.RowsAffected()
+			return fmt.Sprint(id, " ", affected)
+		}
+		text += run(step)
+		if step.pins {
+			text += "; then " + run(idStep{text: "SELECT LAST_INSERT_ID()", rows: true})
+			db.Close()
+			handles[who] = open()
+		} else if r.IntN(30) == 0 {
+			db.Close()
+			handles[who] = open()
+			text += "; closed"
+		}
+		log = append(log, text)
+	}
+	return log
+}
+
+// Two handles of one connection each on a pool of one connection have the last ids
+// that they have with the stock driver, where each has a session of its own.
+func TestSuiteLastInsertIDIsItsHandles(t *testing.T) {
+	s := needServer(t)
+	programs, length := 12, 60
+	if n, err := strconv.Atoi(os.Getenv("MYSQL_POOL_TEST_ID_PROGRAMS")); err == nil {
+		programs = n
+	}
+	first := rand.Uint64()
+	if n, err := strconv.ParseUint(os.Getenv("MYSQL_POOL_TEST_ID_SEED"), 10, 64); err == nil {
+		first = n
+	}
+	for i := range programs {
+		seed := first + uint64(i)
+		params := []string{poolOfOne, poolOfOne + "&@pool_reset='always'", poolOfOne + "&@pool_stmt_cache=0", poolOfOne + "&interpolateParams=true", poolOfOne + "&clientFoundRows=true"}[seed%5]
+		want := s.idProgram(t, stock, params, seed, length)
+		got := s.idProgram(t, pooled, params, seed, length)
+		for i := range want {
+			if got[i] != want[i] {
+				t.Errorf("seed %d, %s: step %d:\nstock  %s\npooled %s\nafter\n%s", seed, params, i, want[i], got[i], strings.Join(got[max(0, i-8):i], "\n"))
+				break
+			}
+		}
+		if t.Failed() {
+			return
+		}
+	}
+}
+
+var _ = context.Background
