@@ -152,7 +152,7 @@ func Stats() []PoolStats {
 			Open: s.Open, InUse: s.InUse, Idle: s.Idle, Pinned: s.Pinned,
 			Killed: m.login.killed.Load(), Hosts: m.login.hosts.hostStats(),
 			CreateTime: readHistogram(&m.pool.CreateTimes), WaitTime: readHistogram(&m.pool.WaitTimes),
-			UseTime:  readHistogram(&m.login.useTimes),
+			UseTime:   readHistogram(&m.login.useTimes),
 			UndoProof: readProof(&proofs.undo), ResetProof: readProof(&proofs.reset),
 			PinnedBy: s.PinnedBy, Undone: m.login.undone.Load(), Reset: m.login.resets.Load(),
 			LoggingIn: s.LoggingIn, Waiting: s.Waiting, Handles: handles[i],
