@@ -270,11 +270,11 @@ func (p *physical) refusedReset(ctx context.Context, err error) {
 // found notes a proof. What is not as it should be is logged once for each time
 // that it is found.
 func (p *physical) found(ctx context.Context, way string, to *atomic.Pointer[found], proof Proof, life time.Duration, why error) {
-	level, advice := slog.LevelDebug, ""
+	level, text := slog.LevelDebug, "mysqlpool: tried how the server takes back session state"
 	if proof == Ignored {
-		level, advice = slog.LevelWarn, ": connections with more session state than a transaction or a schema are closed"
+		level, text = slog.LevelWarn, "mysqlpool: the server answers OK when session state is taken back, and does not do it: connections with more on them than a transaction or another schema are closed"
 	}
-	p.login.log().LogAttrs(ctx, level, "mysqlpool: tried how the server takes back session state"+advice,
+	p.login.log().LogAttrs(ctx, level, text,
 		slog.String("login", p.login.name), slog.String("host", p.host.addr), slog.String("way", way), slog.String("found", string(proof)), slog.Any("error", why))
 	storeProof(to, proof, life)
 }
