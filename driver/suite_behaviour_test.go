@@ -100,7 +100,7 @@ func (s *server) halfLeaks() []leak {
 		{"failed INSERT in a transaction", []string{"BEGIN", "INSERT INTO t VALUES (7)", "INSERT INTO unique_v VALUES (1), (1)"}, "", anyRung},
 		{"failed BEGIN of another", []string{"BEGIN", "INSERT INTO t VALUES (7)", "SELEKT"}, "", anyRung},
 		{"failed write in READ ONLY", []string{"START TRANSACTION READ ONLY", "INSERT INTO t VALUES (7)"}, "", anyRung},
-		{"failed lock", []string{"SELECT GET_LOCK('matrix', 1), (SELECT 1 UNION SELECT 2)"}, "", anyRung},
+		{"failed lock", []string{"DO GET_LOCK('matrix', 1), (SELECT 1 UNION SELECT 2)"}, "", anyRung},
 		{"failed lock in values", []string{"INSERT INTO unique_v VALUES (GET_LOCK('matrix', 1)), (1)"}, "", anyRung},
 		{"failed lock beside a function", []string{"DO GET_LOCK('matrix', 1), breaks()"}, "", anyRung},
 		{"failed LOCK TABLES", []string{"LOCK TABLES t WRITE, nothing_here READ"}, "", anyRung},
@@ -152,6 +152,8 @@ func (s *server) wantNoLeak(t *testing.T, setup *sql.DB, dsn string, x leak, run
 	dispose(t)
 	mustExec(t, setup, "DELETE FROM t", "DELETE FROM survives", "DELETE FROM child")
 	fresh := openDSN(t, stock, dsn)
+	fresh.SetMaxOpenConns(1)
+	row(t, fresh, "SELECT 1") // a login may leave warnings of its own, as of a character set that is not there
 	want, err := s.fingerprint(fresh)
 	if err != nil {
 		t.Skip(err)
@@ -160,7 +162,7 @@ func (s *server) wantNoLeak(t *testing.T, setup *sql.DB, dsn string, x leak, run
 
 	leaking := openDSN(t, stock, dsn)
 	leaking.SetMaxOpenConns(1)
-	if err := run(t, leaking, x.make); err != nil && (!half || errNumber(err) == 1064) {
+	if err := run(t, leaking, x.make); err != nil && !half {
 		leaking.Close()
 		t.Skipf("the server does not do that: %v", err)
 	}

@@ -95,6 +95,7 @@ func diffTest(t *testing.T, drivers [2]string, short time.Duration) {
 		p := newDiffProgram(seed)
 		f := x.run(p)
 		if f != nil {
+			t.Logf("found after %v", time.Since(start).Round(100*time.Millisecond))
 			x.report(t, p, f)
 			if most--; most <= 0 {
 				break

@@ -104,7 +104,7 @@ func (w *diffWorld) schema() (all []string) {
 			"IFNULL(HEX(CAST(@a AS CHAR)), '-'), IFNULL(HEX(CAST(@b AS CHAR)), '-'), IFNULL(HEX(CAST(@c AS CHAR)), '-')"+inTx+")",
 		"CREATE PROCEDURE {w}a.`leave`(n INT) BEGIN SET @a = n; SET time_zone = '+04:00'; END",
 		"CREATE PROCEDURE {w}a.answer(n INT) BEGIN SELECT n; SELECT @a, @@time_zone; END",
-		"CREATE PROCEDURE {w}a.halfway(n INT) BEGIN SET @a = n; SET time_zone = '+03:00'; START TRANSACTION; UPDATE {w}a.tmp SET v = v; SIGNAL SQLSTATE '45000'; END",
+		"CREATE PROCEDURE {w}a.halfway(n INT) BEGIN SET @a = n; SET time_zone = '+03:00'; START TRANSACTION; SET @b = (SELECT COUNT(*) FROM {w}a.people); SIGNAL SQLSTATE '45000'; END",
 		"CREATE FUNCTION {w}a.breaks() RETURNS INT DETERMINISTIC NO SQL BEGIN SIGNAL SQLSTATE '45000'; RETURN 1; END",
 		"CREATE FUNCTION {w}a.hides(n INT) RETURNS INT DETERMINISTIC NO SQL BEGIN SET @a = n, @c = 'x'; SET time_zone = '+06:00', sql_safe_updates = 1, foreign_key_checks = 0; RETURN n; END",
 		"CREATE TABLE {w}a.people "+diffPeople, "INSERT INTO {w}a.people VALUES "+diffPeopleRows,

@@ -221,3 +221,56 @@ func TestSuiteTransactionKeptBeyondRaw(t *testing.T) {
 		t.Errorf("got %s, want what was committed: 5", got)
 	}
 }
+
+// A routine may prepare an XA transaction, and MariaDB breaks when a session that
+// did is reset: others then get error 1031, and its rows stay locked until the
+// server is started anew.
+func TestSuiteXATransactionThatARoutinePrepares(t *testing.T) {
+	s := needServer(t)
+	setup := s.open(t, stock, "")
+	xid := s.schema
+	mustExec(t, setup, "CREATE TABLE t (id INT PRIMARY KEY, v INT) ENGINE=InnoDB")
+	setup.SetMaxOpenConns(1)
+	mustExec(t, setup, "SET innodb_lock_wait_timeout = 3")
+	for _, query := range []string{
+		"CREATE PROCEDURE prepares() BEGIN XA START '" + xid + "'; UPDATE t SET v = v + 1; XA END '" + xid + "'; XA PREPARE '" + xid + "'; END",
+		"CREATE PROCEDURE begins() BEGIN XA START '" + xid + "'; UPDATE t SET v = v + 1; END",
+		"CREATE PROCEDURE nests() CALL prepares()",
+	} {
+		if _, err := setup.Exec(query); err != nil {
+			t.Skipf("the server has no XA in routines: %v", err)
+		}
+	}
+	defer setup.Exec("XA ROLLBACK '" + xid + "'")
+	for _, params := range []string{"", "@pool_reset=%27always%27"} {
+		for _, query := range []string{"CALL prepares()", "CALL begins()", "CALL nests()"} {
+			t.Run(params+" "+query, func(t *testing.T) {
+				asStock(t, func(t *testing.T, driver string) (results []string) {
+					dispose(t)
+					mustExec(t, setup, "DELETE FROM t", "INSERT INTO t VALUES (1, 1)")
+					p := strings.Trim(params+"&"+poolOfOne, "&")
+					a := s.open(t, driver, p)
+					_, err := a.Exec(query)
+					results = append(results, errText(err))
+					a.Close()
+					b := s.open(t, driver, p)
+					for i := range 3 {
+						_, err := b.Exec("INSERT INTO t VALUES (?, 2)", 2+i)
+						results = append(results, "next user: "+errText(err))
+					}
+					if driver == stock {
+						s.wantConnections(t, 2) // setup's and b's
+					}
+					setup.Exec("XA ROLLBACK '" + xid + "'") // as a transaction manager does
+					_, err = setup.Exec("UPDATE t SET v = 5 WHERE id = 1")
+					results = append(results, "others, once it is rolled back: "+errText(err))
+					b.Close()
+					return results
+				})
+			})
+			if t.Failed() {
+				return // what is broken at the server is in the way of the others
+			}
+		}
+	}
+}

@@ -1,12 +1,18 @@
-// Command plant checks that the differential test finds bugs: it plants them one
-// at a time in a copy of the module, and the test must fail.
+// Command plant does mutation testing: it puts known bugs into a copy of the
+// module, one at a time, and a test must fail.
 //
 //	withserver --server=real -- go run ./plant
 //
-// It must be run in cmd, or be told where the root is.
+// It must be run in cmd, or be told where the root is. At the end it prints a
+// table: which test found each bug, and after how many seconds. A bug of which
+// the old text is no longer in the code, once, does not apply; one that is about
+// another server is skipped. The exit status is 1 unless each of the others was
+// found.
 package main
 
 import (
+	"context"
+	"database/sql"
 	"errors"
 	"flag"
 	"fmt"
@@ -15,111 +21,240 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"text/tabwriter"
 	"time"
+
+	_ "github.com/go-sql-driver/mysql"
 )
 
 func main() {
 	root := flag.String("root", "..", "the root of the module")
 	lasts := flag.Duration("for", 30*time.Second, "how long the test may look for each bug")
-	only := flag.String("run", "", "only the bugs whose name contains this")
-	test := flag.String("test", "^TestSuiteDiff$", "the test")
+	only := flag.String("run", "", "only the bugs whose name matches this regular expression")
 	race := flag.Bool("race", false, "with the race detector")
+	base := flag.Bool("base", true, "first run the tests without a bug, which must pass")
 	flag.Parse()
-	if os.Getenv("MYSQL_POOL_TEST_DSN") == "" {
-		fmt.Fprintln(os.Stderr, "plant: needs a server: set MYSQL_POOL_TEST_DSN, or run it under withserver")
+	matches, err := regexp.Compile(*only)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "plant: -run:", err)
 		os.Exit(2)
 	}
-	t := tester{root: *root, test: *test, lasts: *lasts, race: *race}
-	ok := true
-	// Without a bug it must pass, or that it fails means nothing.
-	for _, p := range append([]plant{{name: noBug}}, plants...) {
-		if p.name != noBug && !strings.Contains(p.name, *only) {
-			continue
-		}
-		start := time.Now()
-		why, err := t.try(p)
-		if err != nil {
-			fmt.Fprintf(os.Stderr, "plant: %s: %v\n", p.name, err)
-			os.Exit(2)
-		}
-		found := why != ""
-		verdict := "found"
-		switch {
-		case found == (p.name == noBug):
-			ok = false
-			verdict = "NOT FOUND"
-			if found {
-				verdict = "FAILS"
-			}
-		case !found:
-			verdict = "passes"
-		}
-		fmt.Printf("%-9s %6.1fs  %s\n           %s\n", verdict, time.Since(start).Seconds(), p.name, why)
+	version, err := serverVersion(os.Getenv("MYSQL_POOL_TEST_DSN"))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "plant: needs a server: set MYSQL_POOL_TEST_DSN, or run it under withserver:", err)
+		os.Exit(2)
 	}
+	t := tester{root: *root, lasts: *lasts, race: *race}
+	var todo []plant
+	for _, p := range plants {
+		if matches.MatchString(p.name) {
+			todo = append(todo, p)
+		}
+	}
+	// Without a bug each test must pass, or that it fails means nothing.
+	if *base {
+		todo = append(withoutBug(todo), todo...)
+	}
+	var all []outcome
+	ok := true
+	for _, p := range todo {
+		o := outcome{plant: p, verdict: skipped}
+		if p.runsOn(version) {
+			o = t.try(p)
+		}
+		ok = ok && o.isGood()
+		all = append(all, o)
+		fmt.Printf("%-14s %6.1fs  %s\n", o.verdict, o.took.Seconds(), p.name)
+		if o.why != "" {
+			fmt.Printf("    %s\n", o.why)
+		}
+	}
+	printTable(all, version)
 	if !ok {
 		os.Exit(1)
 	}
 }
 
-const noBug = "no bug"
+// outcome is what became of a bug.
+type outcome struct {
+	plant
+	verdict string
+	took    time.Duration // the test alone, without the build
+	why     string        // how the test failed, or could not run
+}
+
+const (
+	found    = "found"
+	notFound = "NOT FOUND"
+	passes   = "passes"
+	fails    = "FAILS"
+	noPlace  = "DOES NOT APPLY"
+	broken   = "BROKEN" // it does not build, or the test did not run
+	skipped  = "other server"
+)
+
+func (o outcome) isGood() bool {
+	return o.verdict == found || o.verdict == passes || o.verdict == skipped
+}
+
+func printTable(all []outcome, version string) {
+	fmt.Printf("\non %s\n\n", version)
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "bug\tfound by\tseconds")
+	var gone []string
+	for _, o := range all {
+		by, seconds := o.verdict, "-"
+		switch o.verdict {
+		case found:
+			by = o.testName()
+			seconds = fmt.Sprintf("%.1f", o.took.Seconds())
+		case passes, fails:
+			by = o.testName() + " " + o.verdict
+			seconds = fmt.Sprintf("%.1f", o.took.Seconds())
+		case noPlace:
+			gone = append(gone, o.name+" ("+o.file+")")
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\n", o.name, by, seconds)
+	}
+	w.Flush()
+	if len(gone) > 0 {
+		fmt.Printf("\nthe code has changed, and these do not apply any more: %s\n", strings.Join(gone, "; "))
+	}
+}
+
+func serverVersion(dsn string) (version string, err error) {
+	if dsn == "" {
+		return "", errors.New("no DSN")
+	}
+	db, err := sql.Open("mysql", dsn)
+	if err != nil {
+		return "", err
+	}
+	defer db.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	err = db.QueryRowContext(ctx, "SELECT VERSION()").Scan(&version)
+	return version, err
+}
+
+// runsOn reports whether a server of that version can show the bug.
+func (p plant) runsOn(version string) bool {
+	return p.server == "" || (p.server == "MariaDB") == strings.Contains(version, "MariaDB")
+}
+
+// theDiff is the test that finds a bug unless the bug says otherwise.
+const theDiff = "TestSuiteDiff"
+
+func (p plant) testName() string {
+	if p.test == "" {
+		return theDiff
+	}
+	return p.test
+}
+
+func (p plant) packageName() string {
+	if p.pkg == "" {
+		return "./driver"
+	}
+	return p.pkg
+}
+
+// withoutBug returns the tests that find the bugs, each once, without any.
+func withoutBug(all []plant) (tests []plant) {
+	seen := map[string]bool{}
+	for _, p := range all {
+		name := p.packageName() + " " + p.testName()
+		if !seen[name] {
+			seen[name] = true
+			tests = append(tests, plant{name: "no bug", pkg: p.pkg, test: p.test})
+		}
+	}
+	return tests
+}
 
 // tester runs the test on copies of a module.
 type tester struct {
-	root, test string
-	lasts      time.Duration
-	race       bool
+	root  string
+	lasts time.Duration
+	race  bool
 }
 
-// try plants a bug and runs the test. It returns how the test failed, or "".
-func (t tester) try(p plant) (why string, err error) {
+// try plants a bug and runs the test.
+func (t tester) try(p plant) outcome {
+	why, took, err := t.run(p)
+	o := outcome{plant: p, took: took, why: why}
+	switch isBase := p.file == ""; {
+	case errors.Is(err, errNoPlace):
+		o.verdict, o.why = noPlace, err.Error()
+	case err != nil:
+		o.verdict, o.why = broken, err.Error()
+	case isBase && why == "":
+		o.verdict = passes
+	case isBase:
+		o.verdict = fails
+	case why == "":
+		o.verdict = notFound
+	default:
+		o.verdict = found
+	}
+	return o
+}
+
+// run returns how the test failed, or "".
+func (t tester) run(p plant) (why string, took time.Duration, err error) {
 	dir, err := os.MkdirTemp("", "plant-")
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
 	defer os.RemoveAll(dir)
 	for _, name := range []string{"driver", "internal"} {
 		if err := os.CopyFS(filepath.Join(dir, name), os.DirFS(filepath.Join(t.root, name))); err != nil {
-			return "", err
+			return "", 0, err
 		}
 	}
 	for _, name := range []string{"go.mod", "go.sum"} {
 		text, err := os.ReadFile(filepath.Join(t.root, name))
 		if err != nil {
-			return "", err
+			return "", 0, err
 		}
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o666); err != nil {
-			return "", err
+			return "", 0, err
 		}
 	}
 	if err := p.apply(dir); err != nil {
-		return "", err
+		return "", 0, err
 	}
 	binary := filepath.Join(dir, "plant.test")
 	args := []string{"test", "-c", "-o", binary}
 	if t.race {
 		args = append(args, "-race")
 	}
-	build := exec.Command("go", append(args, "./driver")...)
+	build := exec.Command("go", append(args, p.packageName())...)
 	build.Dir = dir
 	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("the copy does not build: %w\n%s", err, out)
+		return "", 0, fmt.Errorf("the copy does not build: %w\n%s", err, out)
 	}
 	// Shrinking and the helpers' own patience come on top.
-	run := exec.Command(binary, "-test.run", t.test, "-test.v", "-test.timeout", (t.lasts + 3*time.Minute).String())
-	run.Dir = filepath.Join(dir, "driver")
+	run := exec.Command(binary, "-test.run", "^("+p.testName()+")$", "-test.v", "-test.timeout", (t.lasts + 3*time.Minute).String())
+	run.Dir = filepath.Join(dir, filepath.FromSlash(p.packageName()))
 	run.Env = append(os.Environ(), "MYSQL_POOL_TEST_DIFF="+t.lasts.String())
+	start := time.Now()
 	out, err := run.Output()
+	took = time.Since(start)
 	var failed *exec.ExitError
 	switch {
 	case errors.As(err, &failed):
-		return reason(out), nil
+		return reason(out), foundAfter(out, took), nil
 	case err != nil:
-		return "", err
+		return "", took, err
 	case !strings.Contains(string(out), "--- PASS"):
-		return "", fmt.Errorf("the test did not run:\n%s", out)
+		return "", took, fmt.Errorf("the test did not run:\n%s", out)
 	}
-	return "", nil
+	return "", took, nil
 }
+
+// errNoPlace means that the code that the bug goes into has changed.
+var errNoPlace = errors.New("the old text is not there once")
 
 // apply plants the bug.
 func (p plant) apply(dir string) error {
@@ -128,21 +263,43 @@ func (p plant) apply(dir string) error {
 	}
 	path := filepath.Join(dir, filepath.FromSlash(p.file))
 	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("%w: there is no %s", errNoPlace, p.file)
+	}
 	if err != nil {
 		return err
 	}
 	if n := strings.Count(string(text), p.old); n != 1 {
-		return fmt.Errorf("%s has %q %d times, want it once", p.file, p.old, n)
+		return fmt.Errorf("%w: %s has %q %d times", errNoPlace, p.file, p.old, n)
 	}
 	return os.WriteFile(path, []byte(strings.Replace(string(text), p.old, p.new, 1)), 0o666)
 }
 
-var seedLine = regexp.MustCompile(`seed \d+ \(.*`)
+var (
+	seedLine   = regexp.MustCompile(`seed \d+ \(.*`)
+	failLine   = regexp.MustCompile(`--- FAIL: \S+`)
+	foundLine  = regexp.MustCompile(`found after ([0-9.a-zµ]+)`)
+	panicLine  = regexp.MustCompile(`(?m)^(panic: .*|fatal error: .*|WARNING: DATA RACE)`)
+	deepestOne = regexp.MustCompile(`    --- FAIL: \S+`)
+)
 
 // reason finds the line that says how the test failed.
 func reason(out []byte) string {
-	if line := seedLine.Find(out); line != nil {
-		return string(line)
+	for _, line := range []*regexp.Regexp{seedLine, panicLine, deepestOne, failLine} {
+		if text := line.Find(out); text != nil {
+			return strings.TrimSpace(string(text))
+		}
 	}
 	return "it failed without naming a program"
+}
+
+// foundAfter is how long the test took until the bug showed: the differential
+// test says so, and then shrinks the program.
+func foundAfter(out []byte, took time.Duration) time.Duration {
+	if m := foundLine.FindSubmatch(out); m != nil {
+		if d, err := time.ParseDuration(string(m[1])); err == nil {
+			return d
+		}
+	}
+	return took
 }
