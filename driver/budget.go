@@ -46,8 +46,13 @@ type budget struct {
 	relearning
 }
 
+// unknownPlaces is how many places there are until the first login has told how
+// many connections the server takes.
+const unknownPlaces = 8
+
 func newBudget(a serverAddress) *budget {
 	return &budget{
+		all:  quota{limit: unknownPlaces},
 		name: fmt.Sprintf("%s(%s)", a.net, a.addr), accounts: map[string]*quota{}, shares: map[*share]bool{},
 		relearning: relearning{globalMaxUser: unknownLimit},
 	}
@@ -96,7 +101,10 @@ type share struct {
 	since          time.Time // when it claimed
 	taking         int       // logins that look for room just now
 	attended       bool      // its pool was told of claims: see attentive
-	orphan         bool      // its pool has no handle
+
+	// orphan says that the pool has no handle. It changes under budget.mu, and
+	// yields reads it without.
+	orphan atomic.Bool
 }
 
 // has is how many connections the pool has, or is about to have.
@@ -166,7 +174,7 @@ func (b *budget) admitLocked(s *share, asked bool) bool {
 	b.all.taken++
 	account.taken++
 	s.taken++
-	if s.orphan {
+	if s.orphan.Load() {
 		b.orphans++
 	}
 	b.unclaimLocked(s)
@@ -212,7 +220,7 @@ func (p *place) release() {
 	if b.accountsOver {
 		b.seeAccountsLocked()
 	}
-	if s.orphan {
+	if s.orphan.Load() {
 		b.orphans--
 	}
 	b.grantLocked()
@@ -239,7 +247,7 @@ func (b *budget) addLeavingLocked(p *place, leaving bool, n int) {
 	s.leaving += n
 	b.all.leaving += n
 	b.accountLocked(s).leaving += n
-	if s.orphan {
+	if s.orphan.Load() {
 		b.orphansLeaving += n
 	}
 }
@@ -415,6 +423,9 @@ type noPlaceError struct {
 }
 
 func (e *noPlaceError) Error() string {
+	if e.max == 0 {
+		return fmt.Sprintf("%v: %s has not told how many connections it takes, and the first %d logins are under way", pool.ErrNoPlace, e.what, e.limit)
+	}
 	return fmt.Sprintf("%v: of %s this process may have %d connections (%s is %d), of which this pool has %d and others have %d",
 		pool.ErrNoPlace, e.what, e.limit, e.variable, e.max, e.own, max(0, e.taken-e.own))
 }

@@ -136,7 +136,7 @@ func (b *budget) takeTurns() {
 // checked in.
 func (s *share) yields(p *place, needed bool) bool {
 	b := s.budget
-	if !b.attentive.Load() {
+	if !b.attentive.Load() && !s.orphan.Load() {
 		return false
 	}
 	b.mu.Lock()
@@ -144,7 +144,7 @@ func (s *share) yields(p *place, needed bool) bool {
 	if p.leaving {
 		return true
 	}
-	leaves := b.all.over() > 0 || b.accountLocked(s).over() > 0
+	leaves := b.all.over() > 0 || b.accountLocked(s).over() > 0 || s.orphan.Load() && b.orphanSurplusLocked() > 0
 	if !leaves {
 		now := time.Now()
 		for _, c := range b.unmetLocked() {
@@ -198,10 +198,9 @@ func (s *share) setOrphan(orphan bool) {
 	b := s.budget
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if s.orphan == orphan {
+	if s.orphan.Swap(orphan) == orphan {
 		return
 	}
-	s.orphan = orphan
 	sign := 1
 	if !orphan {
 		sign = -1
@@ -218,7 +217,7 @@ func (b *budget) trimOrphans() {
 	var shares []*share
 	if b.orphanSurplusLocked() > 0 {
 		for s := range b.shares {
-			if s.orphan {
+			if s.orphan.Load() {
 				shares = append(shares, s)
 			}
 		}
