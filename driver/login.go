@@ -347,7 +347,11 @@ func (l *login) attempt(ctx context.Context, h *host, schema string) (p *physica
 		return nil, fmt.Errorf("mysqlpool: login to %s: the stock driver's connection (%T) lacks an interface that mysqlpool forwards: update mysqlpool", l.at(h), inner)
 	}
 	p = &physical{stockConn: stock, stockFields: fieldsOf(stock), login: l, host: h, schema: schema, proven: doubts}
-	if err := l.ask(ctx, p); err != nil {
+	err = l.ask(ctx, p)
+	if err == nil && !p.IsValid() {
+		err = mysql.ErrInvalidConn
+	}
+	if err != nil {
 		stock.Close()
 		return nil, l.explain(ctx, h, start, notBadConn(err))
 	}
