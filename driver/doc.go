@@ -57,6 +57,9 @@
 //   - pool_balance (failover): which of several hosts is logged in to:
 //     failover, the first in the DSN that can be used; round_robin, each in
 //     turn.
+//   - pool_name (none): names the pool in Stats, metrics, logs and errors: up to
+//     64 letters, digits, and any of . _ : / -. Handles with other names have
+//     other pools.
 //
 // An unknown pool_* name or a bad value is an error from sql.Open.
 //
@@ -82,11 +85,23 @@
 // share one pool. One that fails, has no room, or takes no writes any more is
 // left alone for a growing time, and looked at until it is back.
 //
+// # Servers
+//
+// All pools of the process that log in to one server (one address) share a budget:
+// no more connections than its max_connections less 5 %, at least 3, and for each
+// account no more than its max_user_connections. A pool that gets none closes what
+// another does not use, longest unused first; busy pools share evenly. What a spike
+// opened beyond pool_size is closed after 3 s without use while it makes up more than
+// a quarter of max_connections. The limits are asked for again within a minute.
+// Servers says who has what. Other processes have budgets of their own: together
+// they must fit, so set pool_size and pool_max_overflow where there are many.
+//
 // # Lifetimes
 //
 // SetConnMaxLifetime, SetConnMaxIdleTime and SetMaxIdleConns of a handle close
 // logical connections only. pool_recycle, pool_size and pool_idle_timeout rule
 // the physical ones, which outlive the handle that opened them. They end when
-// they are recycled, with Dispose, or with the process. A pool that has had no
-// handle for pool_idle_timeout keeps one.
+// they are recycled, with Invalidate or Dispose, or with the process. Pools without
+// handles keep 16 between them, for each server, and each that has had none for
+// pool_idle_timeout keeps one.
 package mysqlpool

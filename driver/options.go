@@ -47,6 +47,7 @@ type options struct {
 	leakAfter   time.Duration // 0 is never
 	kill        bool
 	balance     balanceMode
+	poolName    string
 }
 
 func defaultOptions() options {
@@ -86,6 +87,7 @@ var table = map[string]struct {
 	"pool_leak_after":   {takesTime, func(o *options, v string) bool { return setTime(&o.leakAfter, v) }},
 	"pool_kill":         {"on or off", setKill},
 	"pool_balance":      {"failover or round_robin", setBalance},
+	"pool_name":         {"up to 64 letters, digits, and any of . _ : / -", setName},
 }
 
 const takesTime = "a Go duration (5s, 2m) or a plain number of seconds"
