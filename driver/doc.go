@@ -65,6 +65,9 @@
 //   - pool_balance (failover; round_robin for replica and prefer_replica): which
 //     of several such hosts is logged in to: failover, the first in the DSN;
 //     round_robin, each in turn.
+//   - pool_name (none): names the pool in Stats, metrics, logs and errors: up to
+//     64 letters, digits, and any of . _ : / -. Handles with other names have
+//     other pools.
 //
 // An unknown pool_* name or a bad value is an error from sql.Open. The longest
 // duration, 2562047h47m16.854775807s, means for ever.
@@ -119,11 +122,23 @@
 // looked up every 30 s as well: those to addresses that are not its own any more
 // are closed after use.
 //
+// # Servers
+//
+// All pools of the process that log in to one server (one address) share a budget:
+// no more connections than its max_connections less 5 %, at least 3, and for each
+// account no more than its max_user_connections. A pool that gets none closes what
+// another does not use, longest unused first; busy pools share evenly. What a spike
+// opened beyond pool_size is closed after 3 s without use while it makes up more than
+// a quarter of max_connections. The limits are asked for again within a minute.
+// Servers says who has what. Other processes have budgets of their own: together
+// they must fit, so set pool_size and pool_max_overflow where there are many.
+//
 // # Lifetimes
 //
 // SetConnMaxLifetime, SetConnMaxIdleTime and SetMaxIdleConns of a handle close
 // logical connections only. pool_recycle, pool_size and pool_idle_timeout rule
 // the physical ones, which outlive the handle that opened them. They end when
-// they are recycled, with Dispose, or with the process. A pool that has had no
-// handle for pool_idle_timeout keeps one.
+// they are recycled, with Invalidate or Dispose, or with the process. Pools without
+// handles keep 16 between them, for each server, and each that has had none for
+// pool_idle_timeout keeps one.
 package mysqlpool

@@ -124,6 +124,7 @@ func poolConfig(c *connector, l *login, emptied func(), makeRoom func(n int)) po
 		Timeout:      c.timeout,
 		OfferFor:     offerTime(c.pingAfter),
 		Emptied:      emptied,
+		Name:         c.poolName,
 		PinText:      pinText,
 	}
 }
@@ -131,10 +132,14 @@ func poolConfig(c *connector, l *login, emptied func(), makeRoom func(n int)) po
 // log returns the logger. It is not kept, since a program may set slog's
 // default late.
 func (l *login) log() *slog.Logger {
-	if l.logger != nil {
-		return l.logger
+	log := l.logger
+	if log == nil {
+		log = slog.Default()
 	}
-	return slog.Default()
+	if l.poolName != "" {
+		log = log.With(slog.String("pool", l.poolName))
+	}
+	return log
 }
 
 // open logs in to the first host that is wanted and takes it, else to one that
@@ -309,13 +314,17 @@ func (l *login) openOn(ctx context.Context, h *host, schema string) (*physical, 
 	if err := h.panics.recent(); err != nil {
 		return nil, err
 	}
+	place, err := h.share.take(!pool.IsUnasked(ctx))
+	if err != nil {
+		return nil, err
+	}
 	type opened struct {
 		p   *physical
 		err error
 	}
 	done := make(chan opened, 1)
 	go func() {
-		p, err := l.attempt(ctx, h, schema)
+		p, err := l.attempt(ctx, h, schema, place)
 		done <- opened{p, err}
 	}()
 	select {
@@ -328,6 +337,7 @@ func (l *login) openOn(ctx context.Context, h *host, schema string) (*physical, 
 		return o.p, o.err
 	case <-time.After(heedTime):
 	}
+	place.release() // or logins that never end would have them all
 	go func() {
 		if o := <-done; o.err == nil {
 			o.p.stockConn.Close()
@@ -340,11 +350,7 @@ func (l *login) openOn(ctx context.Context, h *host, schema string) (*physical, 
 const heedTime = 500 * time.Millisecond
 
 // attempt is openOn, for as long as it takes.
-func (l *login) attempt(ctx context.Context, h *host, schema string) (p *physical, err error) {
-	place, err := h.share.take(!pool.IsUnasked(ctx))
-	if err != nil {
-		return nil, err
-	}
+func (l *login) attempt(ctx context.Context, h *host, schema string, place *place) (p *physical, err error) {
 	defer func() {
 		if err != nil {
 			place.release()

@@ -48,6 +48,7 @@ type options struct {
 	kill        bool
 	balance     balanceMode // "" until check
 	target      targetMode
+	poolName    string
 }
 
 func defaultOptions() options {
@@ -88,6 +89,7 @@ var table = map[string]struct {
 	"pool_kill":         {"on or off", setKill},
 	"pool_balance":      {"failover or round_robin", setBalance},
 	"pool_target":       {"auto, primary, replica, prefer_replica or any", setTarget},
+	"pool_name":         {"up to 64 letters, digits, and any of . _ : / -", setName},
 }
 
 const takesTime = "a Go duration (5s, 2m) or a plain number of seconds"

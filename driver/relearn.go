@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -17,7 +18,8 @@ const (
 	// background it gets half as old again at most.
 	relearnAfter = 30 * time.Second
 
-	// relearnSoon is when it is tried again if every connection is in use.
+	// relearnSoon is when it is tried again if every connection is in use; the next
+	// one that is put away is asked.
 	relearnSoon = time.Second
 
 	unknownLimit = -1
@@ -87,6 +89,7 @@ func (b *budget) askAgain() {
 		}
 	}
 	before := b.uses
+	fresh := time.Since(b.learned) < relearnAfter
 	b.mu.Unlock()
 
 	uses := int64(0)
@@ -96,12 +99,9 @@ func (b *budget) askAgain() {
 			uses += n
 		}
 	}
-	asked := len(shares) == 0 || uses == before
-	for _, s := range shares {
-		if asked || s.askInBackground() {
-			asked = true
-			break
-		}
+	asked := fresh || len(shares) == 0 || uses == before || slices.ContainsFunc(shares, func(s *share) bool { return s.pool.BorrowFree(s.owns, s.askOn) })
+	if !asked {
+		shares[0].pool.BorrowNext(shares[0].owns, shares[0].askOn)
 	}
 
 	b.mu.Lock()
@@ -117,20 +117,20 @@ func (b *budget) askAgain() {
 	}
 }
 
-// askInBackground asks on a connection of the pool. It reports false if all are in
-// use.
-func (s *share) askInBackground() bool {
-	return s.pool.BorrowFree(func(p *physical) bool { return p.place.share == s }, func(p *physical, giveBack func(sound bool)) {
-		ran := s.login.background.run(func(ctx context.Context) {
-			ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-			defer cancel()
-			err := s.ask(ctx, p)
-			giveBack(err == nil || errorNumber(err) != 0 && !endsSession(errorNumber(err)))
-		})
-		if !ran {
-			giveBack(true)
-		}
+// owns reports whether a connection of the pool is to this server.
+func (s *share) owns(p *physical) bool { return p.place.share == s }
+
+// askOn asks on a connection that is lent for it, in the background.
+func (s *share) askOn(p *physical, giveBack func(sound bool)) {
+	ran := s.login.background.run(func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+		defer cancel()
+		err := s.ask(ctx, p)
+		giveBack(err == nil || errorNumber(err) != 0 && !endsSession(errorNumber(err)))
 	})
+	if !ran {
+		giveBack(true)
+	}
 }
 
 // ask asks for the limits, and has everybody know.

@@ -17,7 +17,7 @@ import (
 // everyOption is each option in its @ form, as it stands in a DSN.
 const everyOption = "@pool_size=3&@pool_max_overflow=4&@pool_idle_timeout=600&@pool_timeout=5&@pool_recycle=100&" +
 	"@pool_ping_after=30&@pool_warm=0&@pool_dial_limit=8&@pool_reset=%27state%27&@pool_stmt_cache=%27auto%27&@pool_leak_after=%270s%27&" +
-	"@pool_kill=%27off%27&@pool_balance=%27failover%27&@pool_target=%27auto%27"
+	"@pool_kill=%27off%27&@pool_balance=%27failover%27&@pool_target=%27auto%27&@pool_name=%27app%27"
 
 func TestSuiteSameDSNWorksOnBothDrivers(t *testing.T) {
 	s := needServer(t)

@@ -80,7 +80,7 @@ var metrics = []metric{
 				{[]string{"recycled"}, float64(s.Recycled)}, {[]string{"idle"}, float64(s.IdleClosed)},
 				{[]string{"broken"}, float64(s.Broken)}, {[]string{"dirty"}, float64(s.Dirty)},
 				{[]string{"overflow"}, float64(s.Overflow)}, {[]string{"leaked"}, float64(s.Leaked)},
-				{[]string{"disposed"}, float64(s.Disposed)},
+				{[]string{"disposed"}, float64(s.Disposed)}, {[]string{"invalidated"}, float64(s.Invalidated)},
 			}
 		},
 	},

@@ -48,6 +48,9 @@ func (p *Pool[T]) releaseLocked(c *Conn[T], now, unused instant) {
 		go p.close(c, Overflow)
 		return
 	}
+	if p.lendLocked(c, unused) {
+		return
+	}
 	w := p.takerLocked(c)
 	if p.yieldLocked(c, w != nil) {
 		return

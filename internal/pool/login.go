@@ -156,6 +156,12 @@ func (p *Pool[T]) login(asker *waiter[T], r request) {
 		return
 	case w != nil:
 		p.serveLocked(w, handed[T]{conn: c, proven: true}, now)
+	case c.expired.Load(): // by InvalidateAll
+		why := c.expiredBy()
+		p.dropLocked(c, why)
+		p.mu.Unlock()
+		p.close(c, why)
+		return
 	default:
 		p.releaseLocked(c, now, now)
 		p.armNextLocked(now) // those that are idle may be beyond Size now

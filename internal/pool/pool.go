@@ -61,6 +61,8 @@ type Resource interface {
 
 // Config says how a pool behaves. It is not changed after New.
 type Config[T Resource] struct {
+	// Name is for TimeoutError; "" is none.
+	Name string
 	// Login opens a connection with the label and says for how long it may live
 	// at most; 0 means for ever. Its context carries the values of the checkout
 	// that asked, but ends with LoginTimeout or Dispose only: a login outlives
@@ -139,6 +141,8 @@ type Pool[T Resource] struct {
 	// that did, from their call to a connection that can be used. They need no
 	// guard.
 	CreateTimes, WaitTimes histogram.Histogram
+
+	borrower *borrower[T] // see BorrowNext; nil if there is none
 
 	spare sync.Pool // of waiters that nobody uses; needs no guard
 

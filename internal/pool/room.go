@@ -141,11 +141,17 @@ func (p *Pool[T]) yieldLocked(c *Conn[T], needed bool) bool {
 	return true
 }
 
-// BorrowFree calls f with a connection that which names and that is idle, the one
+// borrower is somebody who wants a connection for a moment.
+type borrower[T Resource] struct {
+	which func(T) bool
+	use   func(v T, giveBack func(sound bool))
+}
+
+// BorrowFree calls use with a connection that which names and that is idle, the one
 // that was so for longest, or offered. It is in use until giveBack is called,
-// which f must see to, and closed then if it is not sound. It reports false if
+// which use must see to, and closed then if it is not sound. It reports false if
 // there is none. which is as in EachFree.
-func (p *Pool[T]) BorrowFree(which func(T) bool, f func(v T, giveBack func(sound bool))) bool {
+func (p *Pool[T]) BorrowFree(which func(T) bool, use func(v T, giveBack func(sound bool))) bool {
 	p.mu.Lock()
 	all := slices.Concat(p.idle, p.all)
 	p.mu.Unlock()
@@ -154,15 +160,43 @@ func (p *Pool[T]) BorrowFree(which func(T) bool, f func(v T, giveBack func(sound
 			continue
 		}
 		if unused, ok := p.takeUnused(c); ok {
-			f(c.Value, func(sound bool) {
-				if sound {
-					p.checkIn(c, unused)
-				} else {
-					p.Discard(c, Broken)
-				}
-			})
+			use(c.Value, p.giveBack(c, unused))
 			return true
 		}
 	}
 	return false
+}
+
+// BorrowNext is BorrowFree with the next connection that is put away or checked in.
+// use is called on a goroutine of its own, unless another call comes before.
+func (p *Pool[T]) BorrowNext(which func(T) bool, use func(v T, giveBack func(sound bool))) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.borrower == nil {
+		p.Attend(1)
+	}
+	p.borrower = &borrower[T]{which, use}
+}
+
+// lendLocked gives a connection that is InUse and belongs to nobody to who wants to
+// borrow one.
+func (p *Pool[T]) lendLocked(c *Conn[T], unused instant) bool {
+	b := p.borrower
+	if b == nil || !b.which(c.Value) {
+		return false
+	}
+	p.borrower = nil
+	p.Attend(-1)
+	go b.use(c.Value, p.giveBack(c, unused))
+	return true
+}
+
+func (p *Pool[T]) giveBack(c *Conn[T], unused instant) func(sound bool) {
+	return func(sound bool) {
+		if sound {
+			p.checkIn(c, unused)
+		} else {
+			p.Discard(c, Broken)
+		}
+	}
 }

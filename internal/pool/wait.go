@@ -101,7 +101,7 @@ func (p *Pool[T]) timeoutLocked(now instant) {
 func (p *Pool[T]) timeoutErrorLocked(r *request, queued int, cause error, now instant) error {
 	p.timeouts++
 	e := &TimeoutError{
-		Waited: now.sub(r.start), Cause: cause, Server: p.failed, Full: p.full,
+		Pool: p.cfg.Name, Waited: now.sub(r.start), Cause: cause, Server: p.failed, Full: p.full,
 		Stats: p.statsLocked(), Held: p.heldLocked(),
 	}
 	e.Stats.Waiting -= queued
