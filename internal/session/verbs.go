@@ -191,7 +191,9 @@ func (p *parser) endTransaction(rollback bool) bool {
 			ends = 0
 		}
 	}
-	// With RELEASE the server hangs up.
+	if p.is("release") {
+		p.st.marks |= kills // the server hangs up
+	}
 	if p.accept("no") && !p.accept("release") || !p.done() {
 		return false
 	}
