@@ -299,3 +299,65 @@ func TestSuiteAskingForTheLastIDCostsOneRoundTripAtMost(t *testing.T) {
 		t.Errorf("3 statements took %d, with that which asks for the number", n)
 	}
 }
+
+// Many handles of one connection each on a pool of two: each has ids of its own
+// table only, be they certain or not.
+func TestSuiteLastInsertIDUnderLoad(t *testing.T) {
+	s := needServer(t)
+	const handles, rounds, apart = 8, 60, 1000000
+	setup := s.open(t, stock, "")
+	for g := range handles {
+		mustExec(t, setup, fmt.Sprintf("CREATE TABLE of%d (id INT PRIMARY KEY AUTO_INCREMENT, v INT UNIQUE, w INT) AUTO_INCREMENT = %d", g, (g+1)*apart),
+			fmt.Sprintf("INSERT INTO of%d (id, v) VALUES (1, -1)", g))
+	}
+	setup.Close()
+	inParallel(handles, func(g int) {
+		db, err := sql.Open(pooled, withParams(s.dsn, "@pool_size=2&@pool_max_overflow=0&@pool_timeout=60"))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer db.Close()
+		db.SetMaxOpenConns(1)
+		r := rand.New(rand.NewPCG(uint64(g), 2))
+		last := 0
+		for n := range rounds {
+			var result sql.Result
+			switch r.IntN(6) {
+			case 0:
+				result, err = db.Exec(fmt.Sprintf("INSERT INTO of%d (v) VALUES (?)", g), n)
+			case 1:
+				result, err = db.Exec(fmt.Sprintf("INSERT INTO of%d (v) SELECT %d", g, n))
+			case 2:
+				result, err = db.Exec(fmt.Sprintf("INSERT INTO of%d (v) VALUES (?) ON DUPLICATE KEY UPDATE w = 1", g), n)
+			case 3:
+				result, err = db.Exec(fmt.Sprintf("INSERT INTO of%d (v) VALUES (-1)", g))
+				if errNumber(err) != 1062 {
+					t.Errorf("got %v, want a duplicate key", err)
+				}
+				err = nil
+			case 4:
+				err = db.QueryRow("SELECT LAST_INSERT_ID(?)", (g+1)*apart+n).Scan(&last)
+			case 5:
+				_, err = askRow(db, "SELECT SLEEP(0.001)")
+			}
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if result != nil {
+				id, _ := result.LastInsertId()
+				last = int(id)
+			}
+			var got int
+			if err := db.QueryRow("SELECT LAST_INSERT_ID()").Scan(&got); err != nil {
+				t.Error(err)
+				return
+			}
+			if got != last {
+				t.Errorf("handle %d: got the last id %d, want %d", g, got, last)
+				return
+			}
+		}
+	})
+}
