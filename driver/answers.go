@@ -66,23 +66,28 @@ func serious(err error) error {
 	return err
 }
 
-// emptying is the statements after which a session answers as a new one.
+// emptying is the statements after which a session answers as a new one what asks
+// says. Where the latest user's own ROW_COUNT() is there and FOUND_ROWS() is another
+// one's, it is lost.
 //
 //	                                       ROW_COUNT() FOUND_ROWS() warnings
 //	MySQL, new                              0           0            none
 //	  SELECT 1 LIMIT 0                     -1           0            none
 //	  SET sql_notes = @@sql_notes           0           as before    none
-//	MariaDB, new                            0           1            none
-//	  DO (SELECT 1)                         0           1            as before
+//	MariaDB, new                            0           any          none
 //	  DO (SELECT 1 FROM (SELECT 1) AS t)    0           1            none
+//	  SELECT 1                             -1           1            as before
 func (p *physical) emptying(asks session.Asks) []string {
-	if !p.isMariaDB() {
+	nothingOwn := p.foreign&session.RowCount != 0
+	switch {
+	case p.isMariaDB() && (nothingOwn || asks&session.Warnings != 0):
+		return []string{"DO (SELECT 1 FROM (SELECT 1) AS t)"}
+	case p.isMariaDB():
+		return []string{"SELECT 1"}
+	case nothingOwn:
 		return []string{"SELECT 1 LIMIT 0", "SET SESSION sql_notes = @@SESSION.sql_notes"}
 	}
-	if asks&session.Warnings != 0 {
-		return []string{"DO (SELECT 1 FROM (SELECT 1) AS t)"}
-	}
-	return []string{"DO (SELECT 1)"}
+	return []string{"SELECT 1 LIMIT 0"}
 }
 
 func (p *physical) isMariaDB() bool {
@@ -94,7 +99,7 @@ func (p *physical) isMariaDB() bool {
 // which is not 0.
 func (p *physical) answersAfter(st *session.Statement, err error) {
 	p.foreign &^= session.RowCount
-	if err == nil && (st.Ends|st.Leaves)&session.FoundRows != 0 {
+	if err == nil && st.SetsFound(p.isMariaDB()) {
 		p.foreign &^= session.Found
 	}
 	switch {

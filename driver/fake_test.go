@@ -179,6 +179,7 @@ type fakeConn struct {
 	stmts  int      // prepared and not closed
 	late   int      // statements that were tried on it when it was closed or dead
 	owner  int      // statements under way; more than one is a bug
+	hidden bool     // a transaction was begun, which no answer showed
 
 	// The fields of the stock driver's connection that are read.
 
@@ -225,6 +226,10 @@ func (c *fakeConn) run(ctx context.Context, text string) error {
 		}
 	}
 	c.status &^= statusUnknown // each answer but an error has the flags
+	if c.hidden {
+		c.status |= statusInTransaction
+		c.hidden = false
+	}
 	switch text {
 	case "BEGIN", "begin":
 		c.status |= statusInTransaction

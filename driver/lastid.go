@@ -29,8 +29,8 @@ type lastID struct {
 	// on is where it is uncertain; nil: nowhere. The logical connection sets it.
 	// It is taken off under mu, by whoever read the value there.
 	on    atomic.Pointer[pool.Conn[*physical]]
-	guess uint64     // what the latest uncertain answer told; set before on
 	mu    sync.Mutex // a leaf
+	guess uint64     // what the latest uncertain answer told; 0: nothing; guarded by mu
 }
 
 func (l *lastID) set(id uint64) {
@@ -151,17 +151,28 @@ const maxIDText = 64
 
 // uncertain notes that the session may have another LAST_INSERT_ID() than before.
 func (c *conn) uncertain(p *physical, told uint64) {
-	s := &p.lastID
+	s, l := &p.lastID, &c.lastID
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if s.user != c.grip || s.lent != c.lent {
-		s.own = s.user == nil && !s.unknown && c.lastID.on.Load() == nil && s.value == c.lastID.value.Load()
+		s.own = s.user == nil && !s.unknown && l.on.Load() == nil && s.value == l.value.Load()
 		s.unknown = s.unknown || s.user != nil
 		s.user, s.lent = c.grip, c.lent
-		c.lastID.guess = 0
+		l.guess = 0
 	}
 	if told != 0 {
-		c.lastID.guess = told
+		l.guess = told
 	}
-	c.lastID.on.Store(c.lent)
+	l.on.Store(c.lent)
+}
+
+// lost ends the uncertainty: what is likely is all that will be known.
+func (l *lastID) lost() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.on.Swap(nil) != nil && l.guess != 0 {
+		l.value.Store(l.guess)
+	}
 }
 
 // readLastID asks the session, and notes it for whose value it is.
@@ -234,7 +245,7 @@ func (c *conn) ownLastID(ctx context.Context, p *physical) (uint64, error) {
 			}
 			continue
 		case on.State() == pool.Closed:
-			l.set(l.guess)
+			l.lost()
 			continue
 		}
 		var err error

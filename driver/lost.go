@@ -120,7 +120,7 @@ func (p *physical) saw(err error) {
 		if err != driver.ErrSkip && err != mysql.ErrBusyBuffer && !p.IsValid() {
 			p.isCut(isContextError(err))
 		}
-	case number == 1317: // ER_QUERY_INTERRUPTED: the statement was killed, or the session
+	case mayEndSession(number):
 		p.proven = unproven
 	case endsSession(number):
 		p.doomed = true
@@ -244,6 +244,18 @@ func endsSession(number uint16) bool {
 		2006, 2013, // CR_SERVER_GONE_ERROR, CR_SERVER_LOST: a proxy says so of its own connection
 		3169, // ER_SESSION_WAS_KILLED
 		4031: // ER_CLIENT_INTERACTION_TIMEOUT
+		return true
+	}
+	return false
+}
+
+// mayEndSession reports whether the server may end the session after an error, and
+// may not.
+func mayEndSession(number uint16) bool {
+	switch number {
+	case 1317, // ER_QUERY_INTERRUPTED: the statement was killed, or the session (MySQL)
+		1153, 1156, 1157, // ER_NET_PACKET_TOO_LARGE, ER_NET_PACKETS_OUT_OF_ORDER, ER_NET_UNCOMPRESS_ERROR
+		1835: // ER_MALFORMED_PACKET
 		return true
 	}
 	return false

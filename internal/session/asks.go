@@ -181,3 +181,31 @@ func (st *Statement) UsesTables() bool {
 	}
 	return false
 }
+
+// SetsFound reports whether the statement surely set FOUND_ROWS() if it succeeded.
+func (st *Statement) SetsFound(mariaDB bool) bool {
+	if (st.Ends|st.Leaves)&FoundRows != 0 {
+		return true
+	}
+	if st.marks&vague != 0 {
+		return false
+	}
+	p := parser{lexer: lexer{s: st.text}}
+	p.advance()
+	switch {
+	case p.is("do"), p.is("update"):
+		return !mariaDB
+	case p.accept("show"):
+		return st.asks&Warnings == 0 && !p.is("profile") && !p.is("profiles") && !p.is("count")
+	case p.is("insert"), p.is("replace"):
+		for ; p.tok.kind != atEnd; p.advance() {
+			if p.is("select") {
+				return true
+			}
+			if p.is("values") || p.is("value") {
+				return false
+			}
+		}
+	}
+	return false
+}

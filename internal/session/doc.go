@@ -35,6 +35,7 @@
 //
 //	BEGIN                                              | transaction             | none                          | START TRANSACTION, COMMIT, and ROLLBACK Statements
 //	START TRANSACTION READ ONLY                        | transaction             | none                          | START TRANSACTION, COMMIT, and ROLLBACK Statements
+//	CREATE TABLE t (a INT) START TRANSACTION           | transaction             | none                          | CREATE TABLE Statement, if it fails too
 //	COMMIT                                             | none                    | transaction, next transaction | START TRANSACTION, COMMIT, and ROLLBACK Statements
 //	COMMIT AND CHAIN                                   | transaction             | none                          | START TRANSACTION, COMMIT, and ROLLBACK Statements
 //	ROLLBACK                                           | none                    | transaction, next transaction | START TRANSACTION, COMMIT, and ROLLBACK Statements

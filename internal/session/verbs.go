@@ -43,9 +43,12 @@ func (p *parser) statement() {
 
 // unknown is for a statement that is not recognised.
 func (p *parser) unknown() {
-	p.st.marks |= opens | changesID
+	p.st.marks |= opens
 	p.st.Leaves |= Other
-	p.seen |= asksAll
+	if !p.sets { // SET has signs for what it asks
+		p.st.marks |= changesID
+		p.seen |= asksAll
+	}
 }
 
 // readsRows reports whether statements that begin with the verb return rows of
@@ -191,7 +194,9 @@ func (p *parser) endTransaction(rollback bool) bool {
 			ends = 0
 		}
 	}
-	// With RELEASE the server hangs up.
+	if p.is("release") {
+		p.st.marks |= kills // the server hangs up
+	}
 	if p.accept("no") && !p.accept("release") || !p.done() {
 		return false
 	}
