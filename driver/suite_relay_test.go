@@ -33,7 +33,7 @@ type relay struct {
 
 var (
 	okPacket      = []byte{0, 0, 0, 2, 0, 0, 0}
-	hangUp        = []byte{} // the connection is closed instead
+	hangUp        = []byte{}                                                        // the connection is closed instead
 	refusesPacket = append([]byte{0xff, 0x51, 0x04}, "#HY000no healthy backend"...) // 1105
 )
 

@@ -23,11 +23,25 @@ func (p *parser) statement() {
 			p.advance()
 			p.lockFunction()
 		}
+		if !paren && isFolded(verb, "update") {
+			p.updatedTables()
+		}
 		return
 	}
 	if paren || !p.stateVerb() {
 		p.st.marks |= opens
 		p.st.Leaves |= Other
+	}
+}
+
+// updatedTables reads the tables of UPDATE. Those of MySQL's Performance Schema
+// may be about the session itself, and a reset leaves what is set there in place
+// (MySQL manual, "The threads Table").
+func (p *parser) updatedTables() {
+	for p.advance(); !p.done() && !p.is("set"); p.advance() {
+		if p.is("performance_schema") || p.tok.kind == quoted && isFolded(p.s[p.tok.start+1:p.tok.end-1], "performance_schema") {
+			p.st.Leaves |= Identity
+		}
 	}
 }
 
