@@ -93,8 +93,19 @@
 // locks, temporary tables) stays with the handle's connection for as long as
 // with the stock driver. Before anybody else gets the connection it is taken
 // back: undone by statements, reset by COM_RESET_CONNECTION, or ended by closing
-// the connection. What a stored function or a trigger leaves is not in any
-// statement's text; pool_reset=always takes care of that.
+// the connection. The first time that this is to be done on a server the pool
+// tries whether the server does it: some proxies answer OK and do nothing, and
+// there every connection with more on it than a transaction or another schema is
+// closed (see PoolStats.ResetProof).
+//
+// What a stored function, a trigger or a view leaves is not in any statement's
+// text: a view on GET_LOCK leaves a lock, and on MariaDB a function that sets
+// profiling leaves what SHOW PROFILES shows. pool_reset=always takes care of
+// that, with some round trips more for each connection that is handed over after
+// use. On MySQL nothing but closing the connection takes back what a routine or a
+// view sets for it in performance_schema.threads; UPDATE of a table that is
+// written with performance_schema before it closes the connection. What
+// SHOW SESSION STATUS counts is counted from the login, or from the latest reset.
 //
 // # Hosts
 //

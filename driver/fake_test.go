@@ -140,7 +140,8 @@ func (s fakeSocket) Write(b []byte) (int, error) {
 	err := s.run(context.Background(), "reset")
 	s.answer = []byte{7, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0}
 	if number := errorNumber(err); number != 0 {
-		s.answer = append([]byte{9, 0, 0, 1, 0xff, byte(number), byte(number >> 8)}, "#08S01"...)
+		text := "#08S01" + err.(*mysql.MySQLError).Message
+		s.answer = append([]byte{byte(3 + len(text)), 0, 0, 1, 0xff, byte(number), byte(number >> 8)}, text...)
 	} else if err != nil {
 		return 0, err
 	}

@@ -216,16 +216,36 @@ func (p *physical) setAsLogin(ctx context.Context) error {
 }
 
 func (p *physical) setNames(ctx context.Context) (err error) {
-	statements := p.config.setNames
+	timeouts := p.netTimeouts()
 	if st, ok := p.baseline.Charset(); ok {
-		statements = []string{st}
+		if timeouts != "" {
+			st += ", " + timeouts
+		}
+		_, err = p.ExecContext(ctx, st, nil)
+		return err
 	}
-	for _, st := range statements {
+	for _, st := range p.config.setNames {
 		if _, err = p.ExecContext(ctx, st, nil); errorNumber(err) == 0 {
-			return err
+			break
 		}
 	}
+	if err == nil && timeouts != "" {
+		_, err = p.ExecContext(ctx, "SET "+timeouts, nil)
+	}
 	return err
+}
+
+// netTimeouts returns assignments of variables that a reset gives their global
+// values, but goes on by what they were set to: the servers do as they say only
+// when they are set.
+func (p *physical) netTimeouts() string {
+	var sets []string
+	for _, name := range []string{"net_read_timeout", "net_write_timeout"} {
+		if value := p.baseline.Value(name); value != "" {
+			sets = append(sets, name+" = "+value)
+		}
+	}
+	return strings.Join(sets, ", ")
 }
 
 // checkNames compares the variables of the character sets with those after the

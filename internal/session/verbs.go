@@ -34,6 +34,9 @@ func (p *parser) statement() {
 		case isFolded(verb, "analyze"): // MariaDB runs the statement behind it
 			p.st.marks |= changesID
 		}
+		if !paren && isFolded(verb, "update") {
+			p.updatedTables()
+		}
 		return
 	}
 	if paren || !p.stateVerb() {
@@ -48,6 +51,17 @@ func (p *parser) unknown() {
 	if !p.sets { // SET has signs for what it asks
 		p.st.marks |= changesID
 		p.seen |= asksAll
+	}
+}
+
+// updatedTables reads the tables of UPDATE. Those of MySQL's Performance Schema
+// may be about the session itself, and a reset leaves what is set there in place
+// (MySQL manual, "The threads Table").
+func (p *parser) updatedTables() {
+	for p.advance(); !p.done() && !p.is("set"); p.advance() {
+		if p.is("performance_schema") || p.tok.kind == quoted && isFolded(p.s[p.tok.start+1:p.tok.end-1], "performance_schema") {
+			p.st.Leaves |= Identity
+		}
 	}
 }
 
