@@ -34,6 +34,9 @@ func (x diffText) others(r *rand.Rand, repeat int) (all [][]any) {
 // diffQuotes means something else in every sql_mode of diffSQLModes.
 var diffQuotes = diffText{name: "quotes", queries: []string{`SELECT "u", 1 || ?`}, args: oneNumber, read: true}
 
+// diffWhich tells which schema it runs in.
+var diffWhich = diffText{name: "which", queries: []string{"SELECT name, DATABASE(), ? FROM which_schema"}, args: oneNumber, read: true}
+
 var diffSQLModes = []diffText{
 	{name: "sql mode", queries: []string{"SET sql_mode = 'ANSI_QUOTES'"}},
 	{name: "sql mode", queries: []string{"SET SESSION sql_mode = CONCAT(@@sql_mode, ',PIPES_AS_CONCAT')"}},
