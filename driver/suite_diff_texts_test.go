@@ -156,7 +156,7 @@ var diffState = []diffText{
 	{name: "take lock", queries: []string{"DO GET_LOCK('%l', 3)"}, ends: "lock"},
 	{name: "take lock", queries: []string{"SELECT get_lock /* c */ (?, 3) + 0"}, args: func(*rand.Rand) []any { return []any{"{l}"} }, read: true, ends: "lock"},
 	{name: "take lock twice", queries: []string{"DO GET_LOCK('%l', 3)", "DO GET_LOCK('%l', 3)", "SELECT COALESCE(RELEASE_LOCK('%l'), 0)"}, read: true, ends: "lock"},
-	{name: "take lock twice", queries: []string{"SELECT GET_LOCK('%l', 3)", "SELECT GET_LOCK('%l', 3)", "SELECT RELEASE_LOCK('%l')"}, read: true, ends: "lock"},
+	{name: "take lock twice", queries: []string{"SELECT GET_LOCK('%l', 3)", "SELECT GET_LOCK('%l', 3)", "SELECT COALESCE(RELEASE_LOCK('%l'), 0)"}, read: true, ends: "lock"},
 	{name: "give lock back", queries: []string{"SELECT COALESCE(RELEASE_LOCK('%l'), 0)"}, read: true},
 	{name: "give locks back", queries: []string{"SELECT RELEASE_ALL_LOCKS() > 0"}, read: true},
 	{name: "lock tables", queries: []string{"LOCK TABLES %t WRITE"}, ends: "lock"},
