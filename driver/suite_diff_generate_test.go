@@ -23,8 +23,9 @@ var diffTxOptions = []struct {
 // is nothing.
 type diffGen struct {
 	r       *rand.Rand
-	variant [2]int // of which most of its program's handles are
-	owner   bool   // it has a schema of its own
+	variant [2]int     // of which most of its program's handles are
+	owner   bool       // it has a schema of its own
+	often   []diffText // what its program has more often than other texts, so that it is kept
 	handles [diffHandles]diffHandle
 	conns   [diffConns]diffSlot
 	txs     [diffTxs]diffSlot
@@ -56,8 +57,9 @@ func newDiffProgram(seed uint64) *diffProgram {
 	if p.shared.variant == diffVariantAutocommit {
 		p.shared.variant = 0
 	}
+	often := []diffText{pick(r, diffCompares...), pick(r, diffCompares...), pick(r, diffPlain...), diffWhich}
 	for range 1 + r.IntN(diffActors) {
-		p.actors = append(p.actors, newDiffActor(r, variant))
+		p.actors = append(p.actors, newDiffActor(r, variant, often))
 	}
 	return p
 }
@@ -70,8 +72,8 @@ func anyVariant(r *rand.Rand) int {
 	}
 }
 
-func newDiffActor(r *rand.Rand, variant [2]int) (a diffActor) {
-	g := &diffGen{r: r, variant: variant, owner: r.IntN(6) == 0 && !diffLeftOut("remake")}
+func newDiffActor(r *rand.Rand, variant [2]int, often []diffText) (a diffActor) {
+	g := &diffGen{r: r, variant: variant, often: often, owner: r.IntN(6) == 0 && !diffLeftOut("remake")}
 	for i := range a.handles {
 		a.handles[i] = g.handle()
 	}
@@ -247,7 +249,7 @@ func (g *diffGen) run(x diffText, on diffPlace) diffStep {
 // of what character set and collation.
 func (g *diffGen) compare() (diffStep, bool) {
 	on, _ := g.place()
-	return g.run(pick(g.r, diffCompares...), on), true
+	return g.run(pick(g.r, pick(g.r, diffCompares...), pick(g.r, g.often...)), on), true
 }
 
 // ask makes a step about the statement before, mostly on the handle that has one

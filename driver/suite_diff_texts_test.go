@@ -34,6 +34,9 @@ func (x diffText) others(r *rand.Rand, repeat int) (all [][]any) {
 // diffQuotes means something else in every sql_mode of diffSQLModes.
 var diffQuotes = diffText{name: "quotes", queries: []string{`SELECT "u", 1 || ?`}, args: oneNumber, read: true}
 
+// diffWhich tells which schema it runs in.
+var diffWhich = diffText{name: "which", queries: []string{"SELECT name, DATABASE(), ? FROM which_schema"}, args: oneNumber, read: true}
+
 var diffSQLModes = []diffText{
 	{name: "sql mode", queries: []string{"SET sql_mode = 'ANSI_QUOTES'"}},
 	{name: "sql mode", queries: []string{"SET SESSION sql_mode = CONCAT(@@sql_mode, ',PIPES_AS_CONCAT')"}},
@@ -152,6 +155,8 @@ var diffState = []diffText{
 	{name: "take lock", queries: []string{"SELECT GET_LOCK('%l', 3)"}, read: true, ends: "lock"},
 	{name: "take lock", queries: []string{"DO GET_LOCK('%l', 3)"}, ends: "lock"},
 	{name: "take lock", queries: []string{"SELECT get_lock /* c */ (?, 3) + 0"}, args: func(*rand.Rand) []any { return []any{"{l}"} }, read: true, ends: "lock"},
+	{name: "take lock twice", queries: []string{"DO GET_LOCK('%l', 3)", "DO GET_LOCK('%l', 3)", "SELECT COALESCE(RELEASE_LOCK('%l'), 0)"}, read: true, ends: "lock"},
+	{name: "take lock twice", queries: []string{"SELECT GET_LOCK('%l', 3)", "SELECT GET_LOCK('%l', 3)", "SELECT COALESCE(RELEASE_LOCK('%l'), 0)"}, read: true, ends: "lock"},
 	{name: "give lock back", queries: []string{"SELECT COALESCE(RELEASE_LOCK('%l'), 0)"}, read: true},
 	{name: "give locks back", queries: []string{"SELECT RELEASE_ALL_LOCKS() > 0"}, read: true},
 	{name: "lock tables", queries: []string{"LOCK TABLES %t WRITE"}, ends: "lock"},

@@ -79,6 +79,7 @@ func (w *diffWorld) schema() (all []string) {
 	for _, schema := range []string{"{w}a", "{w}b"} {
 		all = append(all, "CREATE DATABASE "+schema+" DEFAULT CHARSET utf8")
 		all = append(all, "CREATE TABLE "+schema+".tmp (v INT) ENGINE=InnoDB", "INSERT INTO "+schema+".tmp VALUES (4711)")
+		all = append(all, "CREATE TABLE "+schema+".which_schema (name VARCHAR(9)) ENGINE=InnoDB", "INSERT INTO "+schema+".which_schema VALUES (RIGHT('"+schema+"', 1))")
 		for actor := range diffActors {
 			for _, lane := range diffLanes {
 				all = append(all, fmt.Sprintf("CREATE TABLE %s.t_%d%s %s", schema, actor, lane, diffColumns))

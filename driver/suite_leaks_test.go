@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 )
@@ -273,4 +274,27 @@ func TestSuiteXATransactionThatARoutinePrepares(t *testing.T) {
 			}
 		}
 	}
+}
+
+// With pool_reset=always nothing is left of what a text does not show, also where
+// the pool took the connection because its handle did not use it for a while.
+func TestSuiteLockThatIdlesWithItsConnection(t *testing.T) {
+	s := needServer(t)
+	setup := s.open(t, stock, "")
+	if _, err := setup.Exec("CREATE VIEW locker AS SELECT GET_LOCK('" + s.schema + "', 0) AS got"); err != nil {
+		t.Skipf("the server cannot do that: %v", err)
+	}
+	free := func() error {
+		if id := row(t, setup, "SELECT IS_USED_LOCK('"+s.schema+"')"); id != "NULL" {
+			return fmt.Errorf("connection %s has the lock", id)
+		}
+		return nil
+	}
+	a := s.open(t, pooled, "@pool_reset=%27always%27")
+	if got := row(t, a, "SELECT * FROM locker"); got != "1" {
+		t.Fatalf("got %s, want the lock", got)
+	}
+	tryFor(2*time.Second, free) // the pool takes it after a second, and may release it then
+	a.Close()
+	eventually(t, free)
 }
