@@ -48,7 +48,7 @@ type budget struct {
 
 // unknownPlaces is how many places there are until the first login has told how
 // many connections the server takes.
-const unknownPlaces = 8
+const unknownPlaces = 4
 
 func newBudget(a serverAddress) *budget {
 	return &budget{
