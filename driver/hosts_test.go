@@ -274,6 +274,26 @@ func TestReplicaWithoutRights(t *testing.T) {
 	})
 }
 
+// The first replica has stopped, and nobody logged in to the primary yet.
+func TestPreferReplicaThatHasStopped(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		c := newCluster(s)
+		s.addr = "b:2,a:1"
+		c.primaryIs("a:1")
+		s.stopped = map[string]bool{}
+		const params = "pool_target=prefer_replica"
+		hold(t, s, params, 4)
+		s.mu.Lock()
+		s.stopped["b:2"] = true
+		s.mu.Unlock()
+		time.Sleep(2 * failover.MonitorInterval)
+		hold(t, s, params, 4)
+		if n := c.open(); n != [3]int{4, 0, 0} {
+			t.Errorf("got %v, want all on the primary", n)
+		}
+	})
+}
+
 func TestTargetPreferReplica(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		c := newCluster(s)
@@ -289,6 +309,15 @@ func TestTargetPreferReplica(t *testing.T) {
 		time.Sleep(2 * failover.MaxBackoff)
 		hold(t, s, params, 4)
 		c.want(t, [3]int{0, 0, 4})
+		// A replica that is left alone may be all that there was until now.
+		s.mu.Lock()
+		s.stopped = map[string]bool{"c:3": true}
+		s.mu.Unlock()
+		time.Sleep(2 * failover.MonitorInterval)
+		hold(t, s, params, 4)
+		if n := c.open(); n[2] != 0 || n[0]+n[1] != 4 {
+			t.Errorf("got %v, want none on the third, whose replication has stopped", n)
+		}
 	})
 }
 

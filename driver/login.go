@@ -179,14 +179,12 @@ func (l *login) openBest(ctx context.Context, schema string) (*physical, error) 
 				return nil, err
 			}
 			errs = append(errs, err)
-			if errors.Is(err, pool.ErrNoPlace) { // it was not tried
-				if l.waitsForRoom(h, err) {
-					break
-				}
-				continue
+			tried := !errors.Is(err, pool.ErrNoPlace)
+			if tried {
+				h.loginErrors.Add(1)
 			}
-			h.loginErrors.Add(1)
-			if ctx.Err() != nil || !isHosts(err) || l.waitsForRoom(h, err) {
+			if ctx.Err() != nil || tried && !isHosts(err) || hasConnections(h, err) && l.hosts.target.Writes() && !l.hosts.spreads {
+				// To use another one beside a primary without room would split the writes.
 				break
 			}
 			continue
@@ -213,11 +211,9 @@ func (l *login) openBest(ctx context.Context, schema string) (*physical, error) 
 	return nil, l.noHost(errs)
 }
 
-// waitsForRoom reports whether a host without room is worth the wait: to use
-// another one beside it would split the writes between two.
-func (l *login) waitsForRoom(h *host, err error) bool {
-	return hasNoRoom(err) && l.hosts.target.Writes() && !l.hosts.spreads && h.open.Load() > 0
-}
+// hasConnections reports whether a login failed because the host has no room for
+// another, and those that there are work.
+func hasConnections(h *host, err error) bool { return hasNoRoom(err) && h.open.Load() > 0 }
 
 // noHost is the error of a login that found none.
 func (l *login) noHost(errs []error) error {
@@ -295,7 +291,7 @@ func (l *login) openInTime(ctx context.Context, h *host, schema string, shares i
 	case !l.hosts.tracks:
 	case err == nil:
 		l.report(h, p.answer.event, began, p.answer.why)
-	case isHosts(err) && !l.waitsForRoom(h, err):
+	case isHosts(err) && !hasConnections(h, err):
 		l.loginFailed(h, began, err)
 	}
 	return p, err

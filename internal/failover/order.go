@@ -55,6 +55,13 @@ func (t *Tracker) Leaves(i int) bool {
 		}
 	}
 	switch {
+	case t.rating(i) == Last:
+		for j := range t.hosts {
+			if t.rating(j) < Last { // to try one is better, if nobody did yet
+				return true
+			}
+		}
+		return false
 	case known < 0:
 		return t.rating(i) == Never
 	case t.rating(i) != Wanted:
