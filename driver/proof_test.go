@@ -175,14 +175,19 @@ func TestNoLimits(t *testing.T) {
 			t.Errorf("%+v: got limit %d, want %d", c.facts, got, c.want)
 		}
 	}
-	l := &login{stmts: newStmtLimits(auto)}
-	h := newHost(mysql.NewConfig())
-	l.hosts.hosts = []*host{h}
-	l.maxOverflow = 1
-	l.learn(t.Context(), h, map[string]string{"max_prepared_stmt_count": "-1"})
-	if got := h.learned.Load().maxStmts; got != math.MaxInt32 {
-		t.Errorf("got %d statements, want no limit", got)
-	}
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		s.maxConnections = "0"
+		s.others = map[string]string{"max_prepared_stmt_count": "-1"}
+		db := handle(t, s, "")
+		hold(t, s, "", 20)
+		ask(t, db)
+		for _, m := range allMembers() {
+			facts := m.login.hosts.hosts[0].learned.Load()
+			if facts.maxStmts != math.MaxInt32 || facts.limit() != 0 {
+				t.Errorf("got %d statements and %d connections, want no limit", facts.maxStmts, facts.limit())
+			}
+		}
+	})
 }
 
 // What BeforeConnect made of a config that the stock driver does not show cannot

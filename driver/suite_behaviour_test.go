@@ -227,6 +227,9 @@ func TestSuiteLeakMatrixOfLogins(t *testing.T) {
 				all = append(all, s.hiddenLeaks()...)
 			}
 			for _, x := range all {
+				if x.params != "" && login.params != "" {
+					continue // together they may be no login
+				}
 				t.Run(login.name+"/"+reset+"/"+x.name, func(t *testing.T) {
 					params := strings.Trim(x.params+"&"+login.params, "&")
 					dsn := withParams(s.dsn, strings.Trim(params+"&@pool_reset=%27"+reset+"%27", "&"))

@@ -196,11 +196,11 @@ func TestSuiteHandleLimitBelowAndAboveThePools(t *testing.T) {
 	}
 }
 
-// What no text shows: LAST_INSERT_ID of a user before.
-func TestSuitePoolResetAlwaysKeepsNothing(t *testing.T) {
+// What the server keeps through a statement's answer: LAST_INSERT_ID of a user before.
+func TestSuiteLastIDOfAUserBefore(t *testing.T) {
 	s := needServer(t)
-	const one = "@pool_size=1&@pool_max_overflow=0"
-	for params, want := range map[string]string{one: "77", one + "&@pool_reset=%27always%27": "0"} {
+	const one, want = "@pool_size=1&@pool_max_overflow=0", "0"
+	for _, params := range []string{one, one + "&@pool_reset=%27always%27"} {
 		a := s.open(t, pooled, params)
 		row(t, a, "SELECT LAST_INSERT_ID(77)")
 		a.Close()
