@@ -89,21 +89,13 @@ func (p *Pool[T]) obtain(r *request, now instant) handed[T] {
 	// Whoever waits has no use for what is idle, so this overtakes nobody.
 	if h, ok := p.popIdleLocked(now, r.label); ok {
 		if p.warm > 0 {
-			p.startLoginsLocked()
+			p.progressLocked(now)
 		}
 		p.mu.Unlock()
 		return h
 	}
 	w := p.enqueueLocked(r, now)
-	if !w.queued || p.logins >= p.waiters.len || p.roomLocked() || len(p.idle) == 0 {
-		p.mu.Unlock()
-		return handed[T]{waiter: w}
-	}
-	// No login is under way for it: what is idle, and does not fit, takes the
-	// room of one that would.
-	v := p.dropIdleLocked(0, Overflow)
 	p.mu.Unlock()
-	p.close(v.conn, v.why)
 	return handed[T]{waiter: w}
 }
 

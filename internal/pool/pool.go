@@ -66,6 +66,10 @@ type Config[T Resource] struct {
 	// that asked, but ends with LoginTimeout or Dispose only: a login outlives
 	// the checkout that asked for it and then serves the next.
 	Login func(ctx context.Context, label string) (T, time.Duration, error)
+	// AuthFailed reports whether a login failed because the account may not log
+	// in. Then none is started that no checkout asked for, until one succeeds:
+	// a server may lock an account that failed too often. Nil means never.
+	AuthFailed func(error) bool
 	// Full reports whether a login failed because the server has no room for
 	// another. Then nobody fails: the pool calls MakeRoom, waits and tries
 	// again. Nil means never.
@@ -83,7 +87,7 @@ type Config[T Resource] struct {
 	// Limit is how many may be open at once. 0 means no limit, until SetLimit.
 	Limit int
 	// Warm is how many are kept ready for the next checkout, opened in advance
-	// once the pool is in use. 0 is none.
+	// once the pool is in use, while no checkout waits. 0 is none.
 	Warm int
 	// IdleTimeout is how long a connection beyond Size may be idle before it
 	// is closed.
@@ -139,6 +143,7 @@ type Pool[T Resource] struct {
 	sweepAt instant     // when; 0 if it is not set
 
 	pace
+	ramp
 	counters
 }
 
@@ -155,8 +160,7 @@ func (p *Pool[T]) SetLimit(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.limit = n
-	p.takeOfferedLocked(clock())
-	p.startLoginsLocked()
+	p.progressLocked(clock())
 }
 
 // SetSize changes Config.Size and Config.Warm. It closes nothing itself: those
@@ -165,7 +169,9 @@ func (p *Pool[T]) SetSize(size, warm int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.size, p.warm = size, warm
-	p.armNextLocked(clock())
+	now := clock()
+	p.progressLocked(now)
+	p.armNextLocked(now)
 }
 
 // CloseUnused closes n connections at most, first those that are idle, longest
@@ -207,7 +213,7 @@ func (p *Pool[T]) Invalidate(why Reason, which func(v T, idle time.Duration) boo
 			victims = append(victims, victim[T]{c, why})
 		}
 	}
-	p.startLoginsLocked()
+	p.progressLocked(now)
 	p.mu.Unlock()
 	p.closeAll(victims)
 }

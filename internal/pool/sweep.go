@@ -41,12 +41,11 @@ func (p *Pool[T]) sweep() {
 	p.sweepAt = 0
 	victims := p.sweepOutLocked(now)
 	victims = append(victims, p.sweepIdleLocked(now)...)
-	p.takeOfferedLocked(now)
 	if waited := p.waiters.len; waited > 0 {
 		p.timeoutLocked(now)
 		p.emptiedLocked() // the last one may have waited in vain
 	}
-	p.startLoginsLocked()
+	p.progressLocked(now)
 	p.armNextLocked(now)
 	p.mu.Unlock()
 	p.closeAll(victims)
@@ -54,8 +53,12 @@ func (p *Pool[T]) sweep() {
 
 // sweepOutLocked sees to the connections that logical ones hold.
 func (p *Pool[T]) sweepOutLocked(now instant) (victims []victim[T]) {
-	// Backwards, since a drop moves the last one into the gap.
+	// Backwards, since a drop moves the last one into the gap. A release may drop
+	// others, to make room.
 	for i := len(p.all) - 1; i >= 0; i-- {
+		if i >= len(p.all) {
+			continue
+		}
 		c := p.all[i]
 		w := c.load()
 		switch w.state() {
