@@ -16,7 +16,8 @@ type host struct {
 	addr string        // host:port, or a socket's path
 	cfg  *mysql.Config // the config to log in there with; immutable
 
-	server *server // shared with the other pools that log in there; nil until newLogin
+	server  *server  // shared with the other pools that log in there; nil until newLogin
+	account *account // likewise, with those that log in as the same user
 
 	times timeFormat // of cfg
 

@@ -89,6 +89,7 @@ func newLogin(c *connector) *login {
 	hosts, _ := c.hosts() // as newConnector had them
 	for _, h := range hosts {
 		h.server = servers.of(h.cfg)
+		h.account = accounts.of(h.cfg)
 	}
 	l.hosts = balancer{hosts: hosts, mode: c.balance, look: l.lookAt, rest: map[*host]*rest{}}
 	return l
@@ -121,6 +122,7 @@ func poolConfig(c *connector, l *login, emptied func(), makeRoom func(n int)) po
 		LoginTimeout: l.timeout,
 		LoginLimit:   c.dialLimit,
 		Full:         isServerFull,
+		AuthFailed:   isRefused,
 		MakeRoom:     makeRoom,
 		Size:         c.size,
 		Limit:        c.limit(),
@@ -324,13 +326,28 @@ func (l *login) at(h *host) string {
 // tries again.
 func (l *login) connect(ctx context.Context, h *host, schema string) (c driver.Conn, err error) {
 	for range loginTries {
-		c, err = l.dial(ctx, h, schema)
+		c, err = l.dialPaced(ctx, h, schema)
 		if !errors.Is(err, driver.ErrBadConn) {
 			return c, err
 		}
 	}
 	return nil, fmt.Errorf("mysqlpool: login to %s: the server broke it off %d times: %w", l.at(h), loginTries, mysql.ErrInvalidConn)
 }
+
+// dialPaced is dial, unless the account was refused too often just now.
+func (l *login) dialPaced(ctx context.Context, h *host, schema string) (c driver.Conn, err error) {
+	end, err := h.account.begin(ctx, passwordHash(h.cfg))
+	if err != nil {
+		return nil, err
+	}
+	err = errLoginPanicked
+	defer func() { end(err) }()
+	c, err = l.dial(ctx, h, schema)
+	return c, err
+}
+
+// errLoginPanicked stands for the answer of a login that panicked.
+var errLoginPanicked = errors.New("mysqlpool: the login panicked")
 
 // explain says so if an error came from the login's own time limit.
 func (l *login) explain(ctx context.Context, h *host, start time.Time, err error) error {

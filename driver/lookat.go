@@ -25,7 +25,10 @@ func (l *login) lookAt(h *host) {
 		defer cancel()
 		p, err := l.openInTime(ctx, h, "", len(l.hosts.hosts))
 		if err != nil {
-			if !isHosts(err) {
+			switch {
+			case isRefused(err): // nobody asked for this login, nor for the next
+				l.hosts.due(h)
+			case !isHosts(err):
 				l.hostFailed(h, false, err)
 			}
 			return

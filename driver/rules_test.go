@@ -21,6 +21,7 @@ import (
 func bubble(t *testing.T, test func(t *testing.T, s *fakeServer)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
+		accounts.forgetAll() // of another bubble, at the same time of another server
 		disposeAfter(t)
 		test(t, newFakeServer())
 	})
