@@ -43,7 +43,8 @@
 //     half of what the context has left, is less; 0 pings each time.
 //   - pool_warm (0): connections kept ready for the next checkout, opened in
 //     advance once the pool is in use.
-//   - pool_dial_limit (8): logins under way at once; at least 1.
+//   - pool_dial_limit (32): logins under way at once; at least 1. A pool starts with
+//     8 at most, and comes to more while those who wait do not become fewer.
 //   - pool_reset (state): what is done before a connection goes to another
 //     user: state, what its statements left in the session is taken back;
 //     always, the server resets it, whatever ran; never, nothing.

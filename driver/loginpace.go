@@ -18,17 +18,21 @@ import (
 //   - After three refused logins in ten seconds a password that was refused is tried
 //     again after refusedRest only. Until then every other login with it gets the
 //     server's error at once, and the server sees none.
-//   - No more than three logins of an account are under way at once, until one has
-//     succeeded within the last second: all of them may be refused.
+//   - No more than five logins of an account are under way at once, until one has
+//     succeeded within the last ten seconds: all of them may be refused.
 //   - A password that was not refused yet does not wait for refusedRest. Those under
 //     way and those refused in the last ten seconds are nine at most together.
+//
+// Five at once and one each two seconds are nine in ten seconds. It may be more only
+// if a password is changed amid a burst of logins of which some have just
+// succeeded: then as many are refused as are under way.
 const (
 	refusedSpan   = 10 * time.Second
 	refusedMost   = 9
 	refusedFree   = 3
-	refusedRest   = 1500 * time.Millisecond
-	unprovenMost  = 3
-	provenFor     = time.Second
+	refusedRest   = 2 * time.Second
+	unprovenMost  = 5
+	provenFor     = 10 * time.Second
 	unprovenLimit = 500 * time.Millisecond // the longest wait for one of unprovenMost that does not end
 )
 

@@ -102,8 +102,8 @@ func TestRefusedLoginsAreFew(t *testing.T) {
 				if n := r.most(); n >= 10 {
 					t.Errorf("the server refused %d in ten seconds, want fewer than 10", n)
 				}
-				if n := len(r.at); n < 30 {
-					t.Errorf("the server was asked %d times in a minute, want about 40", n)
+				if n := len(r.at); n < 25 {
+					t.Errorf("the server was asked %d times in a minute, want about 30", n)
 				}
 				if errs < 10000 {
 					t.Errorf("%d errors, want them at once", errs)
@@ -136,8 +136,8 @@ func TestRotatedPasswordUnderLoad(t *testing.T) {
 		for db.Ping() != nil {
 			time.Sleep(10 * time.Millisecond)
 		}
-		if d := time.Since(start); d > 1600*time.Millisecond {
-			t.Errorf("the right password was found after %v, want a second or so", d)
+		if d := time.Since(start); d > refusedRest+100*time.Millisecond {
+			t.Errorf("the right password was found after %v, want %v at most", d, refusedRest)
 		}
 	})
 }
@@ -191,14 +191,14 @@ func TestAnotherPasswordIsTriedAtOnce(t *testing.T) {
 func TestHungLoginsDelayOthersForAShortTime(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		s.login = func(ctx context.Context, n int) error {
-			if n <= 3 {
+			if n <= unprovenMost {
 				<-ctx.Done()
 				return ctx.Err()
 			}
 			return nil
 		}
-		db := handle(t, s, "")
-		for range 3 {
+		db := handle(t, s, "pool_size=10") // or the pool would wait too, before a sixth
+		for range unprovenMost {
 			go db.Ping()
 		}
 		synctest.Wait()

@@ -57,7 +57,7 @@ func defaultOptions() options {
 		timeout:     30 * time.Second,
 		recycle:     auto,
 		pingAfter:   30 * time.Second,
-		dialLimit:   8,
+		dialLimit:   32,
 		reset:       resetState,
 		stmtCache:   auto,
 		balance:     balanceFailover,
@@ -262,7 +262,8 @@ func WithPingAfter(d time.Duration) Option { return option("pool_ping_after", d.
 func WithWarm(n int) Option { return option("pool_warm", strconv.Itoa(n)) }
 
 // WithDialLimit sets pool_dial_limit: how many logins may be under way at
-// once. The default is 8; it must be 1 or more.
+// once. A pool starts with 8 at most, and comes to more while those who wait do
+// not become fewer. The default is 32; it must be 1 or more.
 func WithDialLimit(n int) Option { return option("pool_dial_limit", strconv.Itoa(n)) }
 
 // WithReset sets pool_reset: what is done before a connection goes to another

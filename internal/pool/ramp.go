@@ -6,16 +6,17 @@ import "time"
 type ramp struct {
 	window int // logins under way at once while the present queue lasts; 0: firstWindow
 
-	// A look at the present queue, from the first that it served on.
+	// How the present queue does.
 
-	lookAt     instant // 0: not yet
-	lookLen    int     // how many waited then
+	lookAt     instant // since when; 0: it has not served anybody yet
+	lookLen    int     // the most that waited then
 	lookServed int     // how many were served since
 }
 
 // firstWindow is how many logins a pool starts at once at first. As long as
 // there is a queue each that succeeds lets one more be under way, so that the
-// number doubles with each round, up to Config.LoginLimit.
+// number doubles with each round; and there may be as many as a queue needs that
+// was seen to last. Config.LoginLimit bounds all of that.
 const firstWindow = 8
 
 // loginLimitLocked is how many logins may be under way now.
@@ -46,7 +47,7 @@ func (p *Pool[T]) servedLocked(now instant) {
 		return
 	}
 	if p.lookAt == 0 {
-		p.lookAt, p.lookLen, p.lookServed = now, p.waiters.len, 0
+		p.lookAt, p.lookLen, p.lookServed = p.queueSince, p.waiters.len+1, 0
 	}
 	p.lookServed++
 }
@@ -62,7 +63,8 @@ func (p *Pool[T]) rampLocked(now instant) instant {
 		return again
 	}
 	served := time.Duration(max(p.lookLen-p.waiters.len, 0)) * took / elapsed
-	if p.logins < p.waiters.len-int(served) {
+	if wanted := p.waiters.len - int(served); p.logins < wanted {
+		p.window = max(p.loginLimitLocked(), min(wanted, p.cfg.LoginLimit))
 		return 0
 	}
 	if elapsed >= took {
