@@ -41,8 +41,12 @@
 //   - pool_ping_after (30s): a connection idle for at least this long is pinged
 //     before it is handed out, for 2 s at most, or less if the DSN's timeout, or
 //     half of what the context has left, is less; 0 pings each time.
+//   - pool_keepalive (2m): an idle connection is pinged in the background this
+//     often, less up to a fifth at random, one at a time, and closed if it does not
+//     answer within 2 s, so that no request finds one that a router dropped; 0 is
+//     never.
 //   - pool_warm (0): connections kept ready for the next checkout, opened in
-//     advance once the pool is in use.
+//     advance once the pool is in use, while nobody waits.
 //   - pool_dial_limit (32): logins under way at once; at least 1. A pool starts with
 //     8 at most, and comes to more while those who wait do not become fewer.
 //   - pool_reset (state): what is done before a connection goes to another
@@ -82,6 +86,17 @@
 // With tcp the address may name several hosts, tcp(db1:3306,db2:3306), which
 // share one pool. One that fails, has no room, or takes no writes any more is
 // left alone for a growing time, and looked at until it is back.
+//
+// # Refused logins
+//
+// A server may lock an account after some failed logins in a row. So a process has
+// fewer than ten in any ten seconds for each user and address, whatever the load
+// and however many pools: after three a password that was refused is tried again
+// each two seconds, by whoever asks then, and every other checkout that needs a
+// login with it gets the server's error at once. A password that was not refused
+// is tried at once. No login is started that nobody asked for until one succeeds.
+// It can be ten or more only if the password is changed while more logins than
+// that are under way.
 //
 // # Lifetimes
 //

@@ -130,6 +130,8 @@ func poolConfig(c *connector, l *login, emptied func(), makeRoom func(n int)) po
 		IdleTimeout:  c.idleTimeout,
 		Timeout:      c.timeout,
 		OfferFor:     offerTime(c.pingAfter),
+		Keepalive:    c.keepalive,
+		Ping:         l.keepalive,
 		Emptied:      emptied,
 		PinText:      pinText,
 	}

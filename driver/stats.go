@@ -34,7 +34,7 @@ type PoolStats struct {
 
 	// Counters.
 	Opened      int64 // logins that succeeded
-	LoginErrors int64 // logins that failed
+	LoginErrors int64 // logins that failed, or had the error of one that failed just before
 
 	// Connections closed, by reason.
 	Recycled   int64 // they reached their greatest age (pool_recycle)
@@ -49,6 +49,8 @@ type PoolStats struct {
 
 	Undone int64 // statements took back exactly what was left
 	Reset  int64 // COM_RESET_CONNECTION took back everything
+
+	Keepalives int64 // pings of idle connections (pool_keepalive)
 
 	Killed int64 // statements whose context ended, that were ended on the server too (pool_kill)
 
@@ -138,7 +140,7 @@ func Stats() []PoolStats {
 		stats[i] = PoolStats{
 			Login: m.login.name, Number: m.number, Size: s.Size, Limit: s.Limit,
 			Open: s.Open, InUse: s.InUse, Idle: s.Idle, Pinned: s.Pinned,
-			Killed: m.login.killed.Load(), Hosts: m.login.hosts.hostStats(),
+			Keepalives: s.Keepalives, Killed: m.login.killed.Load(), Hosts: m.login.hosts.hostStats(),
 			CreateTime: readHistogram(&m.pool.CreateTimes), WaitTime: readHistogram(&m.pool.WaitTimes),
 			UseTime:  readHistogram(&m.login.useTimes),
 			PinnedBy: s.PinnedBy, Undone: m.login.undone.Load(), Reset: m.login.resets.Load(),

@@ -50,7 +50,7 @@ func (p *Pool[T]) releaseLocked(c *Conn[T], now, unused instant) {
 	}
 	if w := p.takerLocked(c); w != nil {
 		c.since = now
-		p.serveLocked(w, handed[T]{conn: c, idle: now.sub(unused)}, now)
+		p.serveLocked(w, handed[T]{conn: c, idle: now.sub(max(unused, c.pingedAt))}, now)
 		return
 	}
 	c.move(c.load().with(Idle))
@@ -61,6 +61,9 @@ func (p *Pool[T]) releaseLocked(c *Conn[T], now, unused instant) {
 	}
 	p.idle = slices.Insert(p.idle, at, c)
 	if at, ok := p.deadlineLocked(c, p.surplusLocked() > 0); ok {
+		p.armLocked(at)
+	}
+	if at, ok := c.keepaliveAt(); ok {
 		p.armLocked(at)
 	}
 	if p.waiters.len > 0 { // it may have been the last that they could wait for
@@ -86,7 +89,7 @@ func (p *Pool[T]) makeRoomLocked() {
 	if p.waiters.len == 0 || len(p.idle) == 0 || !p.noRoomLocked() {
 		return
 	}
-	for n := min(p.waiters.len, p.loginLimitLocked()) - p.logins - p.closing; n > 0 && len(p.idle) > 0; n-- {
+	for n := min(p.waiters.len, p.loginLimitLocked()) - p.logins - p.closing - p.pingServesLocked(clock()); n > 0 && len(p.idle) > 0; n-- {
 		v := p.dropIdleLocked(0, Overflow)
 		p.vacated++
 		go p.close(v.conn, v.why)

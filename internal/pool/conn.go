@@ -3,6 +3,7 @@ package pool
 import (
 	"fmt"
 	"sync/atomic"
+	"time"
 )
 
 // Conn is one physical connection and its place in the pool.
@@ -12,6 +13,8 @@ type Conn[T Resource] struct {
 
 	pool    *Pool[T]
 	expires instant // immutable; 0 means never
+
+	pingAfter time.Duration // immutable: it is pinged when it was idle for as long; 0 means never
 
 	word    atomic.Uint64 // a word; see State for who may move it
 	expired atomic.Bool   // set by the sweep when expires has passed, and by Invalidate
@@ -24,6 +27,8 @@ type Conn[T Resource] struct {
 	holder string  // the label that it was last checked out with
 	seen   word    // what the last sweep found in word
 	seenAt instant // when a sweep first found that
+
+	pingedAt instant // when it last answered a ping of Config.Keepalive; 0 means never
 }
 
 func (c *Conn[T]) load() word { return word(c.word.Load()) }

@@ -66,7 +66,7 @@ func (p *Pool[T]) startLoginsLocked(now instant) {
 		p.startUnaskedLocked(now)
 		return
 	}
-	for p.logins < min(p.waiters.len, p.loginLimitLocked()) && p.roomLocked() {
+	for p.logins+p.pingServesLocked(now) < p.waiters.len && p.logins < p.loginLimitLocked() && p.roomLocked() {
 		if at := p.patientUntilLocked(); now < at {
 			if at = min(at, p.rampLocked(now)); now < at {
 				p.armLocked(at)
@@ -140,6 +140,9 @@ func (p *Pool[T]) coldLocked() int {
 	if p.warm == 0 || len(p.all) == 0 {
 		return 0
 	}
+	if p.pinged != nil {
+		return p.warm - p.readyLocked() - p.logins - 1
+	}
 	return p.warm - p.readyLocked() - p.logins
 }
 
@@ -177,6 +180,7 @@ func (p *Pool[T]) login(asker *waiter[T], r request) {
 	p.loggedInLocked(now, now.sub(start))
 	c := &Conn[T]{Value: value, pool: p, since: now, holder: r.label, pos: len(p.all)}
 	c.word.Store(uint64(word(0).next(InUse))) // not 0, or the zero Ticket would fit
+	c.pingAfter = p.keepaliveInterval()
 	if life > 0 {
 		c.expires = now.add(life)
 	}

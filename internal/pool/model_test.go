@@ -331,6 +331,15 @@ func newModel(t *testing.T, seed uint64, verbose bool) *model {
 		AuthFailed:  func(err error) bool { return err == errDenied },
 	}
 	if r.IntN(3) == 0 {
+		m.cfg.Keepalive = []time.Duration{200 * time.Millisecond, time.Second, 20 * time.Second}[r.IntN(3)]
+		m.cfg.Ping = func(ctx context.Context, c *modelConn, quiet time.Duration) error {
+			if quiet < m.cfg.Keepalive-m.cfg.Keepalive/5-1 {
+				m.fault("connection %d is pinged after %v", c.id, quiet)
+			}
+			return c.Check(ctx, quiet)
+		}
+	}
+	if r.IntN(3) == 0 {
 		m.cfg.Warm = 1 + r.IntN(3)
 	}
 	m.p = New(m.cfg)
@@ -556,7 +565,8 @@ func (p *Pool[T]) idleHands() (wrong []string) {
 	if p.sweepAt == 0 {
 		wrong = append(wrong, "somebody waits, and no timer is set")
 	}
-	coming := p.logins + p.closing
+	now := clock()
+	coming := p.logins + p.closing + p.pingServesLocked(now)
 	if coming >= min(p.waiters.len, p.loginLimitLocked()) {
 		return wrong
 	}
@@ -573,7 +583,6 @@ func (p *Pool[T]) idleHands() (wrong []string) {
 	if !room && len(p.idle) > 0 {
 		wrong = append(wrong, fmt.Sprintf("%d wait, %d comes, there is no room, and %d that do not fit lie idle", p.waiters.len, coming, len(p.idle)))
 	}
-	now := clock()
 	blocked := p.logins >= p.loginLimitLocked() || now < p.resume || now < p.patientUntilLocked()
 	if room && !blocked {
 		wrong = append(wrong, fmt.Sprintf("%d wait, %d comes, and there is room for a login", p.waiters.len, coming))

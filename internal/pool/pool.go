@@ -102,6 +102,15 @@ type Config[T Resource] struct {
 	// 0 means that Offer checks in at once.
 	OfferFor time.Duration
 
+	// Keepalive is how often an idle connection is pinged in the background, less
+	// up to a fifth at random. 0 is never.
+	Keepalive time.Duration
+	// Ping pings a connection that was not heard of for so long, and returns an error
+	// if it is dead: then it is closed. It is called for the owner, outside any
+	// lock, and changes nothing that Fits depends on. ctx ends with Dispose. It
+	// is needed if Keepalive is not 0.
+	Ping func(ctx context.Context, v T, quiet time.Duration) error
+
 	// Emptied, if not nil, is called on a goroutine of its own when the pool
 	// became empty (see Forget), which it may not be any more by then.
 	Emptied func()
@@ -144,6 +153,7 @@ type Pool[T Resource] struct {
 
 	pace
 	ramp
+	keepalive[T]
 	counters
 }
 
@@ -189,15 +199,15 @@ func (p *Pool[T]) CloseUnused(n int) int {
 // Invalidate closes the connections that which names and that are idle or
 // offered, for the reason why, and has the others that it names recycled when
 // their owners are done with them. Those with session state on them stay until
-// then. which is called under the pool's lock, with how long nobody used the
-// connection, which is 0 for one that is not idle; it must touch nothing that is
-// guarded by ownership.
+// then. which is called under the pool's lock, with how long the connection was
+// neither used nor pinged, which is 0 for one that is not idle; it must touch
+// nothing that is guarded by ownership.
 func (p *Pool[T]) Invalidate(why Reason, which func(v T, idle time.Duration) bool) {
 	now := clock()
 	p.mu.Lock()
 	var victims []victim[T]
 	for i := len(p.idle) - 1; i >= 0; i-- {
-		if c := p.idle[i]; which(c.Value, now.sub(c.since)) {
+		if c := p.idle[i]; which(c.Value, now.sub(c.heardAt())) {
 			victims = append(victims, p.dropIdleLocked(i, why))
 		}
 	}

@@ -31,7 +31,8 @@ func (p *Pool[T]) armLocked(at instant) {
 	}
 }
 
-// sweep takes offers that stood for long enough, marks what is past its age,
+// sweep takes offers that stood for long enough, marks what is past its age, pings
+// what is due,
 // closes what is idle and past its age or its idle timeout, ends the waits that
 // took too long, and sets its own next run: there is none while the pool is
 // empty and nobody waits.
@@ -46,6 +47,7 @@ func (p *Pool[T]) sweep() {
 		p.emptiedLocked() // the last one may have waited in vain
 	}
 	p.progressLocked(now)
+	p.keepaliveLocked(now)
 	p.armNextLocked(now)
 	p.mu.Unlock()
 	p.closeAll(victims)
@@ -145,7 +147,12 @@ func (p *Pool[T]) armNextLocked(now instant) {
 			if c.expires != 0 && !c.expired.Load() {
 				p.armLocked(c.expires)
 			}
-		} else if at, ok := p.deadlineLocked(c, surplus); ok {
+			continue
+		}
+		if at, ok := p.deadlineLocked(c, surplus); ok {
+			p.armLocked(at)
+		}
+		if at, ok := c.keepaliveAt(); ok && p.pinged == nil && p.waiters.len == 0 {
 			p.armLocked(at)
 		}
 	}
