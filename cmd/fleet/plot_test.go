@@ -1,9 +1,9 @@
 package fleet
 
 import (
-	"fmt"
 	"image/color"
 	"os"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -20,7 +20,7 @@ var (
 )
 
 // writePlot draws a row for each scenario, and a column for each series.
-func writePlot(file string, all map[string]map[string]*outcome, processes int) error {
+func writePlot(file string, all map[string]map[string]*outcome) error {
 	canvas := vgsvg.New(vg.Points(1120), vg.Points(float64(190*len(scenarios))))
 	tiles := draw.Tiles{Rows: len(scenarios), Cols: len(columns), PadX: vg.Points(12), PadY: vg.Points(14),
 		PadTop: vg.Points(6), PadBottom: vg.Points(6), PadLeft: vg.Points(6), PadRight: vg.Points(10)}
@@ -29,9 +29,8 @@ func writePlot(file string, all map[string]map[string]*outcome, processes int) e
 			p := plot.New()
 			p.Title.Text = c.title
 			p.X.Label.Text = "seconds"
-			if col == 0 {
-				p.X.Label.Text = fmt.Sprintf("seconds; %d processes; %s", processes, sc.name)
-			}
+			short, _, _ := strings.Cut(sc.name, ":")
+			p.Title.Text = short + ": " + c.title
 			p.Legend.Top = true
 			p.Add(plotter.NewGrid())
 			for _, name := range []string{"stock", "mysqlpool"} {

@@ -36,7 +36,9 @@ func (p *Pool[T]) growRampLocked() {
 	}
 }
 
-func (p *Pool[T]) shrinkRampLocked() { p.window = max(p.loginLimitLocked()/2, 1) }
+// shrinkRampLocked is called when a login failed. One at a time would be too few:
+// it may hang, while the server takes others by now.
+func (p *Pool[T]) shrinkRampLocked() { p.window = 0 }
 
 // endRampLocked is called when the queue is empty.
 func (p *Pool[T]) endRampLocked() { p.window, p.lookAt = 0, 0 }
