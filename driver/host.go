@@ -19,6 +19,8 @@ type host struct {
 	server  *server  // shared with the other pools that log in there; nil until newLogin
 	account *account // likewise, with those that log in as the same user
 
+	loginDoubts atomic.Int64 // doubts when the latest login began that succeeded
+
 	times timeFormat // of cfg
 
 	learned  atomic.Pointer[serverFacts]      // nil until the first login

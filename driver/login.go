@@ -338,13 +338,18 @@ func (l *login) connect(ctx context.Context, h *host, schema string) (c driver.C
 
 // dialPaced is dial, unless the account was refused too often just now.
 func (l *login) dialPaced(ctx context.Context, h *host, schema string) (c driver.Conn, err error) {
-	end, err := h.account.begin(ctx, passwordHash(h.cfg))
+	doubts := h.doubts.Load
+	end, err := h.account.begin(ctx, passwordHash(h.cfg), func() bool { return doubts() == h.loginDoubts.Load() })
 	if err != nil {
 		return nil, err
 	}
+	before := doubts()
 	err = errLoginPanicked
 	defer func() { end(err) }()
 	c, err = l.dial(ctx, h, schema)
+	if err == nil {
+		h.loginDoubts.Store(before)
+	}
 	return c, err
 }
 

@@ -18,8 +18,9 @@ import (
 //   - After three refused logins in ten seconds a password that was refused is tried
 //     again after refusedRest only. Until then every other login with it gets the
 //     server's error at once, and the server sees none.
-//   - No more than five logins of an account are under way at once, until one has
-//     succeeded within the last ten seconds: all of them may be refused.
+//   - No more than five logins of an account are under way at once, unless one has
+//     succeeded within the last ten seconds, and since a connection was found dead: all
+//     of them may be refused.
 //   - A password that was not refused yet does not wait for refusedRest. Those under
 //     way and those refused in the last ten seconds are nine at most together.
 //
@@ -109,8 +110,9 @@ func passwordHash(cfg *mysql.Config) [32]byte {
 
 // begin waits until a login may start, and returns what is to be called with its
 // end. It returns the server's error instead if the password was refused just now,
-// and ctx's if that ends first.
-func (a *account) begin(ctx context.Context, hash [32]byte) (end func(error), err error) {
+// and ctx's if that ends first. quiet reports whether no connection was found
+// dead since the latest login: they may have been killed because of a new password.
+func (a *account) begin(ctx context.Context, hash [32]byte, quiet func() bool) (end func(error), err error) {
 	start := time.Now()
 	for {
 		a.mu.Lock()
@@ -122,7 +124,10 @@ func (a *account) begin(ctx context.Context, hash [32]byte) (end func(error), er
 			a.mu.Unlock()
 			return nil, p.err
 		}
-		wait := a.waitLocked(now, now.Sub(start))
+		wait := time.Duration(0)
+		if a.succeeded.IsZero() || now.Sub(a.succeeded) >= provenFor || !quiet() {
+			wait = a.waitLocked(now, now.Sub(start))
+		}
 		if wait == 0 {
 			a.underway++
 			if p != nil {
@@ -153,12 +158,9 @@ func (a *account) tooOftenLocked(p *password, now time.Time) bool {
 	return n >= refusedMost || n >= refusedFree && (p.trying || now.Sub(p.at) < refusedRest)
 }
 
-// waitLocked is for how long a login waits at most that began so long ago; 0 if it
-// may start.
+// waitLocked is for how long a login waits at most that may be refused and began so
+// long ago; 0 if it may start.
 func (a *account) waitLocked(now time.Time, waited time.Duration) time.Duration {
-	if !a.succeeded.IsZero() && now.Sub(a.succeeded) < provenFor {
-		return 0
-	}
 	if len(a.refused)+a.underway >= refusedMost {
 		if len(a.refused) == 0 {
 			return refusedSpan
