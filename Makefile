@@ -26,7 +26,7 @@ OTHERS     ?= /var/tmp/mysqlpool
 # run with go run, which would change its exit status and drop its signals.
 WITHSERVER = ./bin/withserver
 
-.PHONY: help demo doctor watch screenshot test test-embedded test-real test-cmd test-others withserver test-diff test-plants chaos soak bench bench-pool bench-sharing bench-recipe compat test-compat cover lint fuzz
+.PHONY: help demo doctor watch screenshot test test-embedded test-real test-cmd test-others withserver fleet ramp test-diff test-plants chaos soak bench bench-pool bench-sharing bench-recipe compat test-compat cover lint fuzz
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -91,6 +91,13 @@ test-others: withserver ## test-real on MariaDB 11.8, MySQL 9.7 and 5.6 too, and
 	MYSQL_POOL_TEST_MYSQLD=$(OTHERS)/sid/bin/mysqld MYSQL_POOL_REQUIRE_REAL=1 $(MAKE) test-compat
 	npm install --silent --no-fund --no-audit --prefix $(OTHERS)/npm $(MYSQL56)
 	MYSQL_POOL_TEST_MYSQLD=$(OTHERS)/npm/node_modules/$(firstword $(subst @, ,$(MYSQL56)))/server/mysqld MYSQL_POOL_REQUIRE_REAL=1 $(MAKE) test-real
+
+fleet: ## a thousand processes on a modelled server that restarts, fails over and is deployed to, in fake time; draws docs/fleet.svg
+	cd cmd && MYSQL_POOL_TEST_FLEET=1000 MYSQL_POOL_TEST_OUT=../../docs go test -count=1 -timeout 20m -v -run '^TestFleet$$' ./fleet
+
+ramp: withserver ## what a burst that lasts gets done at 1, 5 and 20 ms of round trip, beside the stock driver
+	cd cmd && go build -o ../bin/ramp ./ramp
+	$(WITHSERVER) --server=real --arg=--max-connections=300 -- ./bin/ramp
 
 compat: withserver ## GORM, sqlx, bun, xorm, ent, sqlc, migration tools, interceptors, …: each on both drivers, in one table
 	cd cmd/compat && go build -o ../../bin/compat .

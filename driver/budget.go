@@ -41,14 +41,21 @@ type budget struct {
 	accountsOver bool // some account has more than it may have
 
 	turns   *time.Timer // calls takeTurns; nil if no call is due
+	unknown *time.Timer // calls addUnknown; nil if no call is due
 	surplus *time.Timer // calls closeSurplus; nil if no call is due
 
 	relearning
 }
 
-// unknownPlaces is how many places there are until the first login has told how
-// many connections the server takes.
-const unknownPlaces = 4
+const (
+	// unknownPlaces is how many places there are until the first login has told how
+	// many connections the server takes.
+	unknownPlaces = 8
+
+	// unknownWait is after how long there are as many places more: those logins may
+	// hang.
+	unknownWait = 500 * time.Millisecond
+)
 
 func newBudget(a serverAddress) *budget {
 	return &budget{
@@ -278,6 +285,9 @@ func (b *budget) forgetLocked(s *share) {
 
 // restLocked stops what is due while there are connections.
 func (b *budget) restLocked() {
+	if b.limits == nil {
+		b.all.limit = unknownPlaces
+	}
 	for _, timer := range []**time.Timer{&b.surplus, &b.relearn} {
 		if *timer != nil {
 			(*timer).Stop()
@@ -297,7 +307,29 @@ func (b *budget) claimLocked(s *share) {
 	if b.turns == nil {
 		b.turns = time.AfterFunc(turnTime, b.takeTurns)
 	}
+	b.watchUnknownLocked()
 	b.attendLocked()
+}
+
+// watchUnknownLocked has places added while nobody knows how many there are.
+func (b *budget) watchUnknownLocked() {
+	if b.limits == nil && b.unknown == nil {
+		b.unknown = time.AfterFunc(unknownWait, b.addUnknown)
+	}
+}
+
+func (b *budget) addUnknown() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.unknown = nil
+	if b.limits != nil || len(b.claims) == 0 {
+		return
+	}
+	b.all.limit += unknownPlaces
+	b.grantLocked()
+	if len(b.claims) > 0 {
+		b.watchUnknownLocked()
+	}
 }
 
 func (b *budget) unclaimLocked(s *share) {

@@ -42,9 +42,14 @@
 //   - pool_ping_after (30s): a connection idle for at least this long is pinged
 //     before it is handed out, for 2 s at most, or less if the DSN's timeout, or
 //     half of what the context has left, is less; 0 pings each time.
+//   - pool_keepalive (2m): an idle connection is pinged in the background this
+//     often, less up to a fifth at random, one at a time, and closed if it does not
+//     answer within 2 s, so that no request finds one that a router dropped; 0 is
+//     never.
 //   - pool_warm (0): connections kept ready for the next checkout, opened in
-//     advance once the pool is in use.
-//   - pool_dial_limit (8): logins under way at once; at least 1.
+//     advance once the pool is in use, while nobody waits.
+//   - pool_dial_limit (32): logins under way at once; at least 1. A pool starts with
+//     8 at most, and comes to more while those who wait do not become fewer.
 //   - pool_reset (state): what is done before a connection goes to another
 //     user: state, what its statements left in the session is taken back;
 //     always, the server resets it, whatever ran; never, nothing.
@@ -143,6 +148,17 @@
 // a quarter of max_connections. The limits are asked for again within a minute.
 // Servers says who has what. Other processes have budgets of their own: together
 // they must fit, so set pool_size and pool_max_overflow where there are many.
+//
+// # Refused logins
+//
+// A server may lock an account after some failed logins in a row. So a process has
+// fewer than ten in any ten seconds for each user and address, whatever the load
+// and however many pools: after three a password that was refused is tried again
+// each two seconds, by whoever asks then, and every other checkout that needs a
+// login with it gets the server's error at once. A password that was not refused
+// is tried at once. No login is started that nobody asked for until one succeeds.
+// It can be ten or more only if the password is changed while more logins than
+// that are under way.
 //
 // # Lifetimes
 //

@@ -16,8 +16,11 @@ type host struct {
 	addr string        // host:port, or a socket's path
 	cfg  *mysql.Config // the config to log in there with; immutable
 
-	server *server // shared with the other pools that log in there; nil until newLogin
-	share  *share  // what the pool has of the server's budget; likewise
+	server  *server  // shared with the other pools that log in there; nil until newLogin
+	share   *share   // what the pool has of the server's budget; likewise
+	account *account // shared with the pools that log in as the same user; likewise
+
+	loginDoubts atomic.Int64 // doubts when the latest login began that succeeded
 
 	config  *connConfig // of cfg; immutable
 	changes bool        // BeforeConnect may change it for each login; immutable

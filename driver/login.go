@@ -83,6 +83,7 @@ func newLogin(c *connector) *login {
 	for _, h := range hosts {
 		h.server = servers.of(h.cfg)
 		h.share = &share{budget: h.server.budget, login: l, host: h, user: h.cfg.User, size: c.size}
+		h.account = accounts.of(h.cfg)
 	}
 	l.hosts = newBalancer(hosts, c.options)
 	return l
@@ -115,6 +116,7 @@ func poolConfig(c *connector, l *login, emptied func(), makeRoom func(n int)) po
 		LoginTimeout: l.timeout,
 		LoginLimit:   c.dialLimit,
 		Full:         hasNoRoom,
+		AuthFailed:   isRefused,
 		Yield:        func(p *physical, needed bool) bool { return p.place.share.yields(p.place, needed) },
 		MakeRoom:     makeRoom,
 		Size:         c.size,
@@ -123,6 +125,8 @@ func poolConfig(c *connector, l *login, emptied func(), makeRoom func(n int)) po
 		IdleTimeout:  c.idleTimeout,
 		Timeout:      c.timeout,
 		OfferFor:     offerTime(c.pingAfter),
+		Keepalive:    c.keepalive,
+		Ping:         l.keepalive,
 		Emptied:      emptied,
 		Name:         c.poolName,
 		PinText:      pinText,
@@ -434,13 +438,33 @@ func (l *login) at(h *host) string {
 // tries again.
 func (l *login) connect(ctx context.Context, h *host, schema string) (c driver.Conn, err error) {
 	for range loginTries {
-		c, err = l.dial(ctx, h, schema)
+		c, err = l.dialPaced(ctx, h, schema)
 		if !errors.Is(err, driver.ErrBadConn) {
 			return c, err
 		}
 	}
 	return nil, fmt.Errorf("mysqlpool: login to %s: the server broke it off %d times: %w", l.at(h), loginTries, mysql.ErrInvalidConn)
 }
+
+// dialPaced is dial, unless the account was refused too often just now.
+func (l *login) dialPaced(ctx context.Context, h *host, schema string) (c driver.Conn, err error) {
+	doubts := h.doubts.Load
+	end, err := h.account.begin(ctx, passwordHash(h.cfg), func() bool { return doubts() == h.loginDoubts.Load() })
+	if err != nil {
+		return nil, err
+	}
+	before := doubts()
+	err = errLoginPanicked
+	defer func() { end(err) }()
+	c, err = l.dial(ctx, h, schema)
+	if err == nil {
+		h.loginDoubts.Store(before)
+	}
+	return c, err
+}
+
+// errLoginPanicked stands for the answer of a login that panicked.
+var errLoginPanicked = errors.New("mysqlpool: the login panicked")
 
 // explain says so if an error came from the login's own time limit.
 func (l *login) explain(ctx context.Context, h *host, start time.Time, err error) error {

@@ -40,6 +40,7 @@ type options struct {
 	timeout     time.Duration
 	recycle     time.Duration // or auto; 0 is never
 	pingAfter   time.Duration
+	keepalive   time.Duration // 0 is never
 	warm        int
 	dialLimit   int
 	reset       resetMode
@@ -59,7 +60,8 @@ func defaultOptions() options {
 		timeout:     30 * time.Second,
 		recycle:     auto,
 		pingAfter:   30 * time.Second,
-		dialLimit:   8,
+		keepalive:   2 * time.Minute,
+		dialLimit:   32,
 		reset:       resetState,
 		stmtCache:   auto,
 		target:      targetAuto,
@@ -81,6 +83,7 @@ var table = map[string]struct {
 	"pool_timeout":      {takesTime + ", above 0", func(o *options, v string) bool { return setTime(&o.timeout, v) && o.timeout > 0 }},
 	"pool_recycle":      {takesTime + ", or auto", func(o *options, v string) bool { return setAutoTime(&o.recycle, v) }},
 	"pool_ping_after":   {takesTime, func(o *options, v string) bool { return setTime(&o.pingAfter, v) }},
+	"pool_keepalive":    {takesTime, func(o *options, v string) bool { return setTime(&o.keepalive, v) }},
 	"pool_warm":         {takesCount(0), func(o *options, v string) bool { return setCount(&o.warm, v, 0) }},
 	"pool_dial_limit":   {takesCount(1), func(o *options, v string) bool { return setCount(&o.dialLimit, v, 1) }},
 	"pool_reset":        {"state, always or never", setReset},
@@ -269,12 +272,20 @@ func WithRecycle(d time.Duration) Option { return option("pool_recycle", d.Strin
 // seconds; 0 pings each time.
 func WithPingAfter(d time.Duration) Option { return option("pool_ping_after", d.String()) }
 
+// WithKeepalive sets pool_keepalive: how often an idle connection is pinged in the
+// background, less up to a fifth at random, so that no request finds one that a
+// router dropped. One that does not answer within 2 s is closed. The default is 2
+// minutes; 0 is never.
+func WithKeepalive(d time.Duration) Option { return option("pool_keepalive", d.String()) }
+
 // WithWarm sets pool_warm: how many connections are kept ready for the next
-// checkout, opened in advance once the pool is in use. The default is 0.
+// checkout, opened in advance once the pool is in use, while nobody waits. After
+// the server refused a login none is opened until one succeeds. The default is 0.
 func WithWarm(n int) Option { return option("pool_warm", strconv.Itoa(n)) }
 
 // WithDialLimit sets pool_dial_limit: how many logins may be under way at
-// once. The default is 8; it must be 1 or more.
+// once. A pool starts with 8 at most, and comes to more while those who wait do
+// not become fewer. The default is 32; it must be 1 or more.
 func WithDialLimit(n int) Option { return option("pool_dial_limit", strconv.Itoa(n)) }
 
 // WithReset sets pool_reset: what is done before a connection goes to another

@@ -169,7 +169,7 @@ func TestOptionFunctionsSetWhatTheDSNSets(t *testing.T) {
 
 // Every option has a row of its own in the package documentation and the README.
 func TestNoOptionIsForgotten(t *testing.T) {
-	want := []string{"pool_balance", "pool_dial_limit", "pool_idle_timeout", "pool_kill", "pool_leak_after", "pool_max_overflow", "pool_name", "pool_ping_after",
+	want := []string{"pool_balance", "pool_dial_limit", "pool_idle_timeout", "pool_keepalive", "pool_kill", "pool_leak_after", "pool_max_overflow", "pool_name", "pool_ping_after",
 		"pool_recycle", "pool_reset", "pool_size", "pool_stmt_cache", "pool_target", "pool_timeout", "pool_warm"}
 	if got := slices.Sorted(maps.Keys(table)); !slices.Equal(got, want) {
 		t.Errorf("options: got %v, want %v", got, want)

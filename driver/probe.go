@@ -143,6 +143,10 @@ func (l *login) probe(ctx context.Context, h *host, p *physical) *physical {
 func (l *login) loginFailed(h *host, began time.Time, err error) {
 	switch {
 	case !l.hosts.tracks:
+	case isRefused(err): // nobody asked for this login, nor for the next: a request tries
+		l.hosts.mu.Lock()
+		l.hosts.tracker.Unwatch(h.index, time.Now())
+		l.hosts.mu.Unlock()
 	case isUnready(err):
 		l.report(h, failover.NotReady, began, reasonOf(err))
 	case isHosts(err) && !errors.Is(err, context.Canceled):

@@ -24,6 +24,7 @@ func bubble(t *testing.T, test func(t *testing.T, s *fakeServer)) {
 		servers.mu.Lock()
 		clear(servers.byAddress) // what was known on another clock
 		servers.mu.Unlock()
+		accounts.forgetAll() // of another bubble, at the same time of another server
 		disposeAfter(t)
 		test(t, newFakeServer())
 	})

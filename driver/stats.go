@@ -36,7 +36,7 @@ type PoolStats struct {
 
 	// Counters.
 	Opened      int64 // logins that succeeded
-	LoginErrors int64 // logins that failed
+	LoginErrors int64 // logins that failed, or had the error of one that failed just before
 
 	// Connections closed, by reason.
 	Recycled   int64 // they reached their greatest age (pool_recycle), or another host or address is used in the place of theirs
@@ -61,6 +61,8 @@ type PoolStats struct {
 	// closed. Of several hosts see Hosts; these are of the first one.
 	UndoProof  Proof // statements that put variables back and release locks
 	ResetProof Proof // COM_RESET_CONNECTION
+
+	Keepalives int64 // pings of idle connections (pool_keepalive)
 
 	Killed int64 // statements whose context ended, that were ended on the server too (pool_kill)
 
@@ -184,7 +186,7 @@ func (m *member) stats() PoolStats {
 	return PoolStats{
 		Login: m.login.name, Name: m.login.poolName, Number: m.number, Size: s.Size, Limit: s.Limit,
 		Open: s.Open, InUse: s.InUse, Idle: s.Idle, Pinned: s.Pinned,
-		Killed: m.login.killed.Load(), Hosts: m.login.hosts.hostStats(),
+		Keepalives: s.Keepalives, Killed: m.login.killed.Load(), Hosts: m.login.hosts.hostStats(),
 		CreateTime: readHistogram(&m.pool.CreateTimes), WaitTime: readHistogram(&m.pool.WaitTimes),
 		UseTime:   readHistogram(&m.login.useTimes),
 		UndoProof: readProof(&proofs.undo), ResetProof: readProof(&proofs.reset),

@@ -70,6 +70,8 @@ var metrics = []metric{
 		func(s *mysqlpool.PoolStats) float64 { return float64(s.LoggingIn) }),
 	counter("mysqlpool_connections_opened_total", "Logins that succeeded.",
 		func(s *mysqlpool.PoolStats) float64 { return float64(s.Opened) }),
+	counter("mysqlpool_keepalives_total", "Pings of idle connections.",
+		func(s *mysqlpool.PoolStats) float64 { return float64(s.Keepalives) }),
 	counter("mysqlpool_login_errors_total", "Logins that failed.",
 		func(s *mysqlpool.PoolStats) float64 { return float64(s.LoginErrors) }),
 	{

@@ -16,7 +16,7 @@ func (p *Pool[T]) checkIn(c *Conn[T], unused instant) {
 	p.mu.Lock()
 	p.mustOwnLocked(c, "checked in")
 	if why, keep := p.keepLocked(c, now); !keep {
-		p.dropLocked(c, why)
+		p.dropOwnedLocked(c, why)
 		p.mu.Unlock()
 		p.close(c, why)
 		return
@@ -43,8 +43,8 @@ func (p *Pool[T]) keepLocked(c *Conn[T], now instant) (why Reason, keep bool) {
 // else to the idle ones.
 func (p *Pool[T]) releaseLocked(c *Conn[T], now, unused instant) {
 	if p.inTheWayLocked(c) {
-		p.waiters.first().asked = false // the login that takes its place is for that one
 		p.dropLocked(c, Overflow)
+		p.vacated++
 		go p.close(c, Overflow)
 		return
 	}
@@ -57,7 +57,7 @@ func (p *Pool[T]) releaseLocked(c *Conn[T], now, unused instant) {
 	}
 	if w != nil {
 		c.since = now
-		p.serveLocked(w, handed[T]{conn: c, idle: now.sub(unused)}, now)
+		p.serveLocked(w, handed[T]{conn: c, idle: now.sub(max(unused, c.pingedAt))}, now)
 		return
 	}
 	c.move(c.load().with(Idle))
@@ -70,6 +70,13 @@ func (p *Pool[T]) releaseLocked(c *Conn[T], now, unused instant) {
 	if at, ok := p.deadlineLocked(c, p.surplusLocked() > 0); ok {
 		p.armLocked(at)
 	}
+	if at, ok := c.keepaliveAt(); ok {
+		p.armLocked(at)
+	}
+	if p.waiters.len > 0 { // it may have been the last that they could wait for
+		p.startLoginsLocked(now)
+		p.makeRoomLocked()
+	}
 }
 
 // inTheWayLocked reports whether the connection does not fit the first who
@@ -78,7 +85,22 @@ func (p *Pool[T]) releaseLocked(c *Conn[T], now, unused instant) {
 // starve.
 func (p *Pool[T]) inTheWayLocked(c *Conn[T]) bool {
 	w := p.waiters.first()
-	return w != nil && c.Value.Fits(w.label) == Misfit && !p.roomLocked() && p.logins+p.closing == 0
+	return w != nil && !w.asked && c.Value.Fits(w.label) == Misfit && p.noRoomLocked() &&
+		p.closing == 0 && p.logins < p.loginLimitLocked()
+}
+
+// makeRoomLocked closes idle connections that take room on which those who wait
+// depend: an idle one fits nobody who waits, or it would not be idle.
+// Whatever is under way already counts as room.
+func (p *Pool[T]) makeRoomLocked() {
+	if p.waiters.len == 0 || len(p.idle) == 0 || !p.noRoomLocked() {
+		return
+	}
+	for n := min(p.waiters.len, p.loginLimitLocked()) - p.logins - p.closing - p.pingServesLocked(clock()); n > 0 && len(p.idle) > 0; n-- {
+		v := p.dropIdleLocked(0, Overflow)
+		p.vacated++
+		go p.close(v.conn, v.why)
+	}
 }
 
 // takerLocked returns the first who waits and whom the connection fits.
@@ -95,9 +117,18 @@ func (p *Pool[T]) takerLocked(c *Conn[T]) *waiter[T] {
 func (p *Pool[T]) Discard(c *Conn[T], why Reason) {
 	p.mu.Lock()
 	p.mustOwnLocked(c, "discarded")
-	p.dropLocked(c, why)
+	p.dropOwnedLocked(c, why)
 	p.mu.Unlock()
 	p.close(c, why)
+}
+
+// dropOwnedLocked is dropLocked for who owned it. Whoever waits need not wait for
+// its Close where there is room for a login.
+func (p *Pool[T]) dropOwnedLocked(c *Conn[T], why Reason) {
+	p.dropLocked(c, why)
+	if p.waiters.len > 0 {
+		p.progressLocked(clock())
+	}
 }
 
 func (p *Pool[T]) mustOwnLocked(c *Conn[T], what string) {
@@ -132,7 +163,11 @@ func (p *Pool[T]) close(c *Conn[T], why Reason) {
 	c.Value.Close(why)
 	p.mu.Lock()
 	p.closing--
-	p.startLoginsLocked() // it took room until now
+	now := clock()
+	if p.full { // there is room on the server now
+		p.resume = min(p.resume, now.add(minBackoff))
+	}
+	p.progressLocked(now) // it took room until now
 	p.emptiedLocked()
 	p.mu.Unlock()
 }

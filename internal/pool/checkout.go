@@ -89,21 +89,13 @@ func (p *Pool[T]) obtain(r *request, now instant) handed[T] {
 	// Whoever waits has no use for what is idle, so this overtakes nobody.
 	if h, ok := p.popIdleLocked(now, r.label); ok {
 		if p.warm > 0 {
-			p.startLoginsLocked()
+			p.progressLocked(now)
 		}
 		p.mu.Unlock()
 		return h
 	}
 	w := p.enqueueLocked(r, now)
-	if !w.queued || p.logins >= p.waiters.len || p.roomLocked() || len(p.idle) == 0 {
-		p.mu.Unlock()
-		return handed[T]{waiter: w}
-	}
-	// No login is under way for it: what is idle, and does not fit, takes the
-	// room of one that would.
-	v := p.dropIdleLocked(0, Overflow)
 	p.mu.Unlock()
-	p.close(v.conn, v.why)
 	return handed[T]{waiter: w}
 }
 
@@ -120,7 +112,7 @@ func (p *Pool[T]) popIdleLocked(now instant, label string) (handed[T], bool) {
 		return handed[T]{}, false
 	}
 	c := p.removeIdleLocked(at)
-	h := handed[T]{conn: c, idle: now.sub(c.since)}
+	h := handed[T]{conn: c, idle: now.sub(c.heardAt())}
 	c.move(c.load().with(InUse))
 	c.since, c.holder = now, label
 	p.armLocked(now.add(p.tick()))

@@ -3,6 +3,7 @@ package pool
 import (
 	"fmt"
 	"sync/atomic"
+	"time"
 )
 
 // Conn is one physical connection and its place in the pool.
@@ -13,6 +14,8 @@ type Conn[T Resource] struct {
 	pool    *Pool[T]
 	opened  instant      // immutable
 	expires atomic.Int64 // an instant; 0 means never. Only ShortenLives changes it
+
+	pingAfter time.Duration // immutable: it is pinged when it was idle for as long; 0 means never
 
 	word    atomic.Uint64 // a word; see State for who may move it
 	expired atomic.Bool   // set by the sweep when expires has passed, and by Invalidate
@@ -26,6 +29,8 @@ type Conn[T Resource] struct {
 	holder string  // the label that it was last checked out with
 	seen   word    // what the last sweep found in word
 	seenAt instant // when a sweep first found that
+
+	pingedAt instant // when it last answered a ping of Config.Keepalive; 0 means never
 }
 
 func (c *Conn[T]) load() word { return word(c.word.Load()) }

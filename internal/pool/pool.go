@@ -68,6 +68,10 @@ type Config[T Resource] struct {
 	// that asked, but ends with LoginTimeout or Dispose only: a login outlives
 	// the checkout that asked for it and then serves the next.
 	Login func(ctx context.Context, label string) (T, time.Duration, error)
+	// AuthFailed reports whether a login failed because the account may not log
+	// in. Then none is started that no checkout asked for, until one succeeds:
+	// a server may lock an account that failed too often. Nil means never.
+	AuthFailed func(error) bool
 	// Full reports whether a login failed because the server has no room for
 	// another. Then nobody fails: the pool calls MakeRoom, waits and tries
 	// again. Nil means never.
@@ -89,7 +93,7 @@ type Config[T Resource] struct {
 	// Limit is how many may be open at once. 0 means no limit, until SetLimit.
 	Limit int
 	// Warm is how many are kept ready for the next checkout, opened in advance
-	// once the pool is in use. 0 is none.
+	// once the pool is in use, while no checkout waits. 0 is none.
 	Warm int
 	// IdleTimeout is how long a connection beyond Size may be idle before it
 	// is closed.
@@ -103,6 +107,15 @@ type Config[T Resource] struct {
 	// connection, whether somebody waits or not (it takes up to twice as long).
 	// 0 means that Offer checks in at once.
 	OfferFor time.Duration
+
+	// Keepalive is how often an idle connection is pinged in the background, less
+	// up to a fifth at random. 0 is never.
+	Keepalive time.Duration
+	// Ping pings a connection that was not heard of for so long, and returns an error
+	// if it is dead: then it is closed. It is called for the owner, outside any
+	// lock, and changes nothing that Fits depends on. ctx ends with Dispose. It
+	// is needed if Keepalive is not 0.
+	Ping func(ctx context.Context, v T, quiet time.Duration) error
 
 	// Emptied, if not nil, is called on a goroutine of its own when the pool
 	// became empty (see Forget), which it may not be any more by then.
@@ -150,6 +163,8 @@ type Pool[T Resource] struct {
 	sweepAt instant     // when; 0 if it is not set
 
 	pace
+	ramp
+	keepalive[T]
 	counters
 }
 
@@ -166,8 +181,7 @@ func (p *Pool[T]) SetLimit(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.limit = n
-	p.takeOfferedLocked(clock())
-	p.startLoginsLocked()
+	p.progressLocked(clock())
 }
 
 // SetSize changes Config.Size and Config.Warm. It closes nothing itself: those
@@ -176,7 +190,9 @@ func (p *Pool[T]) SetSize(size, warm int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.size, p.warm = size, warm
-	p.armNextLocked(clock())
+	now := clock()
+	p.progressLocked(now)
+	p.armNextLocked(now)
 }
 
 // CloseUnused closes n connections at most, first those that are idle, longest
@@ -205,15 +221,15 @@ func (p *Pool[T]) CloseIdle() {
 // Invalidate closes the connections that which names and that are idle or
 // offered, for the reason why, and has the others that it names recycled when
 // their owners are done with them. Those with session state on them stay until
-// then. which is called under the pool's lock, with how long nobody used the
-// connection, which is 0 for one that is not idle; it must touch nothing that is
-// guarded by ownership.
+// then. which is called under the pool's lock, with how long the connection was
+// neither used nor pinged, which is 0 for one that is not idle; it must touch
+// nothing that is guarded by ownership.
 func (p *Pool[T]) Invalidate(why Reason, which func(v T, idle time.Duration) bool) {
 	now := clock()
 	p.mu.Lock()
 	var victims []victim[T]
 	for i := len(p.idle) - 1; i >= 0; i-- {
-		if c := p.idle[i]; which(c.Value, now.sub(c.since)) {
+		if c := p.idle[i]; which(c.Value, now.sub(c.heardAt())) {
 			victims = append(victims, p.dropIdleLocked(i, why))
 		}
 	}
@@ -229,7 +245,7 @@ func (p *Pool[T]) Invalidate(why Reason, which func(v T, idle time.Duration) boo
 			victims = append(victims, victim[T]{c, why})
 		}
 	}
-	p.startLoginsLocked()
+	p.progressLocked(now)
 	p.mu.Unlock()
 	p.closeAll(victims)
 }

@@ -24,7 +24,7 @@ func (p *Pool[T]) restore(c *Conn[T]) {
 func (p *Pool[T]) Replace(c *Conn[T], why Reason) {
 	p.mu.Lock()
 	p.mustOwnLocked(c, "discarded")
-	p.dropLocked(c, why)
+	p.dropOwnedLocked(c, why)
 	p.owed++
 	p.owedLabel = c.holder
 	p.mu.Unlock()

@@ -44,7 +44,7 @@ func (p *Pool[T]) Wake() bool {
 	}
 	before := p.logins
 	p.resume, p.full, p.backoff = 0, false, 0
-	p.startLoginsLocked()
+	p.startLoginsLocked(clock())
 	return p.logins > before
 }
 

@@ -31,6 +31,7 @@ type Stats struct {
 	Closed      [Reasons]int64 // by reason
 	Waits       int64          // for a login too, and again if what it led to was broken
 	Waited      time.Duration  // in all
+	Keepalives  int64          // pings of Config.Keepalive
 	Timeouts    int64          // checkouts that Config.Timeout or their context ended
 }
 
@@ -56,13 +57,15 @@ func (p *Pool[T]) statsLocked() Stats {
 		Size: p.size, Limit: p.limit,
 		Open: len(p.all), LoggingIn: p.logins, Waiting: p.waiters.len,
 		Opened: p.opened, LoginErrors: p.loginErrors, Closed: p.closed,
-		Waits: p.waits, Waited: p.waited, Timeouts: p.timeouts,
+		Waits: p.waits, Waited: p.waited, Timeouts: p.timeouts, Keepalives: p.pingCount,
 	}
 	for _, c := range p.all {
-		switch c.State() {
-		case InUse:
+		switch state := c.State(); {
+		case c == p.pinged:
+			s.Idle++
+		case state == InUse:
 			s.InUse++
-		case Pinned:
+		case state == Pinned:
 			s.Pinned++
 			if p.cfg.PinText == nil {
 				continue
@@ -171,7 +174,7 @@ func countsText(counts map[string]int) string {
 func (p *Pool[T]) heldLocked() map[string]int {
 	held := map[string]int{}
 	for _, c := range p.all {
-		if s := c.State(); s == InUse || s == Pinned {
+		if s := c.State(); c != p.pinged && (s == InUse || s == Pinned) {
 			held[c.holder]++
 		}
 	}

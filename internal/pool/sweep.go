@@ -31,7 +31,8 @@ func (p *Pool[T]) armLocked(at instant) {
 	}
 }
 
-// sweep takes offers that stood for long enough, marks what is past its age,
+// sweep takes offers that stood for long enough, marks what is past its age, pings
+// what is due,
 // closes what is idle and past its age or its idle timeout, ends the waits that
 // took too long, and sets its own next run: there is none while the pool is
 // empty and nobody waits.
@@ -41,12 +42,12 @@ func (p *Pool[T]) sweep() {
 	p.sweepAt = 0
 	victims := p.sweepOutLocked(now)
 	victims = append(victims, p.sweepIdleLocked(now)...)
-	p.takeOfferedLocked(now)
 	if waited := p.waiters.len; waited > 0 {
 		p.timeoutLocked(now)
 		p.emptiedLocked() // the last one may have waited in vain
 	}
-	p.startLoginsLocked()
+	p.progressLocked(now)
+	p.keepaliveLocked(now)
 	p.armNextLocked(now)
 	p.mu.Unlock()
 	p.closeAll(victims)
@@ -54,8 +55,12 @@ func (p *Pool[T]) sweep() {
 
 // sweepOutLocked sees to the connections that logical ones hold.
 func (p *Pool[T]) sweepOutLocked(now instant) (victims []victim[T]) {
-	// Backwards, since a drop moves the last one into the gap.
+	// Backwards, since a drop moves the last one into the gap. A release may drop
+	// others, to make room.
 	for i := len(p.all) - 1; i >= 0; i-- {
+		if i >= len(p.all) {
+			continue
+		}
 		c := p.all[i]
 		w := c.load()
 		switch w.state() {
@@ -144,7 +149,12 @@ func (p *Pool[T]) armNextLocked(now instant) {
 			if at := c.expiry(); at != 0 && !c.expired.Load() {
 				p.armLocked(at)
 			}
-		} else if at, ok := p.deadlineLocked(c, surplus); ok {
+			continue
+		}
+		if at, ok := p.deadlineLocked(c, surplus); ok {
+			p.armLocked(at)
+		}
+		if at, ok := c.keepaliveAt(); ok && p.pinged == nil && p.waiters.len == 0 {
 			p.armLocked(at)
 		}
 	}

@@ -54,9 +54,20 @@ func (p *Pool[T]) enqueueLocked(r *request, now instant) *waiter[T] {
 	p.queueLen.Add(1)
 	p.waits++
 	p.armLocked(w.deadline(p.cfg.Timeout))
-	p.takeOfferedLocked(now)
-	p.startLoginsLocked()
+	p.progressLocked(now)
 	return w
+}
+
+// progressLocked does what can be done for those who wait, and starts the logins
+// that nobody waits for. It is called after everything that may let it do more
+// than the last time.
+func (p *Pool[T]) progressLocked(now instant) {
+	if p.disposed {
+		return
+	}
+	p.takeOfferedLocked(now)
+	p.startLoginsLocked(now)
+	p.makeRoomLocked()
 }
 
 // deadline is when the wait ends in vain.
@@ -70,6 +81,8 @@ func (p *Pool[T]) leaveLocked(w *waiter[T], now instant) {
 	p.waited += now.sub(w.since)
 	if p.waiters.len == 0 {
 		p.queued += now.sub(p.queueSince)
+		p.vacated = 0
+		p.endRampLocked()
 	}
 }
 
@@ -78,6 +91,7 @@ func (p *Pool[T]) serveLocked(w *waiter[T], h handed[T], now instant) {
 	p.leaveLocked(w, now)
 	if h.conn != nil {
 		h.conn.holder = w.label
+		p.servedLocked(now)
 		p.armLocked(h.conn.since.add(p.tick()))
 	}
 	w.ready <- h
@@ -116,15 +130,29 @@ func (p *Pool[T]) timedOut(r *request, now instant) error {
 	return p.timeoutErrorLocked(r, 0, ErrTimeout, now)
 }
 
-// takeOfferedLocked serves the queue with offered connections, once Size are
-// open: to open more than that while some lie unused would be a waste.
+// takeOfferedLocked serves the queue with offered connections, but for those who
+// get a login at once because fewer than Size are open. To open more than that
+// while some lie unused would be a waste.
 func (p *Pool[T]) takeOfferedLocked(now instant) {
-	loginComes := now >= p.resume && p.logins < p.cfg.LoginLimit
-	if p.roomLocked() && len(p.all)+p.logins < p.size && loginComes {
+	if p.waiters.len == 0 {
 		return
 	}
-	// Backwards, since one that is in the way is dropped.
-	for i := len(p.all) - 1; i >= 0 && p.waiters.len > 0; i-- {
+	logins := min(p.size-len(p.all), p.loginLimitLocked())
+	if p.limit > 0 {
+		logins = min(logins, p.limit-len(p.all)-p.closing)
+	}
+	if now < p.resume || p.full {
+		logins = 0
+	}
+	if p.waiters.len <= logins {
+		return
+	}
+	// Backwards, since a drop moves the last one into the gap. A release may drop
+	// others, to make room.
+	for i := len(p.all) - 1; i >= 0 && p.waiters.len > max(logins, 0); i-- {
+		if i >= len(p.all) {
+			continue
+		}
 		c := p.all[i]
 		o := c.load()
 		switch o.state() {

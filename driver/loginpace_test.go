@@ -1,0 +1,215 @@
+package mysqlpool
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+func (t *accountTable) forgetAll() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.all = nil
+}
+
+var errRefusedLogin = &mysql.MySQLError{Number: 1045, Message: "Access denied for user 'app'"}
+
+// refusals is a server that refuses passwords, and when it did.
+type refusals struct {
+	mu    sync.Mutex
+	right func() bool // whether a login succeeds
+	at    []time.Time
+}
+
+func (r *refusals) login(ctx context.Context, _ int) error {
+	time.Sleep(5 * time.Millisecond)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.right != nil && r.right() {
+		return nil
+	}
+	r.at = append(r.at, time.Now())
+	return errRefusedLogin
+}
+
+// most is the most that were refused in any ten seconds.
+func (r *refusals) most() (most int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i, from := range r.at {
+		n := 0
+		for _, at := range r.at[i:] {
+			if at.Sub(from) < 10*time.Second {
+				n++
+			}
+		}
+		most = max(most, n)
+	}
+	return most
+}
+
+// hammer has n goroutines ask until the end, and returns how many errors they got.
+func hammer(t *testing.T, n int, long time.Duration, dbs ...*sql.DB) (errs int) {
+	t.Helper()
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	end := time.Now().Add(long)
+	for i := range n {
+		wg.Go(func() {
+			for time.Now().Before(end) {
+				start := time.Now()
+				if err := dbs[i%len(dbs)].Ping(); err != nil {
+					if !errors.Is(err, errRefusedLogin) {
+						t.Errorf("got %v, want the server's error", err)
+					}
+					if waited := time.Since(start); waited > 100*time.Millisecond {
+						t.Errorf("the server's error came after %v, want at once", waited)
+					}
+					mu.Lock()
+					errs++
+					mu.Unlock()
+				}
+				time.Sleep(20 * time.Millisecond)
+			}
+		})
+	}
+	wg.Wait()
+	return errs
+}
+
+func TestRefusedLoginsAreFew(t *testing.T) {
+	for name, params := range map[string][]string{
+		"one pool":     {""},
+		"warm":         {"pool_warm=2"},
+		"three pools":  {"", "pool_size=2", "pool_warm=3"},
+		"many at once": {"pool_dial_limit=64&pool_size=64"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, s *fakeServer) {
+				r := &refusals{}
+				s.login = r.login
+				var dbs []*sql.DB
+				for _, p := range params {
+					dbs = append(dbs, handle(t, s, p))
+				}
+				errs := hammer(t, 64, time.Minute, dbs...)
+				if n := r.most(); n >= 10 {
+					t.Errorf("the server refused %d in ten seconds, want fewer than 10", n)
+				}
+				if n := len(r.at); n < 25 {
+					t.Errorf("the server was asked %d times in a minute, want about 30", n)
+				}
+				if errs < 10000 {
+					t.Errorf("%d errors, want them at once", errs)
+				}
+			})
+		})
+	}
+}
+
+// A password is changed on the server while a pool with warm connections is used.
+func TestRotatedPasswordUnderLoad(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		changed, fixed := false, false
+		r := &refusals{}
+		r.right = func() bool { return !changed || fixed }
+		s.login = r.login
+		db := handle(t, s, "pool_warm=2&pool_recycle=5s")
+		hammer(t, 8, time.Second, db)
+		r.mu.Lock()
+		changed = true
+		r.mu.Unlock()
+		hammer(t, 8, time.Minute, db)
+		if n := r.most(); n >= 10 || n == 0 {
+			t.Errorf("the server refused %d in ten seconds, want fewer than 10", n)
+		}
+		r.mu.Lock()
+		fixed = true
+		r.mu.Unlock()
+		start := time.Now()
+		for db.Ping() != nil {
+			time.Sleep(10 * time.Millisecond)
+		}
+		if d := time.Since(start); d > refusedRest+100*time.Millisecond {
+			t.Errorf("the right password was found after %v, want %v at most", d, refusedRest)
+		}
+	})
+}
+
+// Nobody asks for anything, and so nobody logs in.
+func TestNoLoginUnaskedAfterARefusal(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		changed := false
+		r := &refusals{}
+		r.right = func() bool { return !changed }
+		s.login = r.login
+		db := handle(t, s, "pool_warm=2&pool_recycle=5s")
+		ask(t, db)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		r.mu.Lock()
+		changed = true
+		r.mu.Unlock()
+		time.Sleep(time.Hour)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if n := len(r.at); n > 2 {
+			t.Errorf("the server refused %d logins that nobody asked for, want one for each warm connection at most", n)
+		}
+	})
+}
+
+// Another password is tried at once, while the one that was refused is used still.
+func TestAnotherPasswordIsTriedAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		r := &refusals{}
+		s.login = r.login
+		wrong := handle(t, s, "")
+		hammer(t, 8, 20*time.Second, wrong)
+		c, err := newConnector(mustParse(t, "app:other@tcp(fake)/app"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.dial = newFakeServer().dial
+		right := sql.OpenDB(c)
+		defer right.Close()
+		start := time.Now()
+		if err := right.Ping(); err != nil {
+			t.Error(err)
+		}
+		if d := time.Since(start); d > time.Second {
+			t.Errorf("the right password was tried after %v, want at once", d)
+		}
+	})
+}
+
+// Logins that hang do not keep others from theirs for long.
+func TestHungLoginsDelayOthersForAShortTime(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		s.login = func(ctx context.Context, n int) error {
+			if n <= unprovenMost {
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			return nil
+		}
+		db := handle(t, s, "pool_size=10") // or the pool would wait too, before a sixth
+		for range unprovenMost {
+			go db.Ping()
+		}
+		synctest.Wait()
+		start := time.Now()
+		if err := db.Ping(); err != nil {
+			t.Error(err)
+		}
+		if d := time.Since(start); d > unprovenLimit {
+			t.Errorf("waited %v for logins that hang, want %v at most", d, unprovenLimit)
+		}
+	})
+}
