@@ -44,6 +44,7 @@ type login struct {
 	settings
 	name    string // user@net(addr), for people
 	dial    dialFunc
+	resolve resolveFunc   // nil: names are not looked up
 	timeout time.Duration // of a login
 	asks    string        // wait_timeout as the DSN sets it, or ""
 	hosts   *balancer
@@ -54,7 +55,8 @@ type login struct {
 	invalidate func(why pool.Reason, which func(p *physical, idle time.Duration) bool)
 	eachUnused func(func(*physical))
 
-	background *background
+	background *background // statements that are killed
+	watch      *background // what looks after the hosts; ends when the pool is forgotten
 
 	multi        bool   // multiStatements
 	interpolates bool   // interpolateParams
@@ -79,10 +81,12 @@ func newLogin(c *connector) *login {
 		settings: c.settings,
 		name:     fmt.Sprintf("%s@%s(%s)", c.cfg.User, c.cfg.Net, hostList(c.cfg)),
 		dial:     c.dial,
+		resolve:  c.resolve,
 		timeout:  timeout,
 		asks:     c.cfg.Params["wait_timeout"],
 
 		background: newBackground(),
+		watch:      newBackground(),
 
 		multi:        c.cfg.MultiStatements,
 		interpolates: c.cfg.InterpolateParams,
@@ -282,6 +286,7 @@ func (l *login) openInTime(ctx context.Context, h *host, schema string, shares i
 func (l *login) joins(p *physical) {
 	p.host.open.Add(1)
 	p.host.opened.Add(1)
+	l.watchAddrs(p)
 	l.stmts.opened(p)
 }
 

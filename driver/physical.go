@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql/driver"
 	"log/slog"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -50,7 +49,6 @@ type physical struct {
 	life   time.Duration // its greatest age; 0 is no limit
 	facts                // as of the login
 	answer hostAnswer    // what the server said of itself, at the login or the latest probe
-	remote netip.Addr    // where it is connected to; the zero Addr if that is unknown
 
 	// Guarded by ownership.
 

@@ -3,6 +3,7 @@ package mysqlpool
 import (
 	"database/sql/driver"
 	"net"
+	"net/netip"
 	"reflect"
 	"sync/atomic"
 )
@@ -13,6 +14,7 @@ import (
 type stockFields struct {
 	socket     net.Conn      // nil: unknown, or not to be written to by others
 	local      net.Addr      // the socket's own address; nil: unknown
+	remote     netip.Addr    // the server's address; the zero Addr: unknown
 	canceled   *atomic.Value // why it was cancelled, once it was; nil: unknown
 	statusFlag reflect.Value // the server's status as of the latest answer; invalid: unknown
 }
@@ -49,6 +51,9 @@ func fieldsOf(c driver.Conn) (f stockFields) {
 	}
 	if tcp, ok := socket.LocalAddr().(*net.TCPAddr); ok {
 		f.local = tcp
+	}
+	if tcp, ok := socket.RemoteAddr().(*net.TCPAddr); ok {
+		f.remote = tcp.AddrPort().Addr().Unmap()
 	}
 	// With compression packets look different.
 	if compress.IsValid() && compress.Kind() == reflect.Bool && !compress.Bool() {
