@@ -73,11 +73,7 @@ func (l *login) watchAddrs(p *physical) {
 func (l *login) lookUp(ctx context.Context, h *host, name string, a *addrs) {
 	ctx, cancel := context.WithTimeout(ctx, lookupInterval)
 	defer cancel()
-	answer, err := l.resolve(ctx, name)
-	if err != nil || len(answer) == 0 {
-		return
-	}
-	gone := a.answer(answer)
+	gone := a.answer(h.server.lookUp(ctx, l.resolve, name))
 	if len(gone) == 0 {
 		return
 	}
@@ -95,6 +91,30 @@ func (l *login) lookUp(ctx context.Context, h *host, name string, a *addrs) {
 	}
 }
 
+// lookup is an answer for a name.
+type lookup struct {
+	at    time.Time
+	addrs []netip.Addr
+}
+
+// lookUp looks the server's name up, for all pools together. It returns nothing if
+// that fails, or another pool is at it.
+func (s *server) lookUp(ctx context.Context, resolve resolveFunc, name string) []netip.Addr {
+	if latest := s.looked.Load(); latest != nil && time.Since(latest.at) < lookupInterval/2 {
+		return latest.addrs
+	}
+	if !s.looking.CompareAndSwap(false, true) {
+		return nil
+	}
+	defer s.looking.Store(false)
+	answer, err := resolve(ctx, name)
+	if err != nil {
+		return nil
+	}
+	s.looked.Store(&lookup{time.Now(), answer})
+	return answer
+}
+
 // addrs is what the answers for a name were, and says which addresses are gone: one
 // that was there, and has been missing for longer than any that came back. Some
 // names have one of their addresses in each answer, in turn.
@@ -104,6 +124,9 @@ type addrs struct {
 }
 
 func (a *addrs) answer(now []netip.Addr) (gone map[netip.Addr]bool) {
+	if len(now) == 0 {
+		return nil
+	}
 	there := map[netip.Addr]bool{}
 	for _, addr := range now {
 		addr = addr.Unmap()

@@ -3,6 +3,7 @@ package mysqlpool
 import (
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"weak"
 
 	"github.com/go-sql-driver/mysql"
@@ -13,6 +14,9 @@ import (
 // one.
 type server struct {
 	address serverAddress // immutable
+
+	looked  atomic.Pointer[lookup] // the latest answer for its name; nil: none yet
+	looking atomic.Bool            // its name is being looked up
 }
 
 // serverAddress names a server for this process.
