@@ -1,4 +1,147 @@
 package mysqlpool
 
-// addrs is what is known of the addresses behind a host's name.
-type addrs struct{}
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/mysqlpool/mysqlpool/internal/pool"
+)
+
+const (
+	// lookupInterval is how often the name of a host is looked up while
+	// connections to it are open.
+	lookupInterval = 30 * time.Second
+
+	minMisses = 2  // in so many answers in a row an address is missing that is gone, at least
+	maxMisses = 20 // ... at most
+)
+
+// resolveFunc looks up the addresses behind a name.
+type resolveFunc func(ctx context.Context, name string) ([]netip.Addr, error)
+
+func resolveDNS(ctx context.Context, name string) ([]netip.Addr, error) {
+	return net.DefaultResolver.LookupNetIP(ctx, "ip", name)
+}
+
+// nameOf is the name that a host's address is looked up by, if the stock driver
+// dials it itself.
+func (h *host) nameOf() (name string, ok bool) {
+	if h.cfg.Net != "tcp" || h.cfg.DialFunc != nil {
+		return "", false
+	}
+	name, _, err := net.SplitHostPort(h.addr)
+	if err != nil {
+		return "", false
+	}
+	_, err = netip.ParseAddr(name)
+	return name, err != nil
+}
+
+// watchAddrs has connections closed after use whose address is not behind the
+// host's name any more. p is one that was opened just now.
+func (l *login) watchAddrs(p *physical) {
+	h := p.host
+	if l.resolve == nil || !p.remote.IsValid() || h.resolving.Load() {
+		return
+	}
+	name, ok := h.nameOf()
+	if !ok || !h.resolving.CompareAndSwap(false, true) {
+		return
+	}
+	l.watch.run(func(ctx context.Context) {
+		defer h.resolving.Store(false)
+		a := addrs{misses: map[netip.Addr]int{}, needed: minMisses}
+		for {
+			l.lookUp(ctx, h, name, &a)
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(lookupInterval):
+			}
+			if h.open.Load() == 0 {
+				return
+			}
+		}
+	})
+}
+
+// lookUp looks a host's name up once.
+func (l *login) lookUp(ctx context.Context, h *host, name string, a *addrs) {
+	ctx, cancel := context.WithTimeout(ctx, lookupInterval)
+	defer cancel()
+	gone := a.answer(h.server.lookUp(ctx, l.resolve, name))
+	if len(gone) == 0 {
+		return
+	}
+	var closed atomic.Int64
+	l.invalidate(pool.Recycled, func(p *physical, _ time.Duration) bool {
+		is := p.host == h && gone[p.remote]
+		if is {
+			closed.Add(1)
+		}
+		return is
+	})
+	if n := closed.Load(); n > 0 {
+		l.log().LogAttrs(ctx, slog.LevelInfo, "mysqlpool: the host's name has other addresses now: connections to those that are gone are closed after use",
+			slog.String("login", l.name), slog.String("host", h.addr), slog.Int64("connections", n))
+	}
+}
+
+// lookup is an answer for a name.
+type lookup struct {
+	at    time.Time
+	addrs []netip.Addr
+}
+
+// lookUp looks the server's name up, for all pools together. It returns nothing if
+// that fails, or another pool is at it.
+func (s *server) lookUp(ctx context.Context, resolve resolveFunc, name string) []netip.Addr {
+	if latest := s.looked.Load(); latest != nil && time.Since(latest.at) < lookupInterval/2 {
+		return latest.addrs
+	}
+	if !s.looking.CompareAndSwap(false, true) {
+		return nil
+	}
+	defer s.looking.Store(false)
+	answer, err := resolve(ctx, name)
+	if err != nil {
+		return nil
+	}
+	s.looked.Store(&lookup{time.Now(), answer})
+	return answer
+}
+
+// addrs is what the answers for a name were, and says which addresses are gone: one
+// that was there, and has been missing for longer than any that came back. Some
+// names have one of their addresses in each answer, in turn.
+type addrs struct {
+	misses map[netip.Addr]int // by every address that was in an answer: in how many answers in a row it is missing
+	needed int                // so many mean that it is gone
+}
+
+func (a *addrs) answer(now []netip.Addr) (gone map[netip.Addr]bool) {
+	if len(now) == 0 {
+		return nil
+	}
+	there := map[netip.Addr]bool{}
+	for _, addr := range now {
+		addr = addr.Unmap()
+		there[addr] = true
+		a.needed = max(a.needed, min(4*a.misses[addr], maxMisses))
+		a.misses[addr] = 0
+	}
+	gone = map[netip.Addr]bool{}
+	for addr := range a.misses {
+		if there[addr] {
+			continue
+		}
+		if a.misses[addr]++; a.misses[addr] >= a.needed {
+			gone[addr] = true
+		}
+	}
+	return gone
+}

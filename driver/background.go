@@ -11,9 +11,29 @@ type background struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 
-	mu    sync.Mutex // guards what follows
+	mu    sync.Mutex // guards what follows, and what restart changes
+	over  bool       // end was called
 	n     int        // under way
 	ended chan struct{}
+}
+
+// restart cancels what is under way. What is started later is not.
+func (b *background) restart() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.over {
+		return
+	}
+	b.cancel()
+	b.ctx, b.cancel = context.WithCancel(context.Background())
+}
+
+// end cancels what is under way, and lets nothing start any more.
+func (b *background) end() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.over = true
+	b.cancel()
 }
 
 func newBackground() *background {
@@ -31,9 +51,10 @@ func (b *background) run(f func(ctx context.Context)) bool {
 		return false
 	}
 	b.n++
+	ctx := b.ctx
 	go func() {
 		defer b.done()
-		f(b.ctx)
+		f(ctx)
 	}()
 	return true
 }

@@ -103,14 +103,18 @@ func (b *balancer) inUseLocked(now time.Time) bool {
 	return false
 }
 
-// pause has the probes end: the pool is empty, and has no handle.
-func (b *balancer) pause() {
+// pause ends what looks after the hosts: the pool is empty, and has no handle.
+func (l *login) pause() {
+	b := l.hosts
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.paused = true
-	for i, h := range b.hosts {
-		if b.probed[i] {
-			h.wakes()
+	l.watch.restart()
+	b.paused, b.settling, b.moving = true, false, false
+	clear(b.probed)
+	now := time.Now()
+	for i := range b.hosts {
+		if b.tracker.Rating(i) != failover.Wanted {
+			b.tracker.Unwatch(i, now)
 		}
 	}
 }
@@ -164,7 +168,7 @@ func (l *login) report(h *host, event failover.Event, began time.Time, why strin
 		l.logState(h, logged, change.To, why)
 	}
 	if b.spreads && wanted && !wasWanted {
-		l.background.run(l.spread)
+		l.watch.run(l.spread)
 	}
 	l.settle()
 	l.startProbes()
@@ -178,7 +182,7 @@ func (l *login) logState(h *host, was, is failover.State, why string) {
 	case was == failover.Unknown, is == failover.Suspect, was == failover.Suspect && is == failover.Up:
 		level = slog.LevelDebug
 	}
-	l.log().LogAttrs(l.background.ctx, level, "mysqlpool: host is "+is.String(),
+	l.log().LogAttrs(context.Background(), level, "mysqlpool: host is "+is.String(),
 		slog.String("login", l.name), slog.String("host", h.addr), slog.String("was", was.String()), slog.String("reason", why))
 }
 
@@ -192,18 +196,18 @@ func (l *login) settle() {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.settling || b.over {
+	if b.settling || b.paused || b.over {
 		return
 	}
 	b.settling = true
-	l.background.run(func(ctx context.Context) {
+	l.watch.run(func(ctx context.Context) {
 		for {
 			select {
 			case <-ctx.Done():
 				return
 			case <-time.After(moveInterval): // a login may have been under way
 			}
-			if !l.giveUp() && b.settled() {
+			if !l.giveUp() && b.settled(ctx) {
 				return
 			}
 		}
@@ -211,9 +215,12 @@ func (l *login) settle() {
 }
 
 // settled notes that settle has no more to do, unless it has.
-func (b *balancer) settled() bool {
+func (b *balancer) settled(ctx context.Context) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if ctx.Err() != nil {
+		return true // settling is of another one by now
+	}
 	b.settling = b.leftLocked() != nil
 	return !b.settling
 }
@@ -238,7 +245,7 @@ const moveInterval = time.Second
 func (l *login) spread(ctx context.Context) {
 	b := l.hosts
 	b.mu.Lock()
-	if b.moving {
+	if b.moving || ctx.Err() != nil {
 		b.mu.Unlock()
 		return
 	}
@@ -246,7 +253,9 @@ func (l *login) spread(ctx context.Context) {
 	b.mu.Unlock()
 	defer func() {
 		b.mu.Lock()
-		b.moving = false
+		if ctx.Err() == nil {
+			b.moving = false
+		}
 		b.mu.Unlock()
 	}()
 	for {

@@ -15,10 +15,11 @@ import (
 // connector makes the logical connections of one handle.
 type connector struct {
 	settings
-	cfg    *mysql.Config // immutable private copy, without our options
-	dial   dialFunc      // the stock driver's login; replaced by tests
-	key    key
-	shared bool // false: the pool is this connector's own, and key is unused
+	cfg     *mysql.Config // immutable private copy, without our options
+	dial    dialFunc      // the stock driver's login; replaced by tests
+	resolve resolveFunc   // replaced by tests
+	key     key
+	shared  bool // false: the pool is this connector's own, and key is unused
 
 	member atomic.Pointer[member] // nil until first use; changed under pools.mu
 	closed bool                   // guarded by pools.mu
@@ -95,7 +96,7 @@ func connectorOf(cfg *mysql.Config, namedLoc bool, opts ...Option) (*connector, 
 		return nil, err
 	}
 	c.key, c.shared = poolKey(cfg, c.options, namedLoc)
-	c.dial = dialStock
+	c.dial, c.resolve = dialStock, resolveDNS
 	_, err := c.hosts()
 	return c, err
 }

@@ -43,7 +43,9 @@ func Dispose(ctx context.Context) error {
 func (m *member) dispose(ctx context.Context) error {
 	m.login.hosts.end()
 	m.login.background.cancel()
+	m.login.watch.end()
 	err := m.pool.Dispose(ctx)
 	m.login.background.wait(ctx)
+	m.login.watch.wait(ctx)
 	return err
 }

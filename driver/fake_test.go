@@ -73,7 +73,7 @@ func (s *fakeServer) connectorTo(t testing.TB, schema, params string) *connector
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.dial = s.dial
+	c.dial, c.resolve = s.dial, nil
 	return c
 }
 

@@ -42,7 +42,7 @@ type host struct {
 	wake         chan struct{} // holds one: what login.probeLoop waits for may be due earlier
 	replicaQuery atomic.Int32  // how it is asked for its replication
 	verifying    atomic.Bool   // login.verify is under way
-	addrs        addrs         // see there
+	resolving    atomic.Bool   // login.watchAddrs is under way
 
 	open, loggingIn     atomic.Int64
 	opened, loginErrors atomic.Int64

@@ -44,6 +44,7 @@ type login struct {
 	settings
 	name    string // user@net(addr), for people
 	dial    dialFunc
+	resolve resolveFunc   // nil: names are not looked up
 	timeout time.Duration // of a login
 	hosts   *balancer
 
@@ -53,7 +54,8 @@ type login struct {
 	invalidate func(why pool.Reason, which func(p *physical, idle time.Duration) bool)
 	eachUnused func(func(*physical))
 
-	background *background
+	background *background // statements that are killed
+	watch      *background // what looks after the hosts; ends when the pool is forgotten
 
 	stmts        *stmtLimits
 	tooManyStmts func() // has every pool of the server drop what statements it keeps, for a while
@@ -74,9 +76,11 @@ func newLogin(c *connector) *login {
 		settings: c.settings,
 		name:     fmt.Sprintf("%s@%s(%s)", c.cfg.User, c.cfg.Net, hostList(c.cfg)),
 		dial:     c.dial,
+		resolve:  c.resolve,
 		timeout:  timeout,
 
 		background: newBackground(),
+		watch:      newBackground(),
 		stmts:      newStmtLimits(c.stmtCache),
 	}
 	hosts, _ := c.hosts() // as newConnector had them
@@ -305,6 +309,7 @@ func (l *login) openInTime(ctx context.Context, h *host, schema string, shares i
 func (l *login) joins(p *physical) {
 	p.host.open.Add(1)
 	p.host.opened.Add(1)
+	l.watchAddrs(p)
 	l.stmts.opened(p)
 }
 

@@ -156,7 +156,7 @@ func (l *login) verify(h *host, limit, idle time.Duration) {
 	if !h.verifying.CompareAndSwap(false, true) {
 		return
 	}
-	l.background.run(func(ctx context.Context) {
+	l.watch.run(func(ctx context.Context) {
 		defer h.verifying.Store(false)
 		asked := false
 		l.eachUnused(func(p *physical) {

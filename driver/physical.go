@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql/driver"
 	"log/slog"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -51,7 +50,6 @@ type physical struct {
 	life   time.Duration // its greatest age; 0 is no limit
 	facts                // as of the login
 	answer hostAnswer    // what the server said of itself, at the login or the latest probe
-	remote netip.Addr    // where it is connected to; the zero Addr if that is unknown
 
 	config   *connConfig // what it logged in with
 	label    string      // the schema that it was to log in to

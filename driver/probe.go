@@ -32,7 +32,7 @@ func (l *login) startProbes() {
 			h.wakes()
 		case due && !b.paused:
 			b.probed[i] = true
-			l.background.run(func(ctx context.Context) { l.probeLoop(ctx, h) })
+			l.watch.run(func(ctx context.Context) { l.probeLoop(ctx, h) })
 		}
 	}
 }
@@ -49,7 +49,7 @@ func (l *login) probeLoop(ctx context.Context, h *host) {
 	}
 	defer closeProbe()
 	for {
-		at, ok := l.hosts.nextProbe(h)
+		at, ok := l.hosts.nextProbe(ctx, h)
 		if !ok {
 			return
 		}
@@ -68,7 +68,7 @@ func (l *login) probeLoop(ctx context.Context, h *host) {
 			case <-timer.C:
 			}
 		}
-		if !l.hosts.startProbe(h) {
+		if !l.hosts.startProbe(ctx, h) {
 			return
 		}
 		p = l.probe(ctx, h, p)
@@ -80,14 +80,14 @@ func (l *login) probeLoop(ctx context.Context, h *host) {
 
 // nextProbe is when a host is to be probed next. If it is not to be, its
 // goroutine is expected to end.
-func (b *balancer) nextProbe(h *host) (at time.Time, ok bool) {
+func (b *balancer) nextProbe(ctx context.Context, h *host) (at time.Time, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	at, ok = b.tracker.NextProbe(h.index, time.Now())
-	if b.paused {
-		b.tracker.Unwatch(h.index, time.Now())
+	if ctx.Err() != nil {
+		return at, false // probed is of another one by now
 	}
-	b.probed[h.index] = ok && !b.paused && !b.over
+	at, ok = b.tracker.NextProbe(h.index, time.Now())
+	b.probed[h.index] = ok && !b.over
 	return at, b.probed[h.index]
 }
 
@@ -101,9 +101,12 @@ func (h *host) wakes() {
 
 // startProbe notes that a probe starts. It reports false if nobody needs it; then
 // the goroutine is expected to end.
-func (b *balancer) startProbe(h *host) bool {
+func (b *balancer) startProbe(ctx context.Context, h *host) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if ctx.Err() != nil {
+		return false
+	}
 	now := time.Now()
 	if !b.over && b.inUseLocked(now) {
 		b.tracker.ProbeStarted(h.index, now)

@@ -239,7 +239,7 @@ func (r *registry) disposedLocked(m *member) {
 }
 
 func (r *registry) removeLocked(m *member) {
-	m.login.hosts.pause()
+	m.login.pause()
 	if m.watch != nil {
 		m.watch.Stop()
 	}

@@ -23,6 +23,9 @@ type server struct {
 	// kills counts the KILLs that this process ran: which connections they were
 	// for is not known. See physical.checkAlive.
 	kills atomic.Int64
+
+	looked  atomic.Pointer[lookup] // the latest answer for its name; nil: none yet
+	looking atomic.Bool            // its name is being looked up
 }
 
 func newServer(a serverAddress) *server {

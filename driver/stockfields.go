@@ -3,6 +3,7 @@ package mysqlpool
 import (
 	"database/sql/driver"
 	"net"
+	"net/netip"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/mysqlpool/mysqlpool/internal/stockdriver"
@@ -10,8 +11,9 @@ import (
 
 // stockFields is what the stock driver's connection knows and has no method for.
 type stockFields struct {
-	socket     net.Conn // nil: unknown, or not to be written to by others
-	local      net.Addr // the socket's own address; nil: unknown
+	socket     net.Conn   // nil: unknown, or not to be written to by others
+	local      net.Addr   // the socket's own address; nil: unknown
+	remote     netip.Addr // the server's address; the zero Addr: unknown
 	known      stockdriver.Conn
 	statusFlag stockdriver.Status // the server's status as of the latest answer
 	statusWord *uint16            // the same, to be written to; nil: unknown
@@ -30,7 +32,7 @@ const (
 func fieldsOf(c driver.Conn) stockFields {
 	known, status := stockdriver.ConnOf(c), stockdriver.StatusOf(c)
 	return stockFields{
-		socket: known.Socket, local: known.Local, known: known, cfg: known.Config, maxPacket: known.MaxPacket,
+		socket: known.Socket, local: known.Local, remote: known.Remote, known: known, cfg: known.Config, maxPacket: known.MaxPacket,
 		statusFlag: status, statusWord: status.Word(),
 	}
 }

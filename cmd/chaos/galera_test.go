@@ -173,16 +173,19 @@ func testGalera(t *testing.T, cluster *servers.Galera, admins []*sql.DB, driver,
 	}
 }
 
-// wantUsed waits until a node serves the bank.
+// wantUsed waits until a node serves the bank, which may be as long as its back-off
+// is: that has grown with the time for which it was away.
 func wantUsed(t *testing.T, admin *sql.DB) {
 	t.Helper()
-	eventually(t, func() error {
+	if err := within(maxBackoff+patience, func() error {
 		ids, err := connections(admin, appUser)
 		if err == nil && len(ids) == 0 {
-			err = errors.New("the first node is not used")
+			err = errors.New("the first node is not used; " + hostsText())
 		}
 		return err
-	})
+	}); err != nil {
+		t.Error(err)
+	}
 }
 
 func sum(counts map[string]int) (n int) {

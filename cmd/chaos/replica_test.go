@@ -117,10 +117,6 @@ func TestSourceAndReplica(t *testing.T) {
 	exec(t, source.Monitor(), "SET GLOBAL read_only = ON")
 	exec(t, replica.Monitor(), "STOP SLAVE", "SET GLOBAL read_only = OFF")
 	promoted := time.Now()
-	host, port, _ := strings.Cut(replica.addr, ":")
-	exec(t, replica.Monitor(), "RESET SLAVE ALL", "CREATE USER IF NOT EXISTS repl@'%' IDENTIFIED BY 'repl'", "GRANT REPLICATION SLAVE ON *.* TO repl@'%'")
-	exec(t, source.Monitor(), "SET GLOBAL gtid_slave_pos = @@gtid_current_pos",
-		fmt.Sprintf("CHANGE MASTER TO MASTER_HOST='%s', MASTER_PORT=%s, MASTER_USER='repl', MASTER_PASSWORD='repl', MASTER_USE_GTID=slave_pos", host, port), "START SLAVE")
 	first, err := w.awaits(promoted, portR, patience)
 	if err != nil {
 		t.Fatal(err)

@@ -17,6 +17,7 @@ const (
 
 	envReal    = "MYSQL_POOL_REQUIRE_REAL"    // fail where there is no server to start
 	envHAProxy = "MYSQL_POOL_REQUIRE_HAPROXY" // fail where there is no haproxy
+	envGroup   = "MYSQL_POOL_REQUIRE_GROUP"   // fail where there is no MySQL with Group Replication
 	envGalera  = "MYSQL_POOL_REQUIRE_GALERA"  // fail where there is no Galera
 )
 

@@ -10,6 +10,7 @@ package stockdriver
 import (
 	"database/sql/driver"
 	"net"
+	"net/netip"
 	"reflect"
 	"sync/atomic"
 
@@ -23,6 +24,8 @@ type Conn struct {
 	Socket net.Conn
 	// Local is the socket's own address; nil: unknown, or not of TCP.
 	Local net.Addr
+	// Remote is the server's address; the zero Addr: unknown, or not of TCP.
+	Remote netip.Addr
 
 	// Config is what it logged in with, changed by BeforeConnect; nil: unknown.
 	Config *mysql.Config
@@ -59,6 +62,9 @@ func ConnOf(c driver.Conn) (f Conn) {
 	}
 	if tcp, ok := socket.LocalAddr().(*net.TCPAddr); ok {
 		f.Local = tcp
+	}
+	if tcp, ok := socket.RemoteAddr().(*net.TCPAddr); ok {
+		f.Remote = tcp.AddrPort().Addr().Unmap()
 	}
 	if compress.IsValid() && compress.Kind() == reflect.Bool && !compress.Bool() {
 		f.Socket = socket

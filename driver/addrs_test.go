@@ -1,0 +1,129 @@
+package mysqlpool
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// remoteSocket is of a connection to an address.
+type remoteSocket struct {
+	fakeSocket
+	addr netip.Addr
+}
+
+func (s remoteSocket) RemoteAddr() net.Addr {
+	return &net.TCPAddr{IP: s.addr.AsSlice(), Port: 3306}
+}
+
+// The name of the host gets another address: connections to the old one are closed
+// after use, and nothing else.
+func TestNameThatMoves(t *testing.T) {
+	one, two, three := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2"), netip.MustParseAddr("10.0.0.3")
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		s.addr = "db.example:3306"
+		var answer atomic.Pointer[[]netip.Addr]
+		answer.Store(&[]netip.Addr{one, two})
+		var lookups, n atomic.Int64
+		connect := func() *sql.DB {
+			c := s.connector(t, "pool_size=4")
+			dial := c.dial
+			c.dial = func(ctx context.Context, h *host, schema string) (driver.Conn, error) {
+				conn, err := dial(ctx, h, schema)
+				if err == nil {
+					fc := conn.(*fakeConn)
+					at := *answer.Load()
+					fc.netConn = remoteSocket{fakeSocket{fakeConn: fc}, at[int(n.Add(1)-1)%len(at)]}
+				}
+				return conn, err
+			}
+			c.resolve = func(_ context.Context, name string) ([]netip.Addr, error) {
+				if name != "db.example" {
+					t.Errorf("looked up %s", name)
+				}
+				lookups.Add(1)
+				return *answer.Load(), nil
+			}
+			db := sql.OpenDB(c)
+			t.Cleanup(func() { db.Close() })
+			return db
+		}
+		db := connect()
+		txs := beginAll(t, db, 4) // two on each
+		txs[1].Rollback()
+		txs[3].Rollback()
+		time.Sleep(10 * time.Minute)
+		if p := onePool(t); p.Recycled != 0 || lookups.Load() < 19 || lookups.Load() > 22 {
+			t.Errorf("nothing changed: %d closed, %d lookups, want none and about 20", p.Recycled, lookups.Load())
+		}
+		answer.Store(&[]netip.Addr{one, three})
+		time.Sleep(3 * lookupInterval)
+		if p := onePool(t); p.Recycled != 2 || p.Open != 2 {
+			t.Errorf("the second address is gone: %d closed, %d open, want 2 and 2", p.Recycled, p.Open)
+		}
+		answer.Store(&[]netip.Addr{three})
+		time.Sleep(3 * lookupInterval)
+		if p := onePool(t); p.Open != 2 || p.InUse != 2 {
+			t.Errorf("in use: %+v", p)
+		}
+		for _, i := range []int{0, 2} {
+			if _, err := txs[i].Exec("UPDATE"); err != nil {
+				t.Error(err)
+			}
+			txs[i].Commit()
+		}
+		time.Sleep(3 * offerFor)
+		if p := onePool(t); p.Recycled != 4 || p.Open != 0 {
+			t.Errorf("after use: %d closed, %d open, want 4 and 0", p.Recycled, p.Open)
+		}
+		was := lookups.Load()
+		time.Sleep(time.Hour)
+		if lookups.Load() > was+1 {
+			t.Errorf("%d lookups without a connection", lookups.Load()-was)
+		}
+	})
+}
+
+// A name with one of its addresses in each answer has all of them.
+func TestNameThatRotates(t *testing.T) {
+	var all []netip.Addr
+	for i := range byte(4) {
+		all = append(all, netip.AddrFrom4([4]byte{10, 0, 0, i}))
+	}
+	a := addrs{misses: map[netip.Addr]int{}, needed: minMisses}
+	wrong := 0
+	for i := range 1000 {
+		if gone := a.answer(all[i%4 : i%4+1]); len(gone) > 0 && i > 20 {
+			wrong++
+		}
+	}
+	if wrong > 0 {
+		t.Errorf("%d times an address was taken to be gone", wrong)
+	}
+	for range maxMisses + 1 {
+		a.answer(all[:1])
+	}
+	if gone := a.answer(all[:1]); len(gone) != 3 {
+		t.Errorf("got %v, want the three that are gone", gone)
+	}
+}
+
+func TestNamesToLookUp(t *testing.T) {
+	for dsn, want := range map[string]string{
+		"u@tcp(db1:3306)/": "db1", "u@tcp(10.0.0.1:3306)/": "", "u@tcp([::1]:3306)/": "", "u@unix(/tmp/s)/": "",
+	} {
+		c, err := newConnector(mustParse(t, dsn))
+		if err != nil {
+			t.Fatal(err)
+		}
+		hosts, _ := c.hosts()
+		if name, ok := hosts[0].nameOf(); ok != (want != "") || ok && name != want {
+			t.Errorf("%s: got %q, %v, want %q", dsn, name, ok, want)
+		}
+	}
+}
