@@ -104,7 +104,7 @@ func (p *physical) answersAfter(st *session.Statement, err error) {
 	}
 	switch {
 	case st.Asks()&session.Warnings != 0: // they are there after it too
-	case errorNumber(err) != 0, !p.isMariaDB(), err == nil && st.UsesTables():
+	case !p.isMariaDB(), err == nil && st.UsesTables(), err != nil && errorNumber(err) != 0:
 		p.foreign &^= session.Warnings
 	}
 }
