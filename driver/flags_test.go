@@ -94,7 +94,7 @@ func TestKilledConnectionIsVerified(t *testing.T) {
 		killed := false
 		s.query = func(_ context.Context, c *fakeConn, text string) error {
 			switch {
-			case text == "KILL CONNECTION_ID()":
+			case text == "SELECT SLEEP(9)":
 				killed = true
 				return &mysql.MySQLError{Number: 1317, Message: "fake: killed"}
 			case killed && c.id == 1: // and the socket does not show it yet
@@ -105,7 +105,7 @@ func TestKilledConnectionIsVerified(t *testing.T) {
 		}
 		db := handle(t, s, "pool_size=1&pool_max_overflow=0")
 		ask(t, db)
-		if _, err := db.Exec("KILL CONNECTION_ID()"); errorNumber(err) != 1317 {
+		if _, err := db.Exec("SELECT SLEEP(9)"); errorNumber(err) != 1317 {
 			t.Fatalf("got %v, want the server's error", err)
 		}
 		ask(t, db)

@@ -361,3 +361,47 @@ func TestSuiteLastInsertIDUnderLoad(t *testing.T) {
 		}
 	})
 }
+
+// With sql_auto_is_null "id IS NULL" finds the handle's own last row, and none in a
+// session that inserted none.
+func TestSuiteAutoIsNullFindsOnesOwn(t *testing.T) {
+	s := needServer(t)
+	for _, byDSN := range []bool{true, false} {
+		if !byDSN && strings.Contains(s.row(t, "SELECT VERSION()"), "MariaDB") {
+			continue // there it finds the last id once only after each INSERT
+		}
+		t.Run(fmt.Sprintf("by the DSN %v", byDSN), func(t *testing.T) {
+			asStock(t, func(t *testing.T, driver string) (result []string) {
+				setup := s.open(t, stock, "")
+				mustExec(t, setup, answersWorld...)
+				setup.Close()
+				params := poolOfOne
+				if byDSN {
+					params = "sql_auto_is_null=1&@pool_size=3" // on MariaDB an INSERT pins
+				}
+				open := func() *sql.DB {
+					db := s.open(t, driver, params)
+					db.SetMaxOpenConns(1)
+					return db
+				}
+				ask := func(db *sql.DB) {
+					if !byDSN {
+						mustExec(t, db, "SET sql_auto_is_null = 1")
+					}
+					result = append(result, seen(db, "SELECT id FROM two WHERE id IS NULL"))
+				}
+				one, other := open(), open()
+				mustExec(t, one, "INSERT INTO two (v) VALUES (1)")
+				mustExec(t, other, "INSERT INTO two (v) VALUES (2)")
+				ask(one)
+				one.Close()
+				fresh := open()
+				ask(fresh)
+				fresh.Close()
+				ask(other)
+				other.Close()
+				return result
+			})
+		})
+	}
+}
