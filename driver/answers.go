@@ -128,9 +128,9 @@ func (c *conn) after(p *physical, st *session.Statement, args []driver.NamedValu
 	}
 	if st.ChangesID() {
 		c.notesID(p, st, args, result, err)
-		if p.login.autoIsNull && p.isMariaDB() {
-			// There a session finds its last id once after each INSERT, and no other
-			// statement has it find one.
+		if p.login.autoIsNull {
+			// On MariaDB, and MySQL 5.6, a session finds its last id once after each
+			// INSERT, and no other statement has it find one.
 			p.state.Add(session.Other)
 		}
 	}

@@ -274,7 +274,11 @@ func (c *conn) placeLastID(ctx context.Context, p *physical) error {
 	if s.user == nil && !s.unknown && s.value == own {
 		return nil
 	}
-	if _, err := p.ExecContext(ctx, "DO LAST_INSERT_ID("+strconv.FormatUint(own, 10)+")", nil); err != nil {
+	set := "LAST_INSERT_ID(" + strconv.FormatUint(own, 10) + ")"
+	if _, err = p.ExecContext(ctx, "DO "+set, nil); errorNumber(err) != 0 { // go-mysql-server has no DO
+		_, err = p.ExecContext(ctx, "SELECT "+set, nil)
+	}
+	if err != nil {
 		return err
 	}
 	p.lastID = sessionID{value: own}
