@@ -104,7 +104,7 @@ func (p *physical) answersAfter(st *session.Statement, err error) {
 	}
 	switch {
 	case st.Asks()&session.Warnings != 0: // they are there after it too
-	case errorNumber(err) != 0, !p.isMariaDB(), err == nil && st.UsesTables():
+	case !p.isMariaDB(), err == nil && st.UsesTables(), err != nil && errorNumber(err) != 0:
 		p.foreign &^= session.Warnings
 	}
 }
@@ -128,6 +128,11 @@ func (c *conn) after(p *physical, st *session.Statement, args []driver.NamedValu
 	}
 	if st.ChangesID() {
 		c.notesID(p, st, args, result, err)
+		if p.config.autoIsNull {
+			// On MariaDB, and MySQL 5.6, a session finds its last id once after each
+			// INSERT, and no other statement has it find one.
+			p.state.Add(session.Other)
+		}
 	}
 	if st.Acts() {
 		p.acted(st)

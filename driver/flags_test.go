@@ -94,7 +94,7 @@ func TestKilledConnectionIsVerified(t *testing.T) {
 		killed := false
 		s.query = func(_ context.Context, c *fakeConn, text string) error {
 			switch {
-			case text == "KILL CONNECTION_ID()":
+			case text == "SELECT SLEEP(9)":
 				killed = true
 				return &mysql.MySQLError{Number: 1317, Message: "fake: killed"}
 			case killed && c.id == 1: // and the socket does not show it yet
@@ -105,11 +105,38 @@ func TestKilledConnectionIsVerified(t *testing.T) {
 		}
 		db := handle(t, s, "pool_size=1&pool_max_overflow=0")
 		ask(t, db)
-		if _, err := db.Exec("KILL CONNECTION_ID()"); errorNumber(err) != 1317 {
+		if _, err := db.Exec("SELECT SLEEP(9)"); errorNumber(err) != 1317 {
 			t.Fatalf("got %v, want the server's error", err)
 		}
 		ask(t, db)
 		synctest.Wait()
 		wantOpen(t, s, 1, 2)
+	})
+}
+
+// Which connection a KILL was for is not known: each is asked before it is used again.
+func TestKillByAnotherIsVerified(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		killed := false
+		s.query = func(_ context.Context, c *fakeConn, text string) error {
+			switch {
+			case text == "KILL 1":
+				killed = true
+			case killed && c.id == 1: // and the socket does not show it yet
+				c.set(func() { c.closed = true })
+				return mysql.ErrInvalidConn
+			}
+			return nil
+		}
+		victim, killer := handle(t, s, "pool_size=2"), handle(t, s, "pool_size=3")
+		ask(t, victim)
+		mustExec(t, killer, "KILL 1")
+		ask(t, victim)
+		wantOpen(t, s, 2, 3)
+		before := len(s.conns[2].sent())
+		ask(t, victim)
+		if sent := s.conns[2].sent()[before:]; len(sent) != 1 {
+			t.Errorf("afterwards: sent %q, want no ping", sent)
+		}
 	})
 }

@@ -234,7 +234,7 @@ const lastIDPause = time.Millisecond
 // stock driver's with its connection.
 func (c *conn) ownLastID(ctx context.Context, p *physical) (uint64, error) {
 	l := &c.lastID
-	for {
+	for waited := time.Duration(0); ; {
 		on := l.on.Load()
 		switch {
 		case on == nil:
@@ -243,13 +243,19 @@ func (c *conn) ownLastID(ctx context.Context, p *physical) (uint64, error) {
 			if err := p.readLastID(ctx); err != nil {
 				return 0, err
 			}
+			if l.on.Load() == on {
+				l.lost()
+			}
 			continue
-		case on.State() == pool.Closed:
+		case on.State() == pool.Closed, waited >= pingTimeout:
 			l.lost()
 			continue
 		}
 		var err error
 		if on.Use(func(o *physical) { err = o.settleLastID(ctx) }) && err == nil {
+			if l.on.Load() == on {
+				l.lost() // the session does not have it any more
+			}
 			continue
 		}
 		// Whoever has it reads the id before using it.
@@ -257,6 +263,7 @@ func (c *conn) ownLastID(ctx context.Context, p *physical) (uint64, error) {
 		case <-ctx.Done():
 			return 0, ctx.Err()
 		case <-time.After(lastIDPause):
+			waited += lastIDPause
 		}
 	}
 }
@@ -274,7 +281,11 @@ func (c *conn) placeLastID(ctx context.Context, p *physical) error {
 	if s.user == nil && !s.unknown && s.value == own {
 		return nil
 	}
-	if _, err := p.ExecContext(ctx, "DO LAST_INSERT_ID("+strconv.FormatUint(own, 10)+")", nil); err != nil {
+	set := "LAST_INSERT_ID(" + strconv.FormatUint(own, 10) + ")"
+	if _, err = p.ExecContext(ctx, "DO "+set, nil); errorNumber(err) != 0 { // go-mysql-server has no DO
+		_, err = p.ExecContext(ctx, "SELECT "+set, nil)
+	}
+	if err != nil {
 		return err
 	}
 	p.lastID = sessionID{value: own}

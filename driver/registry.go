@@ -44,7 +44,7 @@ func (r *registry) join(c *connector) (*member, error) {
 	if m := c.member.Load(); m != nil {
 		return m, nil
 	}
-	if r.disposing > 0 || c.closed && !c.shared && c.open.Load() == 0 {
+	if r.disposing > 0 || c.closed && !c.shared {
 		return nil, ErrDisposed
 	}
 	m := r.shared[c.key]
@@ -253,7 +253,7 @@ func (r *registry) removeLocked(m *member) {
 func (r *registry) replaced(c *connector, m *member) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.disposing > 0 || !m.shared && c.closed && c.open.Load() == 0 {
+	if r.disposing > 0 || !m.shared && c.closed {
 		return false
 	}
 	c.member.CompareAndSwap(m, nil)

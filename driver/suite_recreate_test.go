@@ -11,6 +11,11 @@ func TestSuiteSchemaMadeAnew(t *testing.T) {
 	s := needServer(t)
 	name := s.schema + "_Again"
 	defer s.exec(t, "DROP DATABASE IF EXISTS "+name)
+	for _, st := range []string{"DROP SCHEMA IF EXISTS " + name, "create schema " + name, "ALTER DATABASE " + name + " COLLATE latin1_bin", "DROP DATABASE " + name} {
+		if _, err := s.admin.Exec(st); err != nil {
+			t.Skip(err)
+		}
+	}
 	cfg := s.config(t)
 	cfg.DBName = ""
 	for _, way := range []struct {
@@ -36,6 +41,9 @@ func TestSuiteSchemaMadeAnew(t *testing.T) {
 						if errNumber(err) == 1295 { // not to be prepared
 							mustExec(t, admin, text)
 							return
+						}
+						if errNumber(err) == 1105 { // go-mysql-server, on a session whose schema is gone
+							t.Skip(err)
 						}
 						if err != nil {
 							t.Fatalf("%s: %v", st, err)

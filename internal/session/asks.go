@@ -197,15 +197,6 @@ func (st *Statement) SetsFound(mariaDB bool) bool {
 		return !mariaDB
 	case p.accept("show"):
 		return st.asks&Warnings == 0 && !p.is("profile") && !p.is("profiles") && !p.is("count")
-	case p.is("insert"), p.is("replace"):
-		for ; p.tok.kind != atEnd; p.advance() {
-			if p.is("select") {
-				return true
-			}
-			if p.is("values") || p.is("value") {
-				return false
-			}
-		}
 	}
 	return false
 }

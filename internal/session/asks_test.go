@@ -150,3 +150,18 @@ func TestCreateTableMayBegin(t *testing.T) {
 		}
 	}
 }
+
+func TestMayBeID(t *testing.T) {
+	for text, want := range map[string]bool{
+		"5": true, " +5": true, "5 apples": true, "5e0": true, "50e-1": true, "4.6": true, "5.": true, ".5e1": true, "5e": true, "5ex": true,
+		"": false, "x5": false, "-5": false, "51": false, "5e1": false, "2026-01-02 03:04:05": false, "4.4": false, "-": false, "e5": false, "0x5": false,
+		"\u00a05": true,
+	} {
+		if got := MayBeID(text, 5); got != want {
+			t.Errorf("%q: got %v, want %v", text, got, want)
+		}
+		if n := testing.AllocsPerRun(10, func() { MayBeID(text, 5) }); n != 0 {
+			t.Errorf("%q: %v allocations, want none", text, n)
+		}
+	}
+}

@@ -193,22 +193,54 @@ func (p *parser) plainValue(id uint64) bool {
 	return false
 }
 
-// MayBeID reports whether a text may be that id in a column of numbers.
+// MayBeID reports whether a text may be that id in a column of numbers, which takes
+// the number that the text begins with. It does not allocate.
 func MayBeID(text string, id uint64) bool {
 	text = strings.TrimLeft(text, blanks)
-	end := 0
-	for end < len(text) && (isDigit(text[end]) || strings.IndexByte("+-.eE", text[end]) >= 0) {
-		end++
+	if text != "" && text[0] >= 0x80 {
+		return true // perhaps white space, or digits of another script
 	}
-	if end == 0 {
-		return len(text) > 0 && text[0] >= 0x80 || id == 0
+	n := numberLen(text)
+	if n == 0 {
+		return id == 0
 	}
-	for ; end > 0; end-- {
-		if f, err := strconv.ParseFloat(text[:end], 64); err == nil {
-			return NearID(f, id)
+	f, err := strconv.ParseFloat(text[:n], 64)
+	return err != nil || NearID(f, id)
+}
+
+// numberLen is how many bytes of a text's beginning are a number; 0 if it begins
+// with none.
+func numberLen(s string) int {
+	digits := func(i int) int {
+		for i < len(s) && isDigit(s[i]) {
+			i++
+		}
+		return i
+	}
+	start := 0
+	if s != "" && (s[0] == '-' || s[0] == '+') {
+		start = 1
+	}
+	end := digits(start)
+	count := end - start
+	if end < len(s) && s[end] == '.' {
+		point := end
+		end = digits(point + 1)
+		count += end - point - 1
+	}
+	if count == 0 {
+		return 0
+	}
+	if end < len(s) && (s[end] == 'e' || s[end] == 'E') {
+		exponent := end + 1
+		if exponent < len(s) && (s[exponent] == '-' || s[exponent] == '+') {
+			exponent++
+		}
+		if last := digits(exponent); last > exponent {
+			end = last
 		}
 	}
-	return true
+	return end
 }
 
 // NearID reports whether a number may be that id once it is rounded.
