@@ -216,10 +216,10 @@ func (p *physical) setAsLogin(ctx context.Context) error {
 }
 
 func (p *physical) setNames(ctx context.Context) (err error) {
-	timeouts := p.netTimeouts()
+	also := p.alsoSet()
 	if st, ok := p.baseline.Charset(); ok {
-		if timeouts != "" {
-			st += ", " + timeouts
+		if also != "" {
+			st += ", " + also
 		}
 		_, err = p.ExecContext(ctx, st, nil)
 		return err
@@ -229,21 +229,25 @@ func (p *physical) setNames(ctx context.Context) (err error) {
 			break
 		}
 	}
-	if err == nil && timeouts != "" {
-		_, err = p.ExecContext(ctx, "SET "+timeouts, nil)
+	if err == nil && also != "" {
+		_, err = p.ExecContext(ctx, "SET "+also, nil)
 	}
 	return err
 }
 
-// netTimeouts returns assignments of variables that a reset gives their global
-// values, but goes on by what they were set to: the servers do as they say only
-// when they are set.
-func (p *physical) netTimeouts() string {
+// alsoSet returns assignments of variables that a reset gives the right values,
+// without what comes with setting them: a server goes on by the old network
+// timeouts, and MySQL keeps the optimizer's traces of earlier statements (manual,
+// "System Variables Controlling Tracing").
+func (p *physical) alsoSet() string {
 	var sets []string
 	for _, name := range []string{"net_read_timeout", "net_write_timeout"} {
 		if value := p.baseline.Value(name); value != "" {
 			sets = append(sets, name+" = "+value)
 		}
+	}
+	if s := p.host.learned.Load(); s != nil && s.hasTraces && !s.mariaDB {
+		sets = append(sets, "optimizer_trace_offset = DEFAULT")
 	}
 	return strings.Join(sets, ", ")
 }
@@ -272,8 +276,7 @@ func (p *physical) useAgain(ctx context.Context) error {
 
 // checkLeft looks at what a reset leaves in place, if something may have changed
 // it that no text shows, or one that is not understood, such as CALL: the role,
-// on MariaDB what SHOW PROFILES shows of earlier statements, and on MySQL the
-// optimizer's traces of them.
+// and on MariaDB what SHOW PROFILES shows of earlier statements.
 func (p *physical) checkLeft(ctx context.Context, kinds session.Kinds) error {
 	s := p.host.learned.Load()
 	if s == nil || kinds&session.Other == 0 && p.login.reset != resetAlways {
@@ -285,9 +288,6 @@ func (p *physical) checkLeft(ctx context.Context, kinds session.Kinds) error {
 	}
 	if s.mariaDB && s.hasProfiles {
 		asks, want = append(asks, "(SELECT COUNT(*) FROM information_schema.PROFILING)"), append(want, "0")
-	}
-	if !s.mariaDB && s.hasTraces {
-		asks, want = append(asks, "(SELECT COUNT(*) FROM information_schema.OPTIMIZER_TRACE)"), append(want, "0")
 	}
 	if len(asks) == 0 {
 		return nil

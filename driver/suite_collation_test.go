@@ -61,7 +61,7 @@ func TestSuiteCollationIsTheLogins(t *testing.T) {
 		"", "charset=utf8mb4", "charset=latin1", "charset=nonsense,utf8mb4", "charset=utf8mb4,utf8", "collation=utf8mb4_unicode_ci", "collation=utf8mb4_bin",
 		"collation=latin1_german1_ci", "collation=utf8mb4_0900_ai_ci", "collation=nonsense", "charset=utf8mb4&collation=utf8mb4_unicode_ci",
 		"charset=latin1&collation=latin1_german1_ci", "collation_connection=utf8mb4_bin", "character_set_results=NULL", "character_set_client=latin1",
-		"collation=utf8mb4_unicode_ci&character_set_results=latin1", "charset=utf8mb4&collation_connection=utf8mb4_bin&character_set_client=latin1",
+		"charset=latin1&character_set_results=utf8mb4", "collation=utf8mb4_unicode_ci&character_set_results=latin1", "charset=utf8mb4&collation_connection=utf8mb4_bin&character_set_client=latin1",
 		"character_set_collations=%27utf8mb4=utf8mb4_bin%27&charset=utf8mb4", "interpolateParams=true", "interpolateParams=true&collation=utf8mb4_unicode_ci",
 	} {
 		t.Run(params, func(t *testing.T) {
@@ -83,6 +83,10 @@ func TestSuiteCollationIsTheLogins(t *testing.T) {
 					a.Close()
 					if d := difference(collated(b), want); d != "" {
 						t.Errorf("after %q, pool_reset=%s: the next user sees:%s", state, mode, d)
+					}
+					named := strings.HasPrefix(state, "SET NAMES") && !strings.Contains(params, "character_set") && !strings.Contains(params, "collation_connection")
+					if taken := rungTaken(t); mode == "state" && named && taken != undone {
+						t.Errorf("after %q: got %q, want it undone", state, taken)
 					}
 					b.Close()
 				}
