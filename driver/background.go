@@ -22,18 +22,20 @@ func newBackground() *background {
 	return b
 }
 
-// run calls f on a goroutine of its own, unless the pool ended.
-func (b *background) run(f func(ctx context.Context)) {
+// run calls f on a goroutine of its own, unless the pool ended: then it reports
+// false.
+func (b *background) run(f func(ctx context.Context)) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.ctx.Err() != nil {
-		return
+		return false
 	}
 	b.n++
 	go func() {
 		defer b.done()
 		f(b.ctx)
 	}()
+	return true
 }
 
 func (b *background) done() {

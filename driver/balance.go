@@ -1,186 +1,118 @@
 package mysqlpool
 
 import (
-	"cmp"
-	"math/rand/v2"
-	"slices"
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
 	"sync"
 	"time"
+
+	"github.com/mysqlpool/mysqlpool/internal/failover"
+	"github.com/mysqlpool/mysqlpool/internal/pool"
 )
 
-const (
-	minHostRest = 500 * time.Millisecond // how long a host that failed is left alone, at first
-	maxHostRest = 30 * time.Second
-)
+// watchFor is how long after the latest login was asked for hosts are probed that
+// no connection is open to.
+const watchFor = 30 * time.Second
 
-// balancer says which of several hosts is to be logged in to. With one there is
-// nothing to say.
+// balancer says which of several hosts is to be logged in to. With one host, and
+// no pool_target that it must meet, there is nothing to say.
 type balancer struct {
-	hosts []*host // in the order of the DSN; immutable
-	mode  balanceMode
+	hosts   []*host // in the order of the DSN; immutable
+	target  failover.Target
+	spreads bool // pool_balance=round_robin
+	tracks  bool // there are several, or pool_target says what the one must be
 
-	// look is called outside any lock when a host has been left alone for long
-	// enough; see login.lookAt.
-	look func(*host)
-
-	mu   sync.Mutex // guards what follows
-	turn int        // of round_robin
-	rest map[*host]*rest
-	over bool // nobody is looked at any more
+	mu       sync.Mutex // guards what follows; no I/O under it
+	tracker  *failover.Tracker
+	probed   []bool // a goroutine probes the host when that is due; see login.probeLoop
+	logged   []failover.State
+	asked    time.Time // when a login was last asked for
+	moving   bool      // login.spread is under way
+	settling bool      // login.settle is
+	paused   bool      // the pool was forgotten, and nobody logged in since
+	over     bool      // the pool ended
 }
 
-// rest is of a host that failed.
-type rest struct {
-	until    time.Time     // it is left alone
-	due      bool          // the next login is to try it
-	took     time.Duration // how long that is, but for what chance takes off; doubles each time
-	readOnly bool          // it failed because it takes no writes, at first or later
-	answers  bool          // that was why it failed the latest time
-	timer    *time.Timer   // calls look
-	back     time.Time     // when it worked again; zero: it has not. If it fails soon, took goes on to grow
+func newBalancer(hosts []*host, o options) *balancer {
+	b := &balancer{
+		hosts: hosts, target: o.target.hosts(), spreads: o.balance == balanceRoundRobin,
+		probed: make([]bool, len(hosts)), logged: make([]failover.State, len(hosts)),
+	}
+	b.tracks = len(hosts) > 1 || o.target != targetAuto && o.target != targetAny
+	b.tracker = failover.New(len(hosts), b.target, b.spreads)
+	for i, h := range hosts {
+		h.index, h.wake = i, make(chan struct{}, 1)
+	}
+	return b
 }
-
-func (r *rest) resting() bool { return r != nil && r.back.IsZero() }
 
 func (b *balancer) several() bool { return len(b.hosts) > 1 }
 
-// choose returns the hosts in the order in which they are to be tried. Those
-// that are left alone come last, since to try one is better than to fail; among them
-// those first that take no writes, and do answer.
-func (b *balancer) choose() []*host {
-	if !b.several() {
+// candidates returns the hosts in the order in which a login should try them.
+func (b *balancer) candidates() (hosts []*host) {
+	if !b.tracks {
 		return b.hosts
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	order := slices.Clone(b.hosts)
-	if b.mode == balanceRoundRobin {
-		at := b.turn % len(order)
-		b.turn++
-		order = append(order[at:], order[:at]...)
-		// One that was away for a while has fewer.
-		slices.SortStableFunc(order, func(x, y *host) int { return cmp.Compare(x.taken(), y.taken()) })
+	b.asked, b.paused = time.Now(), false
+	for _, i := range b.tracker.Candidates(b.asked, func(i int) int64 { return b.hosts[i].taken() }) {
+		hosts = append(hosts, b.hosts[i])
 	}
-	slices.SortStableFunc(order, func(x, y *host) int {
-		return cmp.Or(cmp.Compare(b.rankLocked(x), b.rankLocked(y)), b.untilLocked(x).Compare(b.untilLocked(y)))
-	})
-	return order
+	return hosts
 }
 
-func (b *balancer) rankLocked(h *host) int {
-	switch {
-	case b.untilLocked(h).IsZero():
-		return 0
-	case b.rest[h].answers:
-		return 1
-	}
-	return 2
-}
-
-// leftAlone reports whether nobody is to try a host who has another one.
-func (b *balancer) leftAlone(h *host) bool {
-	if !b.several() {
-		return false
+// rating says how much a host is wanted, and whether connections to it are to be
+// given up for those to another.
+func (b *balancer) rating(h *host) (r failover.Rating, leaves bool) {
+	if !b.tracks {
+		return failover.Wanted, false
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return !b.untilLocked(h).IsZero()
+	return b.tracker.Rating(h.index), b.tracker.Leaves(h.index)
 }
 
-// untilLocked is until when a host is left alone; the zero time if it is not. That
-// it may be looked at is no reason for a request to wait for it.
-func (b *balancer) untilLocked(h *host) time.Time {
-	if r := b.rest[h]; r.resting() && !r.due {
-		return r.until
+// leftLocked returns the hosts with connections that are to be given up, and with
+// logins under way that may bring one.
+func (b *balancer) leftLocked() map[*host]bool {
+	var left map[*host]bool
+	for i, h := range b.hosts {
+		if h.taken() > 0 && b.tracker.Leaves(i) {
+			if left == nil {
+				left = map[*host]bool{}
+			}
+			left[h] = true
+		}
 	}
-	return time.Time{}
+	return left
 }
 
-// due has the next login try a host, since nobody looks at it.
-func (b *balancer) due(h *host) {
+// inUse reports whether somebody needs to know which hosts can be used.
+func (b *balancer) inUseLocked(now time.Time) bool {
+	if now.Sub(b.asked) < watchFor {
+		return true
+	}
+	for _, h := range b.hosts {
+		if h.taken() > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// pause has the probes end: the pool is empty, and has no handle.
+func (b *balancer) pause() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if r := b.rest[h]; r != nil {
-		r.due = true
+	b.paused = true
+	for i, h := range b.hosts {
+		if b.probed[i] {
+			h.wakes()
+		}
 	}
-}
-
-// failed has a host left alone for a growing time. It reports whether it worked
-// until now.
-func (b *balancer) failed(h *host, readOnly bool) (news bool) {
-	if !b.several() {
-		return false
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.over {
-		return false
-	}
-	now := time.Now()
-	r := b.rest[h]
-	switch {
-	case r == nil || !r.back.IsZero() && now.Sub(r.back) > 2*r.took:
-		r = &rest{took: minHostRest / 2}
-		b.rest[h] = r
-		news = true
-	case !r.back.IsZero(): // it seemed to be back
-		r.back = time.Time{}
-	case now.Before(r.until) && !r.due:
-		r.readOnly = r.readOnly || readOnly
-		r.answers = readOnly
-		return false // the same failure, met by somebody else
-	default:
-		r.timer.Stop()
-	}
-	r.took = min(2*r.took, maxHostRest)
-	wait := r.took - rand.N(r.took/4+1)
-	r.until = now.Add(wait)
-	r.readOnly, r.answers, r.due = r.readOnly || readOnly, readOnly, false
-	r.timer = time.AfterFunc(wait, func() { b.look(h) })
-	return news
-}
-
-// works notes that a host can be used. It reports whether it was left alone.
-func (b *balancer) works(h *host) (back bool) {
-	if !b.several() {
-		return false
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	r := b.rest[h]
-	if !r.resting() {
-		return false
-	}
-	r.timer.Stop()
-	r.back, r.until, r.readOnly = time.Now(), time.Time{}, false
-	return true
-}
-
-// resting reports whether a host failed and has not worked since, and whether
-// because it takes no writes.
-func (b *balancer) resting(h *host) (resting, readOnly bool) {
-	if !b.several() {
-		return false, false
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	r := b.rest[h]
-	return r.resting(), r.resting() && r.readOnly
-}
-
-// wantsWrites reports whether another host than this one refused a write since it
-// became read-only, so that one without writes is not what the program should get:
-// with failover there is one primary.
-func (b *balancer) wantsWrites(but *host) bool {
-	if !b.several() || b.mode != balanceFailover {
-		return false
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return slices.ContainsFunc(b.hosts, func(h *host) bool {
-		r := b.rest[h]
-		return h != but && r.resting() && r.readOnly
-	})
 }
 
 // end stops what is due.
@@ -188,34 +120,174 @@ func (b *balancer) end() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.over = true
-	for h, r := range b.rest {
-		r.timer.Stop()
-		delete(b.rest, h)
-	}
 }
 
-// surplus is which connections a host that is back should have in the place of
-// others: with failover those to hosts that come after it, or cannot be used and
-// were better than none, with round_robin those beyond an even share. It returns
-// how many of each host.
-func (b *balancer) surplus(back *host) map[*host]int {
-	many := map[*host]int{}
-	total := int64(0)
-	for _, h := range b.hosts {
-		total += h.open.Load()
+// describe says of each host what is known, for an error.
+func (b *balancer) describe() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var all []string
+	for i, h := range b.hosts {
+		s := b.tracker.Status(i)
+		text := h.addr + " is " + s.State.String()
+		if !s.Since.IsZero() {
+			text += fmt.Sprintf(" for %v", time.Since(s.Since).Round(time.Millisecond))
+		}
+		if s.Reason != "" {
+			text += " (" + s.Reason + ")"
+		}
+		all = append(all, text)
+	}
+	return strings.Join(all, "; ")
+}
+
+// report notes what happened to a host: a login or a probe that started at began,
+// or a connection that was in use. What follows from it is done: connections are
+// given up, hosts are probed, and the change is logged.
+func (l *login) report(h *host, event failover.Event, began time.Time, why string) {
+	b := l.hosts
+	if !b.tracks {
+		return
+	}
+	b.mu.Lock()
+	if b.over {
+		b.mu.Unlock()
+		return
+	}
+	wasWanted := b.tracker.Rating(h.index) == failover.Wanted
+	change := b.tracker.Report(h.index, event, began, time.Now(), why)
+	wanted := b.tracker.Rating(h.index) == failover.Wanted
+	logged := b.logged[h.index]
+	b.logged[h.index] = change.To
+	b.mu.Unlock()
+	if change.To != logged {
+		l.logState(h, logged, change.To, why)
+	}
+	if b.spreads && wanted && !wasWanted {
+		l.background.run(l.spread)
+	}
+	l.settle()
+	l.startProbes()
+}
+
+func (l *login) logState(h *host, was, is failover.State, why string) {
+	level := slog.LevelInfo
+	switch {
+	case is == failover.Down || is == failover.Unready, is == failover.ReadOnly && was == failover.Up && l.hosts.target.Writes():
+		level = slog.LevelWarn
+	case was == failover.Unknown, is == failover.Suspect, was == failover.Suspect && is == failover.Up:
+		level = slog.LevelDebug
+	}
+	l.log().LogAttrs(l.background.ctx, level, "mysqlpool: host is "+is.String(),
+		slog.String("login", l.name), slog.String("host", h.addr), slog.String("was", was.String()), slog.String("reason", why))
+}
+
+// settle gives up the connections to hosts in whose place another one is wanted:
+// idle ones are closed now, those in use after use. Others are opened when
+// somebody needs them.
+func (l *login) settle() {
+	b := l.hosts
+	if !l.giveUp() {
+		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	after := false
-	for _, h := range b.hosts {
-		switch {
-		case h == back:
-			after = true
-		case b.mode == balanceRoundRobin:
-			share := (total + int64(len(b.hosts)) - 1) / int64(len(b.hosts))
-			many[h] = int(h.open.Load() - share)
-		case after, b.rest[h].resting():
-			many[h] = int(h.open.Load())
+	if b.settling || b.over {
+		return
+	}
+	b.settling = true
+	l.background.run(func(ctx context.Context) {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(moveInterval): // a login may have been under way
+			}
+			if !l.giveUp() && b.settled() {
+				return
+			}
+		}
+	})
+}
+
+// settled notes that settle has no more to do, unless it has.
+func (b *balancer) settled() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.settling = b.leftLocked() != nil
+	return !b.settling
+}
+
+// giveUp gives up what settle says. It reports false if there is nothing.
+func (l *login) giveUp() bool {
+	l.hosts.mu.Lock()
+	left := l.hosts.leftLocked()
+	l.hosts.mu.Unlock()
+	if left == nil {
+		return false
+	}
+	l.invalidate(pool.Recycled, func(p *physical, _ time.Duration) bool { return left[p.host] })
+	return true
+}
+
+// moveInterval is how long login.spread and login.settle wait between two steps.
+const moveInterval = time.Second
+
+// spread gives up connections beyond each host's even share, a quarter of them at
+// a time, so that a host which is up again gets its connections step by step.
+func (l *login) spread(ctx context.Context) {
+	b := l.hosts
+	b.mu.Lock()
+	if b.moving {
+		b.mu.Unlock()
+		return
+	}
+	b.moving = true
+	b.mu.Unlock()
+	defer func() {
+		b.mu.Lock()
+		b.moving = false
+		b.mu.Unlock()
+	}()
+	for {
+		many := b.surplus()
+		if many == nil {
+			return
+		}
+		l.invalidate(pool.Recycled, func(p *physical, _ time.Duration) bool {
+			many[p.host]--
+			return many[p.host] >= 0
+		})
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(moveInterval):
+		}
+	}
+}
+
+// surplus is how many connections each host is to give up now, so that each host
+// that is wanted has an even share in the end; nil for none.
+func (b *balancer) surplus() map[*host]int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	total, wanted := int64(0), int64(0)
+	for i, h := range b.hosts {
+		if b.tracker.Rating(i) == failover.Wanted {
+			total += h.open.Load()
+			wanted++
+		}
+	}
+	var many map[*host]int
+	for i, h := range b.hosts {
+		if b.tracker.Rating(i) != failover.Wanted {
+			continue
+		}
+		if over := h.open.Load() - (total+wanted-1)/wanted; over > 0 {
+			if many == nil {
+				many = map[*host]int{}
+			}
+			many[h] = int(over+3) / 4
 		}
 	}
 	return many

@@ -3,7 +3,6 @@ package mysqlpool
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"log/slog"
 	"slices"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/failover"
 )
 
 func TestHostsOf(t *testing.T) {
@@ -148,13 +148,14 @@ func (c *cluster) kill(addr string) {
 	}
 }
 
-// open is how many connections each host has.
+// open is how many connections each host has, without those of probes, which are
+// on no schema.
 func (c *cluster) open() (n [3]int) {
 	c.mu.Lock()
 	all := slices.Clone(c.conns)
 	c.mu.Unlock()
 	for _, conn := range all {
-		if conn.get(func() bool { return !conn.closed }) {
+		if conn.get(func() bool { return !conn.closed && conn.schema != "" }) {
 			n[slices.Index([]string{"a:1", "b:2", "c:3"}, conn.addr)]++
 		}
 	}
@@ -225,24 +226,24 @@ func TestFailover(t *testing.T) {
 		if n := c.tried() - before; n < 20 || n > 35 {
 			t.Errorf("it was looked at %d times in ten minutes, want 20 to 35", n)
 		}
-		if h := onePool(t).Hosts; !h[0].Resting || h[1].Resting || h[0].Addr != "a:1" {
-			t.Errorf("want the first one resting alone: %+v", h)
+		if h := onePool(t).Hosts; h[0].State != "down" && h[0].State != "probing" || h[1].State != "up" || h[0].Addr != "a:1" || !strings.Contains(h[0].Reason, errDown.Error()) {
+			t.Errorf("want the first one down alone: %+v", h)
 		}
 
 		// It is back, and so are its connections, without any request.
 		c.is("a:1", "")
-		time.Sleep(maxHostRest + time.Second)
+		time.Sleep(failover.MaxBackoff + time.Second)
 		c.want(t, [3]int{0, 0, 0})
 		hold(t, s, "", 3)
 		c.want(t, [3]int{3, 0, 0})
-		if h := onePool(t).Hosts; h[0].Resting {
-			t.Errorf("want none resting: %+v", h)
+		if h := onePool(t).Hosts; h[0].State != "up" || h[0].Reason != "" {
+			t.Errorf("want the first one up: %+v", h)
 		}
 		if p := onePool(t); p.Broken != 3 || p.Recycled != 3 {
 			t.Errorf("want 3 broken and 3 recycled: %+v", p)
 		}
 		got := log.take()
-		if strings.Count(got, "\n") != 2 || strings.Count(got, "level=WARN") != 1 || !strings.Contains(got, "level=INFO msg=\"mysqlpool: a host is back\"") {
+		if strings.Count(got, "\n") != 2 || strings.Count(got, "level=WARN") != 1 || !strings.Contains(got, "level=INFO msg=\"mysqlpool: host is up\"") {
 			t.Errorf("logged %s, want one line when it failed and one when it was back", got)
 		}
 		wantNothingLate(t, s)
@@ -390,11 +391,7 @@ func TestHostThatBecomesReadOnly(t *testing.T) {
 			refused := &mysql.MySQLError{Number: 1290, Message: "The MariaDB server is running with the --read-only option so it cannot execute this statement"}
 			s.query = func(_ context.Context, conn *fakeConn, text string) error {
 				if text == "UPDATE" && conn.get(func() bool { return s.readOnly[conn.addr] }) {
-					if params == "" {
-						return refused
-					}
-					conn.set(func() { conn.closed = true }) // as the stock driver does
-					return driver.ErrBadConn
+					return refused
 				}
 				return nil
 			}
@@ -425,6 +422,7 @@ func TestHostThatBecomesReadOnly(t *testing.T) {
 func TestNodeThatLeavesItsCluster(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		c := newCluster(s)
+		s.unready = map[string]bool{}
 		isReady := func(is bool) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -513,7 +511,7 @@ func TestThirdHostIsPromoted(t *testing.T) {
 				update()
 				time.Sleep(time.Second)
 			}
-			time.Sleep(maxHostRest + 3*offerFor)
+			time.Sleep(failover.MaxBackoff + 3*offerFor)
 			if err := update(); err != nil {
 				t.Errorf("promoted after %v: %v", after, err)
 			}
@@ -548,10 +546,10 @@ func TestReplicasWhileThePrimaryHangs(t *testing.T) {
 			if d := took(n); d > 0 {
 				t.Errorf("a login took %v, though a host answers", d)
 			}
-			time.Sleep(maxHostRest / 7)
+			time.Sleep(failover.MaxBackoff / 7)
 		}
 		c.is("a:1", "")
-		time.Sleep(2 * maxHostRest)
+		time.Sleep(2 * failover.MaxBackoff)
 		hold(t, s, params, 3)
 		if n := c.open(); n[0] != 3 || n[1]+n[2] != 0 {
 			t.Errorf("the primary is back: got %v", n)
@@ -563,7 +561,7 @@ func TestReplicasWhileThePrimaryHangs(t *testing.T) {
 func TestReplicasAlone(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		c := newCluster(s)
-		for _, addr := range []string{"a:1", "b:2"} {
+		for _, addr := range []string{"a:1", "b:2", "c:3"} {
 			c.isReadOnly(addr, true)
 		}
 		hold(t, s, "", 3)
@@ -574,12 +572,12 @@ func TestReplicasAlone(t *testing.T) {
 	})
 }
 
-// Nobody writes, so that it does not matter that another host takes writes.
+// With pool_target=any it does not matter that another host takes writes.
 func TestReplicaBesideAPrimary(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		c := newCluster(s)
 		c.isReadOnly("a:1", true)
-		db := handle(t, s, "")
+		db := handle(t, s, "pool_target=any")
 		ask(t, db)
 		c.want(t, [3]int{1, 0, 0})
 		c.kill("a:1")
@@ -587,7 +585,7 @@ func TestReplicaBesideAPrimary(t *testing.T) {
 		c.want(t, [3]int{0, 1, 0})
 		c.is("a:1", "")
 		for range 5 {
-			time.Sleep(2 * maxHostRest)
+			time.Sleep(2 * failover.MaxBackoff)
 			ask(t, db)
 		}
 		c.want(t, [3]int{1, 0, 0})
@@ -601,7 +599,7 @@ func TestHostThatIsBackDuringALogin(t *testing.T) {
 		reach := s.reach
 		s.reach = func(ctx context.Context, addr string) error {
 			if addr == "b:2" {
-				time.Sleep(minHostRest + 200*time.Millisecond)
+				time.Sleep(failover.MinBackoff + 200*time.Millisecond)
 			}
 			return reach(ctx, addr)
 		}
@@ -609,7 +607,7 @@ func TestHostThatIsBackDuringALogin(t *testing.T) {
 		ask(t, handle(t, s, ""))
 		c.want(t, [3]int{0, 1, 0})
 		c.is("a:1", "")
-		time.Sleep(maxHostRest + 3*offerFor)
+		time.Sleep(failover.MaxBackoff + 3*offerFor)
 		ask(t, handle(t, s, ""))
 		c.want(t, [3]int{1, 0, 0})
 	})
@@ -620,7 +618,7 @@ func TestDisposeEndsWhatLooksAtHosts(t *testing.T) {
 		c := newCluster(s)
 		c.is("a:1", isHung)
 		ask(t, handle(t, s, "timeout=60s"))
-		time.Sleep(maxHostRest) // by now one looks
+		time.Sleep(failover.MaxBackoff) // by now one looks
 		start := time.Now()
 		if err := Dispose(t.Context()); err != nil {
 			t.Error(err)

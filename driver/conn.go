@@ -24,15 +24,16 @@ type conn struct {
 	checker   driver.NamedValueChecker // the physical connection that it had last
 
 	*grip
-	used   bool // something ran since database/sql last asked IsValid
-	bad    bool // driver.ErrBadConn was returned
-	closed bool
-	alone  bool      // it is the only one of its connector, and closes that with itself
-	since  time.Time // when it got what it holds
-	pinned time.Time // when it was put away with session state on it, unless held
-	loan   *loan     // while pool_leak_after watches it
-	tx     tx        // the latest transaction
-	stmts  []*stmt   // that follow it: prepared, not closed and not lost
+	used     bool // something ran since database/sql last asked IsValid
+	bad      bool // driver.ErrBadConn was returned
+	rejected bool // ... for a write that was refused; the connection is good
+	closed   bool
+	alone    bool      // it is the only one of its connector, and closes that with itself
+	since    time.Time // when it got what it holds
+	pinned   time.Time // when it was put away with session state on it, unless held
+	loan     *loan     // while pool_leak_after watches it
+	tx       tx        // the latest transaction
+	stmts    []*stmt   // that follow it: prepared, not closed and not lost
 }
 
 var (
@@ -53,7 +54,7 @@ var (
 // hold returns the physical connection that this one holds, and gets it one if
 // it is empty. It returns the checkout's error, ctx's among them.
 func (c *conn) hold(ctx context.Context) (*physical, error) {
-	c.used = true
+	c.used, c.rejected = true, false
 	if c.held {
 		p := c.lent.Value
 		p.tidy()
@@ -77,12 +78,17 @@ func (c *conn) hold(ctx context.Context) (*physical, error) {
 
 // holds notes that it holds its physical connection from now on.
 func (c *conn) holds() {
+	c.watch()
+	c.since = time.Now()
+	c.watchLoan()
+}
+
+// watch has dropped called once it is garbage.
+func (c *conn) watch() {
 	if !c.watched {
 		c.watched = true
 		runtime.AddCleanup(c, (*grip).dropped, c.grip)
 	}
-	c.since = time.Now()
-	c.watchLoan()
 }
 
 // letsGo notes that it does not hold it any more, while it still knows it.
@@ -167,7 +173,11 @@ func (c *conn) check(ctx context.Context, p *physical) error {
 // IsValid, since another driver wraps this one and hides it, the stock driver's
 // own answer and the errors that were returned decide.
 func (c *conn) Close() error {
-	c.closed = true
+	if !c.closed {
+		c.closed = true
+		c.lastID.gone.Store(true)
+		defer c.connector.closedOne()
+	}
 	if c.alone {
 		defer c.connector.Close()
 	}
@@ -176,6 +186,8 @@ func (c *conn) Close() error {
 	}
 	p := c.lent.Value
 	switch {
+	case c.rejected && !p.doomed && p.IsValid():
+		c.checkIn()
 	case c.used && (c.connector.validates.Load() || calledByDatabaseSQL() || c.bad || p.doomed || !p.IsValid()):
 		c.discard(pool.Broken)
 	default:
@@ -222,36 +234,60 @@ func (c *conn) discard(why pool.Reason) {
 	lent.Discard(why)
 }
 
-// saw notes an error that is about to be returned, and returns it. With
-// rejectReadOnly it may mean that the server became read-only: then
-// database/sql must not get another connection to the same server. It means
-// nothing of the kind where the connection was closed before, or where the
-// session itself may take no writes.
+// saw notes an error that is about to be returned, and returns what is. A write
+// that was refused because the server is read-only says nothing of the kind where
+// the session itself may take no writes. With rejectReadOnly the stock driver says
+// driver.ErrBadConn for it; that says nothing where the connection was closed
+// before.
 func (c *conn) saw(err error) error {
 	if err == nil {
 		return nil
 	}
-	suspect := c.connector.cfg.RejectReadOnly && c.held && !c.lent.Value.cut && !c.mayRefuseWrites()
-	if c.held {
-		c.lent.Value.saw(err)
+	if !c.held {
+		c.bad = c.bad || err == driver.ErrBadConn
+		return err
 	}
+	p := c.lent.Value
 	if err == driver.ErrBadConn {
+		suspect := p.config.rejectReadOnly && !p.login.hosts.several() && !p.cut && !c.mayRefuseWrites()
+		p.saw(err)
 		c.bad = true
 		if suspect {
-			c.lent.Value.login.becameReadOnly(c.lent.Value)
+			p.login.becameReadOnly()
 		}
+		return err
 	}
-	return err
+	p.saw(err)
+	readOnly, transaction := isReadOnly(err), isReadOnlyTransaction(err)
+	if !readOnly && !transaction {
+		return err
+	}
+	if readOnly || !c.mayRefuseWrites() {
+		p.login.writeRefused(p, err)
+	}
+	return c.rejects(p, err)
+}
+
+// rejects is what rejectReadOnly makes of a refused write where there are several
+// hosts: what the stock driver does, but for the connection, which is kept unless
+// there is a host to go to. Otherwise each write would cost three logins while no
+// host takes writes.
+func (c *conn) rejects(p *physical, err error) error {
+	if !c.connector.cfg.RejectReadOnly || !p.login.hosts.several() {
+		return err
+	}
+	c.bad, c.rejected = true, true
+	return driver.ErrBadConn
 }
 
 // mayRefuseWrites reports whether the session may be in a read-only transaction
 // (error 1792, which the stock driver takes for a read-only server): in one that
 // was begun so, or by statements, which are not asked what they began.
 func (c *conn) mayRefuseWrites() bool {
-	if params := c.connector.cfg.Params; params["transaction_read_only"]+params["tx_read_only"] != "" {
+	p := c.lent.Value
+	if params := p.config.params; params["transaction_read_only"]+params["tx_read_only"] != "" {
 		return true
 	}
-	p := c.lent.Value
 	kinds := p.state.Kinds()
 	begins := p.autocommitAtLogin || p.state.AutocommitSet() // else any statement opens a transaction
 	if !begins {

@@ -23,6 +23,10 @@ type connector struct {
 	member atomic.Pointer[member] // nil until first use; changed under pools.mu
 	closed bool                   // guarded by pools.mu
 
+	// open is how many logical connections are not closed. It counts only if the
+	// pool is the connector's own, which outlives it until then.
+	open atomic.Int64
+
 	// validates is set once database/sql called IsValid on any connection. A
 	// driver that wraps this one may hide IsValid.
 	validates atomic.Bool
@@ -37,12 +41,12 @@ var (
 // driver and options of the pool. cfg is copied. Options in cfg.Params count as
 // in a DSN, and those in opts come after them.
 //
-// If cfg holds a function (DialFunc, BeforeConnect), or a Logger, a TLS config
-// or a time zone of its own, the connector has a pool to itself, which closes
-// when the handle is closed; otherwise it shares the pool of its login. A TLS
-// config that the stock driver made from TLSConfig, the DSN's tls word, does not
-// count as its own unless a function is in it, nor does a time zone of the time
-// zone database. A nil Option is passed over.
+// If cfg holds a function (DialFunc, BeforeConnect), or a Logger or a TLS config
+// of its own, the connector has a pool to itself, which closes when the handle is
+// closed; otherwise it shares the pool of its login. A TLS config that the stock
+// driver made from TLSConfig, the DSN's tls word, does not count as its own unless a
+// function is in it, such as the constraint of a root. Time zones are alike that have
+// the same name and the same rules. A nil Option is passed over.
 //
 // Give each connector to one sql.OpenDB: closing the handle closes the connector,
 // and with it a pool that it has to itself, under any other handle of it. (The
@@ -61,17 +65,20 @@ func NewConnector(cfg *mysql.Config, opts ...Option) (driver.Connector, error) {
 	if _, err := mysql.NewConnector(cfg); err != nil {
 		return nil, err
 	}
-	c, err := newConnector(cfg, opts...)
+	c, err := connectorOf(cfg, isNamedLocation(cfg.Loc), opts...)
 	if err != nil {
 		return nil, err
 	}
-	c.shared = c.shared && isNamedLocation(cfg.Loc)
 	return c, nil
 }
 
 // newConnector is NewConnector for a config that is normalised, as one from
 // ParseDSN is, and that the caller gives up.
 func newConnector(cfg *mysql.Config, opts ...Option) (*connector, error) {
+	return connectorOf(cfg, true, opts...)
+}
+
+func connectorOf(cfg *mysql.Config, namedLoc bool, opts ...Option) (*connector, error) {
 	c := &connector{settings: settings{options: defaultOptions()}, cfg: cfg}
 	if err := c.takeParams(cfg.Params); err != nil {
 		return nil, err
@@ -87,7 +94,7 @@ func newConnector(cfg *mysql.Config, opts ...Option) (*connector, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	c.key, c.shared = poolKey(cfg, c.options)
+	c.key, c.shared = poolKey(cfg, c.options, namedLoc)
 	c.dial = dialStock
 	_, err := c.hosts()
 	return c, err
@@ -149,7 +156,12 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.open.Add(1)
 	lc := &conn{connector: c, checker: lent.Value, grip: &grip{lent: lent}}
+	if !c.shared {
+		lc.grip.connector = c
+		lc.watch()
+	}
 	// Born offered: database/sql may put a connection away that it never used,
 	// and calls no IsValid for it (see openNewConnection there).
 	lc.ticket = lent.PutAwayUnused()
@@ -160,10 +172,19 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 func (c *connector) Driver() driver.Driver { return Driver{} }
 
 // Close implements io.Closer: sql.DB.Close calls it. A shared pool keeps its
-// connections, for the next handle; that is what it is for.
+// connections, for the next handle; that is what it is for. A pool of the
+// connector's own closes once all logical connections are closed: a sql.Conn or a
+// transaction may outlive its handle.
 func (c *connector) Close() error {
 	pools.leave(c)
 	return nil
+}
+
+// closedOne is for a logical connection that was closed.
+func (c *connector) closedOne() {
+	if c.open.Add(-1) == 0 && !c.shared {
+		pools.leftBehind(c)
+	}
 }
 
 // checkOut gets a physical connection from the pool of this login.

@@ -37,7 +37,8 @@
 //   - pool_recycle (auto): greatest age of a connection, shortened by up to
 //     2.5 % at random; 0 is no limit. auto is one second less than the
 //     session's wait_timeout, as the DSN sets it, else as the server says, else
-//     120 s with a warning in the log.
+//     120 s with a warning in the log; and one hour at most, so that a revoked
+//     account or a changed global variable does not live for a day.
 //   - pool_ping_after (30s): a connection idle for at least this long is pinged
 //     before it is handed out, for 2 s at most, or less if the DSN's timeout, or
 //     half of what the context has left, is less; 0 pings each time.
@@ -49,23 +50,42 @@
 //     always, the server resets it, whatever ran; never, nothing.
 //   - pool_stmt_cache (auto): prepared statements kept for each physical
 //     connection; 0 keeps none. auto is at most 256, and together no more than
-//     half of the server's max_prepared_stmt_count.
+//     half of the server's max_prepared_stmt_count. Those of a connection take
+//     about 8 MB of the server's memory at most, as estimated from their texts, or
+//     32 kB for each if more than 256 are asked for.
 //   - pool_leak_after (0): a connection that is held for longer is logged, with
 //     the stack that checked it out; 0 is never.
 //   - pool_kill (off): on: a statement whose context ended is ended on the
 //     server as well, with KILL, if the server shows that the connection is ours.
-//   - pool_balance (failover): which of several hosts is logged in to:
-//     failover, the first in the DSN that can be used; round_robin, each in
-//     turn.
+//   - pool_target (auto): which hosts are used, by what each says of itself:
+//     auto, a host that takes writes if one does, else one that answers;
+//     primary, only one that takes writes; replica, only those that are
+//     read-only and whose replication has not stopped; prefer_replica, those if
+//     there is one, else one that answers; any, whichever answers.
+//   - pool_balance (failover; round_robin for replica and prefer_replica): which
+//     of several such hosts is logged in to: failover, the first in the DSN;
+//     round_robin, each in turn.
+//   - pool_name (none): names the pool in Stats, metrics, logs and errors: up to
+//     64 letters, digits, and any of . _ : / -. Handles with other names have
+//     other pools.
 //
-// An unknown pool_* name or a bad value is an error from sql.Open.
+// An unknown pool_* name or a bad value is an error from sql.Open. The longest
+// duration, 2562047h47m16.854775807s, means for ever.
 //
 // # Statements
 //
 // Exec and Query with arguments run on prepared statements that are kept with
 // the physical connection. A text is kept from its second use in the pool on; from
 // then on it takes one round trip instead of two, after the first on each
-// connection. With interpolateParams=true nothing is prepared.
+// connection. It is kept for up to four lists of kinds of arguments (numbers, texts,
+// NULL, ...), since a server remembers what a statement ran with. With
+// interpolateParams=true nothing is prepared.
+//
+// These are prepared each time, as by the stock driver: a text that costs more than
+// some 512 kB of the server's memory (about 700 names, numbers and placeholders); one
+// that compares with a subquery (IN, ANY, ALL), unless the server is MySQL 8.0.22 or
+// newer; and there, unless it only inserts values, one that has a number and a text
+// beyond ASCII among its arguments.
 //
 // # Session state
 //
@@ -73,20 +93,63 @@
 // locks, temporary tables) stays with the handle's connection for as long as
 // with the stock driver. Before anybody else gets the connection it is taken
 // back: undone by statements, reset by COM_RESET_CONNECTION, or ended by closing
-// the connection. What a stored function or a trigger leaves is not in any
-// statement's text; pool_reset=always takes care of that.
+// the connection. The first time that this is to be done on a server the pool
+// tries whether the server does it: some proxies answer OK and do nothing, and
+// there every connection with more on it than a transaction or another schema is
+// closed (see PoolStats.ResetProof).
+//
+// What a stored function, a trigger or a view leaves is not in any statement's
+// text: a view on GET_LOCK leaves a lock, and on MariaDB a function that sets
+// profiling leaves what SHOW PROFILES shows. pool_reset=always takes care of
+// that, with some round trips more for each connection that is handed over after
+// use. On MySQL nothing but closing the connection takes back what a routine or a
+// view sets for it in performance_schema.threads; UPDATE of a table that is
+// written with performance_schema before it closes the connection. What
+// SHOW SESSION STATUS counts is counted from the login, or from the latest reset.
 //
 // # Hosts
 //
 // With tcp the address may name several hosts, tcp(db1:3306,db2:3306), which
-// share one pool. One that fails, has no room, or takes no writes any more is
-// left alone for a growing time, and looked at until it is back.
+// share one pool. Each says at login whether it takes writes (read_only,
+// super_read_only, innodb_read_only), and whether it is ready (wsrep_ready of a
+// Galera node, its state and role in Group Replication). pool_target says which
+// are used. Two handles with one DSN but for pool_target=primary and
+// pool_target=replica send writes to the primary and reads to the replicas; what
+// was written may not be read at once.
+//
+// A host that fails is in back-off: it is probed in the background after 0.5 s,
+// and then less and less often, every 30 s at least. When it is up again and
+// wanted, the connections to others are closed after use, and opened there when
+// somebody needs them. A write that a server refuses because it is read-only has
+// the other hosts probed at once, and twice a second while none takes writes;
+// meanwhile reads go on. To see whether a replica's replication has stopped, the
+// account needs REPLICATION CLIENT (MySQL) or REPLICA MONITOR (MariaDB).
+//
+// A host that the DSN names first and that comes back without being read-only gets
+// the writes again, whatever another one has by then: have servers start with
+// read_only on, and let what promotes them clear it.
+//
+// A host's name is looked up at each login. While connections to it are open it is
+// looked up every 30 s as well: those to addresses that are not its own any more
+// are closed after use.
+//
+// # Servers
+//
+// All pools of the process that log in to one server (one address) share a budget:
+// no more connections than its max_connections less 5 %, at least 3, and for each
+// account no more than its max_user_connections. A pool that gets none closes what
+// another does not use, longest unused first; busy pools share evenly. What a spike
+// opened beyond pool_size is closed after 3 s without use while it makes up more than
+// a quarter of max_connections. The limits are asked for again within a minute.
+// Servers says who has what. Other processes have budgets of their own: together
+// they must fit, so set pool_size and pool_max_overflow where there are many.
 //
 // # Lifetimes
 //
 // SetConnMaxLifetime, SetConnMaxIdleTime and SetMaxIdleConns of a handle close
 // logical connections only. pool_recycle, pool_size and pool_idle_timeout rule
 // the physical ones, which outlive the handle that opened them. They end when
-// they are recycled, with Dispose, or with the process. A pool that has had no
-// handle for pool_idle_timeout keeps one.
+// they are recycled, with Invalidate or Dispose, or with the process. Pools without
+// handles keep 16 between them, for each server, and each that has had none for
+// pool_idle_timeout keeps one.
 package mysqlpool

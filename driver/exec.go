@@ -14,14 +14,17 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 		return nil, err
 	}
 	if len(args) > 0 && p.inOneRound() {
-		if result, err := p.execCached(ctx, query, args); err != driver.ErrSkip {
+		if result, err := c.execCached(ctx, p, query, args); err != driver.ErrSkip {
 			return result, c.saw(err)
 		}
 	}
-	c.followBeforeText(ctx, p, query)
+	st, err := c.beforeText(ctx, p, query, len(args) > 0, false)
+	if err != nil {
+		return nil, c.saw(err)
+	}
 	p.running()
 	result, err := p.ExecContext(ctx, query, args)
-	p.ranText(query, first(args), err)
+	c.afterText(p, &st, query, args, result, err)
 	return result, c.saw(err)
 }
 
@@ -33,32 +36,38 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 		return nil, err
 	}
 	if len(args) > 0 && p.inOneRound() {
-		if rows, err := p.queryCached(ctx, query, args); err != driver.ErrSkip {
+		if rows, err := c.queryCached(ctx, p, query, args); err != driver.ErrSkip {
 			return rows, c.saw(err)
 		}
 	}
-	c.followBeforeText(ctx, p, query)
+	st, err := c.beforeText(ctx, p, query, len(args) > 0, true)
+	if err != nil {
+		return nil, c.saw(err)
+	}
 	p.running()
 	rows, err := p.QueryContext(ctx, query, args)
 	p.reads(rows, err)
-	p.ranText(query, first(args), err)
+	c.afterText(p, &st, query, args, nil, err)
 	return rows, c.saw(err)
 }
 
 // inOneRound reports whether a text with arguments may run on a statement that
 // was prepared earlier. With interpolateParams the stock driver needs none.
 func (p *physical) inOneRound() bool {
-	return !p.login.interpolates && p.login.stmts.share.Load() > 0 && !p.passesCache()
+	return !p.config.interpolates && p.login.stmts.share.Load() > 0 && !p.passesCache()
 }
 
 // execCached is ExecContext on a cached statement, else driver.ErrSkip.
-func (p *physical) execCached(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+func (c *conn) execCached(ctx context.Context, p *physical, query string, args []driver.NamedValue) (driver.Result, error) {
 	e, err := p.cached(ctx, query, args)
 	if err != nil {
 		return nil, err
 	}
-	if e.Stmt.hasRows() {
+	if e.Stmt.mayHaveRows() {
 		return nil, driver.ErrSkip
+	}
+	if err := c.asks(ctx, p, &e.Stmt.says, false); err != nil {
+		return nil, err
 	}
 	p.running()
 	result, err := e.Stmt.ExecContext(ctx, args)
@@ -68,14 +77,17 @@ func (p *physical) execCached(ctx context.Context, query string, args []driver.N
 		}
 		result, err = e.Stmt.ExecContext(ctx, args)
 	}
-	p.ran(&e.Stmt.says, first(args), err)
+	c.after(p, &e.Stmt.says, args, result, err)
 	return result, err
 }
 
 // queryCached is QueryContext on a cached statement, else driver.ErrSkip.
-func (p *physical) queryCached(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+func (c *conn) queryCached(ctx context.Context, p *physical, query string, args []driver.NamedValue) (driver.Rows, error) {
 	e, err := p.cached(ctx, query, args)
 	if err != nil {
+		return nil, err
+	}
+	if err := c.asks(ctx, p, &e.Stmt.says, true); err != nil {
 		return nil, err
 	}
 	p.running()
@@ -87,7 +99,8 @@ func (p *physical) queryCached(ctx context.Context, query string, args []driver.
 		rows, err = e.Stmt.QueryContext(ctx, args)
 	}
 	p.reads(rows, err)
-	p.ran(&e.Stmt.says, first(args), err)
+	p.charge(e)
+	c.after(p, &e.Stmt.says, args, nil, err)
 	return rows, err
 }
 
@@ -98,10 +111,13 @@ func (c *conn) Exec(query string, args []driver.Value) (driver.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.followBeforeText(context.Background(), p, query)
+	st, err := c.beforeText(context.Background(), p, query, len(args) > 0, false)
+	if err != nil {
+		return nil, c.saw(err)
+	}
 	p.running()
 	result, err := p.Exec(query, args)
-	p.ranText(query, firstValue(args), err)
+	c.afterText(p, &st, query, named(args), result, err)
 	return result, c.saw(err)
 }
 
@@ -113,11 +129,14 @@ func (c *conn) Query(query string, args []driver.Value) (driver.Rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.followBeforeText(context.Background(), p, query)
+	st, err := c.beforeText(context.Background(), p, query, len(args) > 0, true)
+	if err != nil {
+		return nil, c.saw(err)
+	}
 	p.running()
 	rows, err := p.Query(query, args)
 	p.reads(rows, err)
-	p.ranText(query, firstValue(args), err)
+	c.afterText(p, &st, query, named(args), nil, err)
 	p.state.Add(session.Identity)
 	return rows, c.saw(err)
 }

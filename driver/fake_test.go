@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -29,20 +30,30 @@ type fakeServer struct {
 	query func(ctx context.Context, c *fakeConn, text string) error // of every statement
 	reach func(ctx context.Context, addr string) error              // of every login
 
+	tellsLimits bool // it answers askLimits; set before use
+
 	addr           string // of the DSN
-	waitTimeout    string // the answers to askServer
+	waitTimeout    string // the answers to askServer; guarded by mu while askLimits may be answered
 	maxConnections string
+	maxUserGlobal  string
+	maxUserOf      map[string]string // by user, where it is not the global one
 	autocommit     string
 	initConnect    string
-	readOnly       map[string]bool // hosts that take no writes
-	unready        map[string]bool // hosts that are no part of their cluster
-	role           string          // the session's; "": the server has no roles
-	resets         bool            // it knows COM_RESET_CONNECTION
-	bare           bool            // connections have none of the stock driver's fields
+	readOnly       map[string]bool   // hosts that take no writes
+	unready        map[string]bool   // hosts that are no part of their cluster; nil: there is none
+	members        map[string]string // state and role of each host in its replication group; nil: there is none
+	others         map[string]string // variables that the server has besides
+	stopped        map[string]bool   // hosts whose replication has stopped
+	role           string            // the session's; "": the server has no roles
+	resets         bool              // it knows COM_RESET_CONNECTION
+	bare           bool              // connections have none of the stock driver's fields
+	bareStmts      bool              // ... nor statements
+	unproved       bool              // it is not known yet how it takes back session state
+	proved         sync.Once         // that is noted, at the first login
 }
 
 func newFakeServer() *fakeServer {
-	return &fakeServer{addr: "fake", waitTimeout: "28800", maxConnections: "151", autocommit: "1"}
+	return &fakeServer{addr: "fake", waitTimeout: "28800", maxConnections: "151", maxUserGlobal: "0", autocommit: "1"}
 }
 
 // connector returns a connector for the server, with the options of a DSN's
@@ -66,7 +77,21 @@ func (s *fakeServer) connectorTo(t testing.TB, schema, params string) *connector
 	return c
 }
 
+func (s *fakeServer) maxUser(user string) string {
+	if own, ok := s.maxUserOf[user]; ok {
+		return own
+	}
+	return s.maxUserGlobal
+}
+
 func (s *fakeServer) dial(ctx context.Context, h *host, schema string) (driver.Conn, error) {
+	if !s.unproved {
+		s.proved.Do(func() {
+			const forever = 100 * 365 * 24 * time.Hour
+			storeProof(&h.server.proofs.undo, Works, forever)
+			storeProof(&h.server.proofs.reset, Works, forever)
+		})
+	}
 	s.mu.Lock()
 	s.logins++
 	n := s.logins
@@ -83,7 +108,7 @@ func (s *fakeServer) dial(ctx context.Context, h *host, schema string) (driver.C
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := &fakeConn{server: s, id: len(s.conns) + 1, addr: h.addr, schema: schema}
+	c := &fakeConn{server: s, id: len(s.conns) + 1, addr: h.addr, user: h.cfg.User, schema: schema}
 	if s.autocommit == "1" || s.autocommit == "ON" {
 		c.status = statusAutocommit
 	}
@@ -105,6 +130,7 @@ type fakeSocket struct {
 
 func (s fakeSocket) Close() error                  { return nil }
 func (s fakeSocket) LocalAddr() net.Addr           { return nil }
+func (s fakeSocket) RemoteAddr() net.Addr          { return nil }
 func (s fakeSocket) SetDeadline(t time.Time) error { return nil }
 
 func (s fakeSocket) Write(b []byte) (int, error) {
@@ -114,7 +140,8 @@ func (s fakeSocket) Write(b []byte) (int, error) {
 	err := s.run(context.Background(), "reset")
 	s.answer = []byte{7, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0}
 	if number := errorNumber(err); number != 0 {
-		s.answer = append([]byte{9, 0, 0, 1, 0xff, byte(number), byte(number >> 8)}, "#08S01"...)
+		text := "#08S01" + err.(*mysql.MySQLError).Message
+		s.answer = append([]byte{byte(3 + len(text)), 0, 0, 1, 0xff, byte(number), byte(number >> 8)}, text...)
 	} else if err != nil {
 		return 0, err
 	}
@@ -145,6 +172,7 @@ type fakeConn struct {
 	server *fakeServer
 	id     int
 	addr   string // of the host that was logged in to
+	user   string
 	schema string
 	closed bool
 	dead   bool     // the socket is: what the liveness check sees
@@ -152,6 +180,7 @@ type fakeConn struct {
 	stmts  int      // prepared and not closed
 	late   int      // statements that were tried on it when it was closed or dead
 	owner  int      // statements under way; more than one is a bug
+	hidden bool     // a transaction was begun, which no answer showed
 
 	// The fields of the stock driver's connection that are read.
 
@@ -196,6 +225,11 @@ func (c *fakeConn) run(ctx context.Context, text string) error {
 		if err != nil {
 			return err
 		}
+	}
+	c.status &^= statusUnknown // each answer but an error has the flags
+	if c.hidden {
+		c.status |= statusInTransaction
+		c.hidden = false
 	}
 	switch text {
 	case "BEGIN", "begin":
@@ -253,7 +287,11 @@ func (c *fakeConn) ResetSession(context.Context) error {
 
 func (c *fakeConn) Ping(ctx context.Context) error { return c.run(ctx, "ping") }
 
-func (c *fakeConn) CheckNamedValue(*driver.NamedValue) error { return nil }
+// CheckNamedValue converts as the stock driver does, to what it can send.
+func (c *fakeConn) CheckNamedValue(nv *driver.NamedValue) (err error) {
+	nv.Value, err = driver.DefaultParameterConverter.ConvertValue(nv.Value)
+	return err
+}
 
 func (c *fakeConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	if len(args) > 0 {
@@ -269,11 +307,18 @@ func (c *fakeConn) QueryContext(ctx context.Context, query string, args []driver
 	if query == "SELECT CURRENT_ROLE()" && c.server.role == "" {
 		return nil, &mysql.MySQLError{Number: 1305, Message: "fake: no roles"}
 	}
+	if query == askLimits && !c.server.tellsLimits {
+		return nil, &mysql.MySQLError{Number: 1193, Message: "fake: no limits"}
+	}
 	if err := c.run(ctx, query); err != nil {
 		return nil, err
 	}
 	row := []driver.Value{int64(c.id)}
 	switch {
+	case query == askLimits:
+		c.server.mu.Lock()
+		row = []driver.Value{c.server.maxConnections, c.server.maxUser(c.user), c.server.maxUserGlobal, c.server.waitTimeout, "16382"}
+		c.server.mu.Unlock()
 	case query == "SELECT CURRENT_ROLE()":
 		row = []driver.Value{c.server.role}
 	case query == askServer:
@@ -284,40 +329,85 @@ func (c *fakeConn) QueryContext(ctx context.Context, query string, args []driver
 		return rows, nil
 	case strings.HasPrefix(query, askConn):
 		row = append(row, c.server.autocommit)
+		query, answers := c.answers(query)
 		query, asksRole := strings.CutSuffix(query, ", CURRENT_ROLE()")
-		query, asksReadOnly := strings.CutSuffix(query, ", @@global.read_only")
 		for name := range strings.SplitSeq(strings.TrimPrefix(query, askConn+", @@"), ", @@") {
 			row = append(row, c.variables()[name])
-		}
-		if asksReadOnly {
-			row = append(row, c.variables()["read_only"])
 		}
 		if asksRole {
 			row = append(row, c.server.role)
 		}
+		row = append(row, answers...)
 	case query == "SELECT DATABASE()":
 		row = []driver.Value{c.schema}
-	case query == "SHOW GLOBAL STATUS LIKE 'wsrep_ready'":
-		ready := "ON"
-		if c.get(func() bool { return c.server.unready[c.addr] }) {
-			ready = "OFF"
-		}
-		row = []driver.Value{"wsrep_ready", ready}
-	case query == "SELECT @@global.read_only":
-		row = []driver.Value{int64(0)}
-		if c.get(func() bool { return c.server.readOnly[c.addr] }) {
-			row = []driver.Value{int64(1)}
-		}
+	case strings.HasPrefix(query, "SELECT @@global.read_only"):
+		_, row = c.answers(query)
+	case query == "SHOW REPLICA STATUS":
+		return c.replicaStatus(), nil
 	}
 	return &fakeRows{rows: [][]driver.Value{row}}, nil
 }
 
+// answers answers the questions of a host that a query ends with, and returns it
+// without them.
+func (c *fakeConn) answers(query string) (rest string, values []driver.Value) {
+	c.server.mu.Lock()
+	defer c.server.mu.Unlock()
+	for _, q := range slices.Backward(questionColumns) {
+		cut, ok := strings.CutSuffix(query, q.column)
+		if !ok {
+			continue
+		}
+		query = strings.TrimSuffix(cut, ", ")
+		var value driver.Value
+		switch q.question {
+		case asksReadOnly:
+			value = int64(0)
+			if c.server.readOnly[c.addr] {
+				value = int64(1)
+			}
+		case asksWsrepReady:
+			value = "ON"
+			if c.server.unready[c.addr] {
+				value = "OFF"
+			}
+		case asksMember:
+			value = c.server.members[c.addr]
+		}
+		values = append([]driver.Value{value}, values...)
+	}
+	return query, values
+}
+
+func (c *fakeConn) replicaStatus() *fakeRows {
+	running := "Yes"
+	if c.get(func() bool { return c.server.stopped[c.addr] }) {
+		running = "No"
+	}
+	return &fakeRows{names: []string{"Replica_IO_Running", "Replica_SQL_Running"}, rows: [][]driver.Value{{"Yes", running}}}
+}
+
 // variables is the answers to askServer.
 func (c *fakeConn) variables() map[string]string {
+	all := c.sessionVariables()
+	if c.server.unready != nil {
+		all["version"], all["wsrep_on"], all["wsrep_provider"] = "10.11.6-MariaDB", "ON", "/usr/lib/galera/libgalera_smm.so"
+	}
+	maps.Copy(all, c.server.others)
+	if c.server.members != nil {
+		all["group_replication_group_name"] = "aaaaaaaa"
+	}
+	return all
+}
+
+func (c *fakeConn) sessionVariables() map[string]string {
+	c.server.mu.Lock()
+	defer c.server.mu.Unlock()
 	return map[string]string{
 		"pseudo_thread_id": strconv.Itoa(c.id), "version": "8.4.0", "init_connect": c.server.initConnect,
-		"max_connections": c.server.maxConnections, "max_user_connections": "0",
-		"read_only": map[bool]string{true: "ON", false: "OFF"}[c.get(func() bool { return c.server.readOnly[c.addr] })], "wait_timeout": c.server.waitTimeout, "autocommit": c.server.autocommit, "time_zone": "SYSTEM",
+		"max_connections": c.server.maxConnections, "max_user_connections": c.server.maxUser(c.user),
+		"read_only":    map[bool]string{true: "ON", false: "OFF"}[c.server.readOnly[c.addr]],
+		"wait_timeout": c.server.waitTimeout, "autocommit": c.server.autocommit, "time_zone": "SYSTEM",
 		"character_set_client": "utf8mb4", "character_set_results": "utf8mb4", "collation_connection": "utf8mb4_bin",
 	}
 }
@@ -339,7 +429,10 @@ func (c *fakeConn) PrepareContext(ctx context.Context, query string) (driver.Stm
 		return nil, err
 	}
 	c.set(func() { c.stmts++ })
-	return &fakeStmt{c, query}, nil
+	if c.server.bareStmts {
+		return struct{ stockStmt }{&fakeStmt{c: c, query: query}}, nil
+	}
+	return &fakeStmt{c: c, query: query}, nil
 }
 
 func (c *fakeConn) Begin() (driver.Tx, error) {
@@ -361,6 +454,8 @@ func (t fakeTx) Rollback() error { return t.c.run(context.Background(), "rollbac
 type fakeStmt struct {
 	c     *fakeConn
 	query string
+
+	columns []string //lint:ignore U1000 stockdriver.ColumnsOf looks for it
 }
 
 func (s *fakeStmt) Close() error {
@@ -394,9 +489,15 @@ func (s *fakeStmt) QueryContext(ctx context.Context, _ []driver.NamedValue) (dri
 	return &fakeRows{rows: [][]driver.Value{{int64(s.c.id)}}}, nil
 }
 
-type fakeRows struct{ rows [][]driver.Value }
+type fakeRows struct {
+	names []string
+	rows  [][]driver.Value
+}
 
 func (r *fakeRows) Columns() []string {
+	if r.names != nil {
+		return r.names
+	}
 	if len(r.rows) == 0 {
 		return nil
 	}
@@ -431,7 +532,7 @@ func checkSums(t testing.TB) {
 		if s.Open != s.InUse+s.Idle+s.Pinned {
 			t.Errorf("open is not in use + idle + pinned: %+v", s)
 		}
-		if s.Opened != int64(s.Open)+s.Recycled+s.IdleClosed+s.Broken+s.Dirty+s.Overflow+s.Leaked+s.Disposed {
+		if s.Opened != int64(s.Open)+s.Recycled+s.IdleClosed+s.Broken+s.Dirty+s.Overflow+s.Leaked+s.Disposed+s.Invalidated {
 			t.Errorf("opened is not open + closed: %+v", s)
 		}
 	}

@@ -10,6 +10,9 @@ type grip struct {
 	held    bool                  // lent is in use by it
 	ticket  pool.Ticket           // what lent was put away with, unless held
 	watched bool                  // dropped is due
+	lastID  lastID                // LAST_INSERT_ID()
+
+	connector *connector // nil if its pool is shared
 }
 
 // takeBack makes the connection that was put away held again. If somebody else
@@ -29,6 +32,9 @@ func (g *grip) takeBack() bool {
 // those that it knows of; but a handle that is closed while its Rows are open,
 // and then forgotten with them, closes nothing.
 func (g *grip) dropped() {
+	if !g.lastID.gone.Swap(true) && g.connector != nil {
+		defer g.connector.closedOne()
+	}
 	if g.held || g.takeBack() {
 		go g.lent.Discard(pool.Leaked)
 	}

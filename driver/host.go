@@ -17,24 +17,33 @@ type host struct {
 	cfg  *mysql.Config // the config to log in there with; immutable
 
 	server *server // shared with the other pools that log in there; nil until newLogin
+	share  *share  // what the pool has of the server's budget; likewise
 
-	times timeFormat // of cfg
+	config  *connConfig // of cfg; immutable
+	changes bool        // BeforeConnect may change it for each login; immutable
 
 	learned  atomic.Pointer[serverFacts]      // nil until the first login
 	baseline atomic.Pointer[session.Baseline] // of the latest login
 
-	noReset      atomic.Bool // it does not know COM_RESET_CONNECTION
-	noReleaseAll atomic.Bool // ... nor RELEASE_ALL_LOCKS
+	noReleaseAll atomic.Bool // it does not know RELEASE_ALL_LOCKS
+
+	toldBlind atomic.Bool // the log has it that the server does not tell its variables
 
 	// doubts counts how often a connection to it was found dead. The others may
 	// be dead as well: see physical.checkAlive.
 	doubts atomic.Int64
 
-	panics     panics
-	tookWrites atomic.Bool // as of the latest login for a checkout
+	panics panics
+
+	index        int           // in balancer.hosts; immutable
+	wake         chan struct{} // holds one: what login.probeLoop waits for may be due earlier
+	replicaQuery atomic.Int32  // how it is asked for its replication
+	verifying    atomic.Bool   // login.verify is under way
+	addrs        addrs         // see there
 
 	open, loggingIn     atomic.Int64
 	opened, loginErrors atomic.Int64
+	probes              atomic.Int64
 }
 
 // taken is how many connections there are, with the logins under way.
@@ -44,7 +53,7 @@ func (h *host) taken() int64 { return h.open.Load() + h.loggingIn.Load() }
 // several: tcp(db1:3306,db2:3306), each with port 3306 unless it says another.
 func hostsOf(cfg *mysql.Config) ([]*host, error) {
 	if !namesHosts(cfg) {
-		return []*host{{addr: cfg.Addr, cfg: cfg, times: timeFormatOf(cfg)}}, nil
+		return []*host{newHost(cfg)}, nil
 	}
 	list := hostList(cfg)
 	var all []*host
@@ -59,12 +68,17 @@ func hostsOf(cfg *mysql.Config) ([]*host, error) {
 		}
 		one := cfg.Clone()
 		one.Addr = addr
+		one.RejectReadOnly = false // see conn.rejects
 		if c := one.TLS; c != nil && !c.InsecureSkipVerify && (c.ServerName == "" || c.ServerName == serverName(cfg.Addr)) {
 			c.ServerName = name // as the stock driver takes it from the address
 		}
-		all = append(all, &host{addr: addr, cfg: one, times: timeFormatOf(one)})
+		all = append(all, newHost(one))
 	}
 	return all, nil
+}
+
+func newHost(cfg *mysql.Config) *host {
+	return &host{addr: cfg.Addr, cfg: cfg, config: connConfigOf(cfg), changes: mayChange(cfg)}
 }
 
 // namesHosts reports whether the address is of several hosts. Of another network

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"reflect"
 	"slices"
-	"time"
 
 	"github.com/go-sql-driver/mysql"
 )
@@ -40,28 +39,29 @@ var configFields = func() (names []string) {
 // connector must have a pool of its own.
 //
 // It goes through all fields of mysql.Config, so that one which a later
-// version adds makes another pool rather than being overlooked.
-func poolKey(cfg *mysql.Config, o options) (key, bool) {
+// version adds makes another pool rather than being overlooked. namedLoc is for
+// appendLocation.
+func poolKey(cfg *mysql.Config, o options, namedLoc bool) (key, bool) {
 	b := append(make([]byte, 0, 1024), keySecret[:]...)
 	v := reflect.ValueOf(cfg).Elem()
 	for i, name := range configFields {
 		b = appendString(b, name)
 		var ok bool
-		if b, ok = appendField(b, cfg, name, v.Field(i)); !ok {
+		if b, ok = appendField(b, cfg, name, v.Field(i), namedLoc); !ok {
 			return key{}, false
 		}
 	}
 	return key{sha256.Sum256(b), o}, true
 }
 
-func appendField(b []byte, cfg *mysql.Config, name string, v reflect.Value) ([]byte, bool) {
+func appendField(b []byte, cfg *mysql.Config, name string, v reflect.Value, namedLoc bool) ([]byte, bool) {
 	switch name {
 	case "DBName":
 		return b, true // a checkout switches the schema
 	case "TLS":
 		return appendTLS(b, cfg)
 	case "Loc":
-		return appendString(b, locationName(cfg.Loc)), true
+		return appendLocation(b, cfg.Loc, namedLoc)
 	case "Params":
 		for _, param := range slices.Sorted(maps.Keys(cfg.Params)) {
 			b = appendString(b, param)
@@ -107,23 +107,6 @@ func appendValue(b []byte, v reflect.Value) ([]byte, bool) {
 func appendString(b []byte, s string) []byte {
 	b = binary.LittleEndian.AppendUint64(b, uint64(len(s)))
 	return append(b, s...)
-}
-
-func locationName(l *time.Location) string {
-	if l == nil {
-		return ""
-	}
-	return l.String()
-}
-
-// isNamedLocation reports whether a location is the one that its name stands
-// for, as one from a DSN is. time.FixedZone may give any name to any offset.
-func isNamedLocation(l *time.Location) bool {
-	if l == nil || l == time.UTC || l == time.Local {
-		return true
-	}
-	named, err := time.LoadLocation(l.String())
-	return err == nil && reflect.DeepEqual(named, l)
 }
 
 func sameLogger(a, b mysql.Logger) bool {

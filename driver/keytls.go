@@ -46,6 +46,28 @@ func tlsOfWord(cfg *mysql.Config) (c *tls.Config, fallback bool, err error) {
 	return c, full.AllowFallbackToPlaintext, nil
 }
 
+// mayHaveConstraints reports whether a certificate of the pool was added with a
+// function (AddCertWithConstraint), for which CertPool.Equal does not look.
+func mayHaveConstraints(p *x509.CertPool) bool {
+	if p == nil {
+		return false
+	}
+	certs := reflect.ValueOf(p).Elem().FieldByName("lazyCerts")
+	if certs.Kind() != reflect.Slice || certs.Type().Elem().Kind() != reflect.Struct {
+		return true // not known
+	}
+	constraint, ok := certs.Type().Elem().FieldByName("constraint")
+	if !ok || constraint.Type.Kind() != reflect.Func {
+		return true
+	}
+	for i := range certs.Len() {
+		if !certs.Index(i).FieldByIndex(constraint.Index).IsNil() {
+			return true
+		}
+	}
+	return false
+}
+
 // appendTLSConfig appends all exported fields. It reports false if one of them
 // cannot be compared, such as a function.
 func appendTLSConfig(b []byte, c *tls.Config) ([]byte, bool) {
@@ -62,12 +84,18 @@ func appendTLSConfig(b []byte, c *tls.Config) ([]byte, bool) {
 				for _, der := range cert.Certificate {
 					b = appendString(b, string(der))
 				}
+				for _, algorithm := range cert.SupportedSignatureAlgorithms {
+					b = binary.LittleEndian.AppendUint16(b, uint16(algorithm))
+				}
 				var ok bool
 				if b, ok = appendPrivateKey(b, cert.PrivateKey); !ok {
 					return b, false
 				}
 			}
 		case *x509.CertPool:
+			if mayHaveConstraints(f) {
+				return b, false
+			}
 			b = binary.LittleEndian.AppendUint64(b, uint64(certPools.number(f)))
 		default:
 			var ok bool

@@ -22,7 +22,7 @@ const (
 // socket was closed here, as for a context that ended. It returns at once.
 func (p *physical) kill() {
 	l := p.login
-	if !l.kill || p.id == 0 || p.local == nil || p.kills {
+	if !l.kill || p.id == 0 || p.local == nil || p.killer {
 		return
 	}
 	if l.killing.Add(1) > killLimit {
@@ -51,18 +51,21 @@ func (l *login) killOn(ctx context.Context, victim *physical) (done bool, err er
 	if schema == unknownSchema {
 		schema = victim.lastSchema
 	}
+	if victim.label != victim.home {
+		schema = victim.label
+	}
 	lent, err := l.checkOut(ctx, schema)
 	if err != nil {
 		return false, err
 	}
 	if p := lent.Value; p.host == victim.host {
-		p.kills = true // if this one hangs too there is nothing to kill
+		p.killer = true // if this one hangs too there is nothing to kill
 		done, err = p.killSession(ctx, victim)
 		if p.doomed || !p.IsValid() {
 			lent.Discard(pool.Broken)
 			return done, err
 		}
-		p.kills = false
+		p.killer = false
 		lent.CheckIn()
 		return done, err
 	}

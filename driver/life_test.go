@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/go-sql-driver/mysql"
 )
 
 // The recipe's rule: recycle one second before the server's wait_timeout, which
@@ -20,7 +22,9 @@ func TestLifeOfAConnection(t *testing.T) {
 		notice               bool
 	}{
 		{"from the DSN", "wait_timeout=120", "28800", 119 * time.Second, false},
-		{"from the server", "", "28800", 28799 * time.Second, false},
+		{"from the server", "", "1800", 1799 * time.Second, false},
+		{"one hour at most", "", "28800", time.Hour, false},
+		{"one hour at most, of the DSN's too", "wait_timeout=7200", "28800", time.Hour, false},
 		{"DSN has an expression", "wait_timeout=60*2", "120", 119 * time.Second, false},
 		{"from neither", "", "", 119 * time.Second, true},
 		{"from neither, and not needed", "pool_recycle=1h", "", time.Hour, false},
@@ -66,7 +70,7 @@ func TestLivesAreSpread(t *testing.T) {
 	l.recycle = 100 * time.Millisecond // so short that whole seconds would show
 	least, most := l.recycle, time.Duration(0)
 	for range 1000 {
-		life := l.life(&host{})
+		life := l.life(newPhysical(l, newHost(mysql.NewConfig()), nil, ""))
 		least, most = min(least, life), max(most, life)
 	}
 	if least < 97500*time.Microsecond || most > l.recycle || most-least < 2*time.Millisecond {

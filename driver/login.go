@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/failover"
 	"github.com/mysqlpool/mysqlpool/internal/histogram"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 )
@@ -44,19 +45,15 @@ type login struct {
 	name    string // user@net(addr), for people
 	dial    dialFunc
 	timeout time.Duration // of a login
-	asks    string        // wait_timeout as the DSN sets it, or ""
-	hosts   balancer
+	hosts   *balancer
 
 	// What it needs of its pool.
 	setLimit   func(int)
 	checkOut   func(ctx context.Context, schema string) (*pool.Conn[*physical], error)
 	invalidate func(why pool.Reason, which func(p *physical, idle time.Duration) bool)
+	eachUnused func(func(*physical))
 
 	background *background
-
-	multi        bool   // multiStatements
-	interpolates bool   // interpolateParams
-	setParams    string // the statement that sets the DSN's parameters, or ""
 
 	stmts        *stmtLimits
 	tooManyStmts func() // has every pool of the server drop what statements it keeps, for a while
@@ -65,6 +62,7 @@ type login struct {
 	undone, resets atomic.Int64 // connections of which state was taken back so
 	killed         atomic.Int64 // statements
 	killing        atomic.Int64 // under way
+	rejected       atomic.Int64 // when becameReadOnly last closed all, in nanoseconds of the Unix time
 }
 
 func newLogin(c *connector) *login {
@@ -77,20 +75,16 @@ func newLogin(c *connector) *login {
 		name:     fmt.Sprintf("%s@%s(%s)", c.cfg.User, c.cfg.Net, hostList(c.cfg)),
 		dial:     c.dial,
 		timeout:  timeout,
-		asks:     c.cfg.Params["wait_timeout"],
 
 		background: newBackground(),
-
-		multi:        c.cfg.MultiStatements,
-		interpolates: c.cfg.InterpolateParams,
-		setParams:    setParams(c.cfg.Params),
-		stmts:        newStmtLimits(c.stmtCache),
+		stmts:      newStmtLimits(c.stmtCache),
 	}
 	hosts, _ := c.hosts() // as newConnector had them
 	for _, h := range hosts {
 		h.server = servers.of(h.cfg)
+		h.share = &share{budget: h.server.budget, login: l, host: h, user: h.cfg.User, size: c.size}
 	}
-	l.hosts = balancer{hosts: hosts, mode: c.balance, look: l.lookAt, rest: map[*host]*rest{}}
+	l.hosts = newBalancer(hosts, c.options)
 	return l
 }
 
@@ -120,7 +114,8 @@ func poolConfig(c *connector, l *login, emptied func(), makeRoom func(n int)) po
 		Login:        l.open,
 		LoginTimeout: l.timeout,
 		LoginLimit:   c.dialLimit,
-		Full:         isServerFull,
+		Full:         hasNoRoom,
+		Yield:        func(p *physical, needed bool) bool { return p.place.share.yields(p.place, needed) },
 		MakeRoom:     makeRoom,
 		Size:         c.size,
 		Limit:        c.limit(),
@@ -129,6 +124,7 @@ func poolConfig(c *connector, l *login, emptied func(), makeRoom func(n int)) po
 		Timeout:      c.timeout,
 		OfferFor:     offerTime(c.pingAfter),
 		Emptied:      emptied,
+		Name:         c.poolName,
 		PinText:      pinText,
 	}
 }
@@ -136,87 +132,167 @@ func poolConfig(c *connector, l *login, emptied func(), makeRoom func(n int)) po
 // log returns the logger. It is not kept, since a program may set slog's
 // default late.
 func (l *login) log() *slog.Logger {
-	if l.logger != nil {
-		return l.logger
+	log := l.logger
+	if log == nil {
+		log = slog.Default()
 	}
-	return slog.Default()
+	if l.poolName != "" {
+		log = log.With(slog.String("pool", l.poolName))
+	}
+	return log
 }
 
-// open logs in to the first host that takes it and returns the connection and its
-// greatest age. Each host has its share of the time.
+// open logs in to the first host that is wanted and takes it, else to one that
+// serves in its place, and returns the connection and its greatest age. Each
+// host has its share of the time.
 func (l *login) open(ctx context.Context, schema string) (p *physical, life time.Duration, err error) {
-	hosts := l.hosts.choose()
-	var errs []error
-	for i, h := range hosts {
-		if p != nil && l.hosts.leftAlone(h) {
-			continue // it is looked at in the background
-		}
-		next, err := l.openInTime(ctx, h, schema, len(hosts)-i)
-		unfit := false
-		if err == nil {
-			unfit, err = l.stillUnfit(ctx, next)
-		}
-		if err == nil && !unfit && next.readOnlyAtLogin && l.hosts.wantsWrites(h) {
-			unfit = true
-			l.hostFailed(h, true, errReplica)
-		}
-		switch {
-		case unfit:
-			if p == nil {
-				p = next // better than none
-			} else {
-				next.stockConn.Close()
-			}
-			continue
-		case err == nil:
-			if p != nil {
-				p.stockConn.Close()
-			}
-			l.joins(next)
-			if l.hosts.works(h) {
-				l.rebalance(h)
-			}
-			return next, next.life, nil
-		case len(hosts) == 1:
+	defer l.settles()()
+	for again := true; ; again = false {
+		if p, err = l.openBest(ctx, schema); err != nil {
 			return nil, 0, err
 		}
-		h.loginErrors.Add(1)
-		errs = append(errs, err)
-		if ctx.Err() != nil || !isHosts(err) {
-			break
+		if _, leaves := l.hosts.rating(p.host); leaves && again {
+			p.stockConn.Close() // meanwhile another one is wanted in its place
+			continue
 		}
-	}
-	if p != nil {
 		l.joins(p)
 		return p, p.life, nil
 	}
-	// One that has room later is worth the wait: see isServerFull.
-	slices.SortStableFunc(errs, func(a, b error) int { return cmp.Compare(rank(a), rank(b)) })
-	return nil, 0, fmt.Errorf("mysqlpool: login to %s: none of the hosts can be used: %w", l.name, errors.Join(errs...))
 }
 
-// errReplica is why a host is passed over that takes no writes.
-var errReplica = errors.New("mysqlpool: the host is read-only, and another one that became so refused a write")
+// openBest is open, but for what changes meanwhile.
+func (l *login) openBest(ctx context.Context, schema string) (*physical, error) {
+	hosts := l.hosts.candidates()
+	var (
+		fallback *physical
+		best     failover.Rating // of fallback
+		errs     []error
+	)
+	for i, h := range hosts {
+		rating, _ := l.hosts.rating(h)
+		if fallback != nil && rating >= best {
+			continue // it is probed in the background
+		}
+		p, err := l.openInTime(ctx, h, schema, len(hosts)-i)
+		if err != nil {
+			if !l.hosts.tracks {
+				return nil, err
+			}
+			errs = append(errs, err)
+			tried := !errors.Is(err, pool.ErrNoPlace)
+			if tried {
+				h.loginErrors.Add(1)
+			}
+			if ctx.Err() != nil || tried && !isHosts(err) || hasConnections(h, err) && l.hosts.target.Writes() && !l.hosts.spreads {
+				// To use another one beside a primary without room would split the writes.
+				break
+			}
+			continue
+		}
+		rating, _ = l.hosts.rating(h)
+		switch {
+		case rating == failover.Wanted:
+			if fallback != nil {
+				fallback.stockConn.Close()
+			}
+			return p, nil
+		case rating == failover.Never, fallback != nil && rating >= best:
+			p.stockConn.Close()
+		default:
+			if fallback != nil {
+				fallback.stockConn.Close()
+			}
+			fallback, best = p, rating
+		}
+	}
+	if fallback != nil {
+		return fallback, nil
+	}
+	return nil, l.noHost(errs)
+}
+
+// hasConnections reports whether a login failed because the host has no room for
+// another, and those that there are work.
+func hasConnections(h *host, err error) bool { return hasNoRoom(err) && h.open.Load() > 0 }
+
+// noHost is the error of a login that found none.
+func (l *login) noHost(errs []error) error {
+	// One that has room later is worth the wait: see isServerFull.
+	slices.SortStableFunc(errs, func(a, b error) int { return cmp.Compare(rank(a), rank(b)) })
+	cause := errors.Join(errs...)
+	what := "can be used"
+	switch l.hosts.target {
+	case failover.Primary:
+		what = "takes writes (pool_target=primary)"
+	case failover.Replica:
+		what = "is a replica that can be used (pool_target=replica)"
+	}
+	if cause != nil && !slices.ContainsFunc(l.hosts.hosts, func(h *host) bool { r, _ := l.hosts.rating(h); return r == failover.Never }) {
+		if len(l.hosts.hosts) == 1 {
+			return cause
+		}
+		return fmt.Errorf("mysqlpool: login to %s: none of the hosts %s: %w", l.name, what, cause)
+	}
+	text := fmt.Sprintf("mysqlpool: login to %s: none of the hosts %s: %s", l.name, what, l.hosts.describe())
+	if cause == nil {
+		return errors.New(text)
+	}
+	return &hostsError{text, cause}
+}
+
+// hostsError says what each host answered. It is the login's own error too, if
+// one failed just now.
+type hostsError struct {
+	text  string
+	cause error
+}
+
+func (e *hostsError) Error() string { return e.text }
+func (e *hostsError) Unwrap() error { return e.cause }
+
+// settles returns what gives back, when a login has ended, what the pool was granted
+// of some host before it and did not use.
+func (l *login) settles() func() {
+	grants := make([]uint64, len(l.hosts.hosts))
+	for i, h := range l.hosts.hosts {
+		grants[i] = h.server.budget.grantedUntil()
+	}
+	return func() {
+		for i, h := range l.hosts.hosts {
+			h.share.settle(grants[i])
+		}
+	}
+}
+
+// hasNoRoom reports whether a login failed because the server has no room for
+// another, or was not tried for that reason.
+func hasNoRoom(err error) bool { return errors.Is(err, pool.ErrNoPlace) || isServerFull(err) }
 
 func rank(err error) int {
-	if isServerFull(err) {
+	if hasNoRoom(err) {
 		return 0
 	}
 	return 1
 }
 
-// openInTime is openOn with one of so many shares of the time.
+// openInTime is openOn with one of so many shares of the time. What the host is
+// is reported.
 func (l *login) openInTime(ctx context.Context, h *host, schema string, shares int) (*physical, error) {
 	if until, ok := ctx.Deadline(); ok && shares > 1 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Until(until)/time.Duration(shares))
 		defer cancel()
 	}
+	began := time.Now()
 	h.loggingIn.Add(1)
 	p, err := l.openOn(ctx, h, schema)
 	h.loggingIn.Add(-1)
-	if err != nil && isHosts(err) {
-		l.hostFailed(h, false, err)
+	switch {
+	case !l.hosts.tracks:
+	case err == nil:
+		l.report(h, p.answer.event, began, p.answer.why)
+	case isHosts(err) && !hasConnections(h, err):
+		l.loginFailed(h, began, err)
 	}
 	return p, err
 }
@@ -225,7 +301,6 @@ func (l *login) openInTime(ctx context.Context, h *host, schema string, shares i
 func (l *login) joins(p *physical) {
 	p.host.open.Add(1)
 	p.host.opened.Add(1)
-	p.host.tookWrites.Store(!p.readOnlyAtLogin)
 	l.stmts.opened(p)
 }
 
@@ -235,13 +310,17 @@ func (l *login) openOn(ctx context.Context, h *host, schema string) (*physical, 
 	if err := h.panics.recent(); err != nil {
 		return nil, err
 	}
+	place, err := h.share.take(!pool.IsUnasked(ctx))
+	if err != nil {
+		return nil, err
+	}
 	type opened struct {
 		p   *physical
 		err error
 	}
 	done := make(chan opened, 1)
 	go func() {
-		p, err := l.attempt(ctx, h, schema)
+		p, err := l.attempt(ctx, h, schema, place)
 		done <- opened{p, err}
 	}()
 	select {
@@ -254,6 +333,7 @@ func (l *login) openOn(ctx context.Context, h *host, schema string) (*physical, 
 		return o.p, o.err
 	case <-time.After(heedTime):
 	}
+	place.release() // or logins that never end would have them all
 	go func() {
 		if o := <-done; o.err == nil {
 			o.p.stockConn.Close()
@@ -266,7 +346,12 @@ func (l *login) openOn(ctx context.Context, h *host, schema string) (*physical, 
 const heedTime = 500 * time.Millisecond
 
 // attempt is openOn, for as long as it takes.
-func (l *login) attempt(ctx context.Context, h *host, schema string) (p *physical, err error) {
+func (l *login) attempt(ctx context.Context, h *host, schema string, place *place) (p *physical, err error) {
+	defer func() {
+		if err != nil {
+			place.release()
+		}
+	}()
 	// The stock driver indexes the greeting without looking how long it is, and
 	// the config may have functions. A panic would take the process down from
 	// here, where the caller cannot recover.
@@ -279,27 +364,52 @@ func (l *login) attempt(ctx context.Context, h *host, schema string) (p *physica
 		}
 	}()
 	start := time.Now()
-	doubts := h.doubts.Load()
-	inner, err := l.connect(ctx, h, schema)
+	doubts, kills, schemas := h.doubts.Load(), h.server.kills.Load(), h.server.schemas.Load()
+	p, err = l.logIn(ctx, h, place, schema, false)
 	if err != nil {
 		return nil, l.explain(ctx, h, start, err)
+	}
+	p.proven, p.kills, p.schemas = doubts, kills, schemas
+	h.panics.forget()
+	p.life = l.life(p)
+	l.log().LogAttrs(ctx, slog.LevelDebug, "mysqlpool: opened a connection",
+		slog.String("login", l.name), slog.String("host", h.addr), slog.Uint64("id", p.id),
+		slog.Duration("took", time.Since(start)), slog.Duration("life", p.life))
+	return p, nil
+}
+
+// logIn logs in and asks what the pool wants to know; cautiously if the server may
+// take small packets only.
+func (l *login) logIn(ctx context.Context, h *host, place *place, schema string, cautious bool) (*physical, error) {
+	inner, err := l.connect(ctx, h, schema)
+	if err != nil {
+		return nil, err
 	}
 	stock, ok := inner.(stockConn)
 	if !ok {
 		inner.Close()
 		return nil, fmt.Errorf("mysqlpool: login to %s: the stock driver's connection (%T) lacks an interface that mysqlpool forwards: update mysqlpool", l.at(h), inner)
 	}
-	p = &physical{stockConn: stock, stockFields: fieldsOf(stock), login: l, host: h, schema: schema, proven: doubts}
-	if err := l.ask(ctx, p); err != nil {
-		stock.Close()
-		return nil, l.explain(ctx, h, start, notBadConn(err))
+	p := newPhysical(l, h, stock, schema)
+	p.stockConn, p.place = placedConn{stock, place}, place
+	p.cautious = cautious
+	err = l.ask(ctx, p)
+	if err == nil {
+		err = h.share.askAtLogin(ctx, p)
 	}
-	h.panics.forget()
-	p.life = l.life(h)
-	l.log().LogAttrs(ctx, slog.LevelDebug, "mysqlpool: opened a connection",
-		slog.String("login", l.name), slog.String("host", h.addr), slog.Uint64("id", p.id),
-		slog.Duration("took", time.Since(start)), slog.Duration("life", p.life))
-	return p, nil
+	if err == nil && !p.IsValid() {
+		err = mysql.ErrInvalidConn // it broke, and what was asked last may be left out
+	}
+	if err == nil {
+		return p, nil
+	}
+	tooLarge := p.mayBeTooLarge(ctx, err)
+	stock.Close() // its place stays, for the next try
+	if tooLarge {
+		h.learned.Store(nil)
+		return l.logIn(ctx, h, place, schema, true)
+	}
+	return nil, notBadConn(err)
 }
 
 // notBadConn hides driver.ErrBadConn, which database/sql must not have from a
@@ -344,12 +454,15 @@ func (l *login) explain(ctx context.Context, h *host, start time.Time, err error
 // life is the greatest age of a connection that is opened now, shortened by up
 // to 2.5 % so that connections opened together do not expire together; 0 means
 // that it has none.
-func (l *login) life(h *host) time.Duration {
+func (l *login) life(p *physical) time.Duration {
 	life := l.recycle
 	if life == auto {
 		wait := defaultWaitTimeout
-		if s := h.learned.Load(); s != nil {
+		if s := p.host.learned.Load(); s != nil {
 			wait = s.waitTimeout
+		}
+		if set, ok := waitTimeoutOf(p.config.params["wait_timeout"]); ok {
+			wait = set
 		}
 		life = recycleAfter(wait)
 	}
@@ -359,10 +472,15 @@ func (l *login) life(h *host) time.Duration {
 	return life - rand.N(life/40+1)
 }
 
-// recycleAfter is one second less than the server's wait_timeout. Of the
-// shortest, which is one second, it leaves half.
+// maxAutoRecycle bounds the greatest age unless pool_recycle sets it: an account that
+// was revoked, or a global variable that was changed, must not live on for wait_timeout,
+// which is 8 hours by default.
+const maxAutoRecycle = time.Hour
+
+// recycleAfter is one second less than the server's wait_timeout, and maxAutoRecycle
+// at most. Of the shortest, which is one second, it leaves half.
 func recycleAfter(waitTimeout time.Duration) time.Duration {
-	return max(waitTimeout-time.Second, waitTimeout/2)
+	return min(max(waitTimeout-time.Second, waitTimeout/2), maxAutoRecycle)
 }
 
 // waitTimeoutOf reads wait_timeout as a DSN has it. It may be any expression

@@ -4,10 +4,12 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/failover"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 )
 
@@ -30,17 +32,23 @@ func (p *physical) Check(ctx context.Context, idle time.Duration) (err error) {
 		if err := p.checkSocket(ctx); err != nil {
 			return err
 		}
-		return p.within(ctx, checkTimeout, idle, p.resetAndSet)
+		if err := p.settleLastID(ctx); err != nil {
+			return err
+		}
+		return p.within(ctx, checkTimeout, checkTimeout, idle, p.resetForNext)
 	}
-	return p.checkAlive(ctx, idle)
+	if err := p.checkAlive(ctx, idle); err != nil {
+		return err
+	}
+	return p.settle(ctx)
 }
 
-// checkAlive is Check without a reset.
+// checkAlive is Check of who owns it already.
 func (p *physical) checkAlive(ctx context.Context, idle time.Duration) error {
 	if err := p.checkSocket(ctx); err != nil {
 		return err
 	}
-	if idle < p.login.pingAfter && p.host.doubts.Load() == p.proven {
+	if idle < p.login.pingAfter && p.host.doubts.Load() == p.proven && p.host.server.kills.Load() == p.kills {
 		return nil
 	}
 	return p.ping(ctx, idle)
@@ -55,37 +63,45 @@ func (p *physical) checkSocket(ctx context.Context) error {
 }
 
 func (p *physical) ping(ctx context.Context, idle time.Duration) error {
-	limit := pingTimeout
+	own := pingTimeout
 	if dial := p.host.cfg.Timeout; dial > 0 {
-		limit = min(limit, dial)
+		own = min(own, dial)
 	}
+	limit := own
 	// Half of what the caller has left, so that there is time for another.
 	if until, ok := ctx.Deadline(); ok && time.Until(until)/2 >= leastPing {
 		limit = min(limit, time.Until(until)/2)
 	}
-	return p.within(ctx, limit, idle, p.Ping)
+	return p.within(ctx, limit, own, idle, p.Ping)
 }
+
+// unproven is no number of doubts: the server is asked before the connection is
+// used again, by its owner too.
+const unproven = -1
 
 // within does what asks the server before the connection is handed out, which
 // nobody used for so long, and notes what the answer says of others. If there is
-// none in time, what was idle for as long is as dead: each of them would cost
-// somebody the same time.
-func (p *physical) within(ctx context.Context, limit, idle time.Duration, ask func(context.Context) error) error {
-	doubts := p.host.doubts.Load()
+// none within the pool's own limit, what was idle for as long is as dead: each of
+// them would cost somebody the same time. A limit that came from the caller's
+// deadline says nothing of others; then one of them is asked, in the pool's own
+// time.
+func (p *physical) within(ctx context.Context, limit, own, idle time.Duration, ask func(context.Context) error) error {
+	doubts, kills := p.host.doubts.Load(), p.host.server.kills.Load()
 	timed, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	err := ask(timed)
 	switch {
 	case err == nil:
-		p.proven = doubts
+		p.proven, p.kills = doubts, kills
 	case ctx.Err() != nil: // the caller gave up
+		if ctx.Err() == context.DeadlineExceeded {
+			p.login.verify(p.host, own, idle)
+		}
+	case timed.Err() != nil && limit < own:
+		p.login.verify(p.host, own, idle)
 	case timed.Err() != nil:
-		p.host.doubts.Add(1)
-		p.login.hostFailed(p.host, false, err)
-		p.login.invalidate(pool.Broken, func(o *physical, unused time.Duration) bool {
-			return o.host == p.host && unused > 0 && unused >= idle
-		})
-	case errorNumber(err) == 0:
+		p.login.silent(p.host, own, idle)
+	case errorNumber(err) == 0 && !errors.Is(err, errNoReset):
 		p.host.doubts.Add(1)
 	}
 	return err
@@ -94,20 +110,24 @@ func (p *physical) within(ctx context.Context, limit, idle time.Duration, ask fu
 // saw notes what an error of a statement says of the connection, and of its
 // host. No statement is tried again because of it.
 func (p *physical) saw(err error) {
-	switch number := errorNumber(err); {
+	number := errorNumber(err)
+	if number != 0 {
+		p.failed = p.statusWord == nil
+		p.forgetStatus()
+	}
+	switch {
 	case number == 0:
 		if err != driver.ErrSkip && err != mysql.ErrBusyBuffer && !p.IsValid() {
 			p.isCut(isContextError(err))
 		}
+	case mayEndSession(number):
+		p.proven = unproven
 	case endsSession(number):
 		p.doomed = true
 		p.host.doubts.Add(1)
 	case isUnready(err):
 		p.doomed = true
-		p.login.drain(p.host, false, err)
-	case isReadOnly(err) && !p.readOnlyAtLogin && p.login.hosts.several(): // it was not when it was chosen
-		p.doomed = true
-		p.login.drain(p.host, true, err)
+		p.login.unready(p.host, err)
 	}
 }
 
@@ -119,27 +139,94 @@ func (p *physical) isCut(cancelled bool) {
 	p.cut = true
 }
 
-// becameReadOnly is for rejectReadOnly, with which the stock driver closed the
-// connection that said so. Otherwise a failover would be met once for each.
-func (l *login) becameReadOnly(p *physical) {
-	if l.hosts.several() {
-		if p.readOnlyAtLogin {
-			return
-		}
-		l.drain(p.host, true, errors.New("the server became read-only"))
-		return
-	}
-	l.invalidate(pool.Broken, func(*physical, time.Duration) bool { return true })
+// silent notes that a connection to a host had no answer within limit, the pool's
+// own, and that others were idle for as long.
+func (l *login) silent(h *host, limit, idle time.Duration) {
+	h.doubts.Add(1)
+	l.invalidate(pool.Broken, func(o *physical, unused time.Duration) bool {
+		return o.host == h && unused > 0 && unused >= idle
+	})
+	l.report(h, failover.Silent, time.Now(), fmt.Sprintf("a connection had no answer for %v", limit))
 }
 
-// drain has what is connected to a host that cannot be used closed after use,
-// and logins go to others. Of one host alone nothing better is to be had.
-func (l *login) drain(h *host, readOnly bool, why error) {
+// verify pings one unused connection to a host, if there is one, with the pool's
+// own limit: somebody whose deadline was shorter had no answer on another that
+// was idle for so long.
+func (l *login) verify(h *host, limit, idle time.Duration) {
+	if !h.verifying.CompareAndSwap(false, true) {
+		return
+	}
+	l.background.run(func(ctx context.Context) {
+		defer h.verifying.Store(false)
+		asked := false
+		l.eachUnused(func(p *physical) {
+			if asked || p.host != h {
+				return
+			}
+			asked = true
+			ctx, cancel := context.WithTimeout(ctx, limit)
+			defer cancel()
+			doubts := h.doubts.Load()
+			err := p.verifyPing(ctx)
+			switch {
+			case err == nil:
+				p.proven = doubts
+			case ctx.Err() == context.DeadlineExceeded:
+				l.silent(h, limit, idle)
+			default:
+				h.doubts.Add(1)
+			}
+		})
+	})
+}
+
+func (p *physical) verifyPing(ctx context.Context) (err error) {
+	defer p.survive("a ping", &err)
+	return p.Ping(ctx)
+}
+
+// unready has what is connected to a host closed after use that refuses
+// statements, if there are others.
+func (l *login) unready(h *host, why error) {
 	if !l.hosts.several() {
 		return
 	}
-	l.hostFailed(h, readOnly, why)
+	l.report(h, failover.NotReady, time.Now(), reasonOf(why))
 	l.invalidate(pool.Broken, func(o *physical, _ time.Duration) bool { return o.host == h })
+}
+
+// writeRefused notes that a host refused a write because it takes none. If another
+// one takes writes, or was not asked yet, the connections to this one are closed
+// after use. Otherwise they stay, since reads go on.
+func (l *login) writeRefused(p *physical, why error) {
+	b := l.hosts
+	if !b.tracks || !b.target.Writes() {
+		return
+	}
+	l.report(p.host, failover.Refused, time.Now(), reasonOf(why))
+	b.mu.Lock()
+	elsewhere := b.tracker.Elsewhere(p.host.index)
+	b.mu.Unlock()
+	if elsewhere {
+		p.doomed = true
+		l.invalidate(pool.Recycled, func(o *physical, _ time.Duration) bool { return o.host == p.host })
+	}
+}
+
+// rejectPause is how often a single host that became read-only has all its
+// connections closed, so that logins look its name up anew.
+const rejectPause = time.Second
+
+// becameReadOnly is for rejectReadOnly of a single host, with which the stock
+// driver closed the connection that said so. Otherwise a failover would be met
+// once for each.
+func (l *login) becameReadOnly() {
+	now := time.Now().UnixNano()
+	last := l.rejected.Load()
+	if now-last < int64(rejectPause) || !l.rejected.CompareAndSwap(last, now) {
+		return
+	}
+	l.invalidate(pool.Broken, func(*physical, time.Duration) bool { return true })
 }
 
 func isContextError(err error) bool {
@@ -157,6 +244,18 @@ func endsSession(number uint16) bool {
 		2006, 2013, // CR_SERVER_GONE_ERROR, CR_SERVER_LOST: a proxy says so of its own connection
 		3169, // ER_SESSION_WAS_KILLED
 		4031: // ER_CLIENT_INTERACTION_TIMEOUT
+		return true
+	}
+	return false
+}
+
+// mayEndSession reports whether the server may end the session after an error, and
+// may not.
+func mayEndSession(number uint16) bool {
+	switch number {
+	case 1317, // ER_QUERY_INTERRUPTED: the statement was killed, or the session (MySQL)
+		1153, 1156, 1157, // ER_NET_PACKET_TOO_LARGE, ER_NET_PACKETS_OUT_OF_ORDER, ER_NET_UNCOMPRESS_ERROR
+		1835: // ER_MALFORMED_PACKET
 		return true
 	}
 	return false
@@ -185,9 +284,19 @@ func isReadOnly(err error) bool {
 	return false
 }
 
+// isReadOnlyTransaction reports whether a write was refused in a read-only
+// transaction. A server that became read-only says so too, of transactions that
+// were not begun as such.
+func isReadOnlyTransaction(err error) bool {
+	return errorNumber(err) == 1792 // ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION
+}
+
 // isHosts reports whether a login failed because of the host, so that another
 // host may do better. A wrong password is as wrong there.
 func isHosts(err error) bool {
+	if errors.Is(err, pool.ErrNoPlace) {
+		return false // it was not tried
+	}
 	switch number := errorNumber(err); number {
 	case 0, 1129, 1130, 3032: // ER_HOST_IS_BLOCKED, ER_HOST_NOT_PRIVILEGED, ER_SERVER_OFFLINE_MODE
 		return true

@@ -46,7 +46,9 @@ type options struct {
 	stmtCache   int           // or auto
 	leakAfter   time.Duration // 0 is never
 	kill        bool
-	balance     balanceMode
+	balance     balanceMode // "" until check
+	target      targetMode
+	poolName    string
 }
 
 func defaultOptions() options {
@@ -60,7 +62,7 @@ func defaultOptions() options {
 		dialLimit:   8,
 		reset:       resetState,
 		stmtCache:   auto,
-		balance:     balanceFailover,
+		target:      targetAuto,
 	}
 }
 
@@ -86,6 +88,8 @@ var table = map[string]struct {
 	"pool_leak_after":   {takesTime, func(o *options, v string) bool { return setTime(&o.leakAfter, v) }},
 	"pool_kill":         {"on or off", setKill},
 	"pool_balance":      {"failover or round_robin", setBalance},
+	"pool_target":       {"auto, primary, replica, prefer_replica or any", setTarget},
+	"pool_name":         {"up to 64 letters, digits, and any of . _ : / -", setName},
 }
 
 const takesTime = "a Go duration (5s, 2m) or a plain number of seconds"
@@ -153,10 +157,17 @@ func (o *options) set(name, value string) error {
 	return nil
 }
 
-// check says what is wrong with the options together.
+// check says what is wrong with the options together, and decides what depends
+// on others.
 func (o *options) check() error {
 	if o.size == 0 && o.maxOverflow == 0 {
 		return fmt.Errorf("mysqlpool: options pool_size and pool_max_overflow: got 0 and 0, which allow no connection: want 1 or more together")
+	}
+	if o.balance == "" {
+		o.balance = balanceFailover
+		if o.target == targetReplica || o.target == targetPreferReplica {
+			o.balance = balanceRoundRobin
+		}
 	}
 	return nil
 }
@@ -167,7 +178,7 @@ func (o *options) limit() int {
 	if o.maxOverflow == auto {
 		return 0
 	}
-	return o.size + o.maxOverflow
+	return min(o.size, math.MaxInt-o.maxOverflow) + o.maxOverflow
 }
 
 // takeParams moves the options out of params, a DSN's parameters, into o. A
@@ -213,7 +224,8 @@ func unquote(literal string) (string, bool) {
 
 // An Option sets what the DSN sets with the pool_* parameter that its
 // documentation names. See the package documentation for the parameters. A
-// negative number or duration is an error of NewConnector.
+// negative number or duration is an error of NewConnector. The longest duration,
+// math.MaxInt64, means for ever.
 type Option func(*settings) error
 
 // settings is what a connector is made of, besides the stock driver's config.
@@ -248,8 +260,8 @@ func WithTimeout(d time.Duration) Option { return option("pool_timeout", d.Strin
 
 // WithRecycle sets pool_recycle: the greatest age of a connection; 0 is no
 // limit. By default it is one second less than the session's wait_timeout, as the
-// DSN sets it, else as the server says, else 120 s. It is shortened by up to 2.5 %
-// at random.
+// DSN sets it, else as the server says, else 120 s, and one hour at most. It is
+// shortened by up to 2.5 % at random.
 func WithRecycle(d time.Duration) Option { return option("pool_recycle", d.String()) }
 
 // WithPingAfter sets pool_ping_after: a connection that was idle for at least this
@@ -272,7 +284,9 @@ func WithReset(mode string) Option { return option("pool_reset", mode) }
 
 // WithStmtCache sets pool_stmt_cache: how many prepared statements are kept for
 // each connection; 0 keeps none. By default it is at most 256, and together no
-// more than half of the server's max_prepared_stmt_count.
+// more than half of the server's max_prepared_stmt_count. Those of a connection
+// take about 8 MB of the server's memory at most, or 32 kB for each if more than 256
+// are asked for.
 func WithStmtCache(n int) Option { return option("pool_stmt_cache", strconv.Itoa(n)) }
 
 // WithLeakAfter sets pool_leak_after: the stack that checked a connection out is
@@ -288,10 +302,17 @@ func WithKill(kill bool) Option {
 	return option("pool_kill", "off")
 }
 
-// WithBalance sets pool_balance, for an address of several hosts. "failover", the
-// default, logs in to the first one that can be used, "round_robin" to each in
-// turn.
+// WithBalance sets pool_balance, for an address of several hosts. "failover" logs
+// in to the first one that can be used, "round_robin" to each in turn. The default
+// is "round_robin" if pool_target is replica or prefer_replica, else "failover".
 func WithBalance(mode string) Option { return option("pool_balance", mode) }
+
+// WithTarget sets pool_target: which of the hosts are used, by what each says of
+// itself. "auto", the default, is a host that takes writes if one does, else one
+// that answers; "primary" only one that takes writes; "replica" only those that
+// are read-only; "prefer_replica" those if there is one, else one that answers;
+// "any" whichever answers.
+func WithTarget(target string) Option { return option("pool_target", target) }
 
 // WithLogger sets where the pool logs. A pool that several connectors share
 // logs to the logger of the first. The default is slog.Default; nil is the

@@ -38,6 +38,9 @@ func TestOptions(t *testing.T) {
 		{"@pool_reset='always'", set(func(o *options) { o.reset = resetAlways })},
 		{"pool_stmt_cache=0", set(func(o *options) { o.stmtCache = 0 })},
 		{"pool_stmt_cache=auto", defaultOptions()},
+		{"pool_name=orders.eu-1", set(func(o *options) { o.poolName = "orders.eu-1" })},
+		{"@pool_name='orders'", set(func(o *options) { o.poolName = "orders" })},
+		{"pool_name=", defaultOptions()},
 		{"pool_leak_after=1h", set(func(o *options) { o.leakAfter = time.Hour })},
 	} {
 		params := paramsOf(test.params)
@@ -74,6 +77,8 @@ func TestBadOptions(t *testing.T) {
 		{"POOL_SIZE=3", []string{"POOL_SIZE", "pool_size"}},
 		{"@pool_sise=3", []string{"pool_sise", "pool_size"}},
 		{"pool_size=-1", []string{"pool_size", `"-1"`, "a whole number, 0 or more"}},
+		{"pool_name=a%20b", []string{"pool_name", `"a b"`, "letters"}},
+		{"pool_name=" + strings.Repeat("a", 65), []string{"pool_name", "up to 64"}},
 		{"pool_size=many", []string{"pool_size", `"many"`}},
 		{"pool_size=3.5", []string{"pool_size", `"3.5"`}},
 		{"pool_size=99999999999", []string{"pool_size", "99999999999"}},
@@ -143,6 +148,8 @@ func TestOptionFunctionsSetWhatTheDSNSets(t *testing.T) {
 		{WithKill(true), "pool_kill=on"},
 		{WithKill(false), "pool_kill=off"},
 		{WithBalance("round_robin"), "pool_balance=round_robin"},
+		{WithTarget("prefer_replica"), "pool_target=prefer_replica"},
+		{WithName("orders"), "pool_name=orders"},
 	} {
 		want := defaultOptions()
 		if err := want.takeParams(paramsOf(test.params)); err != nil {
@@ -162,8 +169,8 @@ func TestOptionFunctionsSetWhatTheDSNSets(t *testing.T) {
 
 // Every option has a row of its own in the package documentation and the README.
 func TestNoOptionIsForgotten(t *testing.T) {
-	want := []string{"pool_balance", "pool_dial_limit", "pool_idle_timeout", "pool_kill", "pool_leak_after", "pool_max_overflow", "pool_ping_after",
-		"pool_recycle", "pool_reset", "pool_size", "pool_stmt_cache", "pool_timeout", "pool_warm"}
+	want := []string{"pool_balance", "pool_dial_limit", "pool_idle_timeout", "pool_kill", "pool_leak_after", "pool_max_overflow", "pool_name", "pool_ping_after",
+		"pool_recycle", "pool_reset", "pool_size", "pool_stmt_cache", "pool_target", "pool_timeout", "pool_warm"}
 	if got := slices.Sorted(maps.Keys(table)); !slices.Equal(got, want) {
 		t.Errorf("options: got %v, want %v", got, want)
 	}

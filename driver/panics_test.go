@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -154,6 +155,7 @@ func TestHostThatBreaksOffTheQuestion(t *testing.T) {
 	} {
 		bubble(t, func(t *testing.T, s *fakeServer) {
 			cluster := newCluster(s)
+			s.unready = map[string]bool{}
 			for _, addr := range []string{"a:1", "b:2", "c:3"} {
 				cluster.is(addr, isDown)
 			}
@@ -161,8 +163,10 @@ func TestHostThatBreaksOffTheQuestion(t *testing.T) {
 			if err := db.Ping(); err == nil {
 				t.Fatal("want an error")
 			}
+			var fails atomic.Bool
+			fails.Store(true)
 			s.query = func(_ context.Context, c *fakeConn, text string) error {
-				if strings.Contains(text, "wsrep_ready") {
+				if strings.Contains(text, "wsrep_ready") && fails.Load() {
 					fail(c)
 				}
 				return nil
@@ -177,7 +181,7 @@ func TestHostThatBreaksOffTheQuestion(t *testing.T) {
 				}
 			}
 			wantOpen(t, s, 0, 1)
-			s.query = nil
+			fails.Store(false)
 			time.Sleep(time.Minute)
 			ask(t, db)
 		})

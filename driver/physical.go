@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -37,7 +38,6 @@ type facts struct {
 	baseline          *session.Baseline // nil: unknown
 	initConnect       bool              // the server ran statements of its own, or may have
 	roleAtLogin       string
-	readOnlyAtLogin   bool // the server took no writes; known only if there are other hosts
 }
 
 // physical is one session on the server. Only the logical connection that
@@ -45,10 +45,19 @@ type facts struct {
 type physical struct {
 	stockConn
 	stockFields
-	login *login
-	host  *host
-	life  time.Duration // its greatest age; 0 is no limit
-	facts               // as of the login
+	login  *login
+	host   *host
+	place  *place        // on the server; immutable
+	life   time.Duration // its greatest age; 0 is no limit
+	facts                // as of the login
+	answer hostAnswer    // what the server said of itself, at the login or the latest probe
+	remote netip.Addr    // where it is connected to; the zero Addr if that is unknown
+
+	config   *connConfig // what it logged in with
+	label    string      // the schema that it was to log in to
+	home     string      // the schema that it did log in to, which BeforeConnect may have changed
+	cautious bool        // the server may take packets of leastServerPacket only
+	opaque   bool        // what BeforeConnect made of the config is not known: no state can be taken back
 
 	// Guarded by ownership.
 
@@ -57,11 +66,20 @@ type physical struct {
 	state      session.State // what was left on it; see kinds
 	inTx       bool          // a driver.Tx on it has not ended
 	busy       bool          // a statement runs, or broke off by a panic
+	failed     bool          // without status flags: a statement failed since the server was asked; see unverified
+	before     uint16        // the status flags before the latest statement; see running
 	used       bool          // something ran on it since it was opened or reset
+
+	latest  *grip        // whose statement ran last; nil: nobody's
+	foreign session.Asks // which answers of ofStatements may be of another one's statements than latest's
+	lastID  sessionID
+
+	schemas int64 // server.schemas when the schema was last selected
+	kills   int64 // server.kills when the server last answered a login or a ping
 
 	proven int64 // host.doubts when the server last answered a login or a ping
 	cut    bool  // an error ended it: the socket is closed
-	kills  bool  // it is used to kill another's statement
+	killer bool  // it is used to kill another's statement
 	doomed bool  // an answer says that it must not be used again
 
 	altered bool // for good: with pool_reset=never, state was left that texts may depend on
@@ -73,13 +91,56 @@ type physical struct {
 // this name, so that every checkout switches.
 const unknownSchema = "\x00"
 
+// elsewhere is a schema that every server has, and that is never made anew.
+const elsewhere = "information_schema"
+
 var _ pool.Resource = (*physical)(nil)
 
-// Fits implements pool.Resource: the label is a schema. A connection cannot be
-// taken off its schema, so a checkout without one needs one without.
-func (p *physical) Fits(schema string) pool.Fit {
+// newPhysical returns the connection that logged in to h, and was to do so on a
+// schema.
+func newPhysical(l *login, h *host, stock stockConn, schema string) *physical {
+	p := &physical{stockConn: stock, stockFields: fieldsOf(stock), login: l, host: h,
+		config: h.config, label: schema, home: schema, schema: schema}
+	switch {
+	case !h.changes:
+	case p.cfg == nil:
+		p.opaque = true
+		p.schema = unknownSchema
+	default:
+		p.config = connConfigOf(p.cfg)
+		p.home, p.schema = p.cfg.DBName, p.cfg.DBName
+	}
+	return p
+}
+
+// wants returns the schema that a checkout with the label wants on this
+// connection: what a login with it would be on. It reports false if only a login
+// can tell, since BeforeConnect gave this one another schema than it was asked
+// for.
+func (p *physical) wants(label string) (schema string, ok bool) {
+	switch {
+	case label == p.label:
+		return p.home, true
+	case p.label == p.home:
+		return label, true
+	}
+	return "", false
+}
+
+// Fits implements pool.Resource: the label is the schema of a config. A
+// connection cannot be taken off its schema, so a checkout without one needs one
+// without. Where a schema may have been made anew since it was selected, it is
+// selected again: the session is on the one that is gone, with its character set.
+func (p *physical) Fits(label string) pool.Fit {
+	schema, ok := p.wants(label)
+	if !ok {
+		return pool.Misfit
+	}
 	switch schema {
 	case p.schema:
+		if schema != "" && p.schemas != p.host.server.schemas.Load() {
+			return pool.Convertible
+		}
 		return pool.Exact
 	case "":
 		return pool.Misfit
@@ -93,13 +154,27 @@ func (p *physical) Fits(schema string) pool.Fit {
 // Switch implements pool.Resource. For an unknown or a forbidden schema the
 // server has the same error numbers as at login. After any other error the
 // connection is given up.
-func (p *physical) Switch(ctx context.Context, schema string) (kept bool, err error) {
+func (p *physical) Switch(ctx context.Context, label string) (kept bool, err error) {
+	schema, _ := p.wants(label)
+	return p.use(ctx, schema)
+}
+
+// use is Switch to a schema, whatever its label.
+func (p *physical) use(ctx context.Context, schema string) (kept bool, err error) {
 	defer p.survive("the switch of the schema", &err)
 	timed, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
+	schemas := p.host.server.schemas.Load()
+	if p.schema == schema && p.schemas != schemas {
+		// To select the current one again changes nothing on MariaDB.
+		if _, err := p.ExecContext(timed, "USE "+elsewhere, nil); err != nil {
+			return false, err
+		}
+		p.schema = elsewhere
+	}
 	_, err = p.ExecContext(timed, "USE `"+strings.ReplaceAll(schema, "`", "``")+"`", nil)
 	if err == nil {
-		p.schema = schema
+		p.schema, p.schemas = schema, schemas
 	}
 	switch errorNumber(err) {
 	case 0:

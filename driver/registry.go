@@ -21,7 +21,7 @@ type member struct {
 	handles int         // connectors that joined and did not leave
 	left    time.Time   // when the last one left
 	watch   *time.Timer // calls retire; nil if no call is due
-	retired bool        // it had no handle for pool_idle_timeout: see retire
+	retired bool        // it had no handle for pool_idle_timeout, and keeps one connection: see retire
 	ended   bool        // it was disposed of: no handle will use it again
 }
 
@@ -44,7 +44,7 @@ func (r *registry) join(c *connector) (*member, error) {
 	if m := c.member.Load(); m != nil {
 		return m, nil
 	}
-	if r.disposing > 0 || c.closed && !c.shared {
+	if r.disposing > 0 || c.closed && !c.shared && c.open.Load() == 0 {
 		return nil, ErrDisposed
 	}
 	m := r.shared[c.key]
@@ -59,12 +59,13 @@ func (r *registry) join(c *connector) (*member, error) {
 	switch {
 	case !c.closed:
 		m.handles++
+		m.login.setOrphan(false)
 	case m.handles == 0:
 		r.watchLocked(m)
 	}
 	if m.retired {
 		m.retired = false
-		m.pool.SetSize(c.size, c.warm)
+		m.setSize(c.size, c.warm)
 	}
 	c.member.Store(m)
 	return m, nil
@@ -75,6 +76,10 @@ func (r *registry) newMemberLocked(c *connector) *member {
 	m := &member{login: newLogin(c), key: c.key, shared: c.shared, number: r.made}
 	m.pool = pool.New(poolConfig(c, m.login, func() { r.forgetEmpty(m) }, func(n int) { r.makeRoom(m, n) }))
 	m.login.setLimit, m.login.checkOut, m.login.invalidate = m.pool.SetLimit, m.checkOut, m.pool.Invalidate
+	for _, h := range m.login.hosts.hosts {
+		h.share.pool = m.pool
+	}
+	m.login.eachUnused = m.pool.EachUnused
 	m.login.tooManyStmts = func() { r.dropStmts(m) }
 	return m
 }
@@ -91,6 +96,28 @@ func (m *member) checkOut(ctx context.Context, schema string) (*pool.Conn[*physi
 			return nil, ErrDisposed
 		}
 		defer pools.forgetEmpty(m) // it may fail
+	}
+}
+
+// setSize is pool.SetSize.
+func (m *member) setSize(size, warm int) {
+	m.pool.SetSize(size, warm)
+	for _, h := range m.login.hosts.hosts {
+		h.share.setSize(size)
+	}
+}
+
+// setOrphan notes for each server whether the pool has no handle.
+func (l *login) setOrphan(orphan bool) {
+	for _, h := range l.hosts.hosts {
+		h.share.setOrphan(orphan)
+	}
+}
+
+// trimOrphans closes what the pools without handles have too much.
+func (l *login) trimOrphans() {
+	for _, h := range l.hosts.hosts {
+		h.server.budget.trimOrphans()
 	}
 }
 
@@ -136,8 +163,25 @@ func (r *registry) leave(c *connector) {
 	}
 	r.mu.Unlock()
 
-	if !m.shared {
-		// Whatever is in use is closed when it comes back.
+	if m.shared {
+		m.login.trimOrphans()
+	} else {
+		r.leftBehind(c)
+	}
+}
+
+// leftBehind ends the pool of a connector of its own that is closed, if none of its
+// logical connections is open any more. Until then it keeps what these have.
+func (r *registry) leftBehind(c *connector) {
+	r.mu.Lock()
+	m, closed := c.member.Load(), c.closed
+	r.mu.Unlock()
+	switch {
+	case m == nil || !closed:
+	case c.open.Load() > 0:
+		m.setSize(0, 0)
+		m.pool.CloseIdle()
+	default:
 		gone, cancel := context.WithCancel(context.Background())
 		cancel()
 		m.dispose(gone)
@@ -147,6 +191,7 @@ func (r *registry) leave(c *connector) {
 // watchLocked has a pool without handles retired in time.
 func (r *registry) watchLocked(m *member) {
 	m.left = time.Now()
+	m.login.setOrphan(true)
 	if m.watch == nil {
 		m.watch = time.AfterFunc(m.login.idleTimeout, func() { r.retire(m) })
 	}
@@ -179,7 +224,7 @@ func (r *registry) readmit(m *member) bool {
 		return false
 	}
 	r.own[m] = true
-	m.pool.SetSize(0, 0)
+	m.setSize(0, 0)
 	m.pool.Remember()
 	return true
 }
@@ -194,6 +239,7 @@ func (r *registry) disposedLocked(m *member) {
 }
 
 func (r *registry) removeLocked(m *member) {
+	m.login.hosts.pause()
 	if m.watch != nil {
 		m.watch.Stop()
 	}
@@ -207,7 +253,7 @@ func (r *registry) removeLocked(m *member) {
 func (r *registry) replaced(c *connector, m *member) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.disposing > 0 || !m.shared && c.closed {
+	if r.disposing > 0 || !m.shared && c.closed && c.open.Load() == 0 {
 		return false
 	}
 	c.member.CompareAndSwap(m, nil)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/mysqlpool/mysqlpool/internal/session"
@@ -33,11 +35,18 @@ const undoneWithInitConnect = session.Transaction | session.NextTransaction | se
 var errNotUndone = errors.New("mysqlpool: session state of a kind that no statement takes back exactly")
 
 // Restore implements pool.Resource.
-func (p *physical) Restore(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, restoreTimeout)
+func (p *physical) Restore(life context.Context) bool {
+	ctx, cancel := context.WithTimeout(life, restoreTimeout)
 	defer cancel()
+	err := p.verify(ctx) // or an error may hide a transaction
 	kinds := p.kinds()
-	how, err := p.restore(ctx, kinds)
+	how := closed
+	if err == nil {
+		how, err = p.restore(ctx, kinds)
+	}
+	if err == nil && kinds&^sureKinds != 0 && !p.proved(how) {
+		how, err = p.prove(life, how)
+	}
 	if err != nil {
 		how = closed
 	}
@@ -57,10 +66,10 @@ func (p *physical) restore(ctx context.Context, kinds session.Kinds) (how rung, 
 }
 
 func (p *physical) tryRungs(ctx context.Context, kinds session.Kinds) (rung, error) {
-	if kinds&session.Identity != 0 {
+	if kinds&session.Identity != 0 || p.opaque {
 		return closed, errNotUndone
 	}
-	if p.login.reset == resetState {
+	if p.login.reset == resetState && (kinds&^sureKinds == 0 || p.host.server.trusts(undone) == nil) {
 		err := p.undo(ctx, kinds)
 		if err == nil {
 			return undone, nil
@@ -69,10 +78,20 @@ func (p *physical) tryRungs(ctx context.Context, kinds session.Kinds) (rung, err
 			return closed, err
 		}
 	}
-	if err := p.resetAndSet(ctx); err != nil {
+	if err := p.resetAndSet(ctx, kinds); err != nil {
 		return closed, err
 	}
 	return reset, nil
+}
+
+// resetForNext is for pool_reset=always: the reset before a connection is handed
+// out.
+func (p *physical) resetForNext(ctx context.Context) error {
+	err := p.resetAndSet(ctx, p.state.Kinds())
+	if err == nil && !p.proved(reset) {
+		_, err = p.prove(ctx, reset)
+	}
+	return err
 }
 
 // undo runs the statements that take back what was left.
@@ -97,7 +116,7 @@ func (p *physical) undo(ctx context.Context, kinds session.Kinds) error {
 }
 
 func (p *physical) runUndo(ctx context.Context) error {
-	statements, ok := p.state.Undo(p.baseline, !p.host.noReleaseAll.Load())
+	statements, ok := p.state.Undo(p.baseline, !p.host.noReleaseAll.Load(), p.maxText())
 	if !ok {
 		return errNotUndone
 	}
@@ -112,38 +131,132 @@ func (p *physical) runUndo(ctx context.Context) error {
 // resetAndSet makes the session what it was after the login: by
 // COM_RESET_CONNECTION, after which variables have their global values, and what
 // the stock driver sets in a login. That goes through the stock driver, whose
-// copy of the server's status is right again afterwards.
-func (p *physical) resetAndSet(ctx context.Context) error {
-	charset, ok := p.baseline.Charset()
-	if !ok || p.initConnect || p.host.noReset.Load() {
+// copy of the server's status is right again afterwards. kinds is what may have
+// been left.
+func (p *physical) resetAndSet(ctx context.Context, kinds session.Kinds) error {
+	if !p.canSendReset() {
 		return errNoReset
 	}
-	err := resetConnection(ctx, p.socket)
-	if errorNumber(err) == 1047 { // ER_UNKNOWN_COM_ERROR: MySQL before 5.7
-		p.host.noReset.Store(true)
+	if err := p.host.server.trusts(reset); err != nil {
+		return err
 	}
-	if err != nil {
+	if err := p.endXA(ctx, kinds); err != nil {
+		return err
+	}
+	if err := resetConnection(ctx, p.socket); err != nil {
+		p.refusedReset(ctx, err)
 		return err
 	}
 	p.forgetStmts()
-	kinds := p.state.Kinds()
 	p.state.Reset()
 	p.inTx, p.used = false, false
-	for _, st := range []string{charset, p.login.setParams} {
-		if st == "" {
-			continue
-		}
-		if _, err := p.ExecContext(ctx, st, nil); err != nil {
-			return err
-		}
+	p.lastID = sessionID{}
+	if err := p.setAsLogin(ctx); err != nil {
+		return err
 	}
 	if left := p.kinds(); left != 0 {
 		return fmt.Errorf("mysqlpool: after a reset the server says that there is still: %v", left)
 	}
-	if err := p.checkRole(ctx, kinds); err != nil {
+	if err := p.checkLeft(ctx, kinds); err != nil {
 		return err
 	}
 	return p.useAgain(ctx)
+}
+
+// endXA returns an error if a routine, or what else is not in any text, left an
+// XA transaction: MariaDB, when such a session is reset, breaks down as a whole,
+// with locks that stay for ever. Any server refuses to end one with ROLLBACK
+// (ER_XAER_RMFAIL); any other transaction the reset would roll back too. Stored
+// functions and triggers can begin none (MySQL manual, "Restrictions on Stored
+// Programs").
+func (p *physical) endXA(ctx context.Context, kinds session.Kinds) error {
+	if kinds&session.Other == 0 {
+		return nil
+	}
+	_, err := p.ExecContext(ctx, "ROLLBACK", nil)
+	return err
+}
+
+// canSendReset reports whether a reset can be sent and be followed by what a login
+// sets.
+func (p *physical) canSendReset() bool { return p.socket != nil && p.canReset() }
+
+// canReset reports whether it is known what a login sets, so that a reset can be
+// followed by the same.
+func (p *physical) canReset() bool {
+	if p.baseline == nil || p.initConnect || p.opaque {
+		return false
+	}
+	_, ok := p.baseline.Charset()
+	return ok || p.replaysNames()
+}
+
+// replaysNames reports whether the character sets after a reset are made by what
+// the login sent, since no other statement does it exactly. That begins with what
+// the login packet says, which MariaDB's reset restores.
+func (p *physical) replaysNames() bool {
+	s := p.host.learned.Load()
+	return s != nil && s.mariaDB && p.config.oneByOne
+}
+
+// setAsLogin sets, after a reset, what a login sets.
+func (p *physical) setAsLogin(ctx context.Context) error {
+	if err := p.setNames(ctx); err != nil {
+		return err
+	}
+	if p.config.setParams != "" {
+		if _, err := p.ExecContext(ctx, p.config.setParams, nil); err != nil {
+			return err
+		}
+	}
+	if p.replaysNames() {
+		return p.checkNames(ctx)
+	}
+	return nil
+}
+
+func (p *physical) setNames(ctx context.Context) (err error) {
+	timeouts := p.netTimeouts()
+	if st, ok := p.baseline.Charset(); ok {
+		if timeouts != "" {
+			st += ", " + timeouts
+		}
+		_, err = p.ExecContext(ctx, st, nil)
+		return err
+	}
+	for _, st := range p.config.setNames {
+		if _, err = p.ExecContext(ctx, st, nil); errorNumber(err) == 0 {
+			break
+		}
+	}
+	if err == nil && timeouts != "" {
+		_, err = p.ExecContext(ctx, "SET "+timeouts, nil)
+	}
+	return err
+}
+
+// netTimeouts returns assignments of variables that a reset gives their global
+// values, but goes on by what they were set to: the servers do as they say only
+// when they are set.
+func (p *physical) netTimeouts() string {
+	var sets []string
+	for _, name := range []string{"net_read_timeout", "net_write_timeout"} {
+		if value := p.baseline.Value(name); value != "" {
+			sets = append(sets, name+" = "+value)
+		}
+	}
+	return strings.Join(sets, ", ")
+}
+
+// checkNames compares the variables of the character sets with those after the
+// login: a server that did not know the collation of the login packet resets them
+// to others.
+func (p *physical) checkNames(ctx context.Context) error {
+	row, err := queryRow(ctx, p, "SELECT @@character_set_client, @@character_set_results, @@collation_connection")
+	if err == nil && !p.baseline.HasNames(row[0], row[1], row[2]) {
+		err = errors.New("mysqlpool: a reset made the character sets other than they were after the login")
+	}
+	return err
 }
 
 // useAgain selects the current schema once more. A reset leaves it in place, but
@@ -153,20 +266,35 @@ func (p *physical) useAgain(ctx context.Context) error {
 	if err := p.findSchema(ctx); err != nil || p.schema == "" {
 		return err
 	}
-	_, err := p.Switch(ctx, p.schema)
+	_, err := p.use(ctx, p.schema)
 	return err
 }
 
-// checkRole looks at the role if something may have set it that no text shows, or
-// one that is not understood, such as CALL: a reset leaves it in place.
-func (p *physical) checkRole(ctx context.Context, kinds session.Kinds) error {
+// checkLeft looks at what a reset leaves in place, if something may have changed
+// it that no text shows, or one that is not understood, such as CALL: the role,
+// on MariaDB what SHOW PROFILES shows of earlier statements, and on MySQL the
+// optimizer's traces of them.
+func (p *physical) checkLeft(ctx context.Context, kinds session.Kinds) error {
 	s := p.host.learned.Load()
-	if s == nil || !s.hasRoles || kinds&session.Other == 0 && p.login.reset != resetAlways {
+	if s == nil || kinds&session.Other == 0 && p.login.reset != resetAlways {
 		return nil
 	}
-	role, err := askRole(ctx, p)
-	if err == nil && role != p.roleAtLogin {
-		err = errors.New("mysqlpool: the role is another than after the login")
+	var asks, want []string
+	if s.hasRoles {
+		asks, want = append(asks, "CURRENT_ROLE()"), append(want, p.roleAtLogin)
+	}
+	if s.mariaDB && s.hasProfiles {
+		asks, want = append(asks, "(SELECT COUNT(*) FROM information_schema.PROFILING)"), append(want, "0")
+	}
+	if !s.mariaDB && s.hasTraces {
+		asks, want = append(asks, "(SELECT COUNT(*) FROM information_schema.OPTIMIZER_TRACE)"), append(want, "0")
+	}
+	if len(asks) == 0 {
+		return nil
+	}
+	got, err := p.selectRow(ctx, asks)
+	if err == nil && !slices.Equal(got, want) {
+		err = fmt.Errorf("mysqlpool: after a reset: %s: got %q, want %q as after the login", strings.Join(asks, ", "), got, want)
 	}
 	return err
 }

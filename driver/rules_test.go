@@ -21,6 +21,9 @@ import (
 func bubble(t *testing.T, test func(t *testing.T, s *fakeServer)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
+		servers.mu.Lock()
+		clear(servers.byAddress) // what was known on another clock
+		servers.mu.Unlock()
 		disposeAfter(t)
 		test(t, newFakeServer())
 	})

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,33 +27,42 @@ type serverFacts struct {
 	maxUserConnections int      // 0: none
 	maxStmts           int      // max_prepared_stmt_count; below 0: unknown
 	variables          []string // the session variables that it has of those that can be put back
+	hasProfiles        bool     // SHOW PROFILES
+	hasTraces          bool     // information_schema.OPTIMIZER_TRACE
+	maxPacket          int      // bytes; 0: unknown
 	hasRoles           bool
-	tellsReadOnly      bool // it has read_only, and there are other hosts
-	fixesTypes         bool // see there
+	asks               hostQuestions // what it is asked of itself at each login
+	fixesTypes         bool          // see there
+	cachesSubqueries   bool          // see there
+	mariaDB            bool
 }
 
 // Of each connection the pool wants to know its id, for logs, and the variables
 // that it may have to put back. The first one answers for the server as well,
 // and says which variables there are: one query for all.
 var askServer = "SHOW SESSION VARIABLES WHERE Variable_name IN ('" +
-	strings.Join(append(session.VariableNames(), serverVariables...), "', '") + "')"
+	strings.Join(slices.Concat(session.VariableNames(), serverVariables, limitVariables, hostVariables), "', '") + "')"
 
 var serverVariables = []string{"pseudo_thread_id", "version", "init_connect", "max_connections", "max_user_connections", "max_prepared_stmt_count", "read_only"}
+
+// limitVariables is what does without an answer.
+var limitVariables = []string{"max_allowed_packet", "net_buffer_length", "have_profiling", "optimizer_trace"}
 
 // askConn is what any server can answer.
 const askConn = "SELECT CONNECTION_ID(), @@autocommit"
 
-// askQuery asks a later connection. A user variable or a column cannot be
-// meant, so that the names need no quotes.
-func (s *serverFacts) askQuery() string {
-	query := askConn + ", @@init_connect, @@" + strings.Join(s.variables, ", @@")
-	if s.tellsReadOnly {
-		query += ", @@global.read_only"
+// askFor is what a later connection is asked for. A user variable or a column
+// cannot be meant, so that the names need no quotes.
+func (s *serverFacts) askFor() []string {
+	asks := append(make([]string, 0, len(s.variables)+5), strings.Split(strings.TrimPrefix(askConn, "SELECT "), ", ")...)
+	asks = append(asks, "@@init_connect")
+	for _, name := range s.variables {
+		asks = append(asks, "@@"+name)
 	}
 	if s.hasRoles {
-		query += ", CURRENT_ROLE()"
+		asks = append(asks, "CURRENT_ROLE()")
 	}
-	return query
+	return append(asks, s.asks.columns()...)
 }
 
 // ask finds out about a new connection, and about its server if it is the
@@ -59,8 +70,15 @@ func (s *serverFacts) askQuery() string {
 // not, is no reason to fail; nor is one that wants a new password first. Any
 // other error is: it must not decide for all the connections to come.
 func (l *login) ask(ctx context.Context, p *physical) error {
+	if p.opaque {
+		row, err := queryRow(ctx, p, "SELECT DATABASE()")
+		if err != nil {
+			return unlessExpired(err)
+		}
+		p.home, p.schema = row[0], row[0]
+	}
 	if p.host.learned.Load() == nil {
-		values, err := showVariables(ctx, p)
+		values, err := p.showVariables(ctx)
 		if err == nil && values["version"] == "" {
 			values, err = selectVariables(ctx, p) // sql_select_limit cut it off
 		}
@@ -74,9 +92,17 @@ func (l *login) ask(ctx context.Context, p *physical) error {
 		case err == nil:
 			l.learn(ctx, p.host, values)
 			l.know(p, values)
-			return nil
+			return l.askFirst(ctx, p, values)
 		case !cannotTell(err):
 			return unlessExpired(err)
+		}
+		if mayPass(err) {
+			if !p.host.toldBlind.Swap(true) {
+				l.log().LogAttrs(ctx, slog.LevelWarn, "mysqlpool: the server does not tell its variables now: each login asks again, and until then pool_max_overflow has no limit, and connections with session state on them are closed",
+					slog.String("login", l.name), slog.Any("error", err))
+			}
+			l.stmts.learn(-1)
+			return unlessExpired(p.askID(ctx))
 		}
 		l.log().LogAttrs(ctx, slog.LevelWarn, "mysqlpool: the server does not tell its variables: pool_max_overflow has no limit, wait_timeout is taken to be what the DSN says, else 120 s, and connections with session state on them are closed; set pool_max_overflow and pool_recycle",
 			slog.String("login", l.name), slog.Any("error", err))
@@ -86,11 +112,13 @@ func (l *login) ask(ctx context.Context, p *physical) error {
 	if len(server.variables) == 0 {
 		return unlessExpired(p.askID(ctx))
 	}
-	row, err := queryRow(ctx, p, server.askQuery())
+	row, err := p.selectRow(ctx, server.askFor())
 	switch {
-	case errors.Is(err, errNoRow):
+	case errors.Is(err, errNoRow), mayPass(err):
 		return unlessExpired(p.askID(ctx))
 	case errorNumber(err) == 1193 && p.host.learned.CompareAndSwap(server, nil): // ER_UNKNOWN_SYSTEM_VARIABLE: it is another server by now
+		return l.ask(ctx, p)
+	case server.asks != 0 && cannotAnswer(err) && l.dropQuestions(ctx, p.host, server, err):
 		return l.ask(ctx, p)
 	case err != nil:
 		return unlessExpired(err)
@@ -100,19 +128,18 @@ func (l *login) ask(ctx context.Context, p *physical) error {
 		values[name] = row[3+i]
 	}
 	rest := row[3+len(server.variables):]
-	if server.tellsReadOnly {
-		values["read_only"], rest = rest[0], rest[1:]
-	}
 	if server.hasRoles {
-		values["role"] = rest[0]
+		values["role"], rest = rest[0], rest[1:]
 	}
 	l.know(p, values)
-	return nil
+	p.answer = server.asks.answer(rest)
+	return p.askReplication(ctx)
 }
 
 // askID asks for as little as can be. Without an answer autocommit counts as
 // off: then every statement may leave a transaction open.
 func (p *physical) askID(ctx context.Context) error {
+	p.initConnect = true // the server may have run one
 	row, err := queryRow(ctx, p, askConn)
 	if err != nil {
 		if cannotTell(err) {
@@ -122,7 +149,6 @@ func (p *physical) askID(ctx context.Context) error {
 	}
 	p.id, _ = strconv.ParseUint(row[0], 10, 64)
 	p.autocommitAtLogin = isOn(row[1])
-	p.initConnect = true // it may have
 	return nil
 }
 
@@ -135,8 +161,11 @@ func (l *login) know(p *physical, values map[string]string) {
 	p.autocommitAtLogin = isOn(values["autocommit"])
 	p.initConnect = values["init_connect"] != ""
 	p.roleAtLogin = values["role"]
-	p.readOnlyAtLogin = isReadOnlyValue(values["read_only"])
-	p.baseline = session.NewBaseline(values)
+	s := p.host.learned.Load()
+	p.baseline = session.NewBaseline(values, session.Charsets{
+		CollatesClient: s == nil || s.mariaDB,
+		OneByOne:       p.config.oneByOne || p.initConnect && p.config.setNames == nil,
+	})
 	if latest := p.host.baseline.Load(); latest != nil && *latest == *p.baseline {
 		p.baseline = latest
 	} else {
@@ -151,9 +180,14 @@ func isOn(value string) bool { return value == "1" || value == "ON" }
 // (MariaDB manual, "read_only").
 func isReadOnlyValue(value string) bool { return value != "" && value != "0" && value != "OFF" }
 
-// showVariables returns the answer to askServer.
-func showVariables(ctx context.Context, c driver.QueryerContext) (map[string]string, error) {
-	all, err := queryRows(ctx, c, askServer)
+// showVariables returns the answer to askServer, with others if that text is too
+// long.
+func (p *physical) showVariables(ctx context.Context) (map[string]string, error) {
+	query := askServer
+	if limit := p.maxText(); limit > 0 && len(query) > limit {
+		query = "SHOW SESSION VARIABLES"
+	}
+	all, err := queryRows(ctx, p, query)
 	if err != nil {
 		return nil, err
 	}
@@ -209,6 +243,11 @@ func cannotTell(err error) bool {
 	return false
 }
 
+// mayPass reports whether an error that says that the server does not know may be
+// of the moment: Vitess and proxies answer with it what they have no number for,
+// such as that no backend is healthy.
+func mayPass(err error) bool { return errorNumber(err) == 1105 } // ER_UNKNOWN_ERROR
+
 // unlessExpired returns nil for an expired password: the user can do one thing
 // on the connection, which is to set another (MySQL manual, "Server Handling of
 // Expired Passwords").
@@ -224,19 +263,28 @@ func unlessExpired(err error) error {
 // set to.
 func (l *login) learn(ctx context.Context, h *host, values map[string]string) {
 	s := serverFacts{
-		hasRoles:      values != nil && values["role"] != noRoles,
-		tellsReadOnly: l.hosts.several() && values["read_only"] != "",
-		fixesTypes:    fixesTypes(values["version"]),
+		hasRoles:         values != nil && values["role"] != noRoles,
+		fixesTypes:       fixesTypes(values["version"]),
+		cachesSubqueries: cachesSubqueries(values["version"]),
+		mariaDB:          strings.Contains(values["version"], "MariaDB"),
 	}
+	s.hasProfiles = values["have_profiling"] == "YES"
+	s.hasTraces = values["optimizer_trace"] != ""
 	s.maxConnections, _ = strconv.Atoi(values["max_connections"])
+	packet, _ := strconv.Atoi(values["max_allowed_packet"])
+	buffer, _ := strconv.Atoi(values["net_buffer_length"])
+	s.maxPacket = max(packet, buffer)
 	s.maxUserConnections, _ = strconv.Atoi(values["max_user_connections"])
 	for _, name := range session.VariableNames() {
 		if _, ok := values[name]; ok && name != "autocommit" {
 			s.variables = append(s.variables, name)
 		}
 	}
+	if l.hosts.tracks {
+		s.asks = questionsOf(values)
+	}
 	var ok bool
-	if s.waitTimeout, ok = waitTimeoutOf(l.asks); !ok {
+	if s.waitTimeout, ok = waitTimeoutOf(h.config.params["wait_timeout"]); !ok {
 		if s.waitTimeout, ok = waitTimeoutOf(values["wait_timeout"]); !ok {
 			s.waitTimeout = defaultWaitTimeout
 			if l.recycle == auto {
@@ -246,16 +294,17 @@ func (l *login) learn(ctx context.Context, h *host, values map[string]string) {
 		}
 	}
 	var err error
-	if s.maxStmts, err = strconv.Atoi(values["max_prepared_stmt_count"]); err != nil {
+	switch s.maxStmts, err = strconv.Atoi(values["max_prepared_stmt_count"]); {
+	case err != nil:
 		s.maxStmts = -1
+	case s.maxStmts < 0: // no limit (TiDB)
+		s.maxStmts = math.MaxInt32
 	}
 	if !h.learned.CompareAndSwap(nil, &s) {
 		return
 	}
-	l.stmts.learn(l.least(func(s *serverFacts) int { return s.maxStmts }, -1))
-	if l.maxOverflow == auto {
-		l.setLimit(l.least((*serverFacts).limit, 0))
-	}
+	l.applyLimits()
+	h.share.learn(&s, values["wait_timeout"])
 }
 
 // least is the least that any host said of something, where unknown is nothing.
@@ -273,12 +322,12 @@ func (l *login) least(of func(*serverFacts) int, unknown int) int {
 
 // limit is how many connections the server lets one pool open: what it allows
 // less a reserve of 5 %, at least 3, for everybody else who must log in. It is
-// never less than 1; 0 means that the server did not say.
+// never less than 1; 0 means that the server did not say, or has no limit (TiDB).
 func (s *serverFacts) limit() int {
 	if s.maxConnections == 0 {
-		return 0
+		return s.maxUserConnections
 	}
-	n := s.maxConnections - max(3, s.maxConnections/20)
+	n := lessReserve(s.maxConnections)
 	if s.maxUserConnections > 0 {
 		n = min(n, s.maxUserConnections)
 	}
@@ -332,6 +381,11 @@ func queryRows(ctx context.Context, c driver.QueryerContext, query string) (all 
 	if err != nil {
 		return nil, err
 	}
+	return readRows(rows)
+}
+
+// readRows returns all rows as text, and closes them.
+func readRows(rows driver.Rows) (all [][]string, err error) {
 	// Not deferred: after a panic in Next it could read for ever.
 	values := make([]driver.Value, len(rows.Columns()))
 	for {

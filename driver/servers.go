@@ -3,6 +3,7 @@ package mysqlpool
 import (
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"weak"
 
 	"github.com/go-sql-driver/mysql"
@@ -13,6 +14,19 @@ import (
 // one.
 type server struct {
 	address serverAddress // immutable
+	proofs  proofs        // how it takes back session state
+	budget  *budget       // immutable
+
+	// schemas counts what this process ran that may have dropped, made or altered
+	// a schema. See physical.Fits.
+	schemas atomic.Int64
+	// kills counts the KILLs that this process ran: which connections they were
+	// for is not known. See physical.checkAlive.
+	kills atomic.Int64
+}
+
+func newServer(a serverAddress) *server {
+	return &server{address: a, proofs: newProofs(), budget: newBudget(a)}
 }
 
 // serverAddress names a server for this process.
@@ -32,14 +46,14 @@ type serverTable struct {
 func (t *serverTable) of(cfg *mysql.Config) *server {
 	address := serverAddress{cfg.Net, cfg.Addr}
 	if cfg.DialFunc != nil {
-		return &server{address: address}
+		return newServer(address)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if s := t.byAddress[address].Value(); s != nil {
 		return s
 	}
-	s := &server{address: address}
+	s := newServer(address)
 	t.byAddress[address] = weak.Make(s)
 	runtime.AddCleanup(s, t.forget, address)
 	return s

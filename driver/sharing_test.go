@@ -456,7 +456,7 @@ func TestPoolWithoutHandlesKeepsOneConnection(t *testing.T) {
 
 func TestPoolsWithoutHandlesShareABudget(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
-		for i := range 2 * retiredPerServer {
+		for i := range 2 * maxOrphans {
 			db := handle(t, s, fmt.Sprintf("pool_idle_timeout=60&pool_recycle=10000&wait_timeout=%d", 100+i))
 			ask(t, db)
 			db.Close()
@@ -464,11 +464,11 @@ func TestPoolsWithoutHandlesShareABudget(t *testing.T) {
 		}
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
-		if open, _ := s.open(); open != retiredPerServer {
-			t.Errorf("connections of pools without handles: got %d, want %d", open, retiredPerServer)
+		if open, _ := s.open(); open != maxOrphans {
+			t.Errorf("connections of pools without handles: got %d, want %d", open, maxOrphans)
 		}
-		if n := len(Stats()); n != retiredPerServer {
-			t.Errorf("pools: got %d, want those with a connection, %d", n, retiredPerServer)
+		if n := len(Stats()); n != maxOrphans {
+			t.Errorf("pools: got %d, want those with a connection, %d", n, maxOrphans)
 		}
 		if s.conns[0].closed != true || s.conns[len(s.conns)-1].closed {
 			t.Error("want the one that was left first to be closed, and not the last")

@@ -7,22 +7,27 @@ import (
 )
 
 func (p *physical) scan(query string) session.Statement {
-	return session.Scan(query, p.login.multi)
+	return session.Scan(query, p.config.multi)
 }
 
 // running notes that a statement is about to run, so that a panic of the stock
-// driver does not leave it unnoticed.
-func (p *physical) running() { p.busy, p.used = true, true }
-
-// ranText is ran for a statement as text. The stock driver declines one with
-// arguments that it would have to prepare first, and nothing ran.
-func (p *physical) ranText(query string, firstArg any, err error) {
-	if err == driver.ErrSkip {
-		p.busy = false
-		return
+// driver does not leave it unnoticed. The status flags are unknown until its
+// answer has some.
+func (p *physical) running() {
+	p.busy, p.used = true, true
+	if p.statusWord != nil {
+		p.before = *p.statusWord
+		*p.statusWord |= statusUnknown
 	}
-	st := p.scan(query)
-	p.ran(&st, firstArg, err)
+}
+
+// declined notes that the statement did not run: the stock driver returns
+// driver.ErrSkip for one with arguments that it would have to prepare first.
+func (p *physical) declined() {
+	p.busy = false
+	if p.statusWord != nil {
+		*p.statusWord = p.before
+	}
 }
 
 // ran notes a statement that ran. What it may leave counts even if it failed: it
@@ -50,7 +55,7 @@ func (p *physical) ran(st *session.Statement, firstArg any, err error) {
 	}
 	p.state.After(st, firstArg)
 	// Of several statements those behind the first answer are still to come.
-	if p.inTransaction() && !p.login.multi {
+	if !p.config.multi && (p.inTransaction() || st.MayBegin() && p.knowsStatus() && !p.unverified()) {
 		p.state.Remove(session.Transaction)
 	}
 }
@@ -115,12 +120,4 @@ func first(args []driver.NamedValue) any {
 		return nil
 	}
 	return args[0].Value
-}
-
-// firstValue is first for the interfaces without names.
-func firstValue(args []driver.Value) any {
-	if len(args) == 0 {
-		return nil
-	}
-	return args[0]
 }

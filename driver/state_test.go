@@ -53,7 +53,7 @@ func TestRungs(t *testing.T) {
 	const (
 		nothing = ""
 		closes  = "closes"
-		resets  = "reset; SET character_set_client = 'utf8mb4', character_set_results = 'utf8mb4', collation_connection = 'utf8mb4_bin'; USE `app`"
+		resets  = "reset; SET NAMES utf8mb4 COLLATE utf8mb4_bin; USE `app`"
 	)
 	plain := &fakeServer{resets: true}
 	setAgain := func(also string) string { return strings.Replace(resets, "USE", also+"; USE", 1) }
@@ -79,8 +79,9 @@ func TestRungs(t *testing.T) {
 			&fakeServer{query: refuse("DO RELEASE_ALL_LOCKS()", 1305)}, "DO RELEASE_ALL_LOCKS(); DO RELEASE_LOCK('a')"},
 		{"schema", "", "USE other", plain, "SELECT DATABASE()"},
 		{"temporary table", "", "CREATE TEMPORARY TABLE t (a int)", plain, resets},
-		{"anything", "", "CALL p()", plain, setAgain("SELECT DATABASE()")},
-		{"variable that is not known", "time_zone=%27UTC%27", "SET timestamp = 1", plain, setAgain("SET time_zone = 'UTC'; SELECT DATABASE()")},
+		{"anything", "", "CALL p()", plain, "ROLLBACK; " + setAgain("SELECT DATABASE()")},
+		{"a prepared XA transaction", "", "CALL p()", &fakeServer{resets: true, query: refuse("ROLLBACK", 1399)}, "ROLLBACK; " + closes},
+		{"variable that is not known", "time_zone=%27UTC%27", "SET timestamp = 1", plain, "ROLLBACK; " + setAgain("SET time_zone = 'UTC'; SELECT DATABASE()")},
 		{"undo that fails", "", "SET time_zone = '+00:00'", &fakeServer{resets: true, query: refuse("SET time_zone = 'SYSTEM'", 1064)},
 			"SET time_zone = 'SYSTEM'; " + resets},
 		{"no reset", "", "CREATE TEMPORARY TABLE t (a int)", &fakeServer{}, closes},

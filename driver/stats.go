@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mysqlpool/mysqlpool/internal/failover"
 	"github.com/mysqlpool/mysqlpool/internal/histogram"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 )
@@ -12,14 +13,15 @@ import (
 // PoolStats is one pool. Always
 //
 //	Open = InUse + Idle + Pinned
-//	Opened = Open + Recycled + IdleClosed + Broken + Dirty + Overflow + Leaked + Disposed
+//	Opened = Open + Recycled + IdleClosed + Broken + Dirty + Overflow + Leaked + Disposed + Invalidated
 //
 // since these, the rest of what its status is but Handles, and the waits are of one
 // instant. The other numbers are read one after the other.
 type PoolStats struct {
 	Login  string // user@net(addr); never a password
+	Name   string // pool_name
 	Number int64  // counts the pools of the process, and stays with this one
-	Size   int    // connections kept open: pool_size; once the pool has had no handle for pool_idle_timeout 1 at most, or 0 to make room for other such pools
+	Size   int    // connections kept open: pool_size; once the pool has had no handle for pool_idle_timeout 1 at most
 	Limit  int    // connections open at most; 0 while the server was not asked, or did not say
 
 	// Pool status.
@@ -37,22 +39,32 @@ type PoolStats struct {
 	LoginErrors int64 // logins that failed
 
 	// Connections closed, by reason.
-	Recycled   int64 // they reached their greatest age (pool_recycle)
-	IdleClosed int64 // beyond pool_size and idle for pool_idle_timeout
+	Recycled   int64 // they reached their greatest age (pool_recycle), or another host or address is used in the place of theirs
+	IdleClosed int64 // beyond pool_size and idle for pool_idle_timeout; for 3 s while more than a quarter of what the server takes is beyond pool_size
 	Broken     int64 // they failed, were cancelled in mid-query, or were found dead
 	Dirty      int64 // session state was left on them that could not be taken back
-	Overflow   int64 // more were open than the limit allows, or they took room that a checkout, or another pool of a full server, needed
+	Overflow   int64 // more were open than the limit allows, or they took room that a checkout, or another pool of a full server, needed; or pools without handles had more than 16 between them
 	Leaked     int64 // whoever used them dropped them unclosed, and the garbage collector found them
 	Disposed   int64 // Dispose was called, or the handle of a pool of its own was closed
+
+	Invalidated int64 // Invalidate was called
 
 	// Connections that were checked in with session state on them, and kept.
 
 	Undone int64 // statements took back exactly what was left
 	Reset  int64 // COM_RESET_CONNECTION took back everything
 
+	// What was found out of how the server takes back session state, the first time
+	// that this was to be done, and again after an hour. What was refused with an
+	// error that may pass is tried again after a minute. Where a reset is Ignored, or
+	// an undo, connections with more state than a transaction or another schema are
+	// closed. Of several hosts see Hosts; these are of the first one.
+	UndoProof  Proof // statements that put variables back and release locks
+	ResetProof Proof // COM_RESET_CONNECTION
+
 	Killed int64 // statements whose context ended, that were ended on the server too (pool_kill)
 
-	Hosts []HostStats // in the order of the DSN, if it names several; else nil
+	Hosts []HostStats // in the order of the DSN, if it names several, or pool_target says what the one must be; else nil
 
 	// Prepared statements.
 
@@ -91,25 +103,42 @@ func readHistogram(from *histogram.Histogram) Histogram {
 	return h
 }
 
-// HostStats is one of several hosts of a pool. A host that failed is looked at
-// again by logins of its own, which are not counted.
+// HostStats is one of several hosts of a pool.
 type HostStats struct {
 	Addr        string // host:port
 	Open        int    // connections
 	Opened      int64  // logins that succeeded
 	LoginErrors int64  // logins that failed
-	Resting     bool   // it failed, and no login has succeeded since
+	Probes      int64  // times that it was probed, by logins of its own that are in no other number, or on a connection that such a login left open
+	UndoProof   Proof  // as in PoolStats
+	ResetProof  Proof  // as in PoolStats
+
+	// State is what is known of the host, as the log says it: "unknown", nobody
+	// logged in to it yet, or nobody used the pool for a while; "up"; "suspect", a
+	// connection to it fell silent; "read-only", it takes no writes; "unready", it
+	// is not part of its cluster, or a replica whose replication has stopped;
+	// "down", the latest login failed; "probing", its back-off is over and it is
+	// being probed.
+	State    string
+	Since    time.Time // when it got this state, probing left out; zero if nobody logged in yet
+	Reason   string    // why, in words; "" if it is up
+	ReadOnly bool      // it takes no writes, as far as is known
+	Wanted   bool      // it is what pool_target asks for, as far as is known
 }
 
-// hostStats is nil for one host.
+// hostStats is nil for one host that may be anything.
 func (b *balancer) hostStats() (all []HostStats) {
-	if !b.several() {
+	if !b.tracks {
 		return nil
 	}
-	for _, h := range b.hosts {
-		resting, _ := b.resting(h)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i, h := range b.hosts {
+		s := b.tracker.Status(i)
 		all = append(all, HostStats{
-			Addr: h.addr, Open: int(h.open.Load()), Opened: h.opened.Load(), LoginErrors: h.loginErrors.Load(), Resting: resting,
+			Addr: h.addr, Open: int(h.open.Load()), Opened: h.opened.Load(), LoginErrors: h.loginErrors.Load(), Probes: h.probes.Load(),
+			UndoProof: readProof(&h.server.proofs.undo), ResetProof: readProof(&h.server.proofs.reset),
+			State: s.State.String(), Since: s.Since, Reason: s.Reason, ReadOnly: b.tracker.IsReadOnly(i), Wanted: b.tracker.Rating(i) == failover.Wanted,
 		})
 	}
 	return all
@@ -118,38 +147,55 @@ func (b *balancer) hostStats() (all []HostStats) {
 // Stats returns every pool of the process, in the order of Login and, where that
 // is the same, of age.
 func Stats() []PoolStats {
+	all := allMembers()
+	stats := make([]PoolStats, len(all))
+	for i, m := range all {
+		stats[i] = m.stats()
+	}
+	return stats
+}
+
+// allMembers returns every pool, in the order of Stats.
+func allMembers() []*member {
 	pools.mu.Lock()
+	defer pools.mu.Unlock()
 	all := pools.membersLocked()
 	slices.SortFunc(all, func(a, b *member) int {
 		return cmp.Or(cmp.Compare(a.login.name, b.login.name), cmp.Compare(a.number, b.number))
 	})
-	handles := make([]int, len(all))
-	for i, m := range all {
-		if !m.ended {
-			handles[i] = m.handles
-		}
-	}
-	pools.mu.Unlock()
+	return all
+}
 
-	stats := make([]PoolStats, len(all))
-	for i, m := range all {
-		s := m.pool.Stats()
-		hits, misses, evictions := m.login.stmts.counts()
-		stats[i] = PoolStats{
-			Login: m.login.name, Number: m.number, Size: s.Size, Limit: s.Limit,
-			Open: s.Open, InUse: s.InUse, Idle: s.Idle, Pinned: s.Pinned,
-			Killed: m.login.killed.Load(), Hosts: m.login.hosts.hostStats(),
-			CreateTime: readHistogram(&m.pool.CreateTimes), WaitTime: readHistogram(&m.pool.WaitTimes),
-			UseTime:  readHistogram(&m.login.useTimes),
-			PinnedBy: s.PinnedBy, Undone: m.login.undone.Load(), Reset: m.login.resets.Load(),
-			LoggingIn: s.LoggingIn, Waiting: s.Waiting, Handles: handles[i],
-			Opened: s.Opened, LoginErrors: s.LoginErrors,
-			Recycled: s.Closed[pool.Recycled], IdleClosed: s.Closed[pool.IdleTimeout],
-			Broken: s.Closed[pool.Broken], Dirty: s.Closed[pool.Dirty],
-			Overflow: s.Closed[pool.Overflow], Leaked: s.Closed[pool.Leaked], Disposed: s.Closed[pool.Disposed],
-			Stmts: m.login.stmts.open.Load(), StmtHits: hits, StmtMisses: misses, StmtEvictions: evictions,
-			Waits: s.Waits, WaitDuration: s.Waited, Timeouts: s.Timeouts,
-		}
+// handlesNow is how many handles use the pool.
+func (m *member) handlesNow() int {
+	pools.mu.Lock()
+	defer pools.mu.Unlock()
+	if m.ended {
+		return 0
 	}
-	return stats
+	return m.handles
+}
+
+func (m *member) stats() PoolStats {
+	handles := m.handlesNow()
+	s := m.pool.Stats()
+	hits, misses, evictions := m.login.stmts.counts()
+	proofs := &m.login.hosts.hosts[0].server.proofs
+	return PoolStats{
+		Login: m.login.name, Name: m.login.poolName, Number: m.number, Size: s.Size, Limit: s.Limit,
+		Open: s.Open, InUse: s.InUse, Idle: s.Idle, Pinned: s.Pinned,
+		Killed: m.login.killed.Load(), Hosts: m.login.hosts.hostStats(),
+		CreateTime: readHistogram(&m.pool.CreateTimes), WaitTime: readHistogram(&m.pool.WaitTimes),
+		UseTime:   readHistogram(&m.login.useTimes),
+		UndoProof: readProof(&proofs.undo), ResetProof: readProof(&proofs.reset),
+		PinnedBy: s.PinnedBy, Undone: m.login.undone.Load(), Reset: m.login.resets.Load(),
+		LoggingIn: s.LoggingIn, Waiting: s.Waiting, Handles: handles,
+		Opened: s.Opened, LoginErrors: s.LoginErrors,
+		Recycled: s.Closed[pool.Recycled], IdleClosed: s.Closed[pool.IdleTimeout],
+		Broken: s.Closed[pool.Broken], Dirty: s.Closed[pool.Dirty],
+		Overflow: s.Closed[pool.Overflow], Leaked: s.Closed[pool.Leaked], Disposed: s.Closed[pool.Disposed],
+		Invalidated: s.Closed[pool.Invalidated],
+		Stmts:       m.login.stmts.open.Load(), StmtHits: hits, StmtMisses: misses, StmtEvictions: evictions,
+		Waits: s.Waits, WaitDuration: s.Waited, Timeouts: s.Timeouts,
+	}
 }

@@ -58,8 +58,8 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 }
 
 // hold returns the stock statement on the physical connection that the logical
-// one holds, about to run.
-func (s *stmt) hold(ctx context.Context, args []driver.NamedValue) (stockStmt, error) {
+// one holds, about to run; rows is as in conn.asks.
+func (s *stmt) hold(ctx context.Context, args []driver.NamedValue, rows bool) (stockStmt, error) {
 	if s.inner == nil {
 		return nil, driver.ErrBadConn // closed; nothing was sent
 	}
@@ -75,13 +75,39 @@ func (s *stmt) hold(ctx context.Context, args []driver.NamedValue) (stockStmt, e
 	case !inner.Cached() || anyNamed(args): // the stock driver refuses a named one
 	case p.passesCache():
 		p.stmts.cache.Remove(inner) // the server remembers what it ran under
-	case !inner.Stmt.suits(args):
-		if err := s.anew(ctx); err != nil {
+	case !inner.Stmt.accepts(args):
+		if err := s.exchange(s.on.acquireFor(ctx, s.query, args)); err != nil {
 			return nil, err
 		}
 	}
+	if err := s.c.asks(ctx, p, &s.inner.Stmt.says, rows); err != nil {
+		return nil, s.c.saw(err)
+	}
 	p.running()
 	return s.inner.Stmt, nil
+}
+
+// holdToExec is hold for Exec.
+func (s *stmt) holdToExec(ctx context.Context, args []driver.NamedValue) (stockStmt, error) {
+	if _, err := s.hold(ctx, args, false); err != nil {
+		return nil, err
+	}
+	if err := s.ownToExec(ctx); err != nil {
+		return nil, err
+	}
+	return s.inner.Stmt, nil
+}
+
+// ownToExec exchanges a statement that Exec must have as new.
+func (s *stmt) ownToExec(ctx context.Context) error {
+	if !s.inner.Cached() || !s.inner.Stmt.mayHaveRows() {
+		return nil
+	}
+	err := s.exchange(s.on.acquireOwn(ctx, s.query))
+	if err != nil {
+		s.on.busy = false
+	}
+	return err
 }
 
 // follow prepares the statement on p, which its logical connection holds, unless
@@ -108,7 +134,9 @@ func (s *stmt) again(ctx context.Context, args []driver.NamedValue, err error) s
 	if err == nil || !s.on.afterError(s.inner, err) || s.follow(ctx, s.on) != nil {
 		return nil
 	}
-	s.inner.Stmt.suits(args)
+	if s.inner.Cached() && !s.inner.Stmt.accepts(args) && s.exchange(s.on.acquireFor(ctx, s.query, args)) != nil {
+		return nil
+	}
 	return s.inner.Stmt
 }
 
@@ -125,17 +153,9 @@ func (c *conn) followBefore(ctx context.Context, p *physical, says *session.Stat
 	}
 }
 
-// followBeforeText is followBefore for a statement as text.
-func (c *conn) followBeforeText(ctx context.Context, p *physical, query string) {
-	if len(c.stmts) > 0 {
-		says := p.scan(query)
-		c.followBefore(ctx, p, &says)
-	}
-}
-
-// anew is for a kept statement that must run as new: it stays for the others.
-func (s *stmt) anew(ctx context.Context) error {
-	inner, err := s.on.acquire(ctx, s.query)
+// exchange takes another statement of the text on the same connection; the one that it
+// had stays for others.
+func (s *stmt) exchange(inner *prepared, err error) error {
 	if err != nil {
 		return s.c.saw(err)
 	}
@@ -160,36 +180,32 @@ func named(args []driver.Value) []driver.NamedValue {
 	return all
 }
 
-// ran notes how it went, and returns the error.
-func (s *stmt) ran(firstArg any, err error) error {
-	s.on.ran(&s.inner.Stmt.says, firstArg, err)
+// ran notes how it went, and returns the error. result is nil if the answer was rows.
+func (s *stmt) ran(args []driver.NamedValue, result driver.Result, err error) error {
+	s.c.after(s.on, &s.inner.Stmt.says, args, result, err)
 	return s.c.saw(err)
 }
 
 // ExecContext implements driver.StmtExecContext.
 func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	stock, err := s.hold(ctx, args)
+	stock, err := s.holdToExec(ctx, args)
 	if err != nil {
 		return nil, err
 	}
-	if s.inner.Cached() && s.inner.Stmt.hasRows() {
-		if err := s.anew(ctx); err != nil {
-			s.on.busy = false
+	result, err := stock.ExecContext(ctx, args)
+	if s.again(ctx, args, err) != nil {
+		if err := s.ownToExec(ctx); err != nil {
 			return nil, err
 		}
-		stock = s.inner.Stmt
+		result, err = s.inner.Stmt.ExecContext(ctx, args)
 	}
-	result, err := stock.ExecContext(ctx, args)
-	if stock := s.again(ctx, args, err); stock != nil {
-		result, err = stock.ExecContext(ctx, args)
-	}
-	return result, s.ran(first(args), err)
+	return result, s.ran(args, result, err)
 }
 
 // QueryContext implements driver.StmtQueryContext. The rows are the stock
 // driver's own.
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	stock, err := s.hold(ctx, args)
+	stock, err := s.hold(ctx, args, true)
 	if err != nil {
 		return nil, err
 	}
@@ -198,31 +214,34 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 		rows, err = stock.QueryContext(ctx, args)
 	}
 	s.on.reads(rows, err)
-	return rows, s.ran(first(args), err)
+	s.on.charge(s.inner)
+	return rows, s.ran(args, nil, err)
 }
 
 // Exec implements driver.Stmt, for users of Conn.Raw.
 func (s *stmt) Exec(args []driver.Value) (driver.Result, error) {
-	stock, err := s.hold(context.Background(), named(args))
+	values := named(args)
+	stock, err := s.holdToExec(context.Background(), values)
 	if err != nil {
 		return nil, err
 	}
 	result, err := stock.Exec(args)
 	s.failed(err)
-	return result, s.ran(firstValue(args), err)
+	return result, s.ran(values, result, err)
 }
 
 // Query implements driver.Stmt, for users of Conn.Raw. As after conn.Query the
 // connection does not go to anybody else.
 func (s *stmt) Query(args []driver.Value) (driver.Rows, error) {
-	stock, err := s.hold(context.Background(), named(args))
+	values := named(args)
+	stock, err := s.hold(context.Background(), values, true)
 	if err != nil {
 		return nil, err
 	}
 	rows, err := stock.Query(args)
 	s.failed(err)
 	s.on.reads(rows, err)
-	err = s.ran(firstValue(args), err)
+	err = s.ran(values, nil, err)
 	s.on.state.Add(session.Identity)
 	return rows, err
 }

@@ -11,10 +11,13 @@ import (
 // MySQL 5.6 "x NOT IN (?, 3)" finds nothing any more once it ran with NULL, and
 // on MariaDB "ORDER BY ?" sorts in another way after a number than after a text.
 // The stock driver, which prepares a text each time, never sees that. So a kept
-// statement runs with arguments of the kinds it first ran with.
+// statement runs with arguments of the kinds it first ran with, and a text is kept
+// once for each list of kinds.
 
-// argKind is what a server tells apart of an argument. If times has a location it
-// tells texts apart by what they look like: see fixesTypes.
+// argKind is what a server tells apart of an argument, which is what the stock
+// driver sends for it (writeExecutePacket there), whatever its type in Go: texts,
+// bytes, JSON and times all go as a text, and each nil goes as NULL. If times has a
+// location the server tells texts apart by what they look like too: see fixesTypes.
 func argKind(v driver.Value, times timeFormat) byte {
 	switch v := v.(type) {
 	case nil:
@@ -28,48 +31,56 @@ func argKind(v driver.Value, times timeFormat) byte {
 	case bool:
 		return 'b'
 	case []byte:
-		if times.loc != nil {
-			return textKind(v, 'x', likeBytes)
-		}
-		return 'x'
+		return bytesKind(v, times)
 	case string:
 		if times.loc != nil {
-			return textKind(v, 's', likeText)
+			return textKind(v)
 		}
-		return 's'
+		return wordKind(v)
 	case time.Time:
 		if times.loc != nil {
 			return times.kind(v)
 		}
-		return 't'
+		return kindText
 	case json.RawMessage:
-		if times.loc != nil {
-			return textKind([]byte(v), 'j', likeBytes)
-		}
-		return 'j'
+		return bytesKind(v, times)
 	}
-	return '?'
+	return kindNone // the stock driver refuses it
+}
+
+func bytesKind(v []byte, times timeFormat) byte {
+	switch {
+	case v == nil:
+		return kindNull
+	case times.loc != nil:
+		return textKind(v)
+	}
+	return wordKind(v)
 }
 
 const (
 	kindNull = 'n'
+	kindText = 's' // of ASCII
+	kindWide = 'S' // a text with other characters: its character set counts
 	kindNone = '!' // like no other, so that no kept statement runs with it
 )
 
-// suits reports whether a kept statement may run with the arguments. The first
+// accepts reports whether a kept statement may run with the arguments. The first
 // run decides of what kinds they are.
-func (s *statement) suits(args []driver.NamedValue) bool {
+func (s *statement) accepts(args []driver.NamedValue) bool {
 	if s.NumInput() != len(args) || anyNamed(args) { // the stock driver refuses those
 		return false
 	}
 	if s.kinds == nil {
+		if !canKeep(args, s.times, s.inserts) {
+			return false
+		}
 		kinds := make([]byte, len(args))
 		for i := range args {
-			if kinds[i] = argKind(args[i].Value, s.times); kinds[i] == kindNone {
-				return false
-			}
+			kinds[i] = argKind(args[i].Value, s.times)
 		}
 		s.kinds = kinds
+		return true
 	}
 	for i := range args {
 		kind := argKind(args[i].Value, s.times)
@@ -77,9 +88,12 @@ func (s *statement) suits(args []driver.NamedValue) bool {
 			continue
 		}
 		switch {
-		case kind == kindNull && s.inserts:
-		case s.kinds[i] == kindNull && s.inserts:
+		case !s.inserts:
+			return false
+		case kind == kindNull:
+		case s.kinds[i] == kindNull:
 			s.kinds[i] = kind
+		case isWord(kind) && isWord(s.kinds[i]): // it is stored, or refused
 		default:
 			return false
 		}
@@ -87,19 +101,37 @@ func (s *statement) suits(args []driver.NamedValue) bool {
 	return true
 }
 
-// canKeep reports whether a text is to be kept that runs with the arguments: not
-// if one is NULL, unless it is only stored.
-func canKeep(query string, args []driver.NamedValue, times timeFormat) bool {
+// canKeep reports whether a text is to be kept for arguments like these; inserts
+// as onlyInserts says.
+//
+// Where the server fixes types, a new statement converts a text to one character set
+// when it has it first, and to another one after the server prepared again because of
+// a number; a kept one does the latter only. With ASCII both are the same.
+func canKeep(args []driver.NamedValue, times timeFormat, inserts bool) bool {
+	wide, number := false, false
 	for i := range args {
-		switch {
-		case args[i].Name != "", argKind(args[i].Value, times) == kindNone:
-			return false
-		case args[i].Value == nil && !onlyInserts(query):
+		kind := argKind(args[i].Value, times)
+		if args[i].Name != "" || kind == kindNone {
 			return false
 		}
+		wide = wide || kind == kindWide
+		number = number || mayPrepareAgain(kind)
 	}
-	return true
+	return inserts || times.loc == nil || !wide || !number
 }
+
+// mayPrepareAgain reports whether a server that fixes types may prepare a statement
+// again because of such an argument. It takes any text where it expects something
+// else, unless that is a number out of range.
+func mayPrepareAgain(kind byte) bool {
+	switch kind {
+	case 'i', 'u', 'f', 'b', likeNumber | hasPoint, likeNumber | hasSign:
+		return true
+	}
+	return false
+}
+
+func isWord(kind byte) bool { return kind == kindText || kind == kindWide }
 
 // onlyInserts reports whether a text stores its arguments as they are, and
 // neither computes with them nor compares them: INSERT … VALUES (?, ?), (?, ?).

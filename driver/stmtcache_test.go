@@ -347,18 +347,6 @@ func TestShareOfAConnection(t *testing.T) {
 	}
 }
 
-func TestLongTextsAreNotKept(t *testing.T) {
-	bubble(t, func(t *testing.T, s *fakeServer) {
-		db := handle(t, s, oneConnection)
-		for _, length := range []int{maxKeptText, maxKeptText + 1} {
-			askWith(t, db, 3, "SELECT ?"+strings.Repeat(" ", length-len("SELECT ?")))
-		}
-		if p := Stats()[0]; p.Stmts != 1 {
-			t.Errorf("%d statements are kept, want 1: of at most %d bytes", p.Stmts, maxKeptText)
-		}
-	})
-}
-
 // With pool_reset=never nobody takes state back, so that a text is not used with
 // what it meant before.
 func TestNeverResetAndKept(t *testing.T) {
@@ -375,7 +363,7 @@ func TestNeverResetAndKept(t *testing.T) {
 }
 
 // A kept statement runs with arguments of the kinds of its first run. A logical
-// one that has it and comes with others prepares the text for itself.
+// one that has it and comes with others prepares the text for those.
 func TestStatementWithOtherArguments(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		db := handle(t, s, oneConnection)
@@ -394,7 +382,7 @@ func TestStatementWithOtherArguments(t *testing.T) {
 		wantLog(t, s.conns[0],
 			"prepare SELECT ?", "execute SELECT ?", "close SELECT ?",
 			"prepare SELECT ?", "execute SELECT ?", "execute SELECT ?", "prepare SELECT ?", "execute SELECT ?",
-			"close SELECT ?", "execute SELECT ?")
+			"execute SELECT ?")
 	})
 }
 
@@ -422,7 +410,7 @@ func TestPreparedAgainWithOtherArguments(t *testing.T) {
 		}
 		wantLog(t, s.conns[0], "prepare DELETE ?", "execute DELETE ?", "close DELETE ?", "prepare DELETE ?", "execute DELETE ?",
 			"execute DELETE ?", "prepare DELETE ?", "close DELETE ?", "execute DELETE ?",
-			"prepare DELETE ?", "execute DELETE ?", "close DELETE ?", "execute DELETE ?")
+			"prepare DELETE ?", "execute DELETE ?", "execute DELETE ?")
 	})
 }
 

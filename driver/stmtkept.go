@@ -3,23 +3,25 @@ package mysqlpool
 import (
 	"context"
 	"database/sql/driver"
-	"reflect"
 	"sync"
 	"sync/atomic"
 
 	"github.com/mysqlpool/mysqlpool/internal/session"
 	"github.com/mysqlpool/mysqlpool/internal/stmtcache"
+	"github.com/mysqlpool/mysqlpool/internal/stockdriver"
 )
 
 // statement is a prepared statement on the server.
 type statement struct {
 	stockStmt
-	says  session.Statement
-	kinds []byte        // of the arguments of the first run while it was kept; nil: none yet
-	heads reflect.Value // the stock driver's columns of it; see stockColumns
-	stale bool          // it must not run again: whoever has it prepares another
+	says    session.Statement
+	kinds   []byte // of the arguments of the first run while it was kept; nil: none yet
+	heads   stockdriver.Columns
+	charged int  // how many columns count in its cost
+	stale   bool // it must not run again: whoever has it prepares another
 
 	inserts bool       // see onlyInserts
+	noRows  bool       // see returnsNoRows
 	times   timeFormat // see argKind
 }
 
@@ -39,9 +41,14 @@ type keptStmts struct {
 	left    leftStmts   // has a lock of its own
 }
 
-// hasRows reports whether it is known to return rows, so that Exec must have it
-// as new: see stockColumns.
-func (s *statement) hasRows() bool { return s.heads.IsValid() && s.heads.Len() > 0 }
+// mayHaveRows reports whether it may return rows, so that Exec must have it as new:
+// see stockdriver.Columns. Where that is not known the text tells.
+func (s *statement) mayHaveRows() bool {
+	if s.heads.Known() {
+		return s.heads.Len() > 0
+	}
+	return !s.noRows
+}
 
 // reads notes rows that are about to be read.
 func (p *physical) reads(rows driver.Rows, err error) {
@@ -59,25 +66,37 @@ func (p *physical) passesCache() bool {
 	return p.state.Kinds()&^sameMeaning != 0 || p.schema == unknownSchema || p.altered
 }
 
-// cached returns the kept statement of a text, if it may run with the arguments,
-// or prepares one to be kept. It returns driver.ErrSkip if the stock driver's way
-// is to be gone, which database/sql then does: prepare, run, close.
+// maxKinds is how many statements of one text are kept at most, each for arguments of
+// other kinds.
+const maxKinds = 4
+
+// cached returns the statement of a text that is kept for arguments of these kinds, or
+// prepares one to be kept. It returns driver.ErrSkip if the stock driver's way is to be
+// gone, which database/sql then does: prepare, run, close.
 func (p *physical) cached(ctx context.Context, query string, args []driver.NamedValue) (*prepared, error) {
-	e := p.stmts.cache.Get(p.schema, query)
-	if e != nil && e.Stmt.suits(args) {
-		p.stmts.counts.hits.Add(1)
-		return e, nil
+	for e := p.stmts.cache.Get(p.schema, query); e != nil; e = e.Also() {
+		if e.Stmt.accepts(args) {
+			p.stmts.cache.Use(e)
+			p.stmts.counts.hits.Add(1)
+			return e, nil
+		}
+		if e.Stmt.NumInput() != len(args) {
+			return nil, driver.ErrSkip // database/sql says what is wrong
+		}
 	}
-	if e != nil || !canKeep(query, args, p.timeFormat()) || !p.login.stmts.seen.Has(p.schema, query) || !p.mayKeep(query) {
+	if !p.login.stmts.seen.Has(p.schema, query) || !p.mayKeepFor(query, args) {
 		return nil, driver.ErrSkip
 	}
 	e, err := p.prepare(ctx, query)
 	if err != nil {
 		return nil, err
 	}
-	p.stmts.cache.Add(e)
-	if !e.Stmt.suits(args) {
-		return nil, driver.ErrSkip // database/sql says what is wrong
+	switch {
+	case !e.Stmt.accepts(args):
+		p.closeUnlessKept(e)
+		return nil, driver.ErrSkip
+	case !p.keep(e):
+		p.closeUnlessKept(e) // when it has run
 	}
 	return e, nil
 }
@@ -95,18 +114,47 @@ func (p *physical) acquire(ctx context.Context, query string) (*prepared, error)
 		if !p.login.stmts.seen.Has(p.schema, query) {
 			p.login.stmts.seen.Add(p.schema, query)
 		} else if p.mayKeep(query) {
-			p.stmts.cache.Add(e)
+			p.keep(e)
 		}
 	}
 	p.stmts.cache.Acquire(e)
 	return e, nil
 }
 
+// acquireFor is acquire for arguments that a kept statement of the text does not
+// accept: it takes another one that does, or prepares one.
+func (p *physical) acquireFor(ctx context.Context, query string, args []driver.NamedValue) (*prepared, error) {
+	for e := p.stmts.cache.Get(p.schema, query); e != nil; e = e.Also() {
+		if !e.Used() && e.Stmt.accepts(args) {
+			p.stmts.counts.hits.Add(1)
+			p.stmts.cache.Acquire(e)
+			return e, nil
+		}
+	}
+	e, err := p.acquireOwn(ctx, query)
+	if err == nil && p.login.stmts.keeps() && p.mayKeepFor(query, args) && e.Stmt.accepts(args) {
+		p.keep(e)
+	}
+	return e, err
+}
+
+// acquireOwn is acquire of a statement that nobody else gets.
+func (p *physical) acquireOwn(ctx context.Context, query string) (*prepared, error) {
+	e, err := p.prepare(ctx, query)
+	if err == nil {
+		p.stmts.cache.Acquire(e)
+	}
+	return e, err
+}
+
 // acquireAgain is acquire for a logical statement that had the text prepared
 // elsewhere, and takes what is kept here.
 func (p *physical) acquireAgain(ctx context.Context, query string) (*prepared, error) {
 	if !p.passesCache() {
-		if e := p.stmts.cache.Get(p.schema, query); e != nil && !e.Used() {
+		for e := p.stmts.cache.Get(p.schema, query); e != nil; e = e.Also() {
+			if e.Used() {
+				continue
+			}
 			p.stmts.counts.hits.Add(1)
 			p.stmts.cache.Acquire(e)
 			return e, nil
@@ -125,16 +173,33 @@ func (p *physical) release(e *prepared) error {
 	return p.closeStmt(e)
 }
 
-// mayKeep makes room for one more statement, if its text is to be kept.
-func (p *physical) mayKeep(query string) bool {
-	if len(query) > maxKeptText {
+// mayKeepFor is mayKeep for arguments that no statement is kept for.
+func (p *physical) mayKeepFor(query string, args []driver.NamedValue) bool {
+	if !canKeep(args, p.timeFormat(), onlyInserts(query)) || !p.mayKeep(query) {
 		return false
 	}
-	if says := p.scan(query); says.Leaves&^sameMeaning != 0 {
-		return false // the cache is passed by once it ran
+	p.evicted(p.stmts.cache.EvictOf(p.schema, query, maxKinds))
+	return true
+}
+
+// mayKeep makes room for one more statement, if its text is to be kept.
+func (p *physical) mayKeep(query string) bool {
+	cost := stmtCost(query, 0)
+	if cost > maxStmtCost || p.login.stmts.refused.Has(p.schema, query) {
+		return false
+	}
+	if says := p.scan(query); says.Leaves&^sameMeaning != 0 || says.Asks()&ofStatements != 0 {
+		return false // the cache is passed by once it ran; or to prepare it changes what it asks for
+	}
+	if p.cachesSubqueries() && comparesWithSubquery(query) {
+		return false
 	}
 	l := p.login.stmts
-	for share := int(l.share.Load()); p.stmts.cache.Len() >= share; {
+	share := int(l.share.Load())
+	if share == 0 {
+		return false
+	}
+	for p.stmts.cache.Len() >= share || p.stmts.cache.Cost()+cost > l.costs {
 		if !p.evict() {
 			return false
 		}
@@ -149,7 +214,10 @@ func (p *physical) mayKeep(query string) bool {
 // evict takes a statement out of the cache. It reports false if there is none,
 // or each has a user.
 func (p *physical) evict() bool {
-	e := p.stmts.cache.Evict()
+	return p.evicted(p.stmts.cache.Evict())
+}
+
+func (p *physical) evicted(e *prepared) bool {
 	if e == nil {
 		return false
 	}
@@ -181,9 +249,10 @@ func (p *physical) tidy() {
 			p.closeUnlessKept(e)
 		}
 	}
-	for share := int(p.login.stmts.share.Load()); s.cache.Len() > share && p.evict(); {
+	l := p.login.stmts
+	for share := int(l.share.Load()); (s.cache.Len() > share || s.cache.Cost() > l.costs) && p.evict(); {
 	}
-	if len(s.toClose) == 0 || s.rows != nil && !rowsEnded(s.rows) {
+	if len(s.toClose) == 0 || s.rows != nil && !stockdriver.RowsEnded(s.rows) {
 		return
 	}
 	for i, e := range s.toClose {

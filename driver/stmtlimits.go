@@ -17,11 +17,6 @@ const (
 	// max_prepared_stmt_count (MySQL manual, "Server System Variables").
 	defaultMaxStmts = 16382
 
-	// maxKeptText bounds the texts that are kept, in bytes. In longer ones, such
-	// as inserts of many rows, the saved round trip is little, and each may be
-	// another text.
-	maxKeptText = 16 << 10
-
 	// stmtPause is for how long a pool keeps no statements after the server said
 	// that there are too many.
 	stmtPause = 10 * time.Second
@@ -30,8 +25,10 @@ const (
 // stmtLimits is how many prepared statements the connections of a pool keep, and
 // what they count.
 type stmtLimits struct {
-	perConn int // pool_stmt_cache, or auto; immutable
-	seen    stmtcache.Seen
+	perConn int            // pool_stmt_cache, or auto; immutable
+	costs   int            // of what a connection keeps, at most: see stmtCost; immutable
+	seen    stmtcache.Seen // texts that were used
+	refused stmtcache.Seen // texts that a kept statement could not run and a new one could
 
 	share atomic.Int64 // how many a connection may keep now; set under mu
 	total atomic.Int64 // with auto: how many all may have open and still keep more; set under mu
@@ -49,7 +46,7 @@ type stmtCounts struct {
 }
 
 func newStmtLimits(perConn int) *stmtLimits {
-	l := &stmtLimits{perConn: perConn, conns: map[*physical]bool{}}
+	l := &stmtLimits{perConn: perConn, costs: max(connStmtCosts, min(perConn, maxStmtsPerConn<<8)*minStmtCost), conns: map[*physical]bool{}}
 	l.setLocked()
 	return l
 }

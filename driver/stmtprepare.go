@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mysqlpool/mysqlpool/internal/stmtcache"
+	"github.com/mysqlpool/mysqlpool/internal/stockdriver"
 )
 
 // prepare prepares a text on the server. While the server has too many
@@ -26,8 +27,9 @@ func (p *physical) prepare(ctx context.Context, query string) (*prepared, error)
 	}
 	p.stmts.open++
 	p.login.stmts.open.Add(1)
-	return stmtcache.New(p.schema, query, statement{
-		stockStmt: stock.(stockStmt), says: says, inserts: onlyInserts(query), heads: stockColumns(stock), times: p.timeFormat(),
+	heads := stockdriver.ColumnsOf(stock)
+	return stmtcache.New(p.schema, query, stmtCost(query, heads.Len()), statement{
+		stockStmt: stock.(stockStmt), says: says, inserts: onlyInserts(query), noRows: !heads.Known() && returnsNoRows(query), heads: heads, charged: heads.Len(), times: p.timeFormat(),
 	}), nil
 }
 
@@ -37,7 +39,7 @@ func (p *physical) timeFormat() timeFormat {
 	if facts := p.host.learned.Load(); facts != nil && !facts.fixesTypes {
 		return timeFormat{}
 	}
-	return p.host.times
+	return p.config.times
 }
 
 const (
@@ -64,10 +66,10 @@ func (p *physical) prepareWhenPossible(ctx context.Context, query string) (stock
 }
 
 // afterError takes a statement out of use if the error of its run says that it is
-// no good any more. It reports whether it surely did not run, and would if it
-// were prepared again.
+// no good any more, or may have come because it ran before. It reports whether it surely
+// did not run, and would if it were prepared again.
 func (p *physical) afterError(e *prepared, err error) bool {
-	switch errorNumber(err) {
+	switch number := errorNumber(err); number {
 	case 1243, 2014: // ER_UNKNOWN_STMT_HANDLER; CR_COMMANDS_OUT_OF_SYNC, of servers made with Vitess
 		if !isOfItself(err) {
 			p.drop(e)
@@ -79,12 +81,39 @@ func (p *physical) afterError(e *prepared, err error) bool {
 	case 1615: // ER_NEED_REPREPARE: its tables change all the time
 		p.drop(e)
 		return e.Stmt.says.Leaves == 0 // of a procedure some may have run
+	case 3988: // ER_IMPOSSIBLE_STRING_CONVERSION: of an argument, to the character set that earlier ones brought about
+		if !e.Cached() {
+			return false // the stock driver's would be refused too
+		}
+		p.login.stmts.refused.Add(e.Schema(), e.Text())
+		p.drop(e)
+		// The server converts arguments before it runs anything, unless a procedure executes by name.
+		return e.Stmt.says.Leaves == 0 && strings.HasSuffix(err.Error(), "for parameter")
 	case 0, 1105: // 1105: ER_UNKNOWN_ERROR, as for an argument that is too large
 		if isContextError(err) && p.IsValid() {
 			return false // it had ended before anything was sent: the stock driver closes its socket later on
 		}
 		// Part of its arguments may have been sent, and would count next time.
 		p.drop(e)
+	default:
+		if e.Cached() && !isOfData(number) {
+			p.drop(e) // it costs no more than the stock driver always does
+		}
+	}
+	return false
+}
+
+// isOfData reports whether an error says something of the rows or of other sessions, and
+// nothing of the statement itself.
+func isOfData(number uint16) bool {
+	switch number {
+	case 1022, 1062, 1169, 1586, 1761, 1762, // duplicate keys
+		1216, 1217, 1451, 1452, 3819, 4025, // foreign keys and checks
+		1048, 1264, 1364, 1406, // NULL, a number out of range, no default, a text that is too long
+		1205, 1213, 3572, // locks
+		1317, 1969, 3024, // interrupted, or took too long
+		1644: // SIGNAL
+		return true
 	}
 	return false
 }
@@ -110,11 +139,8 @@ func (p *physical) prepareAgain(ctx context.Context, query string, args []driver
 		p.busy = false
 		return nil, err
 	}
-	e.Stmt.suits(args)
-	if p.stmts.cache.Get(p.schema, query) == nil && p.mayKeep(query) {
-		p.stmts.cache.Add(e)
-	} else {
-		p.stmts.toClose = append(p.stmts.toClose, e)
+	if !p.mayKeepFor(query, args) || !e.Stmt.accepts(args) || !p.keep(e) {
+		p.closeUnlessKept(e) // when it has run
 	}
 	return e, nil
 }

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-sql-driver/mysql"
 )
@@ -31,12 +32,9 @@ func fixesTypes(version string) bool {
 	return major > 8 || major == 8 && (minor > 0 || patch >= 22)
 }
 
-// Kinds of texts and bytes that look like numbers or dates; without any of the bits
-// that follow they are digits alone.
-const (
-	likeText  = 0x80
-	likeBytes = 0xc0
-)
+// likeNumber is the kind of texts that look like numbers or dates; without any of the
+// bits that follow they are digits alone.
+const likeNumber = 0x80
 
 // What texts have that look like numbers or times.
 const (
@@ -47,10 +45,10 @@ const (
 	hasTime                 // a colon, a blank, a T
 )
 
-// textKind is the kind of a text, or of bytes: word if it looks like no number and no
-// time, like with bits if it looks like a plain one, else kindNone. A server reads
-// no further than to the first letter, except for e.
-func textKind[T string | []byte](v T, word, like byte) byte {
+// textKind is the kind of a text, or of bytes: that of a word if it looks like no
+// number and no time, likeNumber with bits if it looks like a plain one, else kindNone.
+// A server reads no further than to the first letter, except for e.
+func textKind[T string | []byte](v T) byte {
 	start := 0
 	for start < len(v) && isTextBlank(v[start]) {
 		start++
@@ -71,7 +69,7 @@ func textKind[T string | []byte](v T, word, like byte) byte {
 			bits |= hasPoint
 			points++
 		case digits == 0:
-			return word
+			return wordKind(v)
 		case c == 'e' || c == 'E':
 			bits |= hasExponent
 		case c == ':' || c == 'T' || c == 'Z' || isTextBlank(c):
@@ -79,7 +77,7 @@ func textKind[T string | []byte](v T, word, like byte) byte {
 		case bits&hasExponent != 0, bits&(hasDash|hasTime) == hasDash|hasTime: // 1e999x; a time with a zone
 			return kindNone
 		default:
-			return word
+			return wordKind(v)
 		}
 	}
 	const (
@@ -90,14 +88,30 @@ func textKind[T string | []byte](v T, word, like byte) byte {
 	)
 	switch {
 	case digits == 0:
-		return word
+		return wordKind(v)
 	case bits == 0 && digits <= integer && digits != noCentury && digits != century,
 		bits == hasSign && v[start] == '-' && digits <= noDatetime && v[start+1] != '0',
 		bits == hasPoint && points == 1 && digits <= noDatetime,
 		bits == hasDash:
-		return like | bits
+		return likeNumber | bits
 	}
 	return kindNone
+}
+
+// wordKind is the kind of a text that is no number.
+func wordKind[T string | []byte](v T) byte {
+	i := 0
+	for ; i+8 <= len(v); i += 8 {
+		if (v[i] | v[i+1] | v[i+2] | v[i+3] | v[i+4] | v[i+5] | v[i+6] | v[i+7]) >= utf8.RuneSelf {
+			return kindWide
+		}
+	}
+	for ; i < len(v); i++ {
+		if v[i] >= utf8.RuneSelf {
+			return kindWide
+		}
+	}
+	return kindText
 }
 
 func isTextBlank(c byte) bool { return c == ' ' || '\t' <= c && c <= '\r' }

@@ -2,6 +2,8 @@ package mysqlpool
 
 import (
 	"encoding/json"
+	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,7 +26,8 @@ func TestFixesTypes(t *testing.T) {
 // kinds, and those are few.
 func TestKindsOfTexts(t *testing.T) {
 	groups := [][]string{
-		{"", "abc", "-", "+", ".", " ", "x1", "user@example.com", "5 apples", "12 Main Street", "0x1F", "123b4567-e89b-12d3", "f47ac10b-58cc", "ä5", "-x", "5ä", "e5", ":5"},
+		{"", "abc", "-", "+", ".", " ", "x1", "user@example.com", "5 apples", "12 Main Street", "0x1F", "123b4567-e89b-12d3", "f47ac10b-58cc", "-x", "e5", ":5", strings.Repeat("x", 1000)},
+		{"é", "ä5", "5ä", "-ä", "なし", "\xff", strings.Repeat("x", 1000) + "ä", "ä" + strings.Repeat("x", 1000), "1234567ä", "12345678ä", "x1234567\x80"},
 		{"0", "5", "00", "123456789012345678"},
 		{"-5", "-123456"},
 		{"5.5", "5.", ".5", "1234.56"},
@@ -32,18 +35,14 @@ func TestKindsOfTexts(t *testing.T) {
 	}
 	seen := map[byte]string{}
 	for _, group := range groups {
-		want := textKind(group[0], 's', likeText)
+		want := textKind(group[0])
 		if other, ok := seen[want]; ok || want == kindNone {
 			t.Errorf("%q: got kind %x, as %q", group[0], want, other)
 		}
 		seen[want] = group[0]
 		for _, text := range group {
-			if got := textKind(text, 's', likeText); got != want {
-				t.Errorf("%q: got kind %x, want %x as of %q", text, got, want, group[0])
-			}
-			bytes := textKind([]byte(text), 'x', likeBytes)
-			if (want == 's') != (bytes == 'x') || want != 's' && bytes != want|likeBytes {
-				t.Errorf("%q: got kind %x of bytes, %x of text", text, bytes, want)
+			if got, bytes := textKind(text), textKind([]byte(text)); got != want || bytes != want {
+				t.Errorf("%q: got kind %x, and %x of bytes, want %x as of %q", text, got, bytes, want, group[0])
 			}
 		}
 	}
@@ -52,11 +51,8 @@ func TestKindsOfTexts(t *testing.T) {
 		"1e5", "1E400", "1e", "1e-5", "550e8400-e29b-41d4-a716-446655440000", "12e99999", "2020-01-01 10:00:00", "2020-01-01T10:00:00Z", "2020-01-01 10:00 UTC",
 		"2020-01-01 10:00:00.5", "2020-01-01.5", "10:00:00", "-10:00:00", " 5", "5 ",
 	} {
-		if got := textKind(text, 's', likeText); got != kindNone {
-			t.Errorf("%q: got kind %x, want none", text, got)
-		}
-		if got := textKind([]byte(text), 'x', likeBytes); got != kindNone {
-			t.Errorf("%q: got kind %x of bytes, want none", text, got)
+		if got, bytes := textKind(text), textKind([]byte(text)); got != kindNone || bytes != kindNone {
+			t.Errorf("%q: got kind %x, and %x of bytes, want none", text, got, bytes)
 		}
 	}
 }
@@ -124,15 +120,29 @@ func TestKindsOfTimes(t *testing.T) {
 	}
 }
 
-// Where shapes do not count all texts are alike.
-func TestKindsWithoutShapes(t *testing.T) {
-	for _, text := range []string{"", "5", "5.5", "2020-01-01"} {
-		if s, x, j := argKind(text, timeFormat{}), argKind([]byte(text), timeFormat{}), argKind(json.RawMessage(text), timeFormat{}); s != 's' || x != 'x' || j != 'j' {
-			t.Errorf("%q: got %c, %c, %c", text, s, x, j)
+// What the stock driver sends decides, where shapes do not count too.
+func TestKindsAreOfWhatIsSent(t *testing.T) {
+	for _, test := range []struct {
+		want byte
+		args []any
+	}{
+		{kindText, []any{"", "5", "5.5", "2020-01-01", []byte{}, []byte("5"), json.RawMessage(""), json.RawMessage("5"), time.Now(), time.Time{}}},
+		{kindWide, []any{"é", []byte("é"), json.RawMessage(`"é"`)}},
+		{kindNull, []any{nil, []byte(nil), json.RawMessage(nil)}},
+		{'i', []any{int64(0), int64(-1)}},
+		{'u', []any{uint64(0), uint64(math.MaxUint64)}},
+		{'f', []any{0.5, 2.0}},
+		{'b', []any{true, false}},
+		{kindNone, []any{int(1), struct{}{}, (*string)(nil), [4]byte{}}}, // the stock driver refuses them
+	} {
+		for _, arg := range test.args {
+			if got := argKind(arg, timeFormat{}); got != test.want {
+				t.Errorf("%T %v: got %c, want %c", arg, arg, got, test.want)
+			}
+			if got := argKind(arg, timeFormat{loc: time.UTC}); (got == kindNull) != (test.want == kindNull) {
+				t.Errorf("%T %v: got %c where shapes count", arg, arg, got)
+			}
 		}
-	}
-	if got := argKind(time.Now(), timeFormat{}); got != 't' {
-		t.Errorf("got %c", got)
 	}
 	times := timeFormat{loc: time.UTC}
 	var text, date any = "550c8400-e29b-41d4", "2020-01-01"

@@ -3,18 +3,20 @@ package mysqlpool
 import (
 	"database/sql/driver"
 	"net"
-	"reflect"
-	"sync/atomic"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/stockdriver"
 )
 
-// stockFields is what the stock driver's connection knows and has no method
-// for. The fields are found by name and type, so that another version of the
-// stock driver, or a connection that is not its own, merely makes them unknown.
+// stockFields is what the stock driver's connection knows and has no method for.
 type stockFields struct {
-	socket     net.Conn      // nil: unknown, or not to be written to by others
-	local      net.Addr      // the socket's own address; nil: unknown
-	canceled   *atomic.Value // why it was cancelled, once it was; nil: unknown
-	statusFlag reflect.Value // the server's status as of the latest answer; invalid: unknown
+	socket     net.Conn // nil: unknown, or not to be written to by others
+	local      net.Addr // the socket's own address; nil: unknown
+	known      stockdriver.Conn
+	statusFlag stockdriver.Status // the server's status as of the latest answer
+	statusWord *uint16            // the same, to be written to; nil: unknown
+	cfg        *mysql.Config      // what it logged in with, changed by BeforeConnect; nil: unknown
+	maxPacket  int                // the greatest packet that the stock driver sends, in bytes; 0: unknown
 }
 
 // statusFlags of the protocol (MySQL manual, "Server Status Flags" in the
@@ -25,69 +27,20 @@ const (
 )
 
 // fieldsOf returns the fields of a connection that has logged in.
-func fieldsOf(c driver.Conn) (f stockFields) {
-	v := reflect.ValueOf(c)
-	if v.Kind() != reflect.Pointer || v.Elem().Kind() != reflect.Struct {
-		return f
+func fieldsOf(c driver.Conn) stockFields {
+	known, status := stockdriver.ConnOf(c), stockdriver.StatusOf(c)
+	return stockFields{
+		socket: known.Socket, local: known.Local, known: known, cfg: known.Config, maxPacket: known.MaxPacket,
+		statusFlag: status, statusWord: status.Word(),
 	}
-	v = v.Elem()
-	if status := v.FieldByName("status"); status.IsValid() && status.Kind() == reflect.Uint16 {
-		f.statusFlag = status
-	}
-	if canceled := v.FieldByName("canceled"); canceled.IsValid() && canceled.Kind() == reflect.Struct {
-		if value := canceled.FieldByName("value"); value.IsValid() && value.Type() == reflect.TypeFor[atomic.Value]() {
-			f.canceled = (*atomic.Value)(value.Addr().UnsafePointer())
-		}
-	}
-	compress, netConn := v.FieldByName("compress"), v.FieldByName("netConn")
-	if !netConn.IsValid() || netConn.Type() != reflect.TypeFor[net.Conn]() {
-		return f
-	}
-	socket := *(*net.Conn)(netConn.Addr().UnsafePointer()) // reflect does not let it be read otherwise
-	if socket == nil {
-		return f
-	}
-	if tcp, ok := socket.LocalAddr().(*net.TCPAddr); ok {
-		f.local = tcp
-	}
-	// With compression packets look different.
-	if compress.IsValid() && compress.Kind() == reflect.Bool && !compress.Bool() {
-		f.socket = socket
-	}
-	return f
-}
-
-// rowsEnded reports whether nothing of the rows is left to be read: the stock
-// driver's have no connection any more. If it cannot tell it says no.
-func rowsEnded(rows driver.Rows) bool {
-	v := reflect.ValueOf(rows)
-	if v.Kind() != reflect.Pointer || v.Elem().Kind() != reflect.Struct {
-		return false
-	}
-	mc := v.Elem().FieldByName("mc")
-	return mc.IsValid() && mc.Kind() == reflect.Pointer && mc.IsNil()
-}
-
-// stockColumns is the columns that the stock driver has of a prepared statement;
-// invalid: unknown. On MariaDB the server does not send them again, and then the
-// stock driver's Exec (1.10.1) waits for them for ever.
-func stockColumns(s driver.Stmt) (columns reflect.Value) {
-	v := reflect.ValueOf(s)
-	if v.Kind() != reflect.Pointer || v.Elem().Kind() != reflect.Struct {
-		return columns
-	}
-	if f := v.Elem().FieldByName("columns"); f.IsValid() && f.Kind() == reflect.Slice {
-		columns = f
-	}
-	return columns
 }
 
 // cancelled reports whether a context's end closed the connection; no if that is
 // not known.
-func (f *stockFields) cancelled() bool { return f.canceled != nil && f.canceled.Load() != nil }
+func (f *stockFields) cancelled() bool { return f.known.Cancelled() }
 
 // knowsStatus reports whether the status flags are known.
-func (f *stockFields) knowsStatus() bool { return f.statusFlag.IsValid() }
+func (f *stockFields) knowsStatus() bool { return f.statusFlag.Known() }
 
 // status returns the flags of the server's latest answer.
-func (f *stockFields) status() uint16 { return uint16(f.statusFlag.Uint()) }
+func (f *stockFields) status() uint16 { return f.statusFlag.Flags() }

@@ -140,7 +140,7 @@ func TestSuiteHostsOfADSN(t *testing.T) {
 			t.Errorf("%s: the first answer took %v", hosts, took)
 		}
 		for _, h := range onlyPool(t).Hosts {
-			if isGood := h.Addr == good; isGood != (h.Open == 1) || h.Resting && isGood {
+			if isGood := h.Addr == good; isGood != (h.Open == 1) || h.State != "up" && isGood {
 				t.Errorf("%s: host %+v", hosts, h)
 			}
 		}

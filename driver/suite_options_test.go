@@ -17,7 +17,7 @@ import (
 // everyOption is each option in its @ form, as it stands in a DSN.
 const everyOption = "@pool_size=3&@pool_max_overflow=4&@pool_idle_timeout=600&@pool_timeout=5&@pool_recycle=100&" +
 	"@pool_ping_after=30&@pool_warm=0&@pool_dial_limit=8&@pool_reset=%27state%27&@pool_stmt_cache=%27auto%27&@pool_leak_after=%270s%27&" +
-	"@pool_kill=%27off%27&@pool_balance=%27failover%27"
+	"@pool_kill=%27off%27&@pool_balance=%27failover%27&@pool_target=%27auto%27&@pool_name=%27app%27"
 
 func TestSuiteSameDSNWorksOnBothDrivers(t *testing.T) {
 	s := needServer(t)
@@ -196,11 +196,11 @@ func TestSuiteHandleLimitBelowAndAboveThePools(t *testing.T) {
 	}
 }
 
-// What no text shows: LAST_INSERT_ID of a user before.
-func TestSuitePoolResetAlwaysKeepsNothing(t *testing.T) {
+// What the server keeps through a statement's answer: LAST_INSERT_ID of a user before.
+func TestSuiteLastIDOfAUserBefore(t *testing.T) {
 	s := needServer(t)
-	const one = "@pool_size=1&@pool_max_overflow=0"
-	for params, want := range map[string]string{one: "77", one + "&@pool_reset=%27always%27": "0"} {
+	const one, want = "@pool_size=1&@pool_max_overflow=0", "0"
+	for _, params := range []string{one, one + "&@pool_reset=%27always%27"} {
 		a := s.open(t, pooled, params)
 		row(t, a, "SELECT LAST_INSERT_ID(77)")
 		a.Close()

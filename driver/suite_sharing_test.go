@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"runtime"
@@ -236,10 +237,15 @@ func TestManyHandles(t *testing.T) {
 	t.Logf("mysql, %d handles: %d of %d queries failed, %d with Error 1040", manyHandles, r.failed, r.queries, r.full)
 }
 
+// limit is how many connections the server takes. Where it says that there is no limit
+// (TiDB says 0) it is the largest number.
 func (x *tenants) limit(t *testing.T) (n int) {
 	t.Helper()
 	if err := x.admin.QueryRow("SELECT @@max_connections").Scan(&n); err != nil {
 		t.Fatal(err)
+	}
+	if n <= 0 {
+		return math.MaxInt
 	}
 	return n
 }
@@ -270,7 +276,7 @@ func TestHandlesUsedOnceAndLeft(t *testing.T) {
 	t.Logf("heap for each idle handle: mysql_pool %d bytes", (heap()-before)/manyHandles)
 
 	before = heap()
-	stock := x.open(t, "mysql", min(manyHandles, x.limit(t)-20))
+	stock := x.open(t, "mysql", max(1, min(manyHandles, x.limit(t)-20)))
 	defer closeAll(stock)
 	for i, db := range stock {
 		if err := visit(db, x.schemas[i%manySchemas]); err != nil {
@@ -342,7 +348,12 @@ func TestWrongPasswordBesideTheRightOne(t *testing.T) {
 		return n
 	}
 	before := id()
-	x.cfg.Passwd += "wrong"
+	x.cfg.Passwd = wrongPassword
+	stock := x.open(t, "mysql", 1)
+	defer closeAll(stock)
+	if stock[0].Ping() == nil {
+		t.Skip("the server takes any password")
+	}
 	wrong := x.open(t, "mysql_pool", 1)
 	defer closeAll(wrong)
 	if err := wrong[0].Ping(); !errors.Is(err, &mysql.MySQLError{Number: 1045}) {

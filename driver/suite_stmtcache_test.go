@@ -170,6 +170,9 @@ func TestSuiteFewStatementsAllowed(t *testing.T) {
 	s := needServer(t)
 	s.needCounters(t)
 	variable := s.row(t, "SELECT @@max_prepared_stmt_count")
+	if _, err := s.admin.Exec("SET GLOBAL max_prepared_stmt_count = " + variable); err != nil || strings.HasPrefix(variable, "-") {
+		t.Skipf("the server has no such limit, or does not let it be set: it is %s, %v", variable, err)
+	}
 	t.Cleanup(func() { s.exec(t, "SET GLOBAL max_prepared_stmt_count = "+variable) })
 	const limit = 10
 	for _, test := range []struct {

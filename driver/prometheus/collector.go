@@ -8,15 +8,17 @@
 // conventions for database client metrics", db.client.connection.*), as its
 // Prometheus exporter writes names: dots become underscores, and the unit and
 // _total come last. The rest begins with mysqlpool_. Each pool of the process
-// has series of its own, told apart by db_client_connection_pool_name, the login
-// as user@net(addr), and pool, a number that counts the pools of the process: two
-// may have the same login, with other options. No label has a password. A pool
+// has series of its own, told apart by db_client_connection_pool_name, which is
+// pool_name, else the login as user@net(addr), and pool, a number that counts the
+// pools of the process: two may have the same login, with other options. What all
+// pools have of one server is in mysqlpool_server_* and mysqlpool_account_*. No label has a password. A pool
 // that is forgotten takes its series with it: a program that makes a connector of
 // its own for each tenant makes new series each time. The count of connections has
 // a state that the convention does not have, pinned.
 package prometheus
 
 import (
+	"cmp"
 	"strconv"
 
 	mysqlpool "github.com/mysqlpool/mysqlpool/driver"
@@ -24,12 +26,13 @@ import (
 )
 
 // NewCollector returns a collector of every pool of the process, those to come
-// included. A scrape reads mysqlpool.Stats once: it asks no server, and takes
-// each pool's lock for a moment.
-func NewCollector() prometheus.Collector { return collector{mysqlpool.Stats} }
+// included. A scrape reads mysqlpool.Stats and mysqlpool.Servers once: it asks no
+// server, and takes each pool's lock for a moment.
+func NewCollector() prometheus.Collector { return collector{mysqlpool.Stats, mysqlpool.Servers} }
 
 type collector struct {
-	stats func() []mysqlpool.PoolStats // replaced by tests
+	stats   func() []mysqlpool.PoolStats // replaced by tests
+	servers func() []mysqlpool.ServerStats
 }
 
 // Describe implements prometheus.Collector.
@@ -40,12 +43,15 @@ func (collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, h := range histograms {
 		descs <- h.desc
 	}
+	for _, m := range serverMetrics {
+		descs <- m.desc
+	}
 }
 
 // Collect implements prometheus.Collector.
 func (c collector) Collect(out chan<- prometheus.Metric) {
 	for _, s := range c.stats() {
-		pool := []string{s.Login, strconv.FormatInt(s.Number, 10)}
+		pool := []string{cmp.Or(s.Name, s.Login), strconv.FormatInt(s.Number, 10)}
 		for _, m := range metrics {
 			for _, v := range m.values(&s) {
 				out <- prometheus.MustNewConstMetric(m.desc, m.kind, v.value, append(pool, v.labels...)...)
@@ -53,6 +59,13 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 		}
 		for _, h := range histograms {
 			out <- constHistogram(h.desc, h.of(&s), pool)
+		}
+	}
+	for _, s := range byAddr(c.servers()) {
+		for _, m := range serverMetrics {
+			for _, v := range m.values(&s) {
+				out <- prometheus.MustNewConstMetric(m.desc, prometheus.GaugeValue, v.value, append([]string{s.Addr}, v.labels...)...)
+			}
 		}
 	}
 }

@@ -21,15 +21,66 @@ import (
 var full = mysqlpool.PoolStats{
 	Login: "app@tcp(a:1,b:2)", Number: 3, Size: 5, Limit: 20, Open: 9, InUse: 4, Idle: 3, Pinned: 2,
 	PinnedBy: map[string]int{"locks": 1, "transaction": 2}, LoggingIn: 1, Waiting: 6, Handles: 7,
-	Opened: 30, LoginErrors: 8, Recycled: 1, IdleClosed: 2, Broken: 3, Dirty: 4, Overflow: 5, Leaked: 6, Disposed: 0,
+	Opened: 30, LoginErrors: 8, Recycled: 1, IdleClosed: 2, Broken: 3, Dirty: 4, Overflow: 5, Leaked: 6, Disposed: 0, Invalidated: 23,
 	Undone: 11, Reset: 12, Killed: 13, Stmts: 14, StmtHits: 15, StmtMisses: 16, StmtEvictions: 17, Waits: 18, Timeouts: 19,
 	CreateTime: mysqlpool.Histogram{Bounds: []time.Duration{time.Millisecond, time.Second}, Counts: []int64{1, 2, 3}, Count: 6, Sum: 1500 * time.Millisecond},
-	Hosts:      []mysqlpool.HostStats{{Addr: "a:1", Open: 0, Opened: 21, LoginErrors: 22, Resting: true}, {Addr: "b:2", Open: 9}},
+	Hosts:      []mysqlpool.HostStats{{Addr: "a:1", Open: 0, Opened: 21, LoginErrors: 22, Probes: 23, State: "down"}, {Addr: "b:2", Open: 9, State: "up", Wanted: true}},
+}
+
+// servers is two servers of one address, as two connectors with dialers of their own
+// have them, and another one.
+var servers = []mysqlpool.ServerStats{
+	{Addr: "tcp(a:1)", MaxConnections: 100, Limit: 40, Taken: 24, WithoutHandle: 25, Waiting: 26,
+		Accounts: []mysqlpool.AccountStats{{User: "app", Limit: 27, Taken: 28}, {User: "free", Taken: 4}}},
+	{Addr: "tcp(b:2)", Limit: 50, Taken: 20, Accounts: []mysqlpool.AccountStats{{User: "app", Limit: 10, Taken: 9}}},
+	{Addr: "tcp(b:2)", Limit: 50, Taken: 10, Accounts: []mysqlpool.AccountStats{{User: "app", Limit: 10, Taken: 1}}},
+}
+
+func someServers() []mysqlpool.ServerStats { return servers }
+
+func noServers() []mysqlpool.ServerStats { return nil }
+
+func TestServers(t *testing.T) {
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(collector{func() []mysqlpool.PoolStats { return nil }, someServers})
+	want := `
+# HELP mysqlpool_account_connections Connections to the server with an account that has a limit, with logins under way.
+# TYPE mysqlpool_account_connections gauge
+mysqlpool_account_connections{server="tcp(a:1)",user="app"} 28
+mysqlpool_account_connections{server="tcp(b:2)",user="app"} 10
+# HELP mysqlpool_server_connections Connections to the server of all pools of the process, with logins under way.
+# TYPE mysqlpool_server_connections gauge
+mysqlpool_server_connections{server="tcp(a:1)"} 24
+mysqlpool_server_connections{server="tcp(b:2)"} 30
+# HELP mysqlpool_server_connections_max Connections that the process may have to the server. Absent while there is no limit.
+# TYPE mysqlpool_server_connections_max gauge
+mysqlpool_server_connections_max{server="tcp(a:1)"} 40
+mysqlpool_server_connections_max{server="tcp(b:2)"} 100
+`
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "mysqlpool_server_connections", "mysqlpool_server_connections_max", "mysqlpool_account_connections"); err != nil {
+		t.Error(err)
+	}
+}
+
+// A pool with a name has it in the place of its login.
+func TestPoolName(t *testing.T) {
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(collector{func() []mysqlpool.PoolStats {
+		return []mysqlpool.PoolStats{{Login: "app@tcp(a:1)", Name: "orders", Number: 1}}
+	}, noServers})
+	want := `
+# HELP mysqlpool_handles sql.DB handles that have used the pool and are not closed.
+# TYPE mysqlpool_handles gauge
+mysqlpool_handles{db_client_connection_pool_name="orders",pool="1"} 0
+`
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "mysqlpool_handles"); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestCollector(t *testing.T) {
 	other := mysqlpool.PoolStats{Login: full.Login, Number: 4} // the same login, with other options
-	c := collector{func() []mysqlpool.PoolStats { return []mysqlpool.PoolStats{full, other} }}
+	c := collector{func() []mysqlpool.PoolStats { return []mysqlpool.PoolStats{full, other} }, someServers}
 	registry := prometheus.NewPedanticRegistry()
 	registry.MustRegister(c)
 	problems, err := testutil.GatherAndLint(registry)
@@ -63,17 +114,21 @@ db_client_connection_create_time_seconds_count{db_client_connection_pool_name="a
 # HELP db_client_connection_max Connections open at most. Absent while there is no limit.
 # TYPE db_client_connection_max gauge
 db_client_connection_max{db_client_connection_pool_name="app@tcp(a:1,b:2)",pool="3"} 20
-# HELP mysqlpool_host_resting 1 if the host failed and no login has succeeded since, else 0.
-# TYPE mysqlpool_host_resting gauge
-mysqlpool_host_resting{db_client_connection_pool_name="app@tcp(a:1,b:2)",host="a:1",pool="3"} 1
-mysqlpool_host_resting{db_client_connection_pool_name="app@tcp(a:1,b:2)",host="b:2",pool="3"} 0
+# HELP mysqlpool_host_state 1 for the state that each host is in.
+# TYPE mysqlpool_host_state gauge
+mysqlpool_host_state{db_client_connection_pool_name="app@tcp(a:1,b:2)",host="a:1",pool="3",state="down"} 1
+mysqlpool_host_state{db_client_connection_pool_name="app@tcp(a:1,b:2)",host="b:2",pool="3",state="up"} 1
+# HELP mysqlpool_host_wanted 1 if the host is what pool_target asks for, as far as is known, else 0.
+# TYPE mysqlpool_host_wanted gauge
+mysqlpool_host_wanted{db_client_connection_pool_name="app@tcp(a:1,b:2)",host="a:1",pool="3"} 0
+mysqlpool_host_wanted{db_client_connection_pool_name="app@tcp(a:1,b:2)",host="b:2",pool="3"} 1
 # HELP mysqlpool_pinned_connections Connections that are pinned, by the kind of session state on them. One may count for several kinds; kinds without any are absent.
 # TYPE mysqlpool_pinned_connections gauge
 mysqlpool_pinned_connections{db_client_connection_pool_name="app@tcp(a:1,b:2)",pool="3",state="locks"} 1
 mysqlpool_pinned_connections{db_client_connection_pool_name="app@tcp(a:1,b:2)",pool="3",state="transaction"} 2
 `
 	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "db_client_connection_count", "db_client_connection_create_time_seconds",
-		"db_client_connection_max", "mysqlpool_host_resting", "mysqlpool_pinned_connections"); err != nil {
+		"db_client_connection_max", "mysqlpool_host_state", "mysqlpool_host_wanted", "mysqlpool_pinned_connections"); err != nil {
 		t.Error(err)
 	}
 }
@@ -81,7 +136,7 @@ mysqlpool_pinned_connections{db_client_connection_pool_name="app@tcp(a:1,b:2)",p
 // Every number of PoolStats is in some metric: each of full's is told apart.
 func TestNothingIsLeftOut(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
-	registry.MustRegister(collector{func() []mysqlpool.PoolStats { return []mysqlpool.PoolStats{full} }})
+	registry.MustRegister(collector{func() []mysqlpool.PoolStats { return []mysqlpool.PoolStats{full} }, someServers})
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -94,7 +149,7 @@ func TestNothingIsLeftOut(t *testing.T) {
 			}
 		}
 	}
-	for n := 1.; n <= 22; n++ {
+	for n := 1.; n <= 28; n++ {
 		if n != 9 && n != 10 && n != 21 && n != 22 && !got[n] {
 			t.Errorf("the number %v is in no metric", n)
 		}
@@ -119,6 +174,9 @@ func TestDashboard(t *testing.T) {
 	}
 	exported := map[string]bool{}
 	for _, m := range metrics {
+		exported[nameOf(m.desc)] = true
+	}
+	for _, m := range serverMetrics {
 		exported[nameOf(m.desc)] = true
 	}
 	for _, h := range histograms {

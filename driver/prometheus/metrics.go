@@ -80,7 +80,7 @@ var metrics = []metric{
 				{[]string{"recycled"}, float64(s.Recycled)}, {[]string{"idle"}, float64(s.IdleClosed)},
 				{[]string{"broken"}, float64(s.Broken)}, {[]string{"dirty"}, float64(s.Dirty)},
 				{[]string{"overflow"}, float64(s.Overflow)}, {[]string{"leaked"}, float64(s.Leaked)},
-				{[]string{"disposed"}, float64(s.Disposed)},
+				{[]string{"disposed"}, float64(s.Disposed)}, {[]string{"invalidated"}, float64(s.Invalidated)},
 			}
 		},
 	},
@@ -121,13 +121,27 @@ var metrics = []metric{
 		func(h *mysqlpool.HostStats) float64 { return float64(h.Opened) }),
 	ofHosts("mysqlpool_host_login_errors_total", "Logins to each host that failed.", prometheus.CounterValue,
 		func(h *mysqlpool.HostStats) float64 { return float64(h.LoginErrors) }),
-	ofHosts("mysqlpool_host_resting", "1 if the host failed and no login has succeeded since, else 0.", prometheus.GaugeValue,
-		func(h *mysqlpool.HostStats) float64 {
-			if h.Resting {
-				return 1
+	ofHosts("mysqlpool_host_probes_total", "Times that each host was probed in the background.", prometheus.CounterValue,
+		func(h *mysqlpool.HostStats) float64 { return float64(h.Probes) }),
+	{
+		describe("mysqlpool_host_state", "1 for the state that each host is in.", "host", "state"),
+		prometheus.GaugeValue,
+		func(s *mysqlpool.PoolStats) (all []value) {
+			for _, h := range s.Hosts {
+				all = append(all, value{[]string{h.Addr, h.State}, 1})
 			}
-			return 0
-		}),
+			return all
+		},
+	},
+	ofHosts("mysqlpool_host_wanted", "1 if the host is what pool_target asks for, as far as is known, else 0.", prometheus.GaugeValue,
+		func(h *mysqlpool.HostStats) float64 { return truth(h.Wanted) }),
+}
+
+func truth(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
 }
 
 func ofHosts(name, help string, kind prometheus.ValueType, of func(h *mysqlpool.HostStats) float64) metric {

@@ -31,7 +31,7 @@ func (p *Pool[T]) keepLocked(c *Conn[T], now instant) (why Reason, keep bool) {
 	case p.disposed:
 		return Disposed, false
 	case c.pastAge(now):
-		return Recycled, false
+		return c.expiredBy(), false
 	case p.limit > 0 && len(p.all) > p.limit:
 		return Overflow, false
 	}
@@ -48,7 +48,14 @@ func (p *Pool[T]) releaseLocked(c *Conn[T], now, unused instant) {
 		go p.close(c, Overflow)
 		return
 	}
-	if w := p.takerLocked(c); w != nil {
+	if p.lendLocked(c, unused) {
+		return
+	}
+	w := p.takerLocked(c)
+	if p.yieldLocked(c, w != nil) {
+		return
+	}
+	if w != nil {
 		c.since = now
 		p.serveLocked(w, handed[T]{conn: c, idle: now.sub(unused)}, now)
 		return

@@ -48,7 +48,7 @@ func (p *Pool[T]) ready(ctx context.Context, h handed[T], label string, now inst
 	c := h.conn
 	if !h.proven {
 		if c.pastAge(now) {
-			p.Discard(c, Recycled)
+			p.Discard(c, c.expiredBy())
 			return false, nil
 		}
 		if c.Value.Check(ctx, h.idle) != nil {

@@ -116,7 +116,7 @@ func TestCheckOutRecyclesWhatIsPastItsAge(t *testing.T) {
 			expires time.Duration
 			kept    bool
 		}{{1, true}, {0, false}} {
-			c.expires = clock().add(row.expires)
+			c.expires.Store(int64(clock().add(row.expires)))
 			if row.kept {
 				c.Value.check = nil
 			}

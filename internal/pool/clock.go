@@ -1,6 +1,9 @@
 package pool
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // instant is a time on the monotonic clock, in nanoseconds. To read it costs
 // half of what time.Now does, and a checkout reads it twice. 0 means not set.
@@ -14,5 +17,26 @@ const head = 100 * 365 * 24 * time.Hour
 
 func clock() instant { return instant(time.Since(epoch) + head) }
 
-func (i instant) add(d time.Duration) instant { return i + instant(d) }
-func (i instant) sub(j instant) time.Duration { return time.Duration(i - j) }
+// never is later than any other instant: what is due then never comes.
+const never = instant(math.MaxInt64)
+
+// add returns the instant d later, or never if that is too far away to be told. A
+// duration at the limit of its type means for ever.
+func (i instant) add(d time.Duration) instant {
+	if sum := i + instant(d); d <= 0 || sum > i { // i is not negative, so that a sum is not too small
+		return sum
+	}
+	return never
+}
+
+// sub returns how much later i is than j; at most what a duration holds.
+func (i instant) sub(j instant) time.Duration {
+	diff := i - j
+	switch {
+	case j < 0 && diff < i:
+		return math.MaxInt64
+	case j > 0 && diff > i:
+		return math.MinInt64
+	}
+	return time.Duration(diff)
+}

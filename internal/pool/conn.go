@@ -11,10 +11,12 @@ type Conn[T Resource] struct {
 	Value T
 
 	pool    *Pool[T]
-	expires instant // immutable; 0 means never
+	opened  instant      // immutable
+	expires atomic.Int64 // an instant; 0 means never. Only ShortenLives changes it
 
 	word    atomic.Uint64 // a word; see State for who may move it
 	expired atomic.Bool   // set by the sweep when expires has passed, and by Invalidate
+	invalid atomic.Bool   // expired for the reason Invalidated
 	why     atomic.Uint32 // what Pin was last called with
 
 	// The rest is guarded by pool.mu.
@@ -104,7 +106,7 @@ func (c *Conn[T]) TakeBack(t Ticket) bool {
 		return false
 	}
 	if c.expired.Load() && w.state() != Pinned {
-		c.pool.Discard(c, Recycled)
+		c.pool.Discard(c, c.expiredBy())
 		return false
 	}
 	return true
@@ -125,5 +127,6 @@ func (c *Conn[T]) Discard(why Reason) { c.pool.Discard(c, why) }
 // pastAge reports whether the connection reached its greatest age, or was
 // invalidated.
 func (c *Conn[T]) pastAge(now instant) bool {
-	return c.expires != 0 && now >= c.expires || c.expired.Load()
+	at := c.expiry()
+	return at != 0 && now >= at || c.expired.Load()
 }

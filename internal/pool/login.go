@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"time"
 )
@@ -81,7 +82,7 @@ func (p *Pool[T]) startLoginsLocked() {
 
 func (p *Pool[T]) loginForNobodyLocked(label string) {
 	p.logins++
-	go p.login(nil, request{ctx: context.Background(), label: label})
+	go p.login(nil, request{ctx: context.WithValue(context.Background(), unasked{}, true), label: label})
 }
 
 // patientUntilLocked is until when the queue waits before a login is started.
@@ -121,7 +122,7 @@ func (p *Pool[T]) readyLocked() int {
 // it still waits; others have logins of their own. Without an asker it is for
 // Config.Warm, or replaces one.
 func (p *Pool[T]) login(asker *waiter[T], r request) {
-	start := clock()
+	start, epoch := clock(), p.epoch.Load()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), p.cfg.LoginTimeout)
 	stop := context.AfterFunc(p.life, cancel)
 	value, life, err := p.cfg.Login(ctx, r.label)
@@ -137,10 +138,13 @@ func (p *Pool[T]) login(asker *waiter[T], r request) {
 	p.mu.Lock()
 	p.logins--
 	p.loggedInLocked(now, now.sub(start))
-	c := &Conn[T]{Value: value, pool: p, since: now, holder: r.label, pos: len(p.all)}
+	c := &Conn[T]{Value: value, pool: p, opened: now, since: now, holder: r.label, pos: len(p.all)}
 	c.word.Store(uint64(word(0).next(InUse))) // not 0, or the zero Ticket would fit
 	if life > 0 {
-		c.expires = now.add(life)
+		c.expires.Store(int64(now.add(life)))
+	}
+	if epoch != p.epoch.Load() {
+		c.invalidate(Invalidated)
 	}
 	p.all = append(p.all, c)
 	p.opened++
@@ -152,6 +156,12 @@ func (p *Pool[T]) login(asker *waiter[T], r request) {
 		return
 	case w != nil:
 		p.serveLocked(w, handed[T]{conn: c, proven: true}, now)
+	case c.expired.Load(): // by InvalidateAll
+		why := c.expiredBy()
+		p.dropLocked(c, why)
+		p.mu.Unlock()
+		p.close(c, why)
+		return
 	default:
 		p.releaseLocked(c, now, now)
 		p.armNextLocked(now) // those that are idle may be beyond Size now
@@ -178,7 +188,10 @@ func (p *Pool[T]) loginFailed(asker *waiter[T], turn uint64, err error) {
 	now := clock()
 	p.mu.Lock()
 	p.logins--
-	p.loginErrors++
+	noPlace := errors.Is(err, ErrNoPlace)
+	if !noPlace {
+		p.loginErrors++
+	}
 	waits := asker != nil && asker.queued && asker.turn == turn
 	p.failed, p.full = err, full
 	if full || asker == nil {
@@ -203,7 +216,7 @@ func (p *Pool[T]) loginFailed(asker *waiter[T], turn uint64, err error) {
 	p.emptiedLocked()
 	waiting := p.waiters.len
 	p.mu.Unlock()
-	if waits && full && p.cfg.MakeRoom != nil {
+	if waits && full && !noPlace && p.cfg.MakeRoom != nil {
 		p.cfg.MakeRoom(waiting)
 	}
 }

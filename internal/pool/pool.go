@@ -61,6 +61,8 @@ type Resource interface {
 
 // Config says how a pool behaves. It is not changed after New.
 type Config[T Resource] struct {
+	// Name is for TimeoutError; "" is none.
+	Name string
 	// Login opens a connection with the label and says for how long it may live
 	// at most; 0 means for ever. Its context carries the values of the checkout
 	// that asked, but ends with LoginTimeout or Dispose only: a login outlives
@@ -73,6 +75,10 @@ type Config[T Resource] struct {
 	// MakeRoom is called outside any lock when the server is full and n
 	// checkouts wait. Nil means that nothing can be done.
 	MakeRoom func(n int)
+	// Yield says whether a connection that was just checked in is closed, for the
+	// sake of somebody outside the pool; needed says whether a checkout of the pool
+	// waits for it. It is called under the pool's lock. Nil means never.
+	Yield func(v T, needed bool) bool
 	// LoginTimeout bounds a login. It must be positive.
 	LoginTimeout time.Duration
 	// LoginLimit is how many logins may be under way at once. At least 1.
@@ -107,9 +113,12 @@ type Config[T Resource] struct {
 type Pool[T Resource] struct {
 	cfg Config[T]
 
-	// attention is how many wait, and one more once Dispose was called. It
-	// changes under mu, and whoever puts a connection away reads it without.
+	// attention is how many wait, here and outside (see Attend), and one more once
+	// Dispose was called. Whoever puts a connection away reads it without a lock.
 	attention atomic.Int32
+	queueLen  atomic.Int32 // waiters.len, which changes under mu
+	outside   atomic.Int32 // see Attend
+	epoch     atomic.Int64 // counts InvalidateAll
 
 	mu sync.Mutex // guards what follows; no I/O, login or check under it
 
@@ -132,6 +141,8 @@ type Pool[T Resource] struct {
 	// that did, from their call to a connection that can be used. They need no
 	// guard.
 	CreateTimes, WaitTimes histogram.Histogram
+
+	borrower *borrower[T] // see BorrowNext; nil if there is none
 
 	spare sync.Pool // of waiters that nobody uses; needs no guard
 
@@ -180,6 +191,17 @@ func (p *Pool[T]) CloseUnused(n int) int {
 	return len(victims)
 }
 
+// CloseIdle closes the connections that are idle.
+func (p *Pool[T]) CloseIdle() {
+	p.mu.Lock()
+	var victims []victim[T]
+	for len(p.idle) > 0 {
+		victims = append(victims, p.dropIdleLocked(0, IdleTimeout))
+	}
+	p.mu.Unlock()
+	p.closeAll(victims)
+}
+
 // Invalidate closes the connections that which names and that are idle or
 // offered, for the reason why, and has the others that it names recycled when
 // their owners are done with them. Those with session state on them stay until
@@ -201,7 +223,7 @@ func (p *Pool[T]) Invalidate(why Reason, which func(v T, idle time.Duration) boo
 		if w.state() == Idle || !which(c.Value, 0) {
 			continue
 		}
-		c.expired.Store(true)
+		c.invalidate(why)
 		if w.state() == Offered && c.seize(w) {
 			p.dropLocked(c, why)
 			victims = append(victims, victim[T]{c, why})
@@ -224,6 +246,17 @@ func (p *Pool[T]) EachUnused(f func(T)) {
 			p.checkIn(c, unused)
 		}
 	}
+}
+
+// Use calls f as the owner of the connection, if it is idle or offered; else it
+// reports false.
+func (c *Conn[T]) Use(f func(T)) bool {
+	unused, ok := c.pool.takeUnused(c)
+	if ok {
+		f(c.Value)
+		c.pool.checkIn(c, unused)
+	}
+	return ok
 }
 
 // takeUnused returns since when nobody used the connection, which is in use now.

@@ -21,6 +21,8 @@ const (
 	Leaked
 	// Disposed: the pool was disposed of.
 	Disposed
+	// Invalidated: InvalidateAll was called.
+	Invalidated
 
 	reasons
 )
@@ -28,6 +30,6 @@ const (
 // Reasons is how many reasons there are.
 const Reasons = int(reasons)
 
-var reasonNames = [Reasons]string{"recycled", "idle", "broken", "dirty", "overflow", "leaked", "disposed"}
+var reasonNames = [Reasons]string{"recycled", "idle", "broken", "dirty", "overflow", "leaked", "disposed", "invalidated"}
 
 func (r Reason) String() string { return reasonNames[r] }

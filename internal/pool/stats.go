@@ -87,6 +87,7 @@ var ErrTimeout = errors.New("mysqlpool: timed out waiting for a connection")
 // TimeoutError is a wait that ended without a connection, and the pool as it
 // was then. It is ErrTimeout, and the context's error if that ended the wait.
 type TimeoutError struct {
+	Pool   string // Config.Name
 	Waited time.Duration
 	Cause  error // ErrTimeout or the context's error
 	Server error // why the latest login failed; nil if it succeeded
@@ -98,7 +99,11 @@ type TimeoutError struct {
 func (e *TimeoutError) Error() string {
 	var b strings.Builder
 	s := &e.Stats
-	fmt.Fprintf(&b, "%v: waited %v", ErrTimeout, e.Waited.Round(time.Millisecond))
+	b.WriteString(ErrTimeout.Error())
+	if e.Pool != "" {
+		fmt.Fprintf(&b, " of pool %s", e.Pool)
+	}
+	fmt.Fprintf(&b, ": waited %v", e.Waited.Round(time.Millisecond))
 	if e.Cause != ErrTimeout {
 		fmt.Fprintf(&b, " (%v)", e.Cause)
 	}

@@ -67,8 +67,9 @@ func (p *Pool[T]) sweepOutLocked(now instant) (victims []victim[T]) {
 			switch {
 			case c.pastAge(now):
 				if c.seize(w) {
-					p.dropLocked(c, Recycled)
-					victims = append(victims, victim[T]{c, Recycled})
+					why := c.expiredBy()
+					p.dropLocked(c, why)
+					victims = append(victims, victim[T]{c, why})
 				}
 			case w != c.seen:
 				c.seen, c.seenAt = w, now
@@ -93,7 +94,7 @@ func (p *Pool[T]) sweepIdleLocked(now instant) (victims []victim[T]) {
 			kept = append(kept, c)
 			continue
 		case c.pastAge(now):
-			why = Recycled
+			why = c.expiredBy()
 		default:
 			why = IdleTimeout
 		}
@@ -119,7 +120,8 @@ func (p *Pool[T]) surplusLocked() int {
 // deadlineLocked is when an idle connection is to be closed, if ever; surplus
 // says whether the idle timeout counts.
 func (p *Pool[T]) deadlineLocked(c *Conn[T], surplus bool) (at instant, ok bool) {
-	at, ok = c.expires, c.expires != 0
+	at = c.expiry()
+	ok = at != 0
 	if surplus {
 		if idle := c.since.add(p.cfg.IdleTimeout); !ok || idle < at {
 			at, ok = idle, true
@@ -139,8 +141,8 @@ func (p *Pool[T]) armNextLocked(now instant) {
 				next = c.seenAt
 			}
 			p.armLocked(next.add(p.tick()))
-			if c.expires != 0 && !c.expired.Load() {
-				p.armLocked(c.expires)
+			if at := c.expiry(); at != 0 && !c.expired.Load() {
+				p.armLocked(at)
 			}
 		} else if at, ok := p.deadlineLocked(c, surplus); ok {
 			p.armLocked(at)

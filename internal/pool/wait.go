@@ -51,6 +51,7 @@ func (p *Pool[T]) enqueueLocked(r *request, now instant) *waiter[T] {
 	}
 	p.waiters.insert(w)
 	p.attention.Add(1)
+	p.queueLen.Add(1)
 	p.waits++
 	p.armLocked(w.deadline(p.cfg.Timeout))
 	p.takeOfferedLocked(now)
@@ -65,6 +66,7 @@ func (w *waiter[T]) deadline(timeout time.Duration) instant { return w.start.add
 func (p *Pool[T]) leaveLocked(w *waiter[T], now instant) {
 	p.waiters.remove(w)
 	p.attention.Add(-1)
+	p.queueLen.Add(-1)
 	p.waited += now.sub(w.since)
 	if p.waiters.len == 0 {
 		p.queued += now.sub(p.queueSince)
@@ -99,7 +101,7 @@ func (p *Pool[T]) timeoutLocked(now instant) {
 func (p *Pool[T]) timeoutErrorLocked(r *request, queued int, cause error, now instant) error {
 	p.timeouts++
 	e := &TimeoutError{
-		Waited: now.sub(r.start), Cause: cause, Server: p.failed, Full: p.full,
+		Pool: p.cfg.Name, Waited: now.sub(r.start), Cause: cause, Server: p.failed, Full: p.full,
 		Stats: p.statsLocked(), Held: p.heldLocked(),
 	}
 	e.Stats.Waiting -= queued
@@ -159,7 +161,7 @@ func (p *Pool[T]) attend(c *Conn[T], put word) {
 	}
 	defer p.mu.Unlock()
 	switch {
-	case p.waiters.len == 0:
+	case p.waiters.len == 0 && (put.state() == Fresh || p.outside.Load() == 0):
 	case put.state() == Fresh && c.load() == put:
 		c.since = now // or a slow Check would have used up the grace
 		p.armLocked(now.add(freshGrace))

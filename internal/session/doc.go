@@ -35,6 +35,7 @@
 //
 //	BEGIN                                              | transaction             | none                          | START TRANSACTION, COMMIT, and ROLLBACK Statements
 //	START TRANSACTION READ ONLY                        | transaction             | none                          | START TRANSACTION, COMMIT, and ROLLBACK Statements
+//	CREATE TABLE t (a INT) START TRANSACTION           | transaction             | none                          | CREATE TABLE Statement, if it fails too
 //	COMMIT                                             | none                    | transaction, next transaction | START TRANSACTION, COMMIT, and ROLLBACK Statements
 //	COMMIT AND CHAIN                                   | transaction             | none                          | START TRANSACTION, COMMIT, and ROLLBACK Statements
 //	ROLLBACK                                           | none                    | transaction, next transaction | START TRANSACTION, COMMIT, and ROLLBACK Statements
@@ -87,11 +88,12 @@
 //	SET ROLE r                                         | other, identity         | none                          | SET ROLE Statement; MariaDB keeps it through a reset
 //	SET profiling = 1                                  | other, identity         | none                          | SHOW PROFILE Statement; MariaDB keeps the profiles through a reset
 //	SET RESOURCE GROUP g                               | other, identity         | none                          | SET RESOURCE GROUP Statement
+//	UPDATE performance_schema.threads SET history = 0  | identity                | none                          | The threads Table; a reset keeps it
 //	SET SESSION AUTHORIZATION u                        | other, identity         | none                          | SET SESSION AUTHORIZATION (MariaDB)
 //	NONSENSE                                           | other                   | none                          | a statement that is not known
 //
-// A stored function or a trigger may leave anything, and none of it is in the
-// text of the statement that runs it.
+// A stored function, a trigger or a view may leave anything that a function can,
+// such as a lock, and none of it is in the text of the statement that runs it.
 //
 // # Texts that can be read in two ways
 //

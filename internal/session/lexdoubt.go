@@ -19,9 +19,11 @@ func (l *lexer) doubt(from int) {
 			return
 		case isWordByte(c):
 			w := nextWord(s[i:])
-			if signOf(w) != 0 {
+			if s := signOf(w); s&stateSigns != 0 {
 				l.seen |= oddSign
 				return
+			} else if s != 0 {
+				l.seen |= s | asksAll
 			}
 			i += len(w)
 		default:

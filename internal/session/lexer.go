@@ -108,7 +108,7 @@ func (l *lexer) special(c byte) (token, bool) {
 		kind = quoted
 		l.quote(c)
 		if l.i-start > 2 {
-			l.seen |= signOf(l.s[start+1 : l.i-1])
+			l.sign(l.s[start+1:l.i-1], l.i)
 		}
 	case '@':
 		return l.variable(), true
@@ -154,7 +154,7 @@ func (l *lexer) skip() {
 				break
 			}
 			if i-start >= len("get_lock") {
-				l.seen |= signOf(s[start:i])
+				l.sign(s[start:i], i)
 			}
 		} else if c <= classSymbol {
 			i++
@@ -183,7 +183,7 @@ func (l *lexer) word() token {
 		l.doubt(start)
 		return token{symbol, start, len(l.s)}
 	}
-	l.seen |= signOf(l.s[start:l.i])
+	l.sign(l.s[start:l.i], l.i)
 	return token{word, start, l.i}
 }
 
@@ -194,6 +194,7 @@ func (l *lexer) variable() token {
 	switch l.peek(0) {
 	case '@':
 		l.i++
+		l.seen |= sysVarSign(l.s[l.i:])
 		return token{sysVar, start, l.i}
 	case '\'', '"', '`':
 		l.seen |= userSign | unnamedSign

@@ -66,6 +66,8 @@ func (p *parser) forOne() bool {
 	p.st.marks |= opens
 	if rows {
 		p.st.Ends |= FoundRows
+	} else {
+		p.st.marks |= changesID
 	}
 	return true
 }
@@ -122,6 +124,9 @@ func (p *parser) assignment() (ok, global bool) {
 	switch p.tok.kind {
 	case word:
 		v = findVar(p.text())
+		if p.is("last_insert_id") || p.is("identity") {
+			p.seen |= setsIDSign
+		}
 	case quoted:
 		v = findVar(p.s[p.tok.start+1 : p.tok.end-1])
 	default:

@@ -106,7 +106,7 @@ func TestStateAddRemove(t *testing.T) {
 	if got, want := s.Kinds(), Locks|Variables|UserVariables; got != want {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	if undo, ok := s.Undo(testBaseline, true); ok {
+	if undo, ok := s.Undo(testBaseline, true, 0); ok {
 		t.Errorf("what is known of without names: got %q, want no undo", undo)
 	}
 }
@@ -115,7 +115,7 @@ var testBaseline = NewBaseline(map[string]string{
 	"character_set_client": "utf8mb4", "character_set_results": "", "collation_connection": "utf8mb4_bin",
 	"autocommit": "ON", "tx_isolation": "REPEATABLE-READ", "tx_read_only": "OFF", "time_zone": "SYSTEM", "sql_mode": "",
 	"max_statement_time": "0.000000", "lc_messages": "it's", "optimizer_switch": "mrr=on",
-})
+}, Charsets{})
 
 func TestUndo(t *testing.T) {
 	for _, c := range []struct {
@@ -151,11 +151,11 @@ func TestUndo(t *testing.T) {
 	} {
 		var s State
 		run(&s, c.texts...)
-		got, ok := s.Undo(testBaseline, c.all)
+		got, ok := s.Undo(testBaseline, c.all, 0)
 		if ok != (c.want != nil) || !slices.Equal(got, c.want) {
 			t.Errorf("%q: got %q, %v; want %q", c.texts, got, ok, c.want)
 		}
-		if undo, ok := s.Undo(nil, c.all); ok && s.Kinds()&Variables != 0 {
+		if undo, ok := s.Undo(nil, c.all, 0); ok && s.Kinds()&Variables != 0 {
 			t.Errorf("%q without a baseline: got %q, want no undo", c.texts, undo)
 		}
 	}
@@ -167,11 +167,11 @@ func TestUndoIsUnderstood(t *testing.T) {
 	for _, name := range VariableNames() {
 		values[name] = "1"
 	}
-	b := NewBaseline(values)
+	b := NewBaseline(values, Charsets{})
 	for name := range maps.Keys(values) {
 		var s State
 		run(&s, "SET "+name+" = 2", "BEGIN")
-		undo, ok := s.Undo(b, true)
+		undo, ok := s.Undo(b, true, 0)
 		if !ok || len(undo) != 2 {
 			t.Errorf("%s: got %q, %v", name, undo, ok)
 			continue
@@ -188,7 +188,7 @@ func TestCharset(t *testing.T) {
 	if got != want || !ok {
 		t.Errorf("got %q, %v; want %q", got, ok, want)
 	}
-	if got, ok := NewBaseline(nil).Charset(); ok || got != "" {
+	if got, ok := NewBaseline(nil, Charsets{}).Charset(); ok || got != "" {
 		t.Errorf("of nothing: got %q, want none", got)
 	}
 }

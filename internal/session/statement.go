@@ -13,10 +13,13 @@ type Statement struct {
 	name  string // the lock, or the temporary table, that it is about
 	vars  varSet
 	marks marks
+	asks  Asks
+
+	scanned bool
 }
 
 // marks is what else is known of a statement.
-type marks uint8
+type marks uint16
 
 const (
 	opens      marks = 1 << iota // it may touch tables
@@ -27,6 +30,16 @@ const (
 	freesAll                     // ... to release all of them
 	dropsTable                   // DROP TABLE
 	altersName                   // tables may have other names after it
+
+	inserts       // it is an INSERT or a REPLACE
+	changesID     // LAST_INSERT_ID() may be another one after it
+	kills         // KILL
+	altersSchemas // it creates, drops or alters a schema
+	mayBegin      // it ends the transaction, and may begin one
+
+	// ofAny is the marks of several statements if one has them, and of one that is
+	// not understood.
+	ofAny = opens | changesID | kills | altersSchemas
 )
 
 // Scan reads a statement. With multi, the connection's multiStatements, the
@@ -44,7 +57,8 @@ func Scan(query string, multi bool) Statement {
 			st.Ends &= as.Ends
 		}
 		st.vars |= as.vars
-		st.marks |= as.marks & opens
+		st.marks |= as.marks & ofAny
+		st.asks |= as.asks
 	}
 	return st
 }
@@ -59,7 +73,7 @@ func scan(query string, multi bool, r reading) (Statement, signs) {
 	var all signs
 	n := 0 // statements
 	for more := true; more; {
-		p.seen, p.plain, p.sets, p.exact = 0, false, false, false
+		p.seen, p.plain, p.sets, p.exact, p.table = 0, false, false, false, false
 		before := p.st
 		p.advance()
 		if !p.done() {
@@ -84,15 +98,24 @@ func scan(query string, multi bool, r reading) (Statement, signs) {
 		all |= p.seen
 	}
 	st := p.st
+	st.scanned = true
 	if n > 1 || all&(unsureSign|oddSign) != 0 {
 		st.Ends = 0
-		st.marks = st.marks&opens | vague
+		st.marks = st.marks&ofAny | vague
 	}
 	if all&(unsureSign|oddSign) != 0 {
-		st.marks |= opens
+		st.marks |= opens | changesID
 	}
-	if st.Leaves&Other != 0 && hidesIdentity(query) {
-		st.Leaves |= Identity
+	if all != 0 {
+		st.asks = asksOf(all)
+	}
+	if st.Leaves&Other != 0 {
+		if hidesIdentity(query) {
+			st.Leaves |= Identity
+		}
+		if mentionsSchemas(query) {
+			st.marks |= altersSchemas
+		}
 	}
 	return st, all
 }
@@ -105,6 +128,7 @@ type parser struct {
 	plain bool // the statement's words do not matter, only signs do
 	sets  bool // := is nothing special
 	exact bool // the statement is a lock function alone
+	table bool // the statement is CREATE TABLE
 	st    Statement
 }
 
@@ -147,6 +171,16 @@ func (p *parser) judge() {
 	if p.seen&lockSign != 0 && !p.exact {
 		p.st.Leaves |= Locks
 		p.st.name, p.st.marks = "", p.st.marks&^(argName|takesLock)
+	}
+	if p.seen&transactionSign != 0 && p.table {
+		p.st.Leaves |= Transaction // CREATE TABLE t (…) START TRANSACTION; if it fails too
+		p.st.marks |= mayBegin
+	}
+	if p.seen&setsIDSign != 0 {
+		p.st.marks |= changesID
+	}
+	if p.seen&returningSign != 0 {
+		p.st.marks &^= inserts // its answer is rows, and tells no id
 	}
 	if p.seen&rowsSign != 0 {
 		p.st.Leaves |= FoundRows

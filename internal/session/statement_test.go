@@ -124,7 +124,7 @@ func FuzzScan(f *testing.F) {
 			}
 			s.After(&st, a)
 		}
-		s.Undo(NewBaseline(nil), false)
+		s.Undo(NewBaseline(nil, Charsets{}), false, 0)
 	})
 }
 

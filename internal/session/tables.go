@@ -14,8 +14,15 @@ func (p *parser) create() bool {
 		case p.is("procedure"), p.is("function"), p.is("trigger"), p.is("package"), p.is("library"):
 			return p.body()
 		case p.createsOther():
-			if replaces && (p.is("database") || p.is("schema")) {
-				p.st.Leaves |= Schema // MariaDB drops it first, and it may be the current one
+			if p.is("database") || p.is("schema") {
+				p.st.marks |= altersSchemas
+				if replaces {
+					p.st.Leaves |= Schema // MariaDB drops it first, and it may be the current one
+				}
+			}
+			p.table = p.is("table")
+			if p.table {
+				p.st.marks |= changesID // CREATE TABLE … SELECT
 			}
 			p.plain = true
 			return true
@@ -93,6 +100,7 @@ func (p *parser) body() bool {
 
 func (p *parser) createTemporary() {
 	p.st.Leaves |= TempTables
+	p.st.marks |= changesID
 	if !p.accept("table") {
 		return
 	}
@@ -138,6 +146,7 @@ func (p *parser) drop() bool {
 	case p.accept("database"), p.accept("schema"):
 		// If it is the current one there is none afterwards.
 		p.st.Leaves |= Schema
+		p.st.marks |= altersSchemas
 		return true
 	case p.is("temporary"), p.is("table"), p.is("tables"):
 		p.plain = true

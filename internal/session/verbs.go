@@ -8,8 +8,7 @@ func (p *parser) statement() {
 		p.advance()
 	}
 	if p.tok.kind != word {
-		p.st.marks |= opens
-		p.st.Leaves |= Other
+		p.unknown()
 		return
 	}
 	verb := p.text()
@@ -19,15 +18,50 @@ func (p *parser) statement() {
 		if rows {
 			p.st.Ends |= FoundRows
 		}
-		if !paren && (isFolded(verb, "select") || isFolded(verb, "do")) {
+		switch {
+		case paren:
+		case isFolded(verb, "select"), isFolded(verb, "do"):
 			p.advance()
 			p.lockFunction()
+		case rows:
+		case isFolded(verb, "insert"), isFolded(verb, "replace"):
+			p.st.marks |= inserts | changesID
+		case isFolded(verb, "show"):
+			p.advance()
+			p.show()
+		case isFolded(verb, "kill"):
+			p.st.marks |= kills
+		case isFolded(verb, "analyze"): // MariaDB runs the statement behind it
+			p.st.marks |= changesID
+		}
+		if !paren && isFolded(verb, "update") {
+			p.updatedTables()
 		}
 		return
 	}
 	if paren || !p.stateVerb() {
-		p.st.marks |= opens
-		p.st.Leaves |= Other
+		p.unknown()
+	}
+}
+
+// unknown is for a statement that is not recognised.
+func (p *parser) unknown() {
+	p.st.marks |= opens
+	p.st.Leaves |= Other
+	if !p.sets { // SET has signs for what it asks
+		p.st.marks |= changesID
+		p.seen |= asksAll
+	}
+}
+
+// updatedTables reads the tables of UPDATE. Those of MySQL's Performance Schema
+// may be about the session itself, and a reset leaves what is set there in place
+// (MySQL manual, "The threads Table").
+func (p *parser) updatedTables() {
+	for p.advance(); !p.done() && !p.is("set"); p.advance() {
+		if p.is("performance_schema") || p.tok.kind == quoted && isFolded(p.s[p.tok.start+1:p.tok.end-1], "performance_schema") {
+			p.st.Leaves |= Identity
+		}
 	}
 }
 
@@ -93,6 +127,9 @@ func (p *parser) stateVerb() bool {
 		p.st.marks |= opens
 		return p.drop()
 	case isFolded(verb, "alter"), isFolded(verb, "rename"):
+		if p.is("database") || p.is("schema") {
+			p.st.marks |= altersSchemas
+		}
 		p.plain = true
 		p.st.marks |= opens | altersName
 		return p.tok.kind == word
@@ -102,7 +139,7 @@ func (p *parser) stateVerb() bool {
 		return p.is("table")
 	case isFolded(verb, "load"):
 		p.plain = true
-		p.st.marks |= opens
+		p.st.marks |= opens | changesID
 		return p.is("data") || p.is("xml") || p.is("index")
 	case isFolded(verb, "lock"):
 		p.st.marks |= opens
@@ -125,11 +162,13 @@ func (p *parser) stateVerb() bool {
 		p.st.Leaves |= Handlers
 		return true
 	case isFolded(verb, "get"):
+		p.seen |= warningsSign | rowCountSign
 		return p.is("diagnostics") || p.is("current") || p.is("stacked")
 	case isFolded(verb, "execute"):
 		// What it runs is not in the text. It may be anything but CALL's body.
-		p.st.marks |= opens
+		p.st.marks |= opens | changesID | kills | altersSchemas
 		p.st.Leaves |= Other | Identity
+		p.seen |= asksAll
 		return true
 	case isFolded(verb, "xa"):
 		p.st.marks |= opens
@@ -169,7 +208,9 @@ func (p *parser) endTransaction(rollback bool) bool {
 			ends = 0
 		}
 	}
-	// With RELEASE the server hangs up.
+	if p.is("release") {
+		p.st.marks |= kills // the server hangs up
+	}
 	if p.accept("no") && !p.accept("release") || !p.done() {
 		return false
 	}

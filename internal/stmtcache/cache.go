@@ -1,6 +1,6 @@
 // Package stmtcache keeps the prepared statements of a connection, by the schema
-// and the text that they were prepared with. It knows no MySQL and no
-// database/sql.
+// and the text that they were prepared with: several of a text, if whoever uses
+// the cache tells them apart. It knows no MySQL and no database/sql.
 package stmtcache
 
 import "strings"
@@ -9,8 +9,11 @@ import "strings"
 // takes one out does. The zero value is an empty cache. It is not safe for
 // concurrent use, and must not be copied once it is used.
 type Cache[S any] struct {
-	entries map[key]*Entry[S]
-	unused  Entry[S] // the ring of those that nobody uses; its next is the one used last
+	entries map[key]*Entry[S] // the latest of each text; Also leads to the others
+	unused  Entry[S]          // the ring of those that nobody uses; its next is the one used last
+	len     int
+	cost    int
+	uses    uint64
 }
 
 type key struct{ schema, text string }
@@ -20,18 +23,28 @@ type Entry[S any] struct {
 	Stmt S
 
 	key
+	cost       int
 	users      int
 	cached     bool
+	also       *Entry[S] // another one of the text in the cache; nil: no more
+	usedAt     uint64    // Cache.uses as of then
 	prev, next *Entry[S] // in the ring; nil outside it
 }
 
-// New returns a statement that is in no cache and has no users.
-func New[S any](schema, text string, s S) *Entry[S] {
-	return &Entry[S]{Stmt: s, key: key{schema, strings.Clone(text)}} // not what the text may be a part of
+// New returns a statement that is in no cache and has no users. Its cost counts
+// while it is in a cache.
+func New[S any](schema, text string, cost int, s S) *Entry[S] {
+	return &Entry[S]{Stmt: s, cost: cost, key: key{schema, strings.Clone(text)}} // not what the text may be a part of
 }
 
 // Text returns the text that it was prepared with.
 func (e *Entry[S]) Text() string { return e.text }
+
+// Schema returns the schema that it was prepared in.
+func (e *Entry[S]) Schema() string { return e.schema }
+
+// Cost returns what it costs.
+func (e *Entry[S]) Cost() int { return e.cost }
 
 // Kept reports whether it is in a cache or has users. What is not kept is to be
 // closed.
@@ -43,28 +56,50 @@ func (e *Entry[S]) Cached() bool { return e.cached }
 // Used reports whether it has users.
 func (e *Entry[S]) Used() bool { return e.users > 0 }
 
-// Get returns the statement of a text and notes that it is used now, or nil if
-// it is not in the cache. It does not allocate.
-func (c *Cache[S]) Get(schema, text string) *Entry[S] {
-	e := c.entries[key{schema, text}]
-	if e != nil && e.next != nil && e != c.unused.next {
+// Also returns the next statement of the same text, or nil.
+func (e *Entry[S]) Also() *Entry[S] { return e.also }
+
+// Get returns a statement of a text, or nil if none is in the cache. Also leads to
+// the others. It does not allocate.
+func (c *Cache[S]) Get(schema, text string) *Entry[S] { return c.entries[key{schema, text}] }
+
+// Use notes that a statement in the cache is used now.
+func (c *Cache[S]) Use(e *Entry[S]) {
+	c.touch(e)
+	if e.next != nil && e != c.unused.next {
 		e.unlink()
 		c.pushFront(e)
 	}
-	return e
 }
 
-// Add puts a statement in the cache. None of its text may be there.
+func (c *Cache[S]) touch(e *Entry[S]) {
+	c.uses++
+	e.usedAt = c.uses
+}
+
+// Add puts a statement in the cache, beside others of its text.
 func (c *Cache[S]) Add(e *Entry[S]) {
 	if c.entries == nil {
 		c.entries = map[key]*Entry[S]{}
 		c.unused.prev, c.unused.next = &c.unused, &c.unused
 	}
+	e.also = c.entries[e.key]
 	c.entries[e.key] = e
 	e.cached = true
+	c.len++
+	c.cost += e.cost
+	c.touch(e)
 	if e.users == 0 {
 		c.pushFront(e)
 	}
+}
+
+// SetCost changes what a statement costs.
+func (c *Cache[S]) SetCost(e *Entry[S], cost int) {
+	if e.cached {
+		c.cost += cost - e.cost
+	}
+	e.cost = cost
 }
 
 // Acquire gives a statement one more user. One that has users is not evicted.
@@ -77,6 +112,7 @@ func (c *Cache[S]) Acquire(e *Entry[S]) {
 // Release takes a user away.
 func (c *Cache[S]) Release(e *Entry[S]) {
 	if e.users--; e.users == 0 && e.cached {
+		c.touch(e)
 		c.pushFront(e)
 	}
 }
@@ -92,13 +128,42 @@ func (c *Cache[S]) Evict() *Entry[S] {
 	return e
 }
 
+// EvictOf is Evict among the statements of one text, if there are as many as most
+// or more of those.
+func (c *Cache[S]) EvictOf(schema, text string, most int) *Entry[S] {
+	var oldest *Entry[S]
+	n := 0
+	for e := c.Get(schema, text); e != nil; e = e.also {
+		n++
+		if e.users == 0 && (oldest == nil || e.usedAt < oldest.usedAt) {
+			oldest = e
+		}
+	}
+	if n < most || oldest == nil {
+		return nil
+	}
+	c.Remove(oldest)
+	return oldest
+}
+
 // Remove takes a statement out if it is in the cache. It keeps its users.
 func (c *Cache[S]) Remove(e *Entry[S]) {
 	if !e.cached {
 		return
 	}
-	delete(c.entries, e.key)
-	e.cached = false
+	if first := c.entries[e.key]; first != e {
+		for first.also != e {
+			first = first.also
+		}
+		first.also = e.also
+	} else if e.also != nil {
+		c.entries[e.key] = e.also
+	} else {
+		delete(c.entries, e.key)
+	}
+	e.also, e.cached = nil, false
+	c.len--
+	c.cost -= e.cost
 	if e.next != nil {
 		e.unlink()
 	}
@@ -107,12 +172,19 @@ func (c *Cache[S]) Remove(e *Entry[S]) {
 // Clear takes all of them out.
 func (c *Cache[S]) Clear() {
 	for _, e := range c.entries {
-		c.Remove(e)
+		for e != nil {
+			also := e.also
+			c.Remove(e)
+			e = also
+		}
 	}
 }
 
 // Len returns how many there are.
-func (c *Cache[S]) Len() int { return len(c.entries) }
+func (c *Cache[S]) Len() int { return c.len }
+
+// Cost returns the sum of what they cost.
+func (c *Cache[S]) Cost() int { return c.cost }
 
 func (c *Cache[S]) pushFront(e *Entry[S]) {
 	e.prev, e.next = &c.unused, c.unused.next

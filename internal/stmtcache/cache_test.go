@@ -15,66 +15,92 @@ func TestCacheIsAList(t *testing.T) {
 		var c Cache[int]
 		var model []*Entry[int] // in the cache, used last first
 		var outside []*Entry[int]
-		at := func(schema, text string) int {
-			return slices.IndexFunc(model, func(e *Entry[int]) bool { return e.key == key{schema, text} })
-		}
 		touch := func(i int) {
 			e := model[i]
 			model = slices.Insert(slices.Delete(model, i, i+1), 0, e)
 		}
-		for range 300 {
-			schema, text := fmt.Sprint(r.IntN(2)), fmt.Sprint(r.IntN(8))
-			switch i := at(schema, text); r.IntN(7) {
+		takeOut := func(i int) {
+			outside = append(outside, model[i])
+			model = slices.Delete(model, i, i+1)
+		}
+		for step := range 300 {
+			schema, text := fmt.Sprint(r.IntN(2)), fmt.Sprint(r.IntN(6))
+			of := func(e *Entry[int]) bool { return e.Schema() == schema && e.Text() == text }
+			any := -1 // one of the text
+			var all []*Entry[int]
+			for i, e := range model {
+				if of(e) {
+					all = append(all, e)
+					if any < 0 || r.IntN(2) == 0 {
+						any = i
+					}
+				}
+			}
+			switch r.IntN(9) {
 			case 0, 1:
-				e := c.Get(schema, text)
-				if (e != nil) != (i >= 0) || e != nil && e != model[i] {
-					t.Fatalf("seed %d: Get: got %v, want index %d of the model", seed, e, i)
+				var got []*Entry[int]
+				for e := c.Get(schema, text); e != nil; e = e.Also() {
+					got = append(got, e)
 				}
-				if i >= 0 {
-					touch(i)
+				same := func(a, b *Entry[int]) int { return a.Stmt - b.Stmt }
+				slices.SortFunc(got, same)
+				slices.SortFunc(all, same)
+				if !slices.Equal(got, all) {
+					t.Fatalf("seed %d: Get and Also: got %d statements, want %d", seed, len(got), len(all))
 				}
-			case 2:
-				if i >= 0 {
-					continue
+				if any >= 0 {
+					c.Use(model[any])
+					touch(any)
 				}
-				e := New(schema, text, 0)
+			case 2, 3:
+				e := New(schema, text, r.IntN(100), step)
 				e.users = r.IntN(2)
 				c.Add(e)
 				model = slices.Insert(model, 0, e)
-			case 3:
-				if i >= 0 {
-					c.Acquire(model[i])
-				}
 			case 4:
-				if i >= 0 && model[i].users > 0 {
-					if c.Release(model[i]); model[i].users == 0 {
-						touch(i)
-					}
+				if any >= 0 {
+					c.Acquire(model[any])
 				}
 			case 5:
-				if i >= 0 && r.IntN(2) == 0 {
-					e := model[i]
-					c.Remove(e)
-					outside = append(outside, e)
-					model = slices.Delete(model, i, i+1)
+				if any >= 0 && model[any].users > 0 {
+					if c.Release(model[any]); model[any].users == 0 {
+						touch(any)
+					}
 				}
 			case 6:
+				if any >= 0 && r.IntN(2) == 0 {
+					c.Remove(model[any])
+					takeOut(any)
+				} else if any >= 0 {
+					c.SetCost(model[any], r.IntN(100))
+				}
+			case 7, 8:
+				most, e := 0, (*Entry[int])(nil)
+				if r.IntN(2) == 0 {
+					most = 3
+					e = c.EvictOf(schema, text, most)
+				} else {
+					e = c.Evict()
+				}
 				want := -1
 				for i, e := range model {
-					if e.users == 0 {
+					if e.users == 0 && (most == 0 || of(e) && len(all) >= most) {
 						want = i
 					}
 				}
-				e := c.Evict()
 				if (e == nil) != (want < 0) || e != nil && e != model[want] {
-					t.Fatalf("seed %d: Evict: got %v, want index %d of the model", seed, e, want)
+					t.Fatalf("seed %d: evicted %v, want index %d of the model; at most %d of a text", seed, e, want, most)
 				}
 				if e != nil {
-					model = slices.Delete(model, want, want+1)
+					takeOut(want)
 				}
 			}
-			if c.Len() != len(model) {
-				t.Fatalf("seed %d: Len: got %d, want %d", seed, c.Len(), len(model))
+			cost := 0
+			for _, e := range model {
+				cost += e.cost
+			}
+			if c.Len() != len(model) || c.Cost() != cost {
+				t.Fatalf("seed %d: got %d statements of cost %d, want %d of cost %d", seed, c.Len(), c.Cost(), len(model), cost)
 			}
 		}
 		for _, e := range outside {
@@ -83,7 +109,7 @@ func TestCacheIsAList(t *testing.T) {
 			}
 		}
 		c.Clear()
-		if c.Len() != 0 || c.Evict() != nil {
+		if c.Len() != 0 || c.Cost() != 0 || c.Evict() != nil {
 			t.Fatalf("seed %d: not empty after Clear", seed)
 		}
 	}
@@ -118,7 +144,7 @@ func BenchmarkHit(b *testing.B) {
 	texts := make([]string, 20)
 	for i := range texts {
 		texts[i] = fmt.Sprint(benchText, " LIMIT ", i)
-		c.Add(New("app", texts[i], i))
+		c.Add(New("app", texts[i], 1, i))
 	}
 	// As a program does that makes its texts anew each time.
 	other := strings.Clone(texts[7])
@@ -144,7 +170,7 @@ func BenchmarkHit(b *testing.B) {
 func BenchmarkMiss(b *testing.B) {
 	var c Cache[int]
 	var s Seen
-	c.Add(New("app", benchText, 0))
+	c.Add(New("app", benchText, 1, 0))
 	b.ReportAllocs()
 	for b.Loop() {
 		if c.Get("app", benchText[:len(benchText)-1]) != nil || s.Has("app", benchText) {
@@ -157,12 +183,13 @@ func BenchmarkMiss(b *testing.B) {
 func TestHitDoesNotAllocate(t *testing.T) {
 	var c Cache[int]
 	for i := range 3 {
-		c.Add(New("app", fmt.Sprint(benchText, i), i))
+		c.Add(New("app", fmt.Sprint(benchText, i), 1, i))
 	}
 	i := 0
 	if n := testing.AllocsPerRun(100, func() {
 		i++
 		e := c.Get("app", [...]string{benchText + "0", benchText + "1", benchText + "2"}[i%3])
+		c.Use(e)
 		c.Acquire(e)
 		c.Release(e)
 	}); n != 0 {

@@ -1,0 +1,297 @@
+package mysqlpool
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/mysqlpool/mysqlpool/internal/pool"
+)
+
+const (
+	// maxOrphans is how many connections the pools without handles keep between
+	// them, for each server.
+	maxOrphans = 16
+
+	// turnTime is for how long a pool has a place at least before another one, that
+	// has none, may have it; and how long a connection lies unused before anybody
+	// may have its place. It is long against a login, so that pools in turn use
+	// what they get for more than one query.
+	turnTime = 100 * time.Millisecond
+
+	// surplusIdle is for how long what a spike opened is unused before it is
+	// closed. A load that comes again each second uses it again.
+	surplusIdle = 3 * time.Second
+
+	// surplusTick is how often what a spike opened is looked at.
+	surplusTick = 500 * time.Millisecond
+)
+
+// free is a connection that nobody uses.
+type free struct {
+	place *place
+	idle  time.Duration // for how long
+}
+
+// unused lists what lies unused in some pools, longest unused first.
+func unused(shares []*share) (all []free) {
+	for _, s := range shares {
+		s.pool.EachFree(func(p *physical, idle time.Duration) {
+			if p.place.share == s {
+				all = append(all, free{p.place, idle})
+			}
+		})
+	}
+	slices.SortStableFunc(all, func(x, y free) int { return int(min(max(y.idle-x.idle, -1), 1)) })
+	return all
+}
+
+// unmetLocked is the claimants, once for each place that they want, less those
+// that are about to be served by what is being closed.
+func (b *budget) unmetLocked() (unmet []*share) {
+	for _, s := range b.queueLocked() {
+		for range s.wants() - s.granted {
+			unmet = append(unmet, s)
+		}
+	}
+	return unmet[min(b.all.leaving, len(unmet)):]
+}
+
+// mayTakeLocked reports whether a claimant may have the place of a connection that
+// nobody uses now, and for so long: if it was unused for a while, or its pool has
+// more than its share, or the claimant has none at all and it is its turn. more is
+// how many the claimant is to get besides.
+func (b *budget) mayTakeLocked(c *share, more int, p *place, idle time.Duration, now time.Time) bool {
+	s := p.share
+	if s == c || s.user != c.user && !b.accountLocked(c).free() {
+		return false // it would be of no use
+	}
+	has := c.has() + more
+	return idle >= turnTime || s.has() >= has+2 ||
+		has == 0 && now.Sub(c.since) >= turnTime && now.Sub(p.since) >= turnTime
+}
+
+// makeRoom closes connections that others can do without, for those that claim a
+// place.
+func (b *budget) makeRoom() {
+	b.mu.Lock()
+	wanted := len(b.unmetLocked()) > 0
+	shares := slices.Collect(maps.Keys(b.shares))
+	b.mu.Unlock()
+	if !wanted {
+		return
+	}
+	all := unused(shares)
+
+	b.mu.Lock()
+	now := time.Now()
+	more := map[*share]int{}
+	var victims []*place
+	for _, c := range b.unmetLocked() {
+		for _, f := range all {
+			if !f.place.leaving && !f.place.released && b.mayTakeLocked(c, more[c], f.place, f.idle, now) {
+				b.leaveLocked(f.place)
+				victims = append(victims, f.place)
+				more[c]++
+				break
+			}
+		}
+	}
+	b.mu.Unlock()
+	b.evict(victims, pool.Overflow, true)
+}
+
+// evict closes the connections if nobody uses them still. They are noted as
+// leaving.
+func (b *budget) evict(victims []*place, why pool.Reason, needed bool) {
+	chosen := map[*place]bool{}
+	count := map[*share]int{}
+	for _, p := range victims {
+		chosen[p] = true
+		count[p.share]++
+	}
+	for s, n := range count {
+		s.pool.Evict(n, why, needed, func(p *physical, _ time.Duration) bool { return chosen[p.place] })
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for p := range chosen {
+		b.stayLocked(p)
+	}
+}
+
+// takeTurns makes room again and again while somebody claims a place: what was
+// used a moment ago may not be any more, and turns come.
+func (b *budget) takeTurns() {
+	b.makeRoom()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.turns = nil
+	if len(b.queueLocked()) > 0 {
+		b.turns = time.AfterFunc(turnTime, b.takeTurns)
+	}
+}
+
+// yields is pool.Config.Yield: whether a connection is closed that was just
+// checked in.
+func (s *share) yields(p *place, needed bool) bool {
+	b := s.budget
+	if !b.attentive.Load() && !s.orphan.Load() {
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if p.leaving {
+		return true
+	}
+	leaves := b.all.over() > 0 || b.accountLocked(s).over() > 0 || s.orphan.Load() && b.orphanSurplusLocked() > 0
+	if !leaves {
+		now := time.Now()
+		for _, c := range b.unmetLocked() {
+			if leaves = b.mayTakeLocked(c, 0, p, 0, now); leaves {
+				break
+			}
+		}
+	}
+	if leaves {
+		b.leaveLocked(p)
+	}
+	return leaves
+}
+
+// shrink closes what is unused of more connections than there may be.
+func (b *budget) shrink() {
+	b.mu.Lock()
+	n := b.all.over()
+	over := map[string]int{}
+	for user, q := range b.accounts {
+		over[user] = q.over()
+		n = max(n, q.over())
+	}
+	shares := slices.Collect(maps.Keys(b.shares))
+	b.mu.Unlock()
+	if n > 0 {
+		b.closeUnused(unused(shares), pool.Overflow, true, func(f free) bool {
+			s := f.place.share
+			return b.all.over() > 0 || b.accountLocked(s).over() > 0
+		})
+	}
+}
+
+// closeUnused closes those of all, in their order, that which names. That is called
+// under the lock, with what was chosen before noted as leaving.
+func (b *budget) closeUnused(all []free, why pool.Reason, needed bool, which func(f free) bool) {
+	var victims []*place
+	b.mu.Lock()
+	for _, f := range all {
+		if !f.place.leaving && !f.place.released && which(f) {
+			b.leaveLocked(f.place)
+			victims = append(victims, f.place)
+		}
+	}
+	b.mu.Unlock()
+	b.evict(victims, why, needed)
+}
+
+// setOrphan notes whether the pool has no handle.
+func (s *share) setOrphan(orphan bool) {
+	b := s.budget
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if s.orphan.Swap(orphan) == orphan {
+		return
+	}
+	sign := 1
+	if !orphan {
+		sign = -1
+	}
+	b.orphans += sign * s.taken
+	b.orphansLeaving += sign * s.leaving
+}
+
+func (b *budget) orphanSurplusLocked() int { return b.orphans - b.orphansLeaving - maxOrphans }
+
+// trimOrphans closes what the pools without handles have too much between them.
+func (b *budget) trimOrphans() {
+	b.mu.Lock()
+	var shares []*share
+	if b.orphanSurplusLocked() > 0 {
+		for s := range b.shares {
+			if s.orphan.Load() {
+				shares = append(shares, s)
+			}
+		}
+	}
+	b.mu.Unlock()
+	if shares != nil {
+		b.closeUnused(unused(shares), pool.Overflow, true, func(free) bool { return b.orphanSurplusLocked() > 0 })
+	}
+}
+
+// setSize notes the pool's size.
+func (s *share) setSize(size int) {
+	s.budget.mu.Lock()
+	defer s.budget.mu.Unlock()
+	s.size = size
+}
+
+// beyond is how many connections the pool has beyond its size.
+func (s *share) beyond() int { return max(0, s.taken-s.leaving-s.size) }
+
+// surplusLocked is how many are open beyond the sizes of their pools, more than a
+// quarter of what the server takes: of an account, or of all with "" for the user.
+func (b *budget) surplusLocked(user string, q *quota) int {
+	if q.max == 0 || q.taken <= q.max/4 {
+		return 0
+	}
+	n := 0
+	for s := range b.shares {
+		if user == "" || s.user == user {
+			n += s.beyond()
+		}
+	}
+	return max(0, n-q.max/4)
+}
+
+// watchSurplusLocked has closeSurplus called soon if the pool, which took a place,
+// may have made a surplus.
+func (b *budget) watchSurplusLocked(s *share) {
+	if b.surplus == nil && s.beyond() > 0 && (b.surplusLocked("", &b.all) > 0 || b.surplusLocked(s.user, b.accountLocked(s)) > 0) {
+		b.surplus = time.AfterFunc(surplusTick, b.closeSurplus)
+	}
+}
+
+// closeSurplus closes what a spike opened and nobody used for a while.
+func (b *budget) closeSurplus() {
+	b.mu.Lock()
+	most := b.surplusLocked("", &b.all)
+	byUser := map[string]int{}
+	due := most > 0
+	for user, q := range b.accounts {
+		byUser[user] = b.surplusLocked(user, q)
+		due = due || byUser[user] > 0
+	}
+	b.surplus = nil
+	var shares []*share
+	if due {
+		b.surplus = time.AfterFunc(surplusTick, b.closeSurplus)
+		for s := range b.shares {
+			if s.beyond() > 0 {
+				shares = append(shares, s)
+			}
+		}
+	}
+	b.mu.Unlock()
+	if !due {
+		return
+	}
+	b.closeUnused(unused(shares), pool.IdleTimeout, false, func(f free) bool {
+		s := f.place.share
+		if f.idle < surplusIdle || s.beyond() == 0 || most <= 0 && byUser[s.user] <= 0 {
+			return false
+		}
+		most--
+		byUser[s.user]--
+		return true
+	})
+}

@@ -1,0 +1,78 @@
+package mysqlpool
+
+import (
+	"context"
+	"errors"
+
+	"github.com/mysqlpool/mysqlpool/internal/session"
+)
+
+// statusUnknown is a bit of the status flags that no server sends. While it is
+// set in the stock driver's copy, the flags are old: something was sent, and no
+// answer with flags came since. An error has none, and rows have theirs at their
+// end. Whatever answer has flags overwrites it, so that nothing needs to clear it.
+const statusUnknown = 0x0004
+
+// forgetStatus notes that the status flags are unknown until the next answer
+// that has some.
+func (f *stockFields) forgetStatus() {
+	if f.statusWord != nil {
+		*f.statusWord |= statusUnknown
+	}
+}
+
+// unverified reports whether the connection's latest answer was an error, or
+// rows that ended with one. Then it is not known whether a transaction is open,
+// nor whether the server ended the session (after KILL of one's own id it says
+// 1317, and hangs up).
+func (p *physical) unverified() bool {
+	if p.statusWord == nil {
+		return p.failed
+	}
+	return *p.statusWord&statusUnknown != 0
+}
+
+// errNotRestored means that a connection has session state that cannot be taken back.
+var errNotRestored = errors.New("mysqlpool: session state that cannot be taken back")
+
+// settle is for a connection that changes hands: it asks what the latest answer
+// did not say, and takes back what that shows. Its former owner never pays for
+// that. It sends nothing unless a statement failed, or left LAST_INSERT_ID()
+// uncertain.
+func (p *physical) settle(ctx context.Context) error {
+	if err := p.settleLastID(ctx); err != nil {
+		return err
+	}
+	if !p.unverified() {
+		return nil
+	}
+	if err := p.verify(ctx); err != nil {
+		return err
+	}
+	if p.login.reset != resetNever && p.kinds()&^session.FoundRows != 0 && !p.Restore(ctx) {
+		return errNotRestored
+	}
+	return nil
+}
+
+// verify has the server answer, and so tell its status flags. A server that is
+// about to hang up answers nothing any more, whether or not its end of the
+// socket is closed already.
+func (p *physical) verify(ctx context.Context) error {
+	if !p.unverified() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	if err := p.Ping(ctx); err != nil {
+		return err
+	}
+	if p.statusWord != nil {
+		*p.statusWord &^= statusUnknown // as of a server that sends it always
+		return nil
+	}
+	// The flags cannot be read.
+	_, err := p.ExecContext(ctx, "ROLLBACK", nil)
+	p.failed = err != nil
+	return err
+}

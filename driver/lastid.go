@@ -1,0 +1,282 @@
+package mysqlpool
+
+import (
+	"context"
+	"database/sql/driver"
+	"encoding/json"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mysqlpool/mysqlpool/internal/pool"
+	"github.com/mysqlpool/mysqlpool/internal/session"
+)
+
+// LAST_INSERT_ID() belongs to the logical connection. What its statements made of
+// it is noted from the answers, and set in the session before a statement that
+// asks for it, where the session has another one's. The answer to an INSERT tells
+// an id that was generated, which LAST_INSERT_ID() is from then on, or one that
+// the row was given, and then it is as before. Where the two cannot be told apart
+// the id is uncertain: it is read once, by whoever gets the physical connection
+// next.
+
+// lastID is LAST_INSERT_ID() of a logical connection.
+type lastID struct {
+	value atomic.Uint64 // unless on is set
+	gone  atomic.Bool   // the logical connection is closed
+
+	// on is where it is uncertain; nil: nowhere. The logical connection sets it.
+	// It is taken off under mu, by whoever read the value there.
+	on    atomic.Pointer[pool.Conn[*physical]]
+	mu    sync.Mutex // a leaf
+	guess uint64     // what the latest uncertain answer told; 0: nothing; guarded by mu
+}
+
+func (l *lastID) set(id uint64) {
+	if l.on.Load() != nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.on.Store(nil)
+	}
+	l.value.Store(id)
+}
+
+// sessionID is LAST_INSERT_ID() of a session on the server. Guarded by ownership.
+type sessionID struct {
+	value   uint64
+	unknown bool
+
+	// user is whose uncertain value the session has; nil: nobody's. Then value is
+	// what it was before the statement.
+	user *grip
+	own  bool // value was user's
+	lent *pool.Conn[*physical]
+}
+
+// notesID notes what a statement did to LAST_INSERT_ID(), for which
+// [session.Statement.ChangesID] says that it may have. result is nil if its answer
+// was rows.
+func (c *conn) notesID(p *physical, st *session.Statement, args []driver.NamedValue, result driver.Result, err error) {
+	if err == nil && result != nil && st.Inserts() {
+		told, err := result.LastInsertId()
+		id := uint64(told)
+		if err != nil {
+			return
+		}
+		what := uncertain
+		if id != 0 {
+			what = whatOf(st, id, args, result, p.host.cfg.ClientFoundRows)
+		} else if st.Asks()&session.LastID == 0 {
+			what = unchanged
+		}
+		switch what {
+		case generated:
+			c.lastID.set(id)
+			p.lastID = sessionID{value: id}
+		case uncertain:
+			c.uncertain(p, id)
+		}
+		return
+	}
+	told := int64(0)
+	if err == nil && result != nil {
+		told, _ = result.LastInsertId()
+	}
+	c.uncertain(p, uint64(told))
+}
+
+// idVerdict is what the answer to an INSERT means.
+type idVerdict uint8
+
+const (
+	uncertain idVerdict = iota
+	unchanged           // LAST_INSERT_ID() is what it was
+	generated           // it is the id that the answer tells
+)
+
+// whatOf tells it of an answer that tells an id.
+func whatOf(st *session.Statement, id uint64, args []driver.NamedValue, result driver.Result, foundRows bool) idVerdict {
+	for i := range args {
+		if mayBeID(args[i].Value, id) {
+			return uncertain
+		}
+	}
+	rows := st.Rows(id)
+	switch rows {
+	case session.OneRow, session.ManyRows:
+		return generated
+	case session.AnyRows:
+		return uncertain
+	}
+	switch n, _ := result.RowsAffected(); {
+	case st.Asks()&session.LastID != 0: // ... UPDATE id = LAST_INSERT_ID(id)
+		return generated
+	case rows == session.OneOrUpdate && n == 1 && !foundRows:
+		return generated
+	case rows == session.OneOrUpdate && n != 1:
+		return unchanged // a row was updated
+	}
+	return uncertain
+}
+
+// mayBeID reports whether an argument may be that id in a column of numbers.
+func mayBeID(v driver.Value, id uint64) bool {
+	switch v := v.(type) {
+	case nil:
+		return false
+	case int64:
+		return uint64(v) == id
+	case uint64:
+		return v == id
+	case float64:
+		return session.NearID(v, id)
+	case bool:
+		return id <= 1
+	case string:
+		return session.MayBeID(v, id)
+	case []byte:
+		return len(v) > 0 && session.MayBeID(string(v[:min(len(v), maxIDText)]), id)
+	case json.RawMessage:
+		return len(v) > 0 && session.MayBeID(string(v[:min(len(v), maxIDText)]), id)
+	case time.Time:
+		year := float64(v.Year())
+		return session.NearID(year, id) || id >= 1e7 // 20060102150405
+	}
+	return true
+}
+
+// maxIDText is longer than any number is, in bytes.
+const maxIDText = 64
+
+// uncertain notes that the session may have another LAST_INSERT_ID() than before.
+func (c *conn) uncertain(p *physical, told uint64) {
+	s, l := &p.lastID, &c.lastID
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s.user != c.grip || s.lent != c.lent {
+		s.own = s.user == nil && !s.unknown && l.on.Load() == nil && s.value == l.value.Load()
+		s.unknown = s.unknown || s.user != nil
+		s.user, s.lent = c.grip, c.lent
+		l.guess = 0
+	}
+	if told != 0 {
+		l.guess = told
+	}
+	l.on.Store(c.lent)
+}
+
+// lost ends the uncertainty: what is likely is all that will be known.
+func (l *lastID) lost() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.on.Swap(nil) != nil && l.guess != 0 {
+		l.value.Store(l.guess)
+	}
+}
+
+// readLastID asks the session, and notes it for whose value it is.
+func (p *physical) readLastID(ctx context.Context) error {
+	row, err := queryRow(ctx, p, "SELECT LAST_INSERT_ID()")
+	if err != nil {
+		return err
+	}
+	id, err := strconv.ParseUint(row[0], 10, 64)
+	if err != nil {
+		return err
+	}
+	s := p.lastID
+	p.lastID = sessionID{value: id}
+	if s.user == nil {
+		return nil
+	}
+	l := &s.user.lastID
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.on.Load() != s.lent {
+		return nil
+	}
+	if s.own || !s.unknown && id != s.value || id != 0 && id == l.guess {
+		l.value.Store(id)
+	}
+	l.on.Store(nil)
+	return nil
+}
+
+// settleLastID is settle for LAST_INSERT_ID(): what is uncertain is read, unless
+// nobody can ask for it any more.
+func (p *physical) settleLastID(ctx context.Context) error {
+	user := p.lastID.user
+	if user == nil {
+		return nil
+	}
+	if user.lastID.gone.Load() {
+		p.lastID = sessionID{unknown: true}
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	err := p.readLastID(ctx)
+	if errorNumber(err) != 0 && p.IsValid() {
+		p.lastID = sessionID{unknown: true} // the server does not say
+		p.forgetStatus()
+		return nil
+	}
+	return err
+}
+
+// lastIDPause is between two looks at a connection on which somebody is just
+// reading the id.
+const lastIDPause = time.Millisecond
+
+// ownLastID returns what LAST_INSERT_ID() is to c, which holds p. Where that is
+// uncertain it is read first. If its connection was closed it is lost, as the
+// stock driver's with its connection.
+func (c *conn) ownLastID(ctx context.Context, p *physical) (uint64, error) {
+	l := &c.lastID
+	for {
+		on := l.on.Load()
+		switch {
+		case on == nil:
+			return l.value.Load(), nil
+		case on == c.lent:
+			if err := p.readLastID(ctx); err != nil {
+				return 0, err
+			}
+			continue
+		case on.State() == pool.Closed:
+			l.lost()
+			continue
+		}
+		var err error
+		if on.Use(func(o *physical) { err = o.settleLastID(ctx) }) && err == nil {
+			continue
+		}
+		// Whoever has it reads the id before using it.
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-time.After(lastIDPause):
+		}
+	}
+}
+
+// placeLastID makes the session's LAST_INSERT_ID() that of c, which holds it.
+func (c *conn) placeLastID(ctx context.Context, p *physical) error {
+	s := &p.lastID
+	if s.user == c.grip && s.own {
+		return nil
+	}
+	own, err := c.ownLastID(ctx, p)
+	if err != nil {
+		return err
+	}
+	if s.user == nil && !s.unknown && s.value == own {
+		return nil
+	}
+	if _, err := p.ExecContext(ctx, "DO LAST_INSERT_ID("+strconv.FormatUint(own, 10)+")", nil); err != nil {
+		return err
+	}
+	p.lastID = sessionID{value: own}
+	return nil
+}

@@ -1,0 +1,72 @@
+package mysqlpool
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+// packetOverhead is how much more than its text a packet counts, in bytes, and a
+// little to spare.
+const packetOverhead = 16
+
+// maxText is how long a text of ours may be, in bytes; 0 if all of them may be
+// sent. The stock driver refuses packets longer than maxAllowedPacket, and a
+// server that gets one longer than max_allowed_packet ends the session.
+func (p *physical) maxText() int {
+	limit := p.maxPacket
+	if limit == 0 {
+		limit = p.host.cfg.MaxAllowedPacket
+	}
+	if p.cautious {
+		limit = leastServerPacket
+	}
+	if s := p.host.learned.Load(); s != nil && s.maxPacket > 0 && (limit == 0 || s.maxPacket < limit) {
+		limit = s.maxPacket
+	}
+	if limit == 0 || limit > 64<<10 {
+		return 0
+	}
+	return max(limit-packetOverhead, 1)
+}
+
+// leastServerPacket is the least that a server can be told to take: both
+// max_allowed_packet and net_buffer_length, of which the greater counts, are
+// 1,024 or more (MySQL manual, "Server System Variables").
+const leastServerPacket = 1024
+
+// mayBeTooLarge reports whether a login may have failed because a server that was
+// not asked for its limits yet, or has others by now, got too large a packet. It
+// says so if it can; mostly its hanging up comes first.
+func (p *physical) mayBeTooLarge(ctx context.Context, err error) bool {
+	switch {
+	case p.cautious || ctx.Err() != nil:
+		return false
+	case errorNumber(err) == 1153: // ER_NET_PACKET_TOO_LARGE
+		return true
+	}
+	return p.host.learned.Load() == nil && errorNumber(err) == 0 && (errors.Is(err, mysql.ErrInvalidConn) || !p.IsValid())
+}
+
+// selectRow returns the values of expressions, in one query if its text may be
+// as long, else in as few as need be.
+func (p *physical) selectRow(ctx context.Context, expressions []string) (row []string, err error) {
+	const sel, sep = "SELECT ", ", "
+	limit := p.maxText()
+	for len(expressions) > 0 {
+		n, size := 1, len(sel)+len(expressions[0])
+		for n < len(expressions) && (limit == 0 || size+len(sep)+len(expressions[n]) <= limit) {
+			size += len(sep) + len(expressions[n])
+			n++
+		}
+		part, err := queryRow(ctx, p, sel+strings.Join(expressions[:n], sep))
+		if err != nil {
+			return nil, err
+		}
+		row = append(row, part...)
+		expressions = expressions[n:]
+	}
+	return row, nil
+}

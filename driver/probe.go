@@ -1,0 +1,167 @@
+package mysqlpool
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/mysqlpool/mysqlpool/internal/failover"
+)
+
+// maxProbe bounds a probe. A host that takes longer is of no use.
+const maxProbe = 10 * time.Second
+
+// keepProbe is how soon a host must be due again for the connection that probes
+// it to stay open: then a probe takes one round trip and no login.
+const keepProbe = failover.MonitorInterval
+
+// startProbes sees to it that every host which is to be probed has a goroutine
+// that does so, and has those look again at when that is.
+func (l *login) startProbes() {
+	b := l.hosts
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.over {
+		return
+	}
+	now := time.Now()
+	for i, h := range b.hosts {
+		_, due := b.tracker.NextProbe(i, now)
+		switch {
+		case b.probed[i]:
+			h.wakes()
+		case due && !b.paused:
+			b.probed[i] = true
+			l.background.run(func(ctx context.Context) { l.probeLoop(ctx, h) })
+		}
+	}
+}
+
+// probeLoop probes a host whenever that is due, until it need not be probed any
+// more, or nobody uses the pool: then the next login tries the host.
+func (l *login) probeLoop(ctx context.Context, h *host) {
+	var p *physical // what the latest probe left open
+	closeProbe := func() {
+		if p != nil {
+			p.stockConn.Close()
+			p = nil
+		}
+	}
+	defer closeProbe()
+	for {
+		at, ok := l.hosts.nextProbe(h)
+		if !ok {
+			return
+		}
+		if wait := time.Until(at); wait > 0 {
+			if wait > keepProbe {
+				closeProbe()
+			}
+			timer := time.NewTimer(wait)
+			select {
+			case <-ctx.Done():
+				timer.Stop()
+				return
+			case <-h.wake:
+				timer.Stop()
+				continue
+			case <-timer.C:
+			}
+		}
+		if !l.hosts.startProbe(h) {
+			return
+		}
+		p = l.probe(ctx, h, p)
+		if ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// nextProbe is when a host is to be probed next. If it is not to be, its
+// goroutine is expected to end.
+func (b *balancer) nextProbe(h *host) (at time.Time, ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	at, ok = b.tracker.NextProbe(h.index, time.Now())
+	if b.paused {
+		b.tracker.Unwatch(h.index, time.Now())
+	}
+	b.probed[h.index] = ok && !b.paused && !b.over
+	return at, b.probed[h.index]
+}
+
+// wakes has the goroutine that probes a host see when that is due.
+func (h *host) wakes() {
+	select {
+	case h.wake <- struct{}{}:
+	default:
+	}
+}
+
+// startProbe notes that a probe starts. It reports false if nobody needs it; then
+// the goroutine is expected to end.
+func (b *balancer) startProbe(h *host) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	if !b.over && b.inUseLocked(now) {
+		b.tracker.ProbeStarted(h.index, now)
+		return true
+	}
+	b.tracker.Unwatch(h.index, now)
+	b.probed[h.index] = false
+	return false
+}
+
+// probe asks a host what it is, on p or, if that is nil or broken, on a new
+// connection, and reports it. It returns the connection.
+func (l *login) probe(ctx context.Context, h *host, p *physical) *physical {
+	h.probes.Add(1)
+	began := time.Now()
+	limit := min(l.timeout/time.Duration(len(l.hosts.hosts)), maxProbe)
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	if p != nil {
+		if err := p.askHost(ctx); err != nil || !p.IsValid() {
+			p.stockConn.Close()
+			p = nil
+		}
+	}
+	if p == nil {
+		var err error
+		if p, err = l.openOn(ctx, h, ""); err != nil {
+			l.loginFailed(h, began, err)
+			return nil
+		}
+	}
+	l.report(h, p.answer.event, began, p.answer.why)
+	return p
+}
+
+// loginFailed reports a login that failed, or a probe.
+func (l *login) loginFailed(h *host, began time.Time, err error) {
+	switch {
+	case !l.hosts.tracks:
+	case isUnready(err):
+		l.report(h, failover.NotReady, began, reasonOf(err))
+	case isHosts(err) && !errors.Is(err, context.Canceled):
+		l.report(h, failover.Failed, began, reasonOf(err))
+	default:
+		l.hosts.mu.Lock()
+		l.hosts.tracker.ProbeFailed(h.index, time.Now())
+		l.hosts.mu.Unlock()
+	}
+}
+
+// maxReason bounds the text of a reason.
+const maxReason = 200
+
+// reasonOf is an error as the reason of a host's state.
+func reasonOf(err error) string {
+	text := err.Error()
+	if len(text) > maxReason {
+		text = text[:maxReason] + "…"
+	}
+	return text
+}

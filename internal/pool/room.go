@@ -1,0 +1,202 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+)
+
+// Pools may share room that none of them knows, such as the places on a server.
+// Whoever keeps account of it refuses a login with ErrNoPlace, sees what lies
+// unused with EachFree, has it closed with Evict, asks for more with Attend and
+// Config.Yield, and says with Wake that there is room.
+
+// ErrNoPlace is what Config.Login returns, wrapped, if it did not try: the room
+// that the pool shares with others is taken. Config.Full must recognise it.
+// MakeRoom is not called for it, and it does not count as a failed login.
+var ErrNoPlace = errors.New("mysqlpool: every place on the server is taken")
+
+// unasked is the context key of a login that no checkout asked for.
+type unasked struct{}
+
+// IsUnasked reports whether ctx, which Config.Login was called with, is of a login
+// that no checkout asked for: for Config.Warm, or to replace another.
+func IsUnasked(ctx context.Context) bool { return ctx.Value(unasked{}) != nil }
+
+// Attend adds n to the number of those outside the pool who want connections as
+// they are put away. While it is above 0 Config.Yield is asked about each.
+func (p *Pool[T]) Attend(n int) {
+	p.attention.Add(int32(n))
+	p.outside.Add(int32(n))
+}
+
+// HasWaiters reports whether a checkout waits. It takes no lock.
+func (p *Pool[T]) HasWaiters() bool { return p.queueLen.Load() > 0 }
+
+// Wake ends the back-off after a login that was refused for want of room: there
+// may be some now. It reports whether it started a login for somebody who waits.
+func (p *Pool[T]) Wake() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.disposed || p.waiters.len == 0 {
+		return false
+	}
+	before := p.logins
+	p.resume, p.full, p.backoff = 0, false, 0
+	p.startLoginsLocked()
+	return p.logins > before
+}
+
+// EachFree calls f with each connection that is idle or offered, and for how long
+// it has been so, as far as is known. It is called under the pool's lock, and must
+// touch nothing that is guarded by ownership.
+func (p *Pool[T]) EachFree(f func(v T, idle time.Duration)) {
+	now := clock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.all {
+		if idle, ok := c.freeForLocked(now); ok {
+			f(c.Value, idle)
+		}
+	}
+}
+
+// freeForLocked is for how long a connection has been idle or offered.
+func (c *Conn[T]) freeForLocked(now instant) (idle time.Duration, ok bool) {
+	switch w := c.load(); w.state() {
+	case Idle:
+		return now.sub(c.since), true
+	case Offered:
+		if w == c.seen {
+			idle = now.sub(c.seenAt)
+		}
+		return idle, true
+	}
+	return 0, false
+}
+
+// Evict closes n connections at most that which names and that are idle or
+// offered, longest idle first, and returns how many it closed. Unless somebody
+// else needs the room it leaves Config.Size and what is ready for Config.Warm.
+// If so, none is opened for Config.Warm for a while. which is as in EachFree.
+func (p *Pool[T]) Evict(n int, why Reason, needed bool, which func(v T, idle time.Duration) bool) int {
+	type free struct {
+		c    *Conn[T]
+		idle time.Duration
+	}
+	now := clock()
+	p.mu.Lock()
+	if needed {
+		p.rewarm = now.add(maxBackoff)
+	} else {
+		n = min(n, p.surplusLocked())
+	}
+	var all []free
+	for _, c := range p.all {
+		if idle, ok := c.freeForLocked(now); ok && which(c.Value, idle) {
+			all = append(all, free{c, idle})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b free) int { return int(min(max(b.idle-a.idle, -1), 1)) })
+	var victims []victim[T]
+	for _, f := range all {
+		if len(victims) >= n {
+			break
+		}
+		if v, ok := p.takeFreeLocked(f.c, why); ok {
+			victims = append(victims, v)
+		}
+	}
+	p.mu.Unlock()
+	p.closeAll(victims)
+	return len(victims)
+}
+
+// takeFreeLocked drops a connection that is idle or offered.
+func (p *Pool[T]) takeFreeLocked(c *Conn[T], why Reason) (v victim[T], ok bool) {
+	switch w := c.load(); w.state() {
+	case Idle:
+		p.removeIdleLocked(slices.Index(p.idle, c))
+	case Offered:
+		if !c.seize(w) {
+			return v, false
+		}
+	default:
+		return v, false
+	}
+	p.dropLocked(c, why)
+	return victim[T]{c, why}, true
+}
+
+// yieldLocked drops a connection that is InUse and belongs to nobody, if somebody
+// outside the pool is to have its room; needed says whether a checkout of the pool
+// waits for it.
+func (p *Pool[T]) yieldLocked(c *Conn[T], needed bool) bool {
+	if p.cfg.Yield == nil || !p.cfg.Yield(c.Value, needed) {
+		return false
+	}
+	p.dropLocked(c, Overflow)
+	go p.close(c, Overflow)
+	return true
+}
+
+// borrower is somebody who wants a connection for a moment.
+type borrower[T Resource] struct {
+	which func(T) bool
+	use   func(v T, giveBack func(sound bool))
+}
+
+// BorrowFree calls use with a connection that which names and that is idle, the one
+// that was so for longest, or offered. It is in use until giveBack is called,
+// which use must see to, and closed then if it is not sound. It reports false if
+// there is none. which is as in EachFree.
+func (p *Pool[T]) BorrowFree(which func(T) bool, use func(v T, giveBack func(sound bool))) bool {
+	p.mu.Lock()
+	all := slices.Concat(p.idle, p.all)
+	p.mu.Unlock()
+	for _, c := range all {
+		if !which(c.Value) {
+			continue
+		}
+		if unused, ok := p.takeUnused(c); ok {
+			use(c.Value, p.giveBack(c, unused))
+			return true
+		}
+	}
+	return false
+}
+
+// BorrowNext is BorrowFree with the next connection that is put away or checked in.
+// use is called on a goroutine of its own, unless another call comes before.
+func (p *Pool[T]) BorrowNext(which func(T) bool, use func(v T, giveBack func(sound bool))) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.borrower == nil {
+		p.Attend(1)
+	}
+	p.borrower = &borrower[T]{which, use}
+}
+
+// lendLocked gives a connection that is InUse and belongs to nobody to who wants to
+// borrow one.
+func (p *Pool[T]) lendLocked(c *Conn[T], unused instant) bool {
+	b := p.borrower
+	if b == nil || !b.which(c.Value) {
+		return false
+	}
+	p.borrower = nil
+	p.Attend(-1)
+	go b.use(c.Value, p.giveBack(c, unused))
+	return true
+}
+
+func (p *Pool[T]) giveBack(c *Conn[T], unused instant) func(sound bool) {
+	return func(sound bool) {
+		if sound {
+			p.checkIn(c, unused)
+		} else {
+			p.Discard(c, Broken)
+		}
+	}
+}

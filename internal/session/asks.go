@@ -1,0 +1,211 @@
+package session
+
+import "strings"
+
+// Asks is what a statement may ask the session of earlier statements.
+type Asks uint8
+
+const (
+	LastID   Asks = 1 << iota // LAST_INSERT_ID(), @@last_insert_id, @@identity, with sql_auto_is_null "id IS NULL"
+	Warnings                  // SHOW WARNINGS and ERRORS, GET DIAGNOSTICS, @@warning_count, @@error_count
+	RowCount                  // ROW_COUNT()
+	Found                     // FOUND_ROWS()
+)
+
+// asksOf returns what signs say that a statement asks.
+func asksOf(s signs) (a Asks) {
+	if s&(oddSign|unsureSign) != 0 {
+		s |= asksAll
+	}
+	if s&asksAll == 0 {
+		return 0
+	}
+	if s&(idSign|setsIDSign) != 0 {
+		a |= LastID
+	}
+	if s&warningsSign != 0 {
+		a |= Warnings
+	}
+	if s&rowCountSign != 0 {
+		a |= RowCount
+	}
+	if s&foundSign != 0 {
+		a |= Found
+	}
+	return a
+}
+
+// Asks returns what the statement may ask the session of earlier ones. What a
+// stored function, a trigger or a view asks is not in the text.
+func (st *Statement) Asks() Asks { return st.asks }
+
+// Inserts reports whether all that the statement can do to LAST_INSERT_ID() is
+// what an INSERT or a REPLACE does, whose answer tells an id.
+func (st *Statement) Inserts() bool { return st.marks&inserts != 0 }
+
+// ChangesID reports whether LAST_INSERT_ID() may be another one after the statement.
+func (st *Statement) ChangesID() bool { return st.marks&changesID != 0 }
+
+// MayBegin reports whether the statement ended the transaction that was open, and
+// may have begun one: only the server's answer tells.
+func (st *Statement) MayBegin() bool { return st.marks&mayBegin != 0 }
+
+// Kills reports whether the statement may end other sessions, or its own.
+func (st *Statement) Kills() bool { return st.marks&kills != 0 }
+
+// AltersSchemas reports whether a schema may be gone after the statement, or be
+// another one of the same name.
+func (st *Statement) AltersSchemas() bool { return st.marks&altersSchemas != 0 }
+
+// sign notes what a word, or the name of a function, that ends at end is a sign of.
+func (l *lexer) sign(w string, end int) {
+	s := signOf(w)
+	if s&calls == 0 {
+		l.seen |= s
+		return
+	}
+	rest := strings.TrimLeft(l.s[end:], blanks)
+	switch {
+	case rest == "":
+	case rest[0] == '(':
+		if rest = strings.TrimLeft(rest[1:], blanks); s == idSign && (rest == "" || rest[0] != ')') {
+			s |= setsIDSign
+		}
+		l.seen |= s
+	case class[rest[0]] == classHigh, class[rest[0]] == classOdd, strings.IndexByte("/#-", rest[0]) >= 0:
+		// There may be a comment before the parenthesis, or white space beyond ASCII.
+		if s == idSign {
+			s |= setsIDSign
+		}
+		l.seen |= s
+	}
+}
+
+const blanks = " \t\n\v\f\r"
+
+// sysVarSign returns what a system variable is a sign of, of which s begins with
+// the scope or the name.
+func sysVarSign(s string) signs {
+	for range 2 {
+		var name string
+		if s = strings.TrimLeft(s, blanks); s == "" {
+			return 0
+		}
+		switch {
+		case s[0] == '`':
+			end := strings.IndexByte(s[1:], '`')
+			if end < 0 {
+				return 0
+			}
+			name, s = s[1:1+end], s[end+2:]
+		case isWordByte(s[0]):
+			name = nextWord(s)
+			s = s[len(name):]
+		default:
+			return asksAll // a comment, perhaps
+		}
+		switch {
+		case isFolded(name, "last_insert_id"), isFolded(name, "identity"):
+			return idSign
+		case isFolded(name, "warning_count"), isFolded(name, "error_count"):
+			return warningsSign
+		case !isFolded(name, "session") && !isFolded(name, "local"):
+			return 0
+		}
+		if s = strings.TrimLeft(s, blanks); s == "" {
+			return 0
+		}
+		if s[0] != '.' {
+			return asksAll
+		}
+		s = s[1:]
+	}
+	return 0
+}
+
+// show reads what is behind SHOW as far as it may show what others did.
+func (p *parser) show() {
+	for n := 0; n < 5 && (p.tok.kind == word || p.tok.kind == symbol) && !p.done(); n++ {
+		switch {
+		case p.is("warnings"), p.is("errors"):
+			p.seen |= warningsSign
+			return
+		case p.is("variables"):
+			p.seen |= warningsSign | idSign
+			return
+		}
+		p.advance()
+	}
+}
+
+// mentionsSchemas reports whether a text that is not understood may create, drop
+// or alter a schema, by the words that this takes.
+func mentionsSchemas(s string) bool {
+	for i := 0; i < len(s); {
+		if !isWordByte(s[i]) {
+			i++
+			continue
+		}
+		w := nextWord(s[i:])
+		if isFolded(w, "database") || isFolded(w, "schema") {
+			return true
+		}
+		i += len(w)
+	}
+	return false
+}
+
+// Acts reports whether [Statement.Kills] or [Statement.AltersSchemas] does.
+func (st *Statement) Acts() bool { return st.marks&(kills|altersSchemas) != 0 }
+
+// IsZero reports whether it was not made by [Scan].
+func (st *Statement) IsZero() bool { return !st.scanned }
+
+// UsesTables reports whether the statement surely used tables if it succeeded:
+// then MariaDB dropped the warnings of earlier ones.
+func (st *Statement) UsesTables() bool {
+	p := parser{lexer: lexer{s: st.text}}
+	p.advance()
+	if p.is("insert") || p.is("replace") || p.is("update") || p.is("delete") || p.is("truncate") ||
+		p.is("create") || p.is("drop") || p.is("alter") {
+		return true
+	}
+	if !p.is("select") || st.marks&vague != 0 {
+		return false
+	}
+	for p.tok.kind != atEnd {
+		if p.accept("from") {
+			return !p.is("dual")
+		}
+		p.advance()
+	}
+	return false
+}
+
+// SetsFound reports whether the statement surely set FOUND_ROWS() if it succeeded.
+func (st *Statement) SetsFound(mariaDB bool) bool {
+	if (st.Ends|st.Leaves)&FoundRows != 0 {
+		return true
+	}
+	if st.marks&vague != 0 {
+		return false
+	}
+	p := parser{lexer: lexer{s: st.text}}
+	p.advance()
+	switch {
+	case p.is("do"), p.is("update"):
+		return !mariaDB
+	case p.accept("show"):
+		return st.asks&Warnings == 0 && !p.is("profile") && !p.is("profiles") && !p.is("count")
+	case p.is("insert"), p.is("replace"):
+		for ; p.tok.kind != atEnd; p.advance() {
+			if p.is("select") {
+				return true
+			}
+			if p.is("values") || p.is("value") {
+				return false
+			}
+		}
+	}
+	return false
+}
