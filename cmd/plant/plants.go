@@ -158,8 +158,8 @@ var plants = []plant{
 	{
 		name: "the DSN's parameters do not count in the key",
 		file: "driver/key.go",
-		old:  `case "DBName":`,
-		new:  `case "DBName", "Params":`,
+		old:  "b = appendString(b, cfg.Params[param])",
+		new:  `b = appendString(b, "")`,
 	},
 	{
 		name: "a ticket takes back what the pool gave away",
