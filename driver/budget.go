@@ -123,6 +123,7 @@ type place struct {
 	share    *share    // immutable
 	since    time.Time // immutable
 	leaving  bool      // it is being closed, or about to be, for the sake of others
+	closing  bool      // it is closed, and released soon
 	released bool
 }
 
@@ -133,8 +134,30 @@ type placedConn struct {
 }
 
 func (c placedConn) Close() error {
-	defer c.place.release()
+	defer c.place.closed()
 	return c.stockConn.Close()
+}
+
+// closeTime is how long a server may go on to count a connection that was closed.
+// Of max_connections there is a reserve for that.
+const closeTime = 10 * time.Millisecond
+
+// closed gives up the place of a connection that was closed, once the server has
+// noticed if that matters.
+func (p *place) closed() {
+	s := p.share
+	b := s.budget
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case p.released:
+	case b.accountLocked(s).limit > 0:
+		p.closing = true
+		b.leaveLocked(p)
+		time.AfterFunc(closeTime, p.release)
+	default:
+		b.releaseLocked(p)
+	}
 }
 
 // take takes a place for a login. Without one free it returns an error that is
@@ -212,13 +235,16 @@ func (b *budget) accountLocked(s *share) *quota {
 
 // release gives up the place. It may be called more than once.
 func (p *place) release() {
-	s := p.share
-	b := s.budget
+	b := p.share.budget
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if p.released {
-		return
+	if !p.released {
+		b.releaseLocked(p)
 	}
+}
+
+func (b *budget) releaseLocked(p *place) {
+	s := p.share
 	b.stayLocked(p)
 	p.released = true
 	b.all.taken--

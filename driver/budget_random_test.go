@@ -31,7 +31,7 @@ func TestBudgetRandomly(t *testing.T) {
 
 func randomBudget(t *testing.T, s *fakeServer, seed uint64) {
 	r := rand.New(rand.NewPCG(seed, 1))
-	limit := 7 + r.IntN(30) // a smaller one would be full before it has told its limits
+	limit := 11 + r.IntN(26) // a smaller one would be full before it has told its limits
 	s.maxConnections = fmt.Sprint(limit)
 	if r.IntN(3) == 0 {
 		s.maxUserOf = map[string]string{"u0": fmt.Sprint(1 + r.IntN(limit))}

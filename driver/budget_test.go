@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -620,4 +621,77 @@ func TestSpikesThatComeAgainCauseNoLogins(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Each host has places of its own. One without any is no host that failed: with
+// round_robin another one serves, with failover the primary is waited for.
+func TestPlacesOfSeveralHosts(t *testing.T) {
+	for _, mode := range []string{"round_robin", "failover"} {
+		bubble(t, func(t *testing.T, s *fakeServer) {
+			s.maxConnections = "6" // 3 for us, of each
+			s.addr = "db1:1"
+			a := asUser(t, s, "a", "")
+			var txs []*sql.Tx
+			for range 3 {
+				tx, err := a.Begin()
+				if err != nil {
+					t.Fatal(err)
+				}
+				txs = append(txs, tx)
+			}
+			s.addr = "db1:1,db2:2"
+			b := asUser(t, s, "b", "pool_balance="+mode)
+			time.AfterFunc(7*time.Second, func() { txs[0].Rollback() })
+			start := time.Now()
+			for range 3 {
+				ask(t, b)
+			}
+			want := map[string]time.Duration{"round_robin": 0, "failover": 7 * time.Second}[mode]
+			if took := time.Since(start); took != want {
+				t.Errorf("%s: served after %v, want %v", mode, took, want)
+			}
+			for _, p := range Stats() {
+				for _, h := range p.Hosts {
+					if h.State == "down" || h.LoginErrors > 0 {
+						t.Errorf("%s: %+v, want no host to have failed", mode, h)
+					}
+				}
+			}
+			if all := Servers(); len(all) != 2 || all[0].Addr != "tcp(db1:1)" || all[0].Limit != 3 || all[0].Taken != 3 {
+				t.Errorf("%s: got %+v", mode, all)
+			}
+			for _, tx := range txs {
+				tx.Rollback()
+			}
+			wantPlaces(t, s)
+		})
+	}
+}
+
+// Who dials by a function of its own has servers of its own.
+func TestDialFuncHasABudgetOfItsOwn(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		s.maxConnections = "5" // 2 for us
+		var txs []*sql.Tx
+		for range 3 {
+			c := s.connector(t, "pool_timeout=1")
+			c.cfg.DialFunc = func(context.Context, string, string) (net.Conn, error) { return nil, errServer }
+			c.shared = false
+			db := sql.OpenDB(c)
+			defer db.Close()
+			for range 2 {
+				tx, err := db.Begin()
+				if err != nil {
+					t.Fatal(err)
+				}
+				txs = append(txs, tx)
+			}
+		}
+		if all := Servers(); len(all) != 3 || all[0].Taken != 2 {
+			t.Errorf("servers: got %+v, want three with two connections each", all)
+		}
+		for _, tx := range txs {
+			tx.Rollback()
+		}
+	})
 }

@@ -116,7 +116,9 @@ func (b *budget) evict(victims []*place, why pool.Reason, needed bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for p := range chosen {
-		b.stayLocked(p)
+		if !p.closing {
+			b.stayLocked(p)
+		}
 	}
 }
 

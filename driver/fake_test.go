@@ -2,6 +2,7 @@ package mysqlpool
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"fmt"
@@ -32,24 +33,25 @@ type fakeServer struct {
 
 	tellsLimits bool // it answers askLimits; set before use
 
-	addr           string // of the DSN
-	waitTimeout    string // the answers to askServer; guarded by mu while askLimits may be answered
-	maxConnections string
-	maxUserGlobal  string
-	maxUserOf      map[string]string // by user, where it is not the global one
-	autocommit     string
-	initConnect    string
-	readOnly       map[string]bool   // hosts that take no writes
-	unready        map[string]bool   // hosts that are no part of their cluster; nil: there is none
-	members        map[string]string // state and role of each host in its replication group; nil: there is none
-	others         map[string]string // variables that the server has besides
-	stopped        map[string]bool   // hosts whose replication has stopped
-	role           string            // the session's; "": the server has no roles
-	resets         bool              // it knows COM_RESET_CONNECTION
-	bare           bool              // connections have none of the stock driver's fields
-	bareStmts      bool              // ... nor statements
-	unproved       bool              // it is not known yet how it takes back session state
-	proved         sync.Once         // that is noted, at the first login
+	addr               string // of the DSN
+	waitTimeout        string // the answers to askServer; guarded by mu while askLimits may be answered
+	maxConnections     string
+	sessionWaitTimeout string // what init_connect sets; "": nothing
+	maxUserGlobal      string
+	maxUserOf          map[string]string // by user, where it is not the global one
+	autocommit         string
+	initConnect        string
+	readOnly           map[string]bool   // hosts that take no writes
+	unready            map[string]bool   // hosts that are no part of their cluster; nil: there is none
+	members            map[string]string // state and role of each host in its replication group; nil: there is none
+	others             map[string]string // variables that the server has besides
+	stopped            map[string]bool   // hosts whose replication has stopped
+	role               string            // the session's; "": the server has no roles
+	resets             bool              // it knows COM_RESET_CONNECTION
+	bare               bool              // connections have none of the stock driver's fields
+	bareStmts          bool              // ... nor statements
+	unproved           bool              // it is not known yet how it takes back session state
+	proved             sync.Once         // that is noted, at the first login
 }
 
 func newFakeServer() *fakeServer {
@@ -108,7 +110,7 @@ func (s *fakeServer) dial(ctx context.Context, h *host, schema string) (driver.C
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := &fakeConn{server: s, id: len(s.conns) + 1, addr: h.addr, user: h.cfg.User, schema: schema}
+	c := &fakeConn{server: s, id: len(s.conns) + 1, addr: h.addr, user: h.cfg.User, schema: schema, waitTimeout: cmp.Or(s.sessionWaitTimeout, s.waitTimeout)}
 	if s.autocommit == "1" || s.autocommit == "ON" {
 		c.status = statusAutocommit
 	}
@@ -181,6 +183,8 @@ type fakeConn struct {
 	late   int      // statements that were tried on it when it was closed or dead
 	owner  int      // statements under way; more than one is a bug
 	hidden bool     // a transaction was begun, which no answer showed
+
+	waitTimeout string // the session's
 
 	// The fields of the stock driver's connection that are read.
 
@@ -317,7 +321,7 @@ func (c *fakeConn) QueryContext(ctx context.Context, query string, args []driver
 	switch {
 	case query == askLimits:
 		c.server.mu.Lock()
-		row = []driver.Value{c.server.maxConnections, c.server.maxUser(c.user), c.server.maxUserGlobal, c.server.waitTimeout, "16382"}
+		row = []driver.Value{c.server.maxConnections, c.server.maxUser(c.user), c.server.maxUserGlobal, c.server.waitTimeout, c.waitTimeout, "-1"}
 		c.server.mu.Unlock()
 	case query == "SELECT CURRENT_ROLE()":
 		row = []driver.Value{c.server.role}
@@ -407,7 +411,7 @@ func (c *fakeConn) sessionVariables() map[string]string {
 		"pseudo_thread_id": strconv.Itoa(c.id), "version": "8.4.0", "init_connect": c.server.initConnect,
 		"max_connections": c.server.maxConnections, "max_user_connections": c.server.maxUser(c.user),
 		"read_only":    map[bool]string{true: "ON", false: "OFF"}[c.server.readOnly[c.addr]],
-		"wait_timeout": c.server.waitTimeout, "autocommit": c.server.autocommit, "time_zone": "SYSTEM",
+		"wait_timeout": c.waitTimeout, "autocommit": c.server.autocommit, "time_zone": "SYSTEM",
 		"character_set_client": "utf8mb4", "character_set_results": "utf8mb4", "collation_connection": "utf8mb4_bin",
 	}
 }

@@ -191,7 +191,7 @@ func (l *login) openBest(ctx context.Context, schema string) (*physical, error) 
 			if tried {
 				h.loginErrors.Add(1)
 			}
-			if ctx.Err() != nil || tried && !isHosts(err) || hasConnections(h, err) && l.hosts.target.Writes() && !l.hosts.spreads {
+			if ctx.Err() != nil || tried && !isHosts(err) || (!tried || hasConnections(h, err)) && l.hosts.target.Writes() && !l.hosts.spreads {
 				// To use another one beside a primary without room would split the writes.
 				break
 			}

@@ -29,7 +29,9 @@ type member struct {
 var pools = registry{shared: map[key]*member{}, own: map[*member]bool{}}
 
 type registry struct {
-	mu sync.Mutex // guards what follows; no pool is waited for under it
+	// mu guards what follows. No pool is waited for under it. Lock order: mu, then
+	// pool.Pool.mu, then budget.mu.
+	mu sync.Mutex
 
 	shared    map[key]*member
 	own       map[*member]bool // of one connector each, or ended and still in use

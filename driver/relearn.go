@@ -32,6 +32,12 @@ type serverLimits struct {
 	maxStmts       int           // below 0: unknown
 }
 
+// differ reports whether two answers differ in what both say.
+func (l *serverLimits) differ(other *serverLimits) bool {
+	return l.maxConnections != other.maxConnections ||
+		l.waitTimeout > 0 && l.waitTimeout != other.waitTimeout || l.maxStmts >= 0 && l.maxStmts != other.maxStmts
+}
+
 // relearning is when and what a budget learned. Guarded by budget.mu.
 type relearning struct {
 	limits        *serverLimits // nil until the first login
@@ -41,12 +47,14 @@ type relearning struct {
 	relearn       *time.Timer   // calls askAgain; nil if no call is due
 }
 
-const askLimits = "SELECT @@global.max_connections, @@max_user_connections, @@global.max_user_connections, @@global.wait_timeout, @@global.max_prepared_stmt_count"
+const askLimits = "SELECT @@global.max_connections, @@max_user_connections, @@global.max_user_connections, @@global.wait_timeout, @@wait_timeout, @@global.max_prepared_stmt_count"
 
 // learn takes what the first login of a pool learned of the server.
 func (s *share) learn(facts *serverFacts, waitTimeout string) {
 	limits := &serverLimits{maxConnections: facts.maxConnections, maxStmts: facts.maxStmts}
-	limits.waitTimeout, _ = waitTimeoutOf(waitTimeout)
+	if s.host.config.params["wait_timeout"] == "" {
+		limits.waitTimeout, _ = waitTimeoutOf(waitTimeout)
+	}
 	b := s.budget
 	b.mu.Lock()
 	if b.limits != nil && limits.waitTimeout == 0 {
@@ -139,19 +147,28 @@ func (s *share) ask(ctx context.Context, p *physical) (err error) {
 	row, err := queryRow(ctx, p, askLimits)
 	b := s.budget
 	b.mu.Lock()
-	if err != nil || len(row) != 5 {
+	if err != nil || len(row) != 6 {
 		s.mute = s.mute || err == nil || cannotTell(err)
 		b.mu.Unlock()
 		return err
 	}
 	limits := &serverLimits{maxStmts: -1}
 	limits.maxConnections, _ = strconv.Atoi(row[0])
-	limits.waitTimeout, _ = waitTimeoutOf(row[3])
-	if n, err := strconv.Atoi(row[4]); err == nil {
+	if n, err := strconv.Atoi(row[5]); err == nil {
 		limits.maxStmts = n
 	}
-	changed := b.limits == nil || *b.limits != *limits
-	if !changed {
+	// The global value is that of sessions to come, unless init_connect sets another.
+	switch {
+	case !p.initConnect:
+		limits.waitTimeout, _ = waitTimeoutOf(row[3])
+	case s.host.config.params["wait_timeout"] == "":
+		limits.waitTimeout, _ = waitTimeoutOf(row[4])
+	}
+	if b.limits != nil && limits.waitTimeout == 0 {
+		limits.waitTimeout = b.limits.waitTimeout
+	}
+	news := b.limits != nil && b.limits.differ(limits)
+	if b.limits != nil && *b.limits == *limits {
 		limits = b.limits
 	}
 	b.takeLimitsLocked(limits)
@@ -179,7 +196,7 @@ func (s *share) ask(ctx context.Context, p *physical) (err error) {
 	}
 	b.grantLocked()
 	b.mu.Unlock()
-	if changed {
+	if news {
 		s.login.log().LogAttrs(ctx, slog.LevelInfo, "mysqlpool: the server has other limits than before",
 			slog.String("server", b.name), slog.Int("max_connections", limits.maxConnections),
 			slog.Duration("wait_timeout", limits.waitTimeout), slog.Int("max_prepared_stmt_count", limits.maxStmts))

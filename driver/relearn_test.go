@@ -2,7 +2,9 @@ package mysqlpool
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
+	"log/slog"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -192,6 +194,38 @@ func TestLowerWaitTimeoutIsFollowed(t *testing.T) {
 			}
 			if p := onePool(t); (p.Recycled > 0) != test.closed {
 				t.Errorf("%q: recycled: got %d, want some: %v", test.params, p.Recycled, test.closed)
+			}
+		})
+	}
+}
+
+// What is not so is not taken for a change.
+func TestUnchangedLimitsAreNoNews(t *testing.T) {
+	for _, test := range []struct{ name, params, init, session string }{
+		{"plain", "", "", ""},
+		{"the DSN sets wait_timeout", "wait_timeout=100", "", "100"},
+		{"init_connect does", "", "SET wait_timeout = 100", "100"},
+	} {
+		bubble(t, func(t *testing.T, s *fakeServer) {
+			s.tellsLimits = true
+			s.initConnect, s.sessionWaitTimeout = test.init, test.session
+			var log logged
+			c := s.connector(t, test.params)
+			c.logger = slog.New(slog.NewTextHandler(&log, nil))
+			db := sql.OpenDB(c)
+			defer db.Close()
+			for range 200 {
+				ask(t, db)
+				time.Sleep(time.Second)
+			}
+			if s.asked() == 0 {
+				t.Errorf("%s: it was not asked", test.name)
+			}
+			if got := log.take(); got != "" {
+				t.Errorf("%s: logged %s", test.name, got)
+			}
+			if p := onePool(t); (p.Recycled > 0) != (test.session != "") {
+				t.Errorf("%s: recycled: got %d", test.name, p.Recycled)
 			}
 		})
 	}

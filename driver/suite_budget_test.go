@@ -264,3 +264,51 @@ func TestSuiteChangedLimits(t *testing.T) {
 	cancel()
 	load.Wait()
 }
+
+// max_user_connections of an account counts over all its pools.
+func TestSuiteAccountsLimitOverPools(t *testing.T) {
+	s := needServer(t)
+	dsn := s.accounts(t, 1)[0]
+	cfg, err := mysql.ParseDSN(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, host := range []string{"%", "localhost"} {
+		account := "'" + cfg.User + "'@'" + host + "'"
+		if _, err := s.admin.Exec("ALTER USER " + account + " WITH MAX_USER_CONNECTIONS 6"); err != nil { // MySQL 5.6 has none
+			s.exec(t, "GRANT USAGE ON *.* TO "+account+" WITH MAX_USER_CONNECTIONS 6")
+		}
+	}
+	var load sync.WaitGroup
+	for i := range 3 {
+		db := openDSN(t, pooled, withParams(dsn, fmt.Sprintf("wait_timeout=%d", 1000+i)))
+		for range 10 {
+			load.Go(func() {
+				for range 20 {
+					if _, err := db.Exec("DO SLEEP(0.01)"); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+		t.Cleanup(func() { db.Close() })
+	}
+	load.Wait()
+	refused := int64(0)
+	for _, p := range mysqlpool.Stats() {
+		refused += p.LoginErrors
+	}
+	// The server may count a connection for a moment after it was closed.
+	if refused > 10 {
+		t.Errorf("the server refused %d logins, want them not to be tried", refused)
+	}
+	for _, server := range mysqlpool.Servers() {
+		for _, a := range server.Accounts {
+			if a.Limit != 6 || a.Taken > 6 {
+				t.Errorf("got %+v, want max_user_connections, 6", a)
+			}
+		}
+	}
+	t.Logf("%d logins refused by the server", refused)
+}

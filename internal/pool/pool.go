@@ -133,7 +133,10 @@ type Pool[T Resource] struct {
 	outside   atomic.Int32 // see Attend
 	epoch     atomic.Int64 // counts InvalidateAll
 
-	mu sync.Mutex // guards what follows; no I/O, login or check under it
+	// mu guards what follows. No I/O, login or check under it. Config.Yield, PinText
+	// and Resource.Fits are called under it, and may take locks under which the pool
+	// is not called.
+	mu sync.Mutex
 
 	all       []*Conn[T] // every open connection
 	idle      []*Conn[T] // those in state Idle, longest idle first
