@@ -27,7 +27,7 @@ const (
 
 // diffSeeds is programs that found something once. What a seed stands for changes
 // with the texts and weights: then cmd/plant gives new ones.
-var diffSeeds = []uint64{1, 2, 3, 254510521811679, 157621348321395, 81213336539650, 86828026970151, 75471783034621, 225941609223501, 168597298929707, 152761648111483, 192949943761715}
+var diffSeeds = []uint64{1, 2, 3}
 
 // Random programs get the same answers from both drivers, leave the same rows,
 // and leave nothing on a connection that is kept.

@@ -14,8 +14,8 @@ var plants = []plant{
 	{
 		name: "a connection with state is handed on",
 		file: "driver/restore.go",
-		old:  "how, err := p.restore(ctx, kinds)",
-		new:  "p.state.Reset()\n\thow, err := undone, error(nil)",
+		old:  "how, err = p.restore(ctx, kinds)",
+		new:  "p.state.Reset()\n\t\thow = undone",
 	},
 	{
 		name: "the schema is not switched",
@@ -38,8 +38,8 @@ var plants = []plant{
 	{
 		name: "the login's character set is not restored",
 		file: "driver/restore.go",
-		old:  "[]string{charset, p.login.setParams}",
-		new:  "[]string{charset[:0], p.login.setParams}",
+		old:  "if err := p.setNames(ctx); err != nil {",
+		new:  "if err := ctx.Err(); err != nil {",
 	},
 	{
 		name: "autocommit does not count",
@@ -50,8 +50,8 @@ var plants = []plant{
 	{
 		name: "the DSN's parameters are not set again",
 		file: "driver/restore.go",
-		old:  "[]string{charset, p.login.setParams}",
-		new:  "[]string{charset}",
+		old:  `if p.config.setParams != "" {`,
+		new:  `if p.config.setParams == "\x00" {`,
 	},
 	{
 		name: "the schema is not selected again after a reset",
@@ -68,7 +68,7 @@ var plants = []plant{
 	{
 		name: "prepared statements leave no state",
 		file: "driver/stmt.go",
-		old:  "s.on.ran(&s.inner.Stmt.says, firstArg, err)",
+		old:  "s.c.after(s.on, &s.inner.Stmt.says, args, result, err)",
 		new:  "s.on.busy = false",
 	},
 	{
@@ -140,14 +140,14 @@ var plants = []plant{
 	{
 		name: "statements are kept whatever the schema",
 		file: "internal/stmtcache/cache.go",
-		old:  "e := c.entries[key{schema, text}]",
-		new:  "var e *Entry[S]\n\tfor k, kept := range c.entries {\n\t\tif k.text == text {\n\t\t\te = kept\n\t\t}\n\t}",
+		old:  "Get(schema, text string) *Entry[S] { return c.entries[key{schema, text}] }",
+		new:  "Get(schema, text string) *Entry[S] {\n\tfor k, e := range c.entries {\n\t\tif k.text == text {\n\t\t\treturn e\n\t\t}\n\t}\n\treturn nil\n}",
 	},
 	{
 		name: "a schema that cannot be used is thought current",
 		file: "driver/physical.go",
-		old:  "if err == nil {\n\t\tp.schema = schema\n\t}",
-		new:  "p.schema = schema",
+		old:  "if err == nil {\n\t\tp.schema, p.schemas = schema, schemas\n\t}",
+		new:  "p.schema, p.schemas = schema, schemas",
 	},
 	{
 		name: "a connection that is taken back is not checked",
@@ -176,8 +176,8 @@ var plants = []plant{
 	{
 		name: "a DSN without a schema gets any connection",
 		file: "driver/physical.go",
-		old:  "return pool.Misfit",
-		new:  "return pool.Exact",
+		old:  "case \"\":\n\t\treturn pool.Misfit",
+		new:  "case \"\":\n\t\treturn pool.Exact",
 	},
 	{
 		name: "with pool_reset=always a connection is reset once",
@@ -190,5 +190,31 @@ var plants = []plant{
 		file: "internal/session/undo.go",
 		old:  "if s.kinds&(Transaction|NextTransaction) != 0 || s.AutocommitSet() {",
 		new:  "if s.kinds&(Transaction|NextTransaction) != 0 && !s.AutocommitSet() {",
+	},
+	{
+		name:   "after an error the server is not asked for its flags",
+		file:   "driver/restore.go",
+		old:    "err := p.verify(ctx) // or an error may hide a transaction",
+		new:    "err := ctx.Err()",
+		server: "MySQL",
+	},
+	{
+		name: "a schema that was made anew is not selected again",
+		file: "driver/answers.go",
+		old:  "h.server.schemas.Add(1)",
+		new:  "h.server.schemas.Add(0)",
+	},
+	{
+		name: "a nil slice is no NULL",
+		file: "driver/stmtargs.go",
+		old:  "case v == nil:",
+		new:  "case v == nil && times.truncate < 0:",
+	},
+	{
+		name:   "who kills a connection by its id is not heard of",
+		file:   "driver/answers.go",
+		old:    "if st.Kills() {",
+		new:    "if st.Kills() && h == nil {",
+		server: "MySQL",
 	},
 }
