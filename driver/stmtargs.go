@@ -31,7 +31,11 @@ func argKind(v driver.Value, times timeFormat) byte {
 	case bool:
 		return 'b'
 	case []byte:
-		return bytesKind(v, times)
+		kind := bytesKind(v, times)
+		if kind == kindWide && times.loc != nil {
+			kind = kindBytes
+		}
+		return kind
 	case string:
 		if times.loc != nil {
 			return textKind(v)
@@ -48,21 +52,24 @@ func argKind(v driver.Value, times timeFormat) byte {
 	return kindNone // the stock driver refuses it
 }
 
-func bytesKind(v []byte, times timeFormat) byte {
+func bytesKind(v []byte, times timeFormat) (kind byte) {
 	switch {
 	case v == nil:
 		return kindNull
-	case times.loc != nil:
-		return textKind(v)
+	case times.loc == nil:
+		return wordKind(v)
 	}
-	return wordKind(v)
+	return textKind(v)
 }
 
 const (
 	kindNull = 'n'
 	kindText = 's' // of ASCII
 	kindWide = 'S' // a text with other characters: its character set counts
-	kindNone = '!' // like no other, so that no kept statement runs with it
+	// kindBytes is such bytes where the server fixes types. A text that is stored is
+	// what it was, or refused, and so are bytes but in a column of bits.
+	kindBytes = 'B'
+	kindNone  = '!' // like no other, so that no kept statement runs with it
 )
 
 // accepts reports whether a kept statement may run with the arguments. The first
@@ -104,31 +111,29 @@ func (s *statement) accepts(args []driver.NamedValue) bool {
 // canKeep reports whether a text is to be kept for arguments like these; inserts
 // as onlyInserts says.
 //
-// Where the server fixes types, a new statement converts a text to one character set
-// when it has it first, and to another one after the server prepared again because of
-// a number; a kept one does the latter only. With ASCII both are the same.
+// Where the server fixes types it may prepare a new statement again because of a number
+// or a time that it did not expect. By then it has converted the texts to one character
+// set, and a kept statement converts them to another. With ASCII both are the same.
 func canKeep(args []driver.NamedValue, times timeFormat, inserts bool) bool {
-	wide, number := false, false
+	wide, bytes, other := false, false, false
 	for i := range args {
 		kind := argKind(args[i].Value, times)
-		if args[i].Name != "" || kind == kindNone {
+		if args[i].Name != "" {
 			return false
 		}
-		wide = wide || kind == kindWide
-		number = number || mayPrepareAgain(kind)
+		switch kind {
+		case kindNone:
+			return false
+		case kindNull, kindText:
+		case kindWide:
+			wide = true
+		case kindBytes:
+			bytes = true
+		default:
+			other = true
+		}
 	}
-	return inserts || times.loc == nil || !wide || !number
-}
-
-// mayPrepareAgain reports whether a server that fixes types may prepare a statement
-// again because of such an argument. It takes any text where it expects something
-// else, unless that is a number out of range.
-func mayPrepareAgain(kind byte) bool {
-	switch kind {
-	case 'i', 'u', 'f', 'b', likeNumber | hasPoint, likeNumber | hasSign:
-		return true
-	}
-	return false
+	return times.loc == nil || !other || !bytes && (!wide || inserts)
 }
 
 func isWord(kind byte) bool { return kind == kindText || kind == kindWide }

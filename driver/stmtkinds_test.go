@@ -3,11 +3,14 @@ package mysqlpool
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 )
@@ -187,6 +190,39 @@ func TestErrorsOfDataKeepTheStatement(t *testing.T) {
 				t.Errorf("after error %d: sent %q, want kept %v", number, stmtLog(s.conns[0]), kept)
 			}
 		})
+	}
+}
+
+// Where the server fixes types, what it converts depends on whether it prepared again.
+func TestWhatIsKeptWhereTypesAreFixed(t *testing.T) {
+	fixes := timeFormat{loc: time.UTC}
+	for _, test := range []struct {
+		args                   []any
+		kept, inserts, without bool
+	}{
+		{[]any{"a", int64(1)}, true, true, true},
+		{[]any{"é", "a", nil, "ü"}, true, true, true},
+		{[]any{"é", int64(1)}, false, true, true},
+		{[]any{"é", 0.5}, false, true, true},
+		{[]any{true, json.RawMessage(`"é"`)}, false, true, true},
+		{[]any{"é", "5.5"}, false, true, true},
+		{[]any{"é", "5"}, false, true, true},
+		{[]any{"é", time.Now()}, false, true, true},
+		{[]any{[]byte("é"), "a"}, true, true, true},
+		{[]any{[]byte("é"), int64(1)}, false, false, true},
+		{[]any{[]byte{0xff}, 0.5}, false, false, true},
+		{[]any{[]byte{1, 2}, 0.5}, true, true, true},
+		{[]any{"1e5"}, false, false, true},
+		{[]any{int8(1)}, false, false, false},
+	} {
+		var args []driver.NamedValue
+		for i, v := range test.args {
+			args = append(args, driver.NamedValue{Ordinal: i + 1, Value: v})
+		}
+		kept, inserts, without := canKeep(args, fixes, false), canKeep(args, fixes, true), canKeep(args, timeFormat{}, false)
+		if kept != test.kept || inserts != test.inserts || without != test.without {
+			t.Errorf("%q: kept %v, when it only inserts %v, without fixed types %v; want %v, %v, %v", test.args, kept, inserts, without, test.kept, test.inserts, test.without)
+		}
 	}
 }
 

@@ -50,48 +50,115 @@ var textsToTry = []string{
 	"SELECT CAST(? AS CHAR), CAST(? AS SIGNED)", "SELECT CAST(? AS DATETIME), CAST(? AS DECIMAL(10,2))", "SELECT STRCMP(l, ?), FIELD(?, l, s), ELT(2, ?, l) FROM t ORDER BY id", "SELECT GROUP_CONCAT(IFNULL(l, ?) ORDER BY id SEPARATOR ',') FROM t WHERE n < ?",
 	"SELECT INET_ATON(?), CRC32(?), FLOOR(?)", "SELECT REPLACE(l, ?, 'x'), REPLACE(s, 'a', ?), TRIM(? FROM s) FROM t ORDER BY id", "SELECT id FROM t WHERE s COLLATE utf8mb4_bin = ? AND price <> ? ORDER BY id", "SELECT id FROM t LIMIT ?",
 	"SELECT COUNT(*) FROM (SELECT ? AS a, n FROM t WHERE price > ?) x WHERE a = n", "SELECT a, COUNT(*) FROM (SELECT IFNULL(l, ?) AS a FROM t) x WHERE ? < 2 GROUP BY a ORDER BY a", "WITH c AS (SELECT ? AS a, ? AS b) SELECT a = b, CONCAT(a, b) FROM c",
-	"INSERT INTO w (n, s) VALUES (?, ?)", "INSERT INTO w (l, price) VALUES (?, ?)", "INSERT INTO w (d, at, b) VALUES (?, ?, ?)", "INSERT IGNORE INTO w (e, y, n) VALUES (?, ?, ?)", "INSERT INTO w (s, l) SELECT ?, IFNULL(l, ?) FROM t WHERE price > 0", "INSERT INTO w (id, n) VALUES (1, ?) ON DUPLICATE KEY UPDATE n = n + ?, s = ?",
+	"INSERT INTO w (n, s) VALUES (?, ?)", "INSERT INTO w (l, price) VALUES (?, ?)", "INSERT INTO w (d, at, x) VALUES (?, ?, ?)", "INSERT IGNORE INTO w (e, y, n) VALUES (?, ?, ?)", "INSERT INTO w (s, l) SELECT ?, IFNULL(l, ?) FROM t WHERE price > 0", "INSERT INTO w (id, n) VALUES (1, ?) ON DUPLICATE KEY UPDATE n = n + ?, s = ?",
 	"REPLACE INTO w (id, s, price) VALUES (?, ?, ?)", "UPDATE w SET s = ?, price = ? WHERE id = 1", "UPDATE w SET n = IFNULL(n, ?), l = CONCAT(l, ?) WHERE price > ?", "DELETE FROM w WHERE s = ? OR n > ?", "UPDATE w SET s = IF(price > ?, ?, s)", "INSERT INTO w (n, s) VALUES (? + 1, CONCAT(?, 'x'))",
 }
 
 const wColumns = "(id INT AUTO_INCREMENT PRIMARY KEY, n INT, s VARCHAR(40) CHARACTER SET utf8mb4, l VARCHAR(40) CHARACTER SET latin1, price DECIMAL(10,2), d DATE, at DATETIME(6), tm TIME, y YEAR, b BIT(8), e ENUM('a', 'é'), x VARBINARY(20))"
 
-func TestSuiteKindsOfArguments(t *testing.T) {
+// argsTables are made anew in a schema.
+var argsTables = []string{
+	"CREATE TABLE t " + wColumns,
+	"INSERT INTO t (id, n, s, l, price, d, at, tm, y, b, e, x) VALUES (1, 1, 'a', 'a', 0.5, '2020-01-01', '2020-01-01 10:00:00', '10:00', 2020, 1, 'a', 'a'), (2, 2, 'é', 'é', 1.5, '2021-01-01', '2021-01-01 10:00:00', '11:00', 2021, 5, 'é', 'é'), (3, NULL, NULL, NULL, 9.99, NULL, NULL, NULL, NULL, NULL, NULL, NULL), (4, 5, '5', '5', 5, '2000-01-01', '2000-01-01', '00:00', 2000, 53, NULL, '5'), (5, -5, 'なし', 'abc', -5, '2020-01-01', '2020-01-01', '23:59:59', 2001, 0, 'a', 'abc')",
+	"CREATE TABLE u (id INT PRIMARY KEY, v INT)", "INSERT INTO u VALUES (1, 1), (2, NULL), (5, 5)", "CREATE TABLE w " + wColumns,
+}
+
+// argsSchema makes a schema with the tables, on the server of the environment, and returns
+// its DSN.
+func argsSchema(t *testing.T) string {
+	t.Helper()
 	dsn := os.Getenv("MYSQL_POOL_TEST_DSN")
 	if dsn == "" {
 		t.Skip("needs a server: set MYSQL_POOL_TEST_DSN")
 	}
 	cfg := mustParse(t, dsn)
+	cfg.DBName = fmt.Sprintf("mp_args_%x", time.Now().UnixNano())
 	db := benchOpen(t, "mysql", dsn)
-	defer db.Close()
-	schema := fmt.Sprintf("mp_args_%x", time.Now().UnixNano())
+	db.SetMaxOpenConns(1)
+	t.Cleanup(func() {
+		db.Exec("DROP DATABASE " + cfg.DBName)
+		db.Close()
+	})
+	for _, q := range append([]string{"CREATE DATABASE " + cfg.DBName, "USE " + cfg.DBName}, argsTables...) {
+		if _, err := db.Exec(q); err != nil {
+			t.Skipf("the server cannot do what the test needs: %s: %v", q, err)
+		}
+	}
+	return cfg.FormatDSN()
+}
+
+// argsRounds is how many statements a test tries.
+func argsRounds() int {
+	rounds := 4000
+	fmt.Sscan(os.Getenv("MYSQL_POOL_TEST_QUERIES"), &rounds)
+	return rounds
+}
+
+// pickArgs returns arguments for a text.
+func pickArgs(r *rand.Rand, query string) []any {
+	args := make([]any, strings.Count(query, "?"))
+	for i := range args {
+		args[i] = argsToTry[r.IntN(len(argsToTry))]
+		if r.IntN(2) == 0 { // few kinds, so that more runs follow one of the same
+			args[i] = []any{"none", "なし", "é", 1, 0.5, "5", nil}[r.IntN(7)]
+		}
+	}
+	return args
+}
+
+func oneConnOf(t *testing.T, driver, dsn string) *sql.Conn {
+	t.Helper()
+	db := benchOpen(t, driver, dsn)
+	t.Cleanup(func() { db.Close() })
+	c, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// The same through the pool, where handles come and go.
+func TestSuiteArgumentsThroughThePool(t *testing.T) {
+	dsn := argsSchema(t)
+	t.Cleanup(func() { Dispose(context.Background()) })
+	fresh := oneConnOf(t, "mysql", dsn)
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 2))
 	ctx := t.Context()
-	newConn := func() *sql.Conn {
-		c, err := db.Conn(ctx)
+	for range argsRounds() / 100 {
+		db := benchOpen(t, "mysql_pool", withParam(dsn, oneConnection))
+		kept, err := db.Conn(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.ExecContext(ctx, "USE "+schema); err != nil {
-			t.Fatal(err)
+		few := []string{textsToTry[r.IntN(len(textsToTry))], textsToTry[r.IntN(len(textsToTry))], textsToTry[r.IntN(len(textsToTry))]}
+		var before []any
+		for range 100 {
+			query := few[r.IntN(len(few))]
+			args := pickArgs(r, query)
+			got, _ := outcome(ctx, kept, query, func() (*sql.Rows, error) { return kept.QueryContext(ctx, query, args...) }, func() (sql.Result, error) { return kept.ExecContext(ctx, query, args...) })
+			want, _ := outcome(ctx, fresh, query, func() (*sql.Rows, error) { return fresh.QueryContext(ctx, query, args...) }, func() (sql.Result, error) { return fresh.ExecContext(ctx, query, args...) })
+			if got != want {
+				t.Errorf("%s\nwith %q\nafter %q\ngot  %s\nwant %s", query, args, before, got, want)
+			}
+			before = args
 		}
-		return c
+		kept.Close()
+		db.Close()
 	}
-	if _, err := db.Exec("CREATE DATABASE " + schema); err != nil {
-		t.Fatal(err)
+	p := onePool(t)
+	t.Logf("%d hits, %d misses", p.StmtHits, p.StmtMisses)
+	if p.StmtHits == 0 {
+		t.Error("no statement was used again")
 	}
-	defer db.Exec("DROP DATABASE " + schema)
-	kept, fresh := newConn(), newConn()
-	defer kept.Close()
-	defer fresh.Close()
-	for _, q := range []string{
-		"CREATE TABLE t " + wColumns,
-		"INSERT INTO t (id, n, s, l, price, d, at, tm, y, b, e, x) VALUES (1, 1, 'a', 'a', 0.5, '2020-01-01', '2020-01-01 10:00:00', '10:00', 2020, 1, 'a', 'a'), (2, 2, 'é', 'é', 1.5, '2021-01-01', '2021-01-01 10:00:00', '11:00', 2021, 5, 'é', 'é'), (3, NULL, NULL, NULL, 9.99, NULL, NULL, NULL, NULL, NULL, NULL, NULL), (4, 5, '5', '5', 5, '2000-01-01', '2000-01-01', '00:00', 2000, 53, NULL, '5'), (5, -5, 'なし', 'abc', -5, '2020-01-01', '2020-01-01', '23:59:59', 2001, 0, 'a', 'abc')",
-		"CREATE TABLE u (id INT PRIMARY KEY, v INT)", "INSERT INTO u VALUES (1, 1), (2, NULL), (5, 5)", "CREATE TABLE w " + wColumns,
-	} {
-		if _, err := fresh.ExecContext(ctx, q); err != nil {
-			t.Fatal(err)
-		}
-	}
+}
+
+func TestSuiteKindsOfArguments(t *testing.T) {
+	dsn := argsSchema(t)
+	cfg, ctx := mustParse(t, dsn), t.Context()
+	kept, fresh := oneConnOf(t, "mysql", dsn), oneConnOf(t, "mysql", dsn)
 	var checker driver.NamedValueChecker // does not touch its connection
 	fresh.Raw(func(dc any) error {
 		checker = dc.(driver.NamedValueChecker)
@@ -113,19 +180,12 @@ func TestSuiteKindsOfArguments(t *testing.T) {
 	}
 	all := map[string][]*keptStmt{}
 	refused := map[string]bool{}
-	rounds, reused := 4000, 0
-	if s := os.Getenv("MYSQL_POOL_TEST_QUERIES"); s != "" {
-		fmt.Sscan(s, &rounds)
-	}
+	rounds, reused := argsRounds(), 0
 	for range rounds {
 		query := textsToTry[r.IntN(len(textsToTry))]
-		args := make([]any, strings.Count(query, "?"))
+		args := pickArgs(r, query)
 		sent := make([]driver.NamedValue, len(args))
 		for i := range args {
-			args[i] = argsToTry[r.IntN(len(argsToTry))]
-			if r.IntN(2) == 0 { // few kinds, so that more runs follow one of the same
-				args[i] = []any{"none", "なし", "é", 1, 0.5, "5", nil}[r.IntN(7)]
-			}
 			sent[i] = driver.NamedValue{Ordinal: i + 1, Value: args[i]}
 			if err := checker.CheckNamedValue(&sent[i]); err != nil {
 				t.Fatalf("%T %v: %v", args[i], args[i], err)
