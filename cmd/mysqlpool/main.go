@@ -45,6 +45,7 @@ type commands struct {
 	Watch  watchPage     `cmd:"" help:"Serve a web page that shows both drivers at work, live."`
 	Doctor doctorCommand `cmd:"" help:"Examine a server: what the pool makes of it, problems, and how to fix them."`
 
+	Size       sizeCommand `cmd:"" help:"Compute how many connections a load needs, and how long requests wait."`
 	Bench      bench       `cmd:"" help:"Measure how many times as fast \"mysql_pool\" is as \"mysql\"."`
 	Completion completion  `cmd:"" help:"Print a script that completes commands and flags in a shell."`
 	Help       helpCommand `cmd:"" help:"Show the help of a command."`

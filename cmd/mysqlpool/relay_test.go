@@ -31,8 +31,8 @@ const (
 	comReset       = 0x1f
 )
 
-// to starts the relay before the server of a DSN over TCP, without TLS, and
-// returns the DSN through it.
+// to starts the relay before the server of a DSN over TCP, and
+// returns the DSN through it. A connection with TLS passes as it is.
 func (r relay) to(t *testing.T, dsn string) string {
 	t.Helper()
 	cfg, err := mysql.ParseDSN(dsn)
@@ -82,6 +82,11 @@ func (r relay) serve(client net.Conn, addr string) {
 		}
 		body := make([]byte, int(head[0])|int(head[1])<<8|int(head[2])<<16)
 		if _, err := io.ReadFull(client, body); err != nil {
+			return
+		}
+		if head[3] == 1 && len(body) == 32 { // it asks for TLS (MySQL Internals, "SSLRequest")
+			server.Write(append(head, body...))
+			io.Copy(server, client)
 			return
 		}
 		if head[3] == 0 && len(body) > 0 { // a command; those of the login count on
