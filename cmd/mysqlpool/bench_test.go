@@ -165,7 +165,7 @@ func TestBenchBadInput(t *testing.T) {
 		"--round-time=0s":                        "want 1ms to 1m",
 		"--workload=nonsense":                    "open-query-close",
 		"--tls-dsn=root:hush@tcp(127.0.0.1:1)/x": "give that too",
-		"--rtt=1500us":                           "whole milliseconds",
+		"--rtt=-1ms":                             "want more than 0",
 		"--tls-dsn=root:hush@127.0.0.1/x --dsn=" + server.DSN:    "--tls-dsn: not a DSN",
 		"--unix-dsn=root:hush@unix(/none)/x --dsn=" + server.DSN: "--unix-dsn: logging in",
 	} {

@@ -13,7 +13,7 @@ import (
 
 // progress is one line at the end of what a terminal shows, that says how far a
 // long command is. What is written to it appears above that line. Elsewhere than on
-// a terminal there is no such line, and every half minute it is written out.
+// a terminal there is no such line; what At gets is written out every half minute.
 type progress struct {
 	start    time.Time
 	terminal bool
@@ -51,6 +51,9 @@ func (p *progress) at(what string) {
 		took := time.Since(p.start)
 		left = fmt.Sprintf(", %v left", (took * time.Duration(p.all-done) / time.Duration(done)).Round(time.Second))
 	}
+	if !p.terminal {
+		return
+	}
 	p.showLocked(fmt.Sprintf("%3d %%  %s%s", 100*(p.ended-1)/p.all, what, left))
 }
 
@@ -58,17 +61,15 @@ func (p *progress) at(what string) {
 func (p *progress) At(doing string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.showLocked(doing)
+	if p.terminal {
+		p.showLocked(doing)
+	} else if time.Since(p.said) >= sayEvery {
+		fmt.Fprintln(p.to, doing)
+		p.said = time.Now()
+	}
 }
 
 func (p *progress) showLocked(line string) {
-	if !p.terminal {
-		if time.Since(p.said) >= sayEvery {
-			fmt.Fprintln(p.to, line)
-			p.said = time.Now()
-		}
-		return
-	}
 	if r := []rune(line); len(r) >= p.width { // a terminal would wrap it
 		line = string(r[:p.width-2]) + "…"
 	}

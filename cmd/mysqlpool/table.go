@@ -67,7 +67,7 @@ func (t *table) next(embedded bool) {
 }
 
 // enoughViews is how many page views are worth a ratio.
-const enoughViews = 10
+const enoughViews = 5
 
 // ms formats a duration in milliseconds.
 func ms(d time.Duration) string {

@@ -101,8 +101,10 @@ func isFresh(path string, changed time.Time) bool {
 	return err == nil && info.Mode().IsRegular() && info.ModTime().After(changed)
 }
 
-// buildNeeds was measured with an empty module cache and an empty build cache.
-const buildNeeds = "The first time this takes minutes: see go help cache for where its files are."
+// buildNeeds was measured with an empty module cache and an empty build cache, on
+// amd64 with Go 1.26.
+const buildNeeds = "With nothing cached that takes about 100 s of CPU time, 450 MB of modules\n" +
+	"(go env GOMODCACHE) and 370 MB of build cache (go env GOCACHE)."
 
 // build builds the program, and tells how far it is.
 func build(ctx context.Context, source, to string, tell Teller) error {
