@@ -65,6 +65,14 @@ func TestDoctorOnCertificates(t *testing.T) {
 			t.Errorf("got %+v, %+v", f, c)
 		}
 	})
+	t.Run("of several hosts", func(t *testing.T) {
+		dsn := certified(t, "doctor-several", -time.Hour, 365*24*time.Hour)
+		addr := addrOf(t, dsn)
+		r := examine(t, strings.Replace(dsn, addr, "127.0.0.1:1,"+addr, 1))
+		if f := found(r, "TLS", addr); f.Level != doctor.OK || f.Short != "verified" {
+			t.Errorf("got %+v", r.Findings)
+		}
+	})
 	t.Run("ends soon", func(t *testing.T) {
 		if f := found(examine(t, certified(t, "doctor-soon", -time.Hour, 10*24*time.Hour)), "TLS"); f.Level != doctor.Warning || !strings.Contains(f.Text, "in 10 days") {
 			t.Errorf("got %+v", f)

@@ -79,6 +79,9 @@ func serve(ctx context.Context, driver, dsn string, timeout time.Duration) (view
 	err = db.QueryRowContext(answer, "SELECT CONNECTION_ID()").Scan(&v.id)
 	db.Close()
 	v.took = time.Since(began)
+	if err != nil && answer.Err() != nil {
+		err = answer.Err() // the drivers have several errors for that
+	}
 	if err != nil {
 		return v, fmt.Errorf("a page view through %q: %w", driver, target.Explain(ctx, err, timeout))
 	}

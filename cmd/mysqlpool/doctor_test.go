@@ -63,8 +63,9 @@ func found(r doctor.Report, name string, host ...string) doctor.Finding {
 }
 
 func TestDoctorOnItsOwnServer(t *testing.T) {
+	needEmbedded(t)
 	status, stdout, stderr := runDoctor(t)
-	if status != 0 {
+	if status != 0 || stderr.Len() > 0 {
 		t.Fatalf("exit status %d: %s%s", status, stdout, stderr)
 	}
 	checkDoctor(t, stdout.String())
@@ -420,6 +421,15 @@ func TestDoctorOnSeveralHosts(t *testing.T) {
 		if !strings.Contains(stdout.String(), want) {
 			t.Errorf("no %q in:\n%s", want, stdout)
 		}
+	}
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	mute := silent.Addr().String()
+	if r := examine(t, dsnOf(mute, up), "--timeout=2s"); !r.OK || found(r, "host", mute).Level != doctor.Warning || found(r, "primary").Short != up {
+		t.Errorf("a host that says nothing: got %+v", r.Findings)
 	}
 	if r := examine(t, dsnOf(replica, away)); r.OK || found(r, "primary").Level != doctor.Problem {
 		t.Errorf("without a primary: got %+v", found(r, "primary"))

@@ -66,6 +66,8 @@ func (p paint) report(r *doctor.Report, embedded bool) {
 		fmt.Fprintln(p.w, "Try next: fix the problem, and run mysqlpool doctor again.")
 	case embedded:
 		fmt.Fprintln(p.w, "Try next: mysqlpool doctor --dsn='user:password@tcp(host:3306)/schema'")
+	case len(r.Hosts) > 1:
+		fmt.Fprintln(p.w, `Try next: sql.Open("mysql_pool", dsn) in your program, with the same DSN.`)
 	default:
 		fmt.Fprintln(p.w, "Try next: mysqlpool demo --dsn=…, with the same DSN.")
 	}

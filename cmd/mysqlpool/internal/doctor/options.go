@@ -59,12 +59,33 @@ func newPlan(dsn string) (*plan, error) {
 	for _, addr := range addresses(cfg) {
 		one := stock.Clone()
 		one.Addr = addr
-		if one.TLS != nil && !one.TLS.InsecureSkipVerify {
-			one.TLS.ServerName = hostOf(addr) // as for one host the stock driver does
+		if t := one.TLS; t != nil && !t.InsecureSkipVerify && t.ServerName == hostOf(cfg.Addr) {
+			t.ServerName = hostOf(addr) // as the stock driver takes it from the address
 		}
 		p.stock = append(p.stock, one)
 	}
 	return p, nil
+}
+
+// tried is the config to try the pool out with: on the hosts that answer, since the
+// others would take their time.
+func (p *plan) tried(hosts []*Host) *mysql.Config {
+	cfg := p.pool.Clone()
+	cfg.Logger = &mysql.NopLogger{} // makes the pool its own, which closes with the handle
+	if len(hosts) == 1 {
+		return cfg
+	}
+	var up []string
+	for _, h := range hosts {
+		if h.Readings != nil {
+			up = append(up, h.Address)
+		}
+	}
+	cfg.Addr = strings.Join(up, ",")
+	if cfg.TLSConfig != "" {
+		cfg.TLS = nil // made anew of the word, for these hosts
+	}
+	return cfg
 }
 
 // addresses is the hosts that a config names, in its order.

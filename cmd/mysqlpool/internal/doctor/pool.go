@@ -66,9 +66,7 @@ func (l *lifeLog) first() time.Duration {
 }
 
 // try uses the driver, so that what is said of it is true.
-func try(ctx context.Context, plan *plan, timeout time.Duration) (p Pool, err error) {
-	cfg := plan.pool.Clone()
-	cfg.Logger = &mysql.NopLogger{} // makes the pool its own, which closes with the handle
+func try(ctx context.Context, cfg *mysql.Config, options Options, timeout time.Duration) (p Pool, err error) {
 	var life lifeLog
 	connector, err := mysqlpool.NewConnector(cfg, mysqlpool.WithLogger(slog.New(&life)))
 	if err != nil {
@@ -106,7 +104,7 @@ func try(ctx context.Context, plan *plan, timeout time.Duration) (p Pool, err er
 				p.Resets = now.Dirty == before.Dirty && now.Open > 0
 				return nil
 			}
-			if plan.options.PoolReset == "never" && now.InUse+now.Pinned == 0 {
+			if options.PoolReset == "never" && now.InUse+now.Pinned == 0 {
 				return nil
 			}
 			select {

@@ -95,7 +95,7 @@ func Examine(ctx context.Context, in Input) (*Report, error) {
 		return nil, noneAnswers(r.Hosts)
 	}
 	r.Server = fmt.Sprintf("%s %s at %s", first.Readings.Flavour, first.Readings.Number(), first.Address)
-	if r.Pool, err = try(ctx, plan, in.Timeout); err != nil {
+	if r.Pool, err = try(ctx, plan.tried(r.Hosts), plan.options, in.Timeout); err != nil {
 		return nil, fmt.Errorf("trying \"mysql_pool\" on the server: %w", err)
 	}
 	r.Findings = r.findings(first)
