@@ -47,7 +47,7 @@ func (s *steps) String() string {
 	case s.linking:
 		return fmt.Sprintf("linking the embedded server, %v so far", took)
 	case s.compiled == 0 && s.downloaded == 0:
-		return fmt.Sprintf("looking for what is to be compiled, %v so far", took)
+		return fmt.Sprintf("go build runs, %v so far", took)
 	}
 	return fmt.Sprintf("%d modules downloaded, %d packages compiled, %v so far", s.downloaded, s.compiled, took)
 }

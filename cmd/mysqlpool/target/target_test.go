@@ -70,7 +70,7 @@ func TestSteps(t *testing.T) {
 	tell := &said{}
 	s := newSteps(tell)
 	for _, row := range []struct{ line, want string }{
-		{"", "looking for"},
+		{"", "go build runs"},
 		{"go: downloading example.com/a v1.0.0", "1 modules downloaded, 0 packages compiled"},
 		{"example.com/a", "1 modules downloaded, 1 packages compiled"},
 		{"# example.com/a: a warning", "1 modules downloaded, 1 packages compiled"},

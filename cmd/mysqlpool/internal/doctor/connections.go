@@ -78,8 +78,8 @@ func (e *examined) maxConnections() Finding {
 	switch {
 	case e.needed() > all && !e.userLimitDecides():
 		f.Level = Problem
-		f.Text = fmt.Sprintf("pool_size is %d: %s keep up to %s open. The server takes %d, of which other accounts hold %d now and the pool leaves %d free for others: "+
-			"%d are left. Checkouts will wait, or fail.", e.Options.PoolSize, e.processes(), plural(e.needed(), "connection"), most, e.others(), reserve(most), all)
+		f.Text = fmt.Sprintf("pool_size is %d: %s up to %s open. The server takes %d, of which other accounts hold %d now and the pool leaves %d free for others: "+
+			"%d are left. Checkouts will wait, or fail.", e.Options.PoolSize, e.keep(), plural(e.needed(), "connection"), most, e.others(), reserve(most), all)
 		want = e.enough()
 		if one >= 1 {
 			f.Fixes = append(f.Fixes, option("pool_size", int(one)))
@@ -107,6 +107,14 @@ func (e *examined) processes() string {
 		return "this program"
 	}
 	return fmt.Sprintf("%d replicas", e.Replicas)
+}
+
+// keep is that with its verb.
+func (e *examined) keep() string {
+	if e.Replicas == 1 {
+		return e.processes() + " keeps"
+	}
+	return e.processes() + " keep"
 }
 
 // together is about what the processes may open beyond pool_size.
@@ -158,8 +166,8 @@ func (e *examined) maxUserConnections() Finding {
 		return f
 	}
 	f.Level = Problem
-	f.Text = fmt.Sprintf("The account may have %s, and pool_size is %d: %s keep up to %d open. Checkouts will wait, or fail.",
-		plural(most, "connection"), e.Options.PoolSize, e.processes(), e.needed())
+	f.Text = fmt.Sprintf("The account may have %s, and pool_size is %d: %s up to %d open. Checkouts will wait, or fail.",
+		plural(most, "connection"), e.Options.PoolSize, e.keep(), e.needed())
 	if e.MaxUserGlobal != nil && *e.MaxUserGlobal == most {
 		f.Fixes = append(f.Fixes, setToNumber("max_user_connections", max(defaultMaxConnections, (e.needed()+9)/10*10)))
 	} else if e.Account != "" {
