@@ -109,8 +109,9 @@ var ills = []ill{
 	{name: "no pool_recycle", args: []string{"--wait_timeout=60"}, params: "?@pool_recycle=0", find: "wait_timeout", level: doctor.Warning, fixes: 1},
 	{name: "wait_timeout in the DSN", params: "?wait_timeout=10", find: "wait_timeout", level: doctor.Problem, fixes: 1},
 	{name: "few connections", args: []string{"--max_connections=10"}, find: "max_connections", level: doctor.OK},
-	{name: "too few connections", args: []string{"--max_connections=7"}, find: "max_connections", level: doctor.Problem, fixes: 1, only: "MySQL"},
+	{name: "too few connections", args: []string{"--max_connections=7"}, find: "max_connections", level: doctor.Problem, fixes: 2, only: "MySQL"},
 	{name: "a pool larger than the server", args: []string{"--max_connections=100"}, params: "?@pool_size=1000", find: "max_connections", level: doctor.Problem, fixes: 2},
+	{name: "a pool larger than any server", params: "?@pool_size=200000", find: "max_connections", level: doctor.Problem, fixes: 1},
 	{name: "replicas larger than the server", args: []string{"--max_connections=100"}, flags: []string{"--replicas=30"}, find: "max_connections", level: doctor.Problem, fixes: 2},
 	{name: "replicas that may grow larger", args: []string{"--max_connections=100"}, flags: []string{"--replicas=4"}, find: "overflow", level: doctor.Warning, fixes: 1},
 	{name: "pool_max_overflow beyond the server", args: []string{"--max_connections=50"}, params: "?pool_max_overflow=100", find: "overflow", level: doctor.Warning, fixes: 1},
@@ -309,6 +310,44 @@ func TestDoctorCountsOthers(t *testing.T) {
 	for replicas, want := range map[string]doctor.Level{"8": doctor.OK, "9": doctor.Problem} {
 		if f := found(examine(t, dsn, "--replicas="+replicas), "max_connections"); f.Level != want {
 			t.Errorf("%s replicas: got %+v, want %s", replicas, f, want)
+		}
+	}
+}
+
+// What was nearly full is a hint until there is more room.
+func TestDoctorOnNearlyFull(t *testing.T) {
+	server := needLocal(t, servers.Options{Args: []string{"--max_connections=30", "--max_prepared_stmt_count=100"}})
+	dsn := asUser(t, server) + "?@pool_size=1"
+	for _, name := range []string{"max_connections", "max_prepared_stmt_count"} {
+		if f := found(examine(t, dsn), name); f.Level != doctor.OK {
+			t.Errorf("before: got %+v", f)
+		}
+	}
+	hold(t, server.DSN, 26)
+	db, err := sql.Open("mysql", server.DSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	conn, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for n := range 60 {
+		if _, err := conn.PrepareContext(t.Context(), fmt.Sprintf("SELECT %d", n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"max_connections", "max_prepared_stmt_count"} {
+		f := found(examine(t, dsn), name)
+		if f.Level != doctor.Hint || len(f.Fixes) != 1 {
+			t.Errorf("got %+v, want a hint with a fix", f)
+			continue
+		}
+		ill{}.exec(t, server, f.Fixes[0].SetGlobal)
+		if f := found(examine(t, dsn), name); f.Level != doctor.OK {
+			t.Errorf("fixed: got %+v", f)
 		}
 	}
 }

@@ -117,6 +117,19 @@ func (e *examined) keep() string {
 	return e.processes() + " keep"
 }
 
+// lacksAlterUser reports whether the server is older than MySQL 5.7.6 and MariaDB
+// 10.2, where ALTER USER sets no limits.
+func (e *examined) lacksAlterUser() bool {
+	var major, minor int
+	if n, _ := fmt.Sscanf(e.Number(), "%d.%d", &major, &minor); n < 2 {
+		return false
+	}
+	if e.Flavour == "MariaDB" {
+		return major < 10 || major == 10 && minor < 2
+	}
+	return major == 5 && minor < 7
+}
+
 // together is about what the processes may open beyond pool_size.
 func (e *examined) together() Finding {
 	f := Finding{Name: "overflow", Level: OK, Value: "auto", Short: "never more than the server takes"}
@@ -172,7 +185,11 @@ func (e *examined) maxUserConnections() Finding {
 		f.Fixes = append(f.Fixes, setToNumber("max_user_connections", max(defaultMaxConnections, (e.needed()+9)/10*10)))
 	} else if e.Account != "" {
 		f.Text += " It is the account's own limit."
-		f.Fixes = append(f.Fixes, statement(fmt.Sprintf("ALTER USER %s WITH MAX_USER_CONNECTIONS %d;", quoteAccount(e.Account), (e.needed()+9)/10*10)))
+		change := "ALTER USER %s WITH MAX_USER_CONNECTIONS %d;"
+		if e.lacksAlterUser() {
+			change = "GRANT USAGE ON *.* TO %s WITH MAX_USER_CONNECTIONS %d;"
+		}
+		f.Fixes = append(f.Fixes, statement(fmt.Sprintf(change, quoteAccount(e.Account), (e.needed()+9)/10*10)))
 	}
 	if one := most / int64(e.Replicas); one >= 1 {
 		f.Fixes = append(f.Fixes, option("pool_size", int(one)))
