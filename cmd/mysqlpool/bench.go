@@ -72,7 +72,12 @@ func (b *bench) chosen() []workload {
 func (b *bench) Run(ctx context.Context, stdout io.Writer, stderr stderr) error {
 	if b.List {
 		for _, w := range b.chosen() {
-			fmt.Fprintf(stdout, "%-26s %s\n", w.name, w.about)
+			const indent = 27
+			name := w.name
+			for _, line := range wrap(w.about, columns-indent) {
+				fmt.Fprintf(stdout, "%-*s%s\n", indent, name, line)
+				name = ""
+			}
 		}
 		return nil
 	}

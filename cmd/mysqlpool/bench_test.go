@@ -153,8 +153,13 @@ func TestBenchList(t *testing.T) {
 	if status := run(t.Context(), []string{"bench", "--list", "--workload=parameter"}, &stdout, &stderr); status != 0 {
 		t.Fatalf("exit status %d: %s", status, &stderr)
 	}
-	if n := strings.Count(stdout.String(), "\n"); n != 4 {
-		t.Errorf("%d lines, want one for each of 4 workloads:\n%s", n, &stdout)
+	if n := len(regexp.MustCompile(`(?m)^parameter`).FindAllString(stdout.String(), -1)); n != 4 {
+		t.Errorf("%d workloads, want 4:\n%s", n, &stdout)
+	}
+	for line := range strings.Lines(stdout.String()) {
+		if len(line) > columns+1 {
+			t.Errorf("wider than %d columns: %q", columns, line)
+		}
 	}
 }
 
