@@ -581,6 +581,20 @@ func TestSilentServer(t *testing.T) {
 	}
 }
 
+// The time-out is met once, not by one part of it after the other.
+func TestDoctorOnSilentServerTakesOneTimeout(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	start := time.Now()
+	runDoctor(t, "--timeout=2s", "--dsn=root:hush@tcp("+silent.Addr().String()+")/")
+	if took := time.Since(start); took < 2*time.Second || took >= 4*time.Second {
+		t.Errorf("it took %v, want 2 s", took)
+	}
+}
+
 // A server that falls silent at any moment ends doctor too.
 func TestDoctorOnServerThatFallsSilent(t *testing.T) {
 	server := oneServer(t)

@@ -27,12 +27,18 @@ type session struct {
 // logIn logs in to one host over the stock driver.
 func logIn(ctx context.Context, cfg *mysql.Config, timeout time.Duration) (*session, error) {
 	s := &session{cfg: cfg, timeout: timeout}
-	if cfg.Net == "tcp" {
-		within(ctx, timeout, func(ctx context.Context) error {
+	// Meanwhile: of a server that says nothing the time-out is met once.
+	inspected := make(chan struct{})
+	go func() {
+		defer close(inspected)
+		if cfg.Net != "tcp" {
+			return
+		}
+		within(ctx, min(timeout, inspectTime), func(ctx context.Context) error {
 			s.tls = inspect(ctx, cfg)
 			return nil
 		})
-	}
+	}()
 	own := cfg.Clone()
 	own.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		var d net.Dialer
@@ -42,6 +48,7 @@ func logIn(ctx context.Context, cfg *mysql.Config, timeout time.Duration) (*sess
 	}
 	connector, err := mysql.NewConnector(own)
 	if err != nil {
+		<-inspected
 		return nil, err
 	}
 	s.db = sql.OpenDB(connector)
@@ -49,6 +56,7 @@ func logIn(ctx context.Context, cfg *mysql.Config, timeout time.Duration) (*sess
 		s.conn, err = s.db.Conn(ctx)
 		return err
 	})
+	<-inspected
 	if err != nil {
 		s.db.Close()
 		if why := s.tls.refusal(cfg); why != "" {
@@ -164,6 +172,8 @@ const (
 	pingsFor   = 2 * time.Second // fewer of a server far away
 	fewestOf   = 5
 	identities = 8
+
+	inspectTime = 3 * time.Second
 )
 
 // measure times round trips and logins.
