@@ -112,6 +112,7 @@ var ills = []ill{
 	{name: "too few connections", args: []string{"--max_connections=7"}, find: "max_connections", level: doctor.Problem, fixes: 2, only: "MySQL"},
 	{name: "a pool larger than the server", args: []string{"--max_connections=100"}, params: "?@pool_size=1000", find: "max_connections", level: doctor.Problem, fixes: 2},
 	{name: "a pool larger than any server", params: "?@pool_size=200000", find: "max_connections", level: doctor.Problem, fixes: 1},
+	{name: "as many as can be written", params: "?@pool_size=2000000000", flags: []string{"--replicas=10"}, find: "max_connections", level: doctor.Problem, fixes: 1},
 	{name: "replicas larger than the server", args: []string{"--max_connections=100"}, flags: []string{"--replicas=30"}, find: "max_connections", level: doctor.Problem, fixes: 2},
 	{name: "replicas that may grow larger", args: []string{"--max_connections=100"}, flags: []string{"--replicas=4"}, find: "overflow", level: doctor.Warning, fixes: 1},
 	{name: "pool_max_overflow beyond the server", args: []string{"--max_connections=50"}, params: "?pool_max_overflow=100", find: "overflow", level: doctor.Warning, fixes: 1},

@@ -33,6 +33,9 @@ type sizeCommand struct {
 // The most of the time that a connection should be in use.
 const mostUtilisation = 0.8
 
+// mostBusy is how many connections of one process it computes with at most.
+const mostBusy = 10_000
+
 // Help is called by kong.
 func (c *sizeCommand) Help() string {
 	return `The model is M/M/c, or Erlang C, for each replica: requests arrive at random, independent of each other, each holds a connection for a random time (exponential), and those that find none free wait, first come, first served.
@@ -90,6 +93,9 @@ func (c *sizeCommand) Run(ctx context.Context, stdout io.Writer) error {
 	}
 	if c.MaxConnections == 0 {
 		c.MaxConnections = 151
+	}
+	if busy := c.queue(1).Busy(); busy > mostBusy {
+		return exitError{exitUsage, fmt.Errorf("that keeps %.0f connections in use in each replica, more than any server takes: want %d at most", busy, mostBusy)}
 	}
 	c.report(stdout, measured)
 	if plot != nil {
@@ -170,8 +176,8 @@ func (c *sizeCommand) report(w io.Writer, measured string) {
 		c.RPS, c.Queries, c.QueryTime.Round(10*time.Microsecond), measured, plural(c.Replicas, "replica")), columns) {
 		fmt.Fprintln(w, line)
 	}
-	for _, line := range wrap(fmt.Sprintf("Each replica: %.4g checkouts a second, each for %v: %.2f connections in use.",
-		q.Rate, q.Hold.Round(10*time.Microsecond), q.Busy()), columns) {
+	for _, line := range wrap(fmt.Sprintf("Each replica: %s checkouts a second, each for %v: %.2f connections in use.",
+		figure(q.Rate), q.Hold.Round(10*time.Microsecond), q.Busy()), columns) {
 		fmt.Fprintln(w, line)
 	}
 	fmt.Fprintf(w, "\n%9s%13s%11s%13s%13s\n", "pool_size", "utilisation", "must wait", "mean wait", "99 % within")
@@ -191,14 +197,18 @@ func (c *sizeCommand) report(w io.Writer, measured string) {
 		fmt.Fprintln(w, strings.TrimRight(line, " "))
 	}
 	sum, reserve := enough*c.Replicas, max(3, c.MaxConnections/20)
-	fmt.Fprintf(w, "\nSet @pool_size=%d: no more than %.0f %% of the time in use, and 99 of 100 wait no\nlonger than they hold a connection.\n", enough, 100*mostUtilisation)
-	fmt.Fprintf(w, "%s of %s are %d of the server's %d connections", plural(c.Replicas, "replica"), plural(enough, "connection"), sum, c.MaxConnections)
-	switch {
-	case sum > c.MaxConnections-reserve:
-		fmt.Fprintf(w, ": too many.\nIt is to take %d, with a reserve for others.\n", (sum*20/19+3+9)/10*10)
-	default:
-		fmt.Fprintf(w, ".\nUnder load they may open %d each (@pool_max_overflow=%d), with a reserve of %d.\n",
-			(c.MaxConnections-reserve)/c.Replicas, (c.MaxConnections-reserve)/c.Replicas-enough, reserve)
+	fmt.Fprintln(w)
+	say := func(format string, args ...any) {
+		for _, line := range wrap(fmt.Sprintf(format, args...), columns) {
+			fmt.Fprintln(w, line)
+		}
+	}
+	say("Set @pool_size=%d: no more than %.0f %% of the time in use, and 99 of 100 wait no longer than they hold a connection.", enough, 100*mostUtilisation)
+	taken := fmt.Sprintf("%s of %s: together %d of the server's %d", plural(c.Replicas, "replica"), plural(enough, "connection"), sum, c.MaxConnections)
+	if each := (c.MaxConnections - reserve) / c.Replicas; each >= enough {
+		say("%s. Under load each may open %d (@pool_max_overflow=%d), with a reserve of %d for others.", taken, each, each-enough, reserve)
+	} else {
+		say("%s, which is too many. The server is to take %d, with a reserve for others.", taken, (sum*20/19+3+9)/10*10)
 	}
 	fmt.Fprintln(w, "The model is M/M/c: mysqlpool size --help says what it leaves out.")
 	fmt.Fprintln(w, "Try next: mysqlpool doctor --replicas, for what others hold on the server.")
@@ -209,11 +219,9 @@ func (c *sizeCommand) plot() string {
 	least, enough := int(math.Floor(c.queue(1).Busy()))+1, c.enough()
 	last := enough + max(enough-least, 4)
 	const width, height, left, right, top, bottom = 720.0, 380.0, 90.0, 700.0, 60.0, 320.0
-	low, high := 0.001, 1.0 // ms
-	for n := least; n <= last; n++ {
-		if p := c.queue(n).Percentile(.99); p > 0 {
-			high = max(high, p.Seconds()*1000*1.5)
-		}
+	low, high := 0.001, 1.0                         // ms
+	if p := c.queue(least).Percentile(.99); p > 0 { // the longest
+		high = max(high, p.Seconds()*1000*1.5)
 	}
 	low = max(low, high/1e5)
 	x := func(n int) float64 { return left + (right-left)*float64(n-least)/float64(max(last-least, 1)) }
@@ -238,6 +246,8 @@ func (c *sizeCommand) plot() string {
 	s.text((left+right)/2, bottom+38, "middle", "label", "pool_size")
 	s.line(x(enough), top, x(enough), bottom, "even", "")
 	s.text(x(enough)+5, top+12, "start", "label", fmt.Sprintf("enough: %d", enough))
+	step := max((last-least)/60, 1)
+	before := 0.0
 	for i, curve := range []struct {
 		name string
 		of   func(queueing.Queue) time.Duration
@@ -245,11 +255,13 @@ func (c *sizeCommand) plot() string {
 		{"99th percentile", func(q queueing.Queue) time.Duration { return q.Percentile(.99) }},
 		{"mean", queueing.Queue.MeanWait},
 	} {
-		for n := least; n <= last; n++ {
-			s.dot(x(n), y(curve.of(c.queue(n))), plotColors[i])
+		for n := least; n <= last; n += step {
+			at := y(curve.of(c.queue(n)))
+			s.dot(x(n), at, plotColors[i])
 			if n > least {
-				s.line(x(n-1), y(curve.of(c.queue(n-1))), x(n), y(curve.of(c.queue(n))), "bar", plotColors[i])
+				s.line(x(n-step), before, x(n), at, "bar", plotColors[i])
 			}
+			before = at
 		}
 		s.dot(left+130*float64(i)+10, 44, plotColors[i])
 		s.text(left+130*float64(i)+20, 48, "start", "label", curve.name)

@@ -44,7 +44,7 @@ func (e *examined) left() (all, one int64) {
 // enough is the least max_connections with which the processes have what they
 // need beside the others, a round number.
 func (e *examined) enough() int64 {
-	n := e.needed() + e.others()
+	n := max(e.needed()+e.others(), e.needed()/19*20) // from where it is not far
 	for n-reserve(n) < e.needed() || n-reserve(n) < int64(e.Options.PoolSize) {
 		n++
 	}

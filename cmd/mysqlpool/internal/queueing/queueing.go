@@ -67,7 +67,7 @@ func (q Queue) Percentile(part float64) time.Duration {
 // Enough returns the fewest connections of which no more than a part of the time,
 // most, is in use, and for which 99 of 100 wait no longer than they hold one.
 func Enough(rate float64, hold time.Duration, most float64) int {
-	for c := 1; ; c++ {
+	for c := max(int(rate*hold.Seconds()/most), 1); ; c++ {
 		q := Queue{c, rate, hold}
 		if q.Utilisation() <= most && q.Percentile(.99) <= hold {
 			return c
