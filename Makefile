@@ -26,7 +26,7 @@ OTHERS     ?= /var/tmp/mysqlpool
 # run with go run, which would change its exit status and drop its signals.
 WITHSERVER = ./bin/withserver
 
-.PHONY: help demo doctor watch screenshot test test-embedded test-real test-cmd test-others withserver fleet ramp test-diff test-plants chaos soak bench bench-pool bench-sharing bench-recipe compat test-compat cover lint fuzz
+.PHONY: help command demo doctor watch screenshot test test-embedded test-real test-cmd test-others withserver fleet ramp test-diff test-plants chaos soak bench bench-pool bench-sharing bench-recipe compat test-compat cover lint fuzz
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,17 +35,19 @@ help: ## show this list
 	@echo "  FUZZTIME=$(FUZZTIME) DIFFTIME=$(DIFFTIME) PLANTTIME=$(PLANTTIME) CHAOSTIME=$(CHAOSTIME) SOAKTIME=$(SOAKTIME)"
 	@echo "  OTHERS=$(OTHERS)"
 
-demo: ## the same page views through "mysql" and "mysql_pool", side by side (ARGS='--dsn ...' for your own server)
-	cd cmd && go build -o ../bin/mysqlpool ./mysqlpool
-	./bin/mysqlpool demo $(ARGS)
+# The command is small. Without a DSN it builds the embedded server first.
+command: ## build bin/mysqlpool
+	@[ -x bin/mysqlpool ] || echo "make: building the command mysqlpool (a minute or so of CPU the first time)"
+	@cd cmd && go build -o ../bin/mysqlpool ./mysqlpool
 
-doctor: ## what the pool will make of a server, and what is to be mended there (the embedded one; ARGS='--dsn ...' for your own)
-	cd cmd && go build -o ../bin/mysqlpool ./mysqlpool
-	./bin/mysqlpool doctor $(ARGS)
+demo: command ## the same page views through "mysql" and "mysql_pool", side by side (ARGS='--dsn ...' for your own server)
+	@./bin/mysqlpool demo $(ARGS)
 
-watch: ## the same as demo on a web page, live (ARGS='--dsn ...' for your own server)
-	cd cmd && go build -o ../bin/mysqlpool ./mysqlpool
-	./bin/mysqlpool watch $(ARGS)
+doctor: command ## what the pool makes of a server, problems there and fixes (ARGS='--dsn ...' for your own server)
+	@./bin/mysqlpool doctor $(ARGS)
+
+watch: command ## the same as demo on a web page, live (ARGS='--dsn ...' for your own server)
+	@./bin/mysqlpool watch $(ARGS)
 
 screenshot: ## take the pictures in docs anew, with Chromium
 	cd cmd && MYSQL_POOL_TEST_SCREENSHOTS=../../docs go test -count=1 -run Screenshot ./mysqlpool
@@ -100,8 +102,7 @@ ramp: withserver ## what a burst that lasts gets done at 1, 5 and 20 ms of round
 	$(WITHSERVER) --server=real --arg=--max-connections=300 -- ./bin/ramp
 
 compat: withserver ## GORM, sqlx, bun, xorm, ent, sqlc, migration tools, interceptors, …: each on both drivers, in one table
-	cd cmd/compat && go build -o ../../bin/compat .
-	$(WITHSERVER) --server=real -- ./bin/compat
+	$(WITHSERVER) --server=real -- sh -c 'cd cmd/compat && go build -o ../../bin/compat . && cd ../.. && exec ./bin/compat'
 
 test-diff: withserver ## random programs on both drivers, whose answers must agree, for DIFFTIME
 	cd driver && go test -c $(RACE) -tags countmoves -o ../bin/diff.test
@@ -118,8 +119,7 @@ soak: ## recycling, schemas and passwords that come and go, for SOAKTIME; leaves
 	mkdir -p bin
 	cd cmd && MYSQL_POOL_TEST_SOAK=$(SOAKTIME) MYSQL_POOL_TEST_OUT=$(CURDIR)/bin go test $(RACE) -count=1 -timeout 25h -v -run '^TestSoak$$' ./chaos
 
-bench: withserver ## both drivers on the best server there is: ratios (mysqlpool bench, with ROUNDS), then each by itself with benchstat
-	cd cmd && go build -o ../bin/mysqlpool ./mysqlpool
+bench: withserver command ## both drivers on the best server there is: ratios (mysqlpool bench, with ROUNDS), then each by itself with benchstat
 	$(WITHSERVER) --arg=--max-connections=300 -- sh -c './bin/mysqlpool bench --rounds=$(ROUNDS) --json=bin/bench.json --plot=bin/bench.svg \
 		--dsn="$$MYSQL_POOL_TEST_DSN" --unix-dsn="$$MYSQL_POOL_TEST_UNIX_DSN" --tls-dsn="$$MYSQL_POOL_TEST_TLS_DSN"'
 	cd driver && go test -c -o ../bin/driver.test

@@ -6,21 +6,25 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/mysqlpool/mysqlpool/cmd/faults"
-	"github.com/mysqlpool/mysqlpool/cmd/servers"
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/mysqlpool/mysqlpool/cmd/mysqlpool/internal/latency"
+	"github.com/mysqlpool/mysqlpool/cmd/mysqlpool/target"
 )
 
 // bench is the command "mysqlpool bench".
 type bench struct {
-	DSN       string        `name:"dsn" placeholder:"DSN" help:"Use the server at user:password@tcp(host:3306)/schema instead of an embedded one. A table, and for one workload some schemas, are made there and dropped again; their names begin with mysqlpool_bench."`
+	serverFlags
 	UnixDSN   string        `name:"unix-dsn" placeholder:"DSN" help:"The same server over its unix socket, measured too. Default: none."`
 	TLSDSN    string        `name:"tls-dsn" placeholder:"DSN" help:"The same server over TLS, measured too. Default: none."`
-	RTT       time.Duration `name:"rtt" placeholder:"DURATION" help:"Measure over TCP with round trips that take that much longer, in whole milliseconds, such as 1ms, and over nothing else. Default: as they are."`
+	RTT       time.Duration `name:"rtt" placeholder:"DURATION" help:"Measure over TCP with round trips that take that much longer, such as 1ms, and over nothing else. Default: as they are."`
 	Workload  []string      `placeholder:"NAME" help:"Only the workloads whose names contain this; may be repeated. --list lists them. Default: all."`
 	List      bool          `help:"List the workloads, and run none."`
 	Rounds    int           `default:"7" help:"How many rounds of each workload and transport, on one driver and then on the other; at least 5. Default: 7."`
@@ -31,7 +35,9 @@ type bench struct {
 
 // Help is called by kong.
 func (b *bench) Help() string {
-	return `Each workload runs on "mysql" and "mysql_pool" in turn, in this process, on the same server. A ratio says how many times as many steps "mysql_pool" made in its round as "mysql" in the one beside it: the median of the rounds, and between what half of them lie. Where a program could do by hand what the pool saves it, with one handle that keeps its connections and statements that are prepared once, that is measured on "mysql" after each pair: the most to be won.`
+	return `Each workload runs on "mysql" and "mysql_pool" in turn, in this process, on the same server. A ratio says how many times as many steps "mysql_pool" made in its round as "mysql" in the one beside it: the median of the rounds, and between what half of them lie. Where a program could do by hand what the pool saves it, with one handle that keeps its connections and statements that are prepared once, that is measured on "mysql" after each pair: the most to be won.
+
+A table, and for one workload some schemas, are made on the server and dropped again; their names begin with mysqlpool_bench.`
 }
 
 // Validate is called by kong.
@@ -41,13 +47,15 @@ func (b *bench) Validate() error {
 		return fmt.Errorf("--rounds=%d: want 5 to 1000", b.Rounds)
 	case b.RoundTime < time.Millisecond || b.RoundTime > time.Minute:
 		return fmt.Errorf("--round-time=%v: want 1ms to 1m", b.RoundTime)
-	case b.DSN == "" && (b.UnixDSN != "" || b.TLSDSN != ""):
+	case b.embedded() && (b.UnixDSN != "" || b.TLSDSN != ""):
 		return errors.New("--unix-dsn and --tls-dsn are of the server that --dsn names: give that too")
+	case b.RTT < 0:
+		return fmt.Errorf("--rtt=%v: want more than 0", b.RTT)
 	}
 	if len(b.chosen()) == 0 {
 		return fmt.Errorf("--workload: got %s, want part of one of: %s", strings.Join(b.Workload, ", "), strings.Join(names(workloads), ", "))
 	}
-	return nil
+	return b.serverFlags.Validate()
 }
 
 // chosen is the workloads to run.
@@ -61,14 +69,30 @@ func (b *bench) chosen() []workload {
 }
 
 // Run is called by kong.
-func (b *bench) Run(ctx context.Context, stdout io.Writer) error {
+func (b *bench) Run(ctx context.Context, stdout io.Writer, stderr stderr) error {
 	if b.List {
 		for _, w := range b.chosen() {
-			fmt.Fprintf(stdout, "%-26s %s\n", w.name, w.about)
+			const indent = 27
+			name := w.name
+			for _, line := range wrap(w.about, columns-indent) {
+				fmt.Fprintf(stdout, "%-*s%s\n", indent, name, line)
+				name = ""
+			}
 		}
 		return nil
 	}
-	server, err := b.server(ctx)
+	// Before the long run, not after it.
+	jsonFile, err := openOutput(b.JSON)
+	if err != nil {
+		return fmt.Errorf("--json: %w", err)
+	}
+	defer jsonFile.abandon()
+	plotFile, err := openOutput(b.Plot)
+	if err != nil {
+		return fmt.Errorf("--plot: %w", err)
+	}
+	defer plotFile.abandon()
+	server, err := b.open(ctx, stderr)
 	if err != nil {
 		return err
 	}
@@ -79,8 +103,9 @@ func (b *bench) Run(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	report := newReport(server, b.Rounds, b.RoundTime)
-	progress := newProgress(os.Stderr, len(b.chosen())*len(ways)*b.Rounds)
+	progress := newProgress(stderr, len(b.chosen())*len(ways)*b.Rounds)
 	defer progress.done()
+	defer logTo(progress)()
 	for _, way := range ways {
 		if err := b.measure(ctx, way, report, progress); err != nil {
 			return err
@@ -89,18 +114,18 @@ func (b *bench) Run(ctx context.Context, stdout io.Writer) error {
 	progress.done()
 	report.table(stdout)
 	if b.JSON != "" {
-		if err := report.writeJSON(b.JSON); err != nil {
+		if err := report.writeJSON(jsonFile); err != nil {
 			return err
 		}
 		fmt.Fprintf(stdout, "Every round is in %s.\n", b.JSON)
 	}
 	if b.Plot != "" {
-		if err := report.writePlot(b.Plot); err != nil {
+		if err := report.writePlot(plotFile); err != nil {
 			return err
 		}
 		fmt.Fprintf(stdout, "The plot is %s.\n", b.Plot)
 	}
-	if b.DSN == "" {
+	if b.embedded() {
 		fmt.Fprintln(stdout, "Try next: mysqlpool bench --dsn='user:password@tcp(host:3306)/schema'")
 	} else {
 		fmt.Fprintln(stdout, "Try next: mysqlpool bench --help, for --rtt, --json and --plot.")
@@ -108,19 +133,23 @@ func (b *bench) Run(ctx context.Context, stdout io.Writer) error {
 	return nil
 }
 
-func (b *bench) server(ctx context.Context) (*servers.Server, error) {
-	if b.DSN == "" {
-		return servers.Find(ctx, servers.Options{Kinds: []servers.Kind{servers.Embedded}})
+// logTo has the drivers log above a line of progress, and returns what ends that.
+func logTo(p *progress) (end func()) {
+	was := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(p, nil)))
+	mysql.SetLogger(log.New(p, "[mysql] ", log.Ldate|log.Ltime))
+	return func() {
+		slog.SetDefault(was)
+		mysql.SetLogger(log.New(os.Stderr, "[mysql] ", log.Ldate|log.Ltime))
 	}
-	return servers.Open(ctx, b.DSN)
 }
 
 // transport is a way to the server.
 type transport struct{ name, dsn string }
 
-func (b *bench) transports(ctx context.Context, server *servers.Server) (all []transport, err error) {
+func (b *bench) transports(ctx context.Context, server *target.Server) (all []transport, err error) {
 	if b.RTT != 0 {
-		dsn, err := faults.Latency(ctx, server.DSN, b.RTT)
+		dsn, err := latency.Before(ctx, server.DSN, b.RTT)
 		if err != nil {
 			return nil, fmt.Errorf("--rtt: %w", err)
 		}
@@ -130,14 +159,20 @@ func (b *bench) transports(ctx context.Context, server *servers.Server) (all []t
 		if dsn == "" {
 			continue
 		}
-		s, err := servers.Open(ctx, dsn)
+		s, err := target.Open(ctx, dsn, b.Timeout)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", flag, err)
 		}
 		s.Stop()
 	}
+	overTLS := b.TLSDSN
+	if overTLS == "" {
+		if overTLS, err = server.OverTLS(ctx, b.Timeout); err != nil {
+			return nil, err
+		}
+	}
 	for _, t := range []transport{
-		{"TCP", server.DSN}, {"unix", cmp.Or(b.UnixDSN, server.UnixDSN)}, {"TLS", cmp.Or(b.TLSDSN, server.TLSDSN)},
+		{"TCP", server.DSN}, {"unix", cmp.Or(b.UnixDSN, server.UnixDSN)}, {"TLS", overTLS},
 	} {
 		if t.dsn != "" && !slices.ContainsFunc(all, func(o transport) bool { return o.dsn == t.dsn }) {
 			all = append(all, t)

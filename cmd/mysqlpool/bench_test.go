@@ -153,8 +153,13 @@ func TestBenchList(t *testing.T) {
 	if status := run(t.Context(), []string{"bench", "--list", "--workload=parameter"}, &stdout, &stderr); status != 0 {
 		t.Fatalf("exit status %d: %s", status, &stderr)
 	}
-	if n := strings.Count(stdout.String(), "\n"); n != 4 {
-		t.Errorf("%d lines, want one for each of 4 workloads:\n%s", n, &stdout)
+	if n := len(regexp.MustCompile(`(?m)^parameter`).FindAllString(stdout.String(), -1)); n != 4 {
+		t.Errorf("%d workloads, want 4:\n%s", n, &stdout)
+	}
+	for line := range strings.Lines(stdout.String()) {
+		if len(line) > columns+1 {
+			t.Errorf("wider than %d columns: %q", columns, line)
+		}
 	}
 }
 
@@ -165,7 +170,7 @@ func TestBenchBadInput(t *testing.T) {
 		"--round-time=0s":                        "want 1ms to 1m",
 		"--workload=nonsense":                    "open-query-close",
 		"--tls-dsn=root:hush@tcp(127.0.0.1:1)/x": "give that too",
-		"--rtt=1500us":                           "whole milliseconds",
+		"--rtt=-1ms":                             "want more than 0",
 		"--tls-dsn=root:hush@127.0.0.1/x --dsn=" + server.DSN:    "--tls-dsn: not a DSN",
 		"--unix-dsn=root:hush@unix(/none)/x --dsn=" + server.DSN: "--unix-dsn: logging in",
 	} {

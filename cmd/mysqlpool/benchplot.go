@@ -1,130 +1,133 @@
 package main
 
 import (
+	"encoding/xml"
 	"fmt"
-	"image/color"
-	"os"
-	"slices"
-
-	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgsvg"
+	"math"
+	"strings"
 )
 
 // plotColors tell the transports apart, also for who sees no red and green.
-var plotColors = []color.Color{
-	color.RGBA{0x00, 0x72, 0xb2, 0xff}, color.RGBA{0xe6, 0x9f, 0x00, 0xff}, color.RGBA{0x00, 0x9e, 0x73, 0xff},
-}
+var plotColors = []string{"#0072b2", "#e69f00", "#009e73"}
 
-// writePlot writes the ratios as an SVG: a point for the median and a bar from
-// where to where half of the rounds lie, on a logarithmic axis, with a line where
-// the most to be won is; at 1 both drivers are as fast.
-func (r *report) writePlot(file string) error {
-	p := plot.New()
-	p.Title.Text = `times as fast as "mysql": median, and half of the rounds`
-	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, ratioTicks{}
-	p.Legend.Top = true
-	p.Legend.Padding = vg.Points(2)
+// Where what is in a plot, in pixels.
+const (
+	plotWidth  = 800
+	plotLeft   = 210 // of the axis
+	plotRight  = plotWidth - 24
+	plotTop    = 44
+	plotRow    = 30 // of a workload
+	plotLegend = 18 // of a transport
+)
+
+// writePlot writes the ratios as an SVG: a point for the median and a bar over the
+// middle half of the rounds, on a logarithmic axis, with a short upright line at
+// the upper bound; at 1 both drivers are as fast.
+func (r *report) writePlot(to *output) error { return to.finish([]byte(r.plot())) }
+
+func (r *report) plot() string {
+	low, high := r.ratios()
+	x := func(ratio float64) float64 {
+		part := (math.Log(ratio) - math.Log(low)) / (math.Log(high) - math.Log(low))
+		return plotLeft + min(max(part, 0), 1)*(plotRight-plotLeft)
+	}
 	names := r.workloads()
-	slices.Reverse(names) // from the top
-	p.NominalY(names...)
-	even, err := plotter.NewLine(plotter.XYs{{X: 1, Y: -0.5}, {X: 1, Y: float64(len(names)) - 0.5}})
-	if err != nil {
-		return err
+	legends := len(r.Transports) + 1
+	top := float64(plotTop + plotLegend*legends)
+	bottom := top + float64(plotRow*len(names))
+
+	var s svg
+	s.open(plotWidth, bottom+34)
+	s.text(plotWidth/2, 24, "middle", "title", `times as fast as "mysql": median, and the middle half of the rounds`)
+	for _, tick := range []float64{0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000} {
+		if low <= tick && tick <= high {
+			class := "grid"
+			if tick == 1 {
+				class = "even"
+			}
+			s.line(x(tick), top, x(tick), bottom, class, "")
+			s.text(x(tick), bottom+18, "middle", "label", fmt.Sprint(tick))
+		}
 	}
-	even.Color, even.Dashes = color.Gray{0x80}, []vg.Length{vg.Points(3), vg.Points(3)}
-	p.Add(plotter.NewGrid(), even)
-	bounded := false
-	for i, t := range r.Transports {
-		points := &ranges{}
-		var most plotter.XYs
-		for y, name := range names {
-			at := float64(y) + 0.22*(1-float64(i))
+	s.line(plotLeft, bottom, plotRight, bottom, "axis", "")
+	for row, name := range names {
+		middle := top + plotRow*(float64(row)+0.5)
+		s.text(plotLeft-10, middle+4, "end", "label", name)
+		for i, t := range r.Transports {
 			res := r.find(name, t.Name)
+			if res.Ratio == nil {
+				continue
+			}
+			color := plotColors[i%len(plotColors)]
+			y := middle + 8*(float64(i)-float64(len(r.Transports)-1)/2)
+			s.line(x(res.Ratio.From), y, x(res.Ratio.To), y, "bar", color)
+			s.dot(x(res.Ratio.Median), y, color)
 			if res.Most != nil {
-				most = append(most, plotter.XY{X: res.Most.Median, Y: at})
-			}
-			if res.Ratio != nil {
-				points.XYs = append(points.XYs, plotter.XY{X: res.Ratio.Median, Y: at})
-				points.XErrors = append(points.XErrors, struct{ Low, High float64 }{
-					res.Ratio.Median - res.Ratio.From, res.Ratio.To - res.Ratio.Median,
-				})
+				s.line(x(res.Most.Median), y-5, x(res.Most.Median), y+5, "bound", color)
 			}
 		}
-		if len(points.XYs) == 0 {
-			continue
-		}
-		scatter, err := plotter.NewScatter(points)
-		if err != nil {
-			return err
-		}
-		bars, err := plotter.NewXErrorBars(points)
-		if err != nil {
-			return err
-		}
-		c := plotColors[i%len(plotColors)]
-		scatter.Color, scatter.Shape, scatter.Radius = c, draw.CircleGlyph{}, vg.Points(3)
-		bars.Color, bars.LineStyle.Width = c, vg.Points(1.5)
-		p.Add(bars, scatter)
-		p.Legend.Add(t.Name, scatter)
-		if len(most) == 0 {
-			continue
-		}
-		lines, err := plotter.NewScatter(most)
-		if err != nil {
-			return err
-		}
-		lines.Color, lines.Shape, lines.Radius = c, uprightGlyph{}, vg.Points(5)
-		p.Add(lines)
-		bounded = true
 	}
-	if bounded {
-		line := &plotter.Scatter{GlyphStyle: draw.GlyphStyle{Color: color.Gray{0x40}, Shape: uprightGlyph{}, Radius: vg.Points(5)}}
-		p.Legend.Add("at most", line)
+	for i, t := range r.Transports {
+		y := plotTop + plotLegend*(float64(i)+0.5)
+		s.dot(plotRight-150, y, plotColors[i%len(plotColors)])
+		s.text(plotRight-138, y+4, "start", "label", t.Name)
 	}
-	p.Title.Padding = vg.Points(6)
-	p.Y.Max += 0.4 + 0.6*float64(len(r.Transports)+1) // for the legend
-	p.X.Min, p.X.Max = p.X.Min/1.2, p.X.Max*1.2
-	canvas := vgsvg.New(vg.Points(640), vg.Points(100+26*float64(len(names))))
-	p.Draw(draw.Crop(draw.New(canvas), vg.Points(8), vg.Points(-12), vg.Points(6), vg.Points(-6)))
-	f, err := os.Create(file)
-	if err != nil {
-		return err
-	}
-	if _, err := canvas.WriteTo(f); err != nil {
-		f.Close()
-		return err
-	}
-	return f.Close()
+	y := plotTop + plotLegend*(float64(legends)-0.5)
+	s.line(plotRight-150, y-5, plotRight-150, y+5, "bound", "#404040")
+	s.text(plotRight-138, y+4, "start", "label", "upper bound")
+	return s.close()
 }
 
-// uprightGlyph is a short upright line.
-type uprightGlyph struct{}
-
-func (uprightGlyph) DrawGlyph(c *draw.Canvas, style draw.GlyphStyle, at vg.Point) {
-	c.SetLineStyle(draw.LineStyle{Color: style.Color, Width: vg.Points(1.5)})
-	var path vg.Path
-	path.Move(vg.Point{X: at.X, Y: at.Y - style.Radius})
-	path.Line(vg.Point{X: at.X, Y: at.Y + style.Radius})
-	c.Stroke(path)
-}
-
-// ranges is points with a bar to each side.
-type ranges struct {
-	plotter.XYs
-	plotter.XErrors
-}
-
-// ratioTicks marks 0.5, 1, 2, 5, 10 and so on.
-type ratioTicks struct{}
-
-func (ratioTicks) Ticks(low, high float64) (ticks []plot.Tick) {
-	for _, x := range []float64{0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000} {
-		if low <= x && x <= high {
-			ticks = append(ticks, plot.Tick{Value: x, Label: fmt.Sprint(x)})
+// ratios returns between what all that is drawn lies, with some room.
+func (r *report) ratios() (low, high float64) {
+	low, high = 0.8, 2.5
+	take := func(ratio float64) {
+		if ratio > 0 && !math.IsInf(ratio, 0) {
+			low, high = min(low, ratio/1.2), max(high, ratio*1.2)
 		}
 	}
-	return ticks
+	for _, res := range r.Results {
+		if res.Ratio != nil {
+			take(res.Ratio.From)
+			take(res.Ratio.To)
+		}
+		if res.Most != nil {
+			take(res.Most.Median)
+		}
+	}
+	return low, high
+}
+
+// svg is a drawing that is written from its start to its end.
+type svg struct{ strings.Builder }
+
+func (s *svg) open(width, height float64) {
+	fmt.Fprintf(s, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" width="%[1]v" height="%[2]v" font-family="Helvetica, Arial, sans-serif">
+<style>.title{font-size:15px}.label{font-size:12px}.grid{stroke:#ddd}.even{stroke:#808080;stroke-dasharray:4 4}.axis{stroke:#404040}.bar{stroke-width:2}.bound{stroke-width:2}</style>
+<rect width="100%%" height="100%%" fill="#fff"/>
+`, width, height)
+}
+
+func (s *svg) close() string {
+	s.WriteString("</svg>\n")
+	return s.String()
+}
+
+// line draws in the class's colour if color is "".
+func (s *svg) line(x1, y1, x2, y2 float64, class, color string) {
+	stroke := ""
+	if color != "" {
+		stroke = fmt.Sprintf(` stroke="%s"`, color)
+	}
+	fmt.Fprintf(s, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" class="%s"%s/>`+"\n", x1, y1, x2, y2, class, stroke)
+}
+
+func (s *svg) dot(x, y float64, color string) {
+	fmt.Fprintf(s, `<circle cx="%.1f" cy="%.1f" r="3.5" fill="%s"/>`+"\n", x, y, color)
+}
+
+func (s *svg) text(x, y float64, anchor, class, text string) {
+	fmt.Fprintf(s, `<text x="%.1f" y="%.1f" text-anchor="%s" class="%s">`, x, y, anchor, class)
+	xml.EscapeText(s, []byte(text))
+	s.WriteString("</text>\n")
 }

@@ -4,12 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"runtime"
 	"slices"
 	"time"
 
-	"github.com/mysqlpool/mysqlpool/cmd/servers"
+	"github.com/mysqlpool/mysqlpool/cmd/mysqlpool/target"
 )
 
 // report is what was measured. It is the JSON that --json writes.
@@ -42,7 +41,7 @@ type result struct {
 	Error     string  `json:"error,omitempty"`
 }
 
-func newReport(server *servers.Server, rounds int, roundTime time.Duration) *report {
+func newReport(server *target.Server, rounds int, roundTime time.Duration) *report {
 	return &report{
 		Server: server.Name, Go: runtime.Version(), CPUs: runtime.NumCPU(), When: time.Now().UTC().Round(time.Second),
 		Rounds: rounds, RoundMS: float64(roundTime) / float64(time.Millisecond),
@@ -94,7 +93,8 @@ func (r *report) workloads() (names []string) {
 func (r *report) table(w io.Writer) {
 	fmt.Fprintf(w, "How many times as fast \"mysql_pool\" was as \"mysql\", in %d pairs of rounds\n", r.Rounds)
 	fmt.Fprintf(w, "of %g ms each: the median, and between what half of them lie.\n", r.RoundMS)
-	fmt.Fprintf(w, "server: %s\n\n%-26s", r.Server, "")
+	printServer(w, r.Server)
+	fmt.Fprintf(w, "\n%-26s", "")
 	for _, t := range r.Transports {
 		fmt.Fprintf(w, "  %-16s", t.Name)
 	}
@@ -127,7 +127,9 @@ func (r *report) table(w io.Writer) {
 		fmt.Fprintln(w)
 	}
 	for _, e := range errors {
-		fmt.Fprintf(w, "Not measured: %s\n", e)
+		for _, line := range wrap("Not measured: "+e, columns) {
+			fmt.Fprintln(w, line)
+		}
 	}
 }
 
@@ -153,10 +155,10 @@ func figure(x float64) string {
 	return fmt.Sprintf("%.2f", x)
 }
 
-func (r *report) writeJSON(file string) error {
+func (r *report) writeJSON(to *output) error {
 	b, err := json.MarshalIndent(r, "", "\t")
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(file, append(b, '\n'), 0o644)
+	return to.finish(append(b, '\n'))
 }

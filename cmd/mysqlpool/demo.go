@@ -8,13 +8,13 @@ import (
 	"slices"
 	"time"
 
-	"github.com/mysqlpool/mysqlpool/cmd/servers"
+	"github.com/mysqlpool/mysqlpool/cmd/mysqlpool/target"
 )
 
 // demo is the command "mysqlpool demo".
 type demo struct {
-	DSN   string `name:"dsn" placeholder:"DSN" help:"Use the server at user:password@tcp(host:3306)/schema instead of an embedded one. Options of the pool are written with an @, as in ?@pool_size=3: one DSN for both drivers."`
-	Views int    `default:"20" help:"How many page views, 1 to 1000. Default: ${default}."`
+	serverFlags
+	Views int `default:"20" help:"How many page views, 1 to 1000. Default: ${default}."`
 }
 
 // A view is one page view: what a program does that opens a handle per request.
@@ -29,12 +29,12 @@ func (d *demo) Validate() error {
 	if d.Views < 1 || d.Views > 1000 {
 		return fmt.Errorf("--views=%d: want 1 to 1000", d.Views)
 	}
-	return nil
+	return d.serverFlags.Validate()
 }
 
 // Run is called by kong.
-func (d *demo) Run(ctx context.Context, stdout io.Writer) error {
-	server, err := openServer(ctx, d.DSN)
+func (d *demo) Run(ctx context.Context, stdout io.Writer, stderr stderr) error {
+	server, err := d.open(ctx, stderr)
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func (d *demo) Run(ctx context.Context, stdout io.Writer) error {
 		// what the server still has to clear away after the other.
 		for i := range drivers {
 			side := (i + n) % 2
-			if row[side], err = serve(ctx, drivers[side], server.DSN); err != nil {
+			if row[side], err = serve(ctx, drivers[side], server.DSN, d.Timeout); err != nil {
 				return err
 			}
 			row[side].logins = counter.since(ctx)
@@ -61,36 +61,41 @@ func (d *demo) Run(ctx context.Context, stdout io.Writer) error {
 			all[side] = append(all[side], v)
 		}
 	}
-	out.sums(sum(all[0]), sum(all[1]), counter.err)
-	out.next(d.DSN == "")
+	out.sums(sum(all[0]), sum(all[1]), d.Views, counter.err)
+	out.next(d.embedded())
 	return ctx.Err()
 }
 
 // serve is one page view.
-func serve(ctx context.Context, driver, dsn string) (view, error) {
+func serve(ctx context.Context, driver, dsn string, timeout time.Duration) (view, error) {
 	var v view
 	began := time.Now()
 	db, err := sql.Open(driver, dsn)
 	if err != nil {
 		return v, fmt.Errorf("sql.Open(%q, dsn): %w", driver, err)
 	}
-	err = db.QueryRowContext(ctx, "SELECT CONNECTION_ID()").Scan(&v.id)
+	answer, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	err = db.QueryRowContext(answer, "SELECT CONNECTION_ID()").Scan(&v.id)
 	db.Close()
 	v.took = time.Since(began)
+	if err != nil && answer.Err() != nil {
+		err = answer.Err() // the drivers have several errors for that
+	}
 	if err != nil {
-		return v, fmt.Errorf("a page view through %q: %w", driver, err)
+		return v, fmt.Errorf("a page view through %q: %w", driver, target.Explain(ctx, err, timeout))
 	}
 	return v, nil
 }
 
 // A counter reads the server's count of logins, for as long as it can be read.
 type counter struct {
-	server *servers.Server
+	server *target.Server
 	last   int64
 	err    error // why it cannot be read
 }
 
-func newCounter(ctx context.Context, server *servers.Server) *counter {
+func newCounter(ctx context.Context, server *target.Server) *counter {
 	c := &counter{server: server}
 	c.since(ctx)
 	return c

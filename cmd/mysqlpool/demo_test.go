@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"net"
 	"regexp"
 	"strconv"
@@ -66,7 +67,19 @@ func checkDemo(t *testing.T, out string, views int) {
 	}
 }
 
+// needEmbedded builds the embedded server's program, so that nothing is said of
+// that later.
+func needEmbedded(t *testing.T) {
+	t.Helper()
+	server, err := openEmbedded(t.Context(), time.Minute, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Stop()
+}
+
 func TestDemo(t *testing.T) {
+	needEmbedded(t)
 	var stdout, stderr bytes.Buffer
 	if status := run(t.Context(), []string{"demo"}, &stdout, &stderr); status != 0 || stderr.Len() > 0 {
 		t.Fatalf("exit status %d: %s", status, &stderr)
@@ -170,6 +183,7 @@ func TestDemoInterrupted(t *testing.T) {
 		}
 	}
 	t.Run("between page views", func(t *testing.T) {
+		needEmbedded(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		var stderr bytes.Buffer

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -38,11 +39,28 @@ func (e exitError) Error() string {
 func (e exitError) Unwrap() error { return e.error }
 
 type commands struct {
-	Demo   demo          `cmd:"" help:"Serve the same page views through \"mysql\" and \"mysql_pool\", and show both side by side."`
-	Watch  watchPage     `cmd:"" help:"Serve a web page that shows \"mysql\" and \"mysql_pool\" at work, live and side by side."`
-	Doctor doctorCommand `cmd:"" help:"Look at a server, and say what the pool will make of it and what is to be mended."`
-	Bench  bench         `cmd:"" help:"Measure how many times as fast \"mysql_pool\" is as \"mysql\", in many workloads."`
+	Version kong.VersionFlag `help:"Show the version."`
+
+	Demo   demo          `cmd:"" help:"Serve the same page views through \"mysql\" and \"mysql_pool\", side by side."`
+	Watch  watchPage     `cmd:"" help:"Serve a web page that shows both drivers at work, live."`
+	Doctor doctorCommand `cmd:"" help:"Examine a server: what the pool makes of it, problems, and how to fix them."`
+
+	Size       sizeCommand `cmd:"" help:"Compute how many connections a load needs, and how long requests wait."`
+	Bench      bench       `cmd:"" help:"Measure how many times as fast \"mysql_pool\" is as \"mysql\"."`
+	Completion completion  `cmd:"" help:"Print a script that completes commands and flags in a shell."`
+	Help       helpCommand `cmd:"" help:"Show the help of a command."`
 }
+
+// helpCommand is "mysqlpool help", which run turns into --help.
+type helpCommand struct {
+	Command []string `arg:"" optional:"" help:"The command. Default: all of them."`
+}
+
+// Run is called by kong.
+func (helpCommand) Run() error { return nil }
+
+// stderr is what kong calls the stream for warnings.
+type stderr interface{ io.Writer }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -56,18 +74,26 @@ func run(ctx context.Context, args []string, stdout, errs io.Writer) int {
 	parser, err := kong.New(&c, kong.Name("mysqlpool"), kong.Writers(stdout, errs),
 		kong.Description("mysqlpool: a database/sql driver that keeps MySQL connections between handles."),
 		kong.Exit(func(code int) { exited = code }),
+		kong.Vars{"version": version()},
+		kong.ConfigureHelp(kong.HelpOptions{WrapUpperBound: columns}),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.BindTo(stdout, (*io.Writer)(nil)),
 		kong.BindTo(errs, (*stderr)(nil)))
 	if err != nil {
 		panic(err) // the commands above are wrong
 	}
+	switch {
+	case len(args) == 0:
+		args = []string{"--help"}
+	case args[0] == "help":
+		args = append(args[1:len(args):len(args)], "--help")
+	}
 	command, err := parser.Parse(args)
-	if exited >= 0 { // --help
+	if exited >= 0 { // --help, --version
 		return exited
 	}
 	if err != nil {
-		fmt.Fprintf(errs, "mysqlpool: %v (see mysqlpool --help)\n", err)
+		fmt.Fprintf(errs, "mysqlpool: %s (see mysqlpool --help)\n", oneLine(err))
 		return exitUsage
 	}
 	err = command.Run()
@@ -81,7 +107,19 @@ func run(ctx context.Context, args []string, stdout, errs io.Writer) int {
 	exit := exitError{exitFailed, err}
 	errors.As(err, &exit)
 	if exit.error != nil {
-		fmt.Fprintf(errs, "mysqlpool: %v\n", exit.error)
+		fmt.Fprintf(errs, "mysqlpool: %s\n", oneLine(exit.error))
 	}
 	return exit.status
+}
+
+// oneLine is an error as one line: joined errors have one each.
+func oneLine(err error) string {
+	var lines []string
+	for line := range strings.Lines(err.Error()) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	// The driver's own errors begin so too.
+	return strings.TrimPrefix(strings.Join(lines, "; "), "mysqlpool: ")
 }

@@ -5,50 +5,85 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"strings"
 	"time"
 
-	"github.com/go-sql-driver/mysql"
-
-	"github.com/mysqlpool/mysqlpool/cmd/servers"
+	"github.com/mysqlpool/mysqlpool/cmd/mysqlpool/target"
 	mysqlpool "github.com/mysqlpool/mysqlpool/driver"
 )
 
 // The two columns.
 var drivers = [2]string{"mysql", "mysql_pool"}
 
-// openServer gives the server of dsn, an embedded one for "", and makes sure
-// that both drivers take its DSN.
-func openServer(ctx context.Context, dsn string) (*servers.Server, error) {
-	server, err := findServer(ctx, dsn)
+// envDSN names the server in the environment: a flag's password shows in ps.
+const envDSN = "MYSQL_POOL_DSN"
+
+// serverFlags say which server a command works on.
+type serverFlags struct {
+	DSN     *string       `name:"dsn" placeholder:"DSN" help:"The server, as user:password@tcp(host:3306)/schema. Default: the environment variable MYSQL_POOL_DSN, which ps does not show, else an embedded server. Options of the pool are written with an @, as in ?@pool_size=3: both drivers take that DSN."`
+	Timeout time.Duration `default:"10s" placeholder:"DURATION" help:"How long the server may take for an answer, a Go duration above 0. Default: ${default}."`
+}
+
+// Validate is called by kong.
+func (f *serverFlags) Validate() error {
+	switch {
+	case f.Timeout <= 0:
+		return fmt.Errorf("--timeout=%v: want a Go duration above 0, such as 10s", f.Timeout)
+	case f.DSN != nil && *f.DSN == "":
+		return errors.New("--dsn is empty: want user:password@tcp(host:3306)/schema, or no --dsn for an embedded server")
+	}
+	return nil
+}
+
+// dsn is "" for the embedded server.
+func (f *serverFlags) dsn() string {
+	if f.DSN != nil {
+		return *f.DSN
+	}
+	return os.Getenv(envDSN)
+}
+
+// embedded reports whether no server is named.
+func (f *serverFlags) embedded() bool { return f.dsn() == "" }
+
+// open gives the server, and makes sure that both drivers take its DSN.
+func (f *serverFlags) open(ctx context.Context, stderr io.Writer) (*target.Server, error) {
+	if f.embedded() {
+		return openEmbedded(ctx, f.Timeout, stderr)
+	}
+	dsn := f.dsn()
+	cfg, err := target.Parse(dsn)
 	if err != nil {
 		return nil, err
 	}
-	for _, driver := range drivers {
-		db, err := sql.Open(driver, server.DSN)
-		if err != nil {
-			server.Stop()
-			return nil, fmt.Errorf("sql.Open(%q, dsn): %w", driver, err)
-		}
-		db.Close()
+	if err := checkOptions(dsn); err != nil {
+		return nil, err
 	}
-	return server, nil
+	for name := range cfg.Params {
+		if strings.HasPrefix(name, "pool_") {
+			return nil, fmt.Errorf("\"mysql\" does not know %s: both drivers take it as @%[1]s", name)
+		}
+	}
+	return target.Open(ctx, dsn, f.Timeout)
 }
 
-func findServer(ctx context.Context, dsn string) (*servers.Server, error) {
-	if dsn == "" {
-		return servers.Find(ctx, servers.Options{Kinds: []servers.Kind{servers.Embedded}})
+// openEmbedded starts the embedded server. Building it, if it must be built,
+// shows on stderr.
+func openEmbedded(ctx context.Context, timeout time.Duration, stderr io.Writer) (*target.Server, error) {
+	p := newProgress(stderr, 0)
+	defer p.done()
+	return target.Embedded(ctx, timeout, p)
+}
+
+// checkOptions returns what sql.Open says of a DSN, which dials nothing.
+func checkOptions(dsn string) error {
+	db, err := sql.Open("mysql_pool", dsn)
+	if err != nil {
+		return err
 	}
-	s, err := servers.Open(ctx, dsn)
-	var refused *mysql.MySQLError
-	if cfg, perr := mysql.ParseDSN(dsn); perr == nil && errors.As(err, &refused) {
-		for name := range cfg.Params {
-			if strings.HasPrefix(name, "pool_") {
-				return nil, fmt.Errorf("%w (perhaps because \"mysql\" does not know %s: both drivers take it as @%[2]s)", err, name)
-			}
-		}
-	}
-	return s, err
+	return db.Close()
 }
 
 // dispose closes what mysql_pool keeps, before the server stops: it would

@@ -24,7 +24,8 @@ func takesColour(w io.Writer) bool {
 
 func (t *table) header(views int, server string) {
 	fmt.Fprintf(t.w, "%s, each: sql.Open, SELECT CONNECTION_ID(), Close\n", plural(views, "page view"))
-	fmt.Fprintf(t.w, "server: %s\n\n", server)
+	printServer(t.w, server)
+	fmt.Fprintln(t.w)
 	fmt.Fprintf(t.w, "%s          %-34s%s%s\n", t.bold, `sql.Open("mysql", dsn)`, `sql.Open("mysql_pool", dsn)`, t.plain)
 	fmt.Fprintf(t.w, "%6s%17s%14s%20s%14s\n", "view", "connection id", "time", "connection id", "time")
 }
@@ -36,7 +37,7 @@ func (t *table) row(n int, row [2]view) {
 
 // sums prints the last lines of the table; uncounted is why the logins could
 // not be counted, if they could not.
-func (t *table) sums(left, right view, uncounted error) {
+func (t *table) sums(left, right view, views int, uncounted error) {
 	fmt.Fprintf(t.w, "  %s\n", strings.Repeat("-", 69))
 	if uncounted == nil {
 		fmt.Fprintf(t.w, "%6s%17s%14s%s%20s%s\n", "", plural(int(left.logins), "login"), "",
@@ -49,6 +50,10 @@ func (t *table) sums(left, right view, uncounted error) {
 	} else {
 		fmt.Fprintf(t.w, "The server does not count logins for us: %v\n", uncounted)
 	}
+	if views < enoughViews {
+		fmt.Fprintf(t.w, "These are too few to compare: the first view through mysql_pool logs in too.\nTry --views=%d or more.\n", enoughViews)
+		return
+	}
 	fmt.Fprintf(t.w, "By the medians, mysql_pool was %s%.1f times as fast%s.\n",
 		t.bold, float64(left.took)/float64(max(right.took, 1)), t.plain)
 }
@@ -60,6 +65,9 @@ func (t *table) next(embedded bool) {
 	}
 	fmt.Fprintln(t.w, `Try next: sql.Open("mysql_pool", dsn) in your program, with the DSN it has.`)
 }
+
+// enoughViews is how many page views are worth a ratio.
+const enoughViews = 5
 
 // ms formats a duration in milliseconds.
 func ms(d time.Duration) string {

@@ -56,7 +56,7 @@ func TestOnATerminal(t *testing.T) {
 	}{
 		{[]string{"demo", "--views=3"}, 0, "\x1b[32m"},
 		{[]string{"doctor"}, 0, "\x1b[32mok"},
-		{[]string{"doctor", "--dsn=" + server.DSN}, exitFailed, "\x1b[31mamiss"},
+		{[]string{"doctor", "--dsn=" + server.DSN}, exitFailed, "\x1b[31mproblem"},
 	} {
 		if out, status := onTerminal(t, row.args...); status != row.status || !strings.Contains(out, row.want) {
 			t.Errorf("%s: exit status %d, want %d and %q: %s", row.args[0], status, row.status, row.want, out)

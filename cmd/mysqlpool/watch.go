@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -16,13 +17,10 @@ import (
 
 // watchPage is the command "mysqlpool watch".
 type watchPage struct {
-	DSN    string `name:"dsn" placeholder:"DSN" help:"Use the server at user:password@tcp(host:3306)/schema instead of an embedded one. Options of the pool are written with an @, as in ?@pool_size=3: one DSN for both drivers."`
+	serverFlags
 	Listen string `default:"127.0.0.1:8336" placeholder:"HOST:PORT" help:"Where to serve the page. Default: ${default}. Port 0 is any free one. Whoever reaches it can see the page and press its buttons."`
 	Rate   int    `default:"10" help:"Requests a second on a side under steady load, 1 to 100. Default: ${default}."`
 }
-
-// stderr is what kong calls the stream for warnings.
-type stderr interface{ io.Writer }
 
 // Validate is called by kong.
 func (c *watchPage) Validate() error {
@@ -32,7 +30,7 @@ func (c *watchPage) Validate() error {
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		return fmt.Errorf("--listen=%s: want host:port, such as 127.0.0.1:8336", c.Listen)
 	}
-	return nil
+	return c.serverFlags.Validate()
 }
 
 // Run is called by kong. It ends with ctx.
@@ -43,7 +41,7 @@ func (c *watchPage) Run(ctx context.Context, stdout io.Writer, stderr stderr) er
 	}
 	defer l.Close()
 	mysql.SetLogger(&mysql.NopLogger{}) // what goes wrong shows on the page
-	server, err := openServer(ctx, c.DSN)
+	server, err := c.open(ctx, stderr)
 	if err != nil {
 		return err
 	}
@@ -54,11 +52,20 @@ func (c *watchPage) Run(ctx context.Context, stdout io.Writer, stderr stderr) er
 		fmt.Fprintf(stderr, "mysqlpool: warning: %s can be reached from other machines: they see this page and can press its buttons\n", l.Addr())
 	}
 	fmt.Fprintf(stdout, "server: %s\n", server.Name)
-	fmt.Fprintf(stdout, "watch it at http://%s/ until Ctrl-C\n", l.Addr())
+	fmt.Fprintf(stdout, "watch it at http://%s/ until Ctrl-C\n", browsable(l.Addr()))
 	w := watch.New(server, c.Rate, func(format string, args ...any) {
 		fmt.Fprintf(stderr, "%s "+format+"\n", append([]any{time.Now().Format(time.TimeOnly)}, args...)...)
 	})
 	return serveWatch(ctx, w, l, c.Listen)
+}
+
+// browsable is an address that a browser on this machine can open.
+func browsable(addr net.Addr) string {
+	tcp := addr.(*net.TCPAddr)
+	if !tcp.IP.IsUnspecified() {
+		return addr.String()
+	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port))
 }
 
 // serveWatch returns when ctx has ended, and with it all that it started.

@@ -207,6 +207,7 @@ func TestWatchInterrupted(t *testing.T) {
 		}
 	})
 	t.Run("with the embedded server", func(t *testing.T) {
+		needEmbedded(t)
 		w := startWatch(t)
 		w.loadBoth(t)
 		check(t, w)

@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -15,19 +14,22 @@ import (
 
 // Pool is what "mysql_pool" made of the server, tried out with one connection.
 type Pool struct {
-	Limit      int     `json:"limit"`           // connections at most; 0 is no limit
-	Recycle    float64 `json:"recycle_seconds"` // greatest age of a connection, as that one's; 0 is no limit
-	Resets     bool    `json:"resets"`          // a session with all kinds of state on it is reset, not closed
+	Limit      int     `json:"limit_connections"` // at most, in one process; 0 is no limit
+	Recycle    float64 `json:"recycle_seconds"`   // greatest age of a connection, as that one's; 0 is no limit
+	Resets     bool    `json:"keeps_after_state"` // a connection with session state on it is reset, not closed
+	Leaks      bool    `json:"leaks_state"`       // a user variable was still there for the next user
 	Statements bool    `json:"keeps_statements"`
+	Arguments  bool    `json:"takes_arguments"` // a query with an argument succeeded
 }
 
 // stats is of the pool that was made last.
-func stats() mysqlpool.PoolStats {
-	all := mysqlpool.Stats()
-	if len(all) == 0 {
-		return mysqlpool.PoolStats{}
+func stats() (latest mysqlpool.PoolStats) {
+	for _, s := range mysqlpool.Stats() {
+		if s.Number >= latest.Number {
+			latest = s
+		}
 	}
-	return all[len(all)-1]
+	return latest
 }
 
 // lifeLog is a slog.Handler that takes down what the driver logs as the greatest
@@ -64,49 +66,65 @@ func (l *lifeLog) first() time.Duration {
 }
 
 // try uses the driver, so that what is said of it is true.
-func try(ctx context.Context, dsn string) (p Pool, size int, err error) {
-	cfg, err := mysql.ParseDSN(dsn)
-	if err != nil {
-		return p, 0, errors.New("not a DSN")
-	}
-	cfg.Logger = &mysql.NopLogger{} // makes the pool its own, which closes with the handle
+func try(ctx context.Context, cfg *mysql.Config, options Options, timeout time.Duration) (p Pool, err error) {
 	var life lifeLog
 	connector, err := mysqlpool.NewConnector(cfg, mysqlpool.WithLogger(slog.New(&life)))
 	if err != nil {
-		return p, 0, err
+		return p, err
 	}
 	db := sql.OpenDB(connector)
 	defer db.Close()
 	db.SetMaxIdleConns(0)
-	const text = "SELECT ?"
-	for range 3 { // it is kept from its second use on
-		var n int
-		if err := db.QueryRowContext(ctx, text, 1).Scan(&n); err != nil && !isAnswer(err) {
-			return p, 0, err
+	for range 3 { // the statement is kept from its second use on
+		err := within(ctx, timeout, func(ctx context.Context) error {
+			var n int
+			return db.QueryRowContext(ctx, "SELECT ?", 1).Scan(&n)
+		})
+		if err != nil && !isAnswer(err) {
+			return p, err
 		}
+		p.Arguments = err == nil
 	}
 	before := stats()
 	p.Statements = before.StmtHits > 0
-	if _, err := db.ExecContext(ctx, "SET @mysqlpool_doctor = 1"); err != nil {
-		return p, 0, err
-	}
-	// The session is given back in the background.
-	for deadline := time.Now().Add(3 * time.Second); ; {
-		now := stats()
-		if now.Reset+now.Dirty > before.Reset+before.Dirty {
-			p.Resets = now.Reset > before.Reset
-			break
-		}
-		if !time.Now().Before(deadline) {
-			break
-		}
-		select {
-		case <-ctx.Done():
-			return p, 0, ctx.Err()
-		case <-time.After(time.Millisecond):
-		}
-	}
 	p.Limit = before.Limit
 	p.Recycle = life.first().Seconds()
-	return p, before.Size, nil
+	err = within(ctx, timeout, func(ctx context.Context) error {
+		_, err := db.ExecContext(ctx, "SET @mysqlpool_doctor = 1")
+		return err
+	})
+	if err != nil {
+		return p, err
+	}
+	// The connection is checked in in the background.
+	err = within(ctx, timeout, func(ctx context.Context) error {
+		for {
+			now := stats()
+			if settled(now) > settled(before) || now.Open == 0 {
+				p.Resets = now.Dirty == before.Dirty && now.Open > 0
+				return nil
+			}
+			if options.PoolReset == "never" && now.InUse+now.Pinned == 0 {
+				return nil
+			}
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(time.Millisecond):
+			}
+		}
+	})
+	if err != nil {
+		return p, err
+	}
+	err = within(ctx, timeout, func(ctx context.Context) error {
+		var left sql.NullString
+		err := db.QueryRowContext(ctx, "SELECT @mysqlpool_doctor").Scan(&left)
+		p.Leaks = left.String != ""
+		return err
+	})
+	return p, err
 }
+
+// settled counts connections whose state was dealt with.
+func settled(s mysqlpool.PoolStats) int64 { return s.Undone + s.Reset + s.Dirty }

@@ -8,7 +8,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/mysqlpool/mysqlpool/cmd/mysqlpool/target"
 	"github.com/mysqlpool/mysqlpool/cmd/servers"
 	_ "github.com/mysqlpool/mysqlpool/driver"
 )
@@ -21,7 +23,12 @@ func served(t *testing.T) (*Watch, *httptest.Server) {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Stop)
-	w := New(server, 10, t.Logf)
+	watched, err := target.Open(t.Context(), server.DSN, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(watched.Stop)
+	w := New(watched, 10, t.Logf)
 	web := httptest.NewServer(w.Handler("127.0.0.1"))
 	t.Cleanup(web.Close)
 	return w, web

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/mysqlpool/mysqlpool/cmd/servers"
+	"github.com/mysqlpool/mysqlpool/cmd/mysqlpool/target"
 )
 
 // Drivers are the two sides, left to right.
@@ -22,7 +22,7 @@ const (
 // A Watch drives both sides, samples them once a second, and is what the page
 // asks.
 type Watch struct {
-	server *servers.Server
+	server *target.Server
 	rate   int
 	logf   func(format string, args ...any)
 
@@ -44,7 +44,7 @@ type Watch struct {
 // New returns a Watch on server, with that many requests a second on a side
 // under steady load. logf gets a line when the server goes away and when it is
 // back.
-func New(server *servers.Server, rate int, logf func(format string, args ...any)) *Watch {
+func New(server *target.Server, rate int, logf func(format string, args ...any)) *Watch {
 	w := &Watch{server: server, rate: rate, logf: logf}
 	w.status = status{Name: server.Name, Up: true, Since: time.Now().UnixMilli()}
 	w.claims.byID = map[int64]claim{}
