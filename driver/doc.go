@@ -127,8 +127,11 @@
 // wanted, the connections to others are closed after use, and opened there when
 // somebody needs them. A write that a server refuses because it is read-only has
 // the other hosts probed at once, and twice a second while none takes writes;
-// meanwhile reads go on. To see whether a replica's replication has stopped, the
-// account needs REPLICATION CLIENT (MySQL) or REPLICA MONITOR (MariaDB).
+// meanwhile reads go on. The account needs SELECT on
+// performance_schema.replication_group_members for the state in Group Replication,
+// and REPLICATION CLIENT (MySQL) or REPLICA MONITOR (MariaDB) to see whether a
+// replica's replication has stopped. Without that, the host counts as ready; the
+// log says so.
 //
 // A host that the DSN names first and that comes back without being read-only gets
 // the writes again, whatever another one has by then: have servers start with

@@ -3,6 +3,7 @@ package mysqlpool
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"strings"
@@ -583,6 +584,35 @@ func TestReadWriteSplitting(t *testing.T) {
 		}
 		if *refusals > 1 || at["a:1"] == 0 || at["b:2"] == 0 || at["c:3"] == 0 {
 			t.Errorf("%d refusals; reads on %v", *refusals, at)
+		}
+	})
+}
+
+// One host behind a name, with rejectReadOnly: each refused write costs its own
+// connection, as with the stock driver, and once a second all others.
+func TestRejectReadOnlyOfOneHost(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		const params = "rejectReadOnly=true&pool_size=20"
+		hold(t, s, params, 20)
+		s.query = func(_ context.Context, conn *fakeConn, text string) error {
+			if text == "UPDATE" {
+				conn.set(func() { conn.closed = true }) // as the stock driver does
+				return driver.ErrBadConn
+			}
+			return nil
+		}
+		db := handle(t, s, params)
+		db.Exec("UPDATE")
+		if p := onePool(t); p.Open > 0 {
+			t.Errorf("%d are open, want none: the name may mean another server now", p.Open)
+		}
+		time.Sleep(rejectPause / 2)
+		hold(t, s, params, 20)
+		time.Sleep(3 * offerFor / 10)
+		before := onePool(t).Broken
+		db.Exec("UPDATE")
+		if n := onePool(t).Broken - before; n > 3 {
+			t.Errorf("%d connections were closed half a second later, want those three that the write met", n)
 		}
 	})
 }

@@ -53,6 +53,7 @@ func TestGroupReplication(t *testing.T) {
 	}
 	exec(t, admins[0], fmt.Sprintf("CREATE USER %s@'%%' IDENTIFIED BY '%s'", appUser, appPassword),
 		fmt.Sprintf("GRANT ALL ON `%s`.* TO %s@'%%'", cfg.DBName, appUser),
+		fmt.Sprintf("GRANT SELECT ON performance_schema.replication_group_members TO %s@'%%'", appUser),
 		"CREATE TABLE "+cfg.DBName+".w (n BIGINT AUTO_INCREMENT PRIMARY KEY)")
 	exec(t, admins[2], "SET GLOBAL group_replication_member_weight = 90")
 	exec(t, admins[1], "SET GLOBAL group_replication_member_weight = 10")

@@ -123,7 +123,7 @@ func (t *Tracker) Report(i int, event Event, began, now time.Time, reason string
 		}
 	}
 	probe := h.state == Probing || h.lapsed
-	lostPrimary := was == Up && event == Failed
+	wasPrimary := was == Up || was == Suspect
 	wasWanted := t.rating(i) == Wanted
 	to := transitions[h.state][event]
 	h.state = to
@@ -156,7 +156,7 @@ func (t *Tracker) Report(i int, event Event, began, now time.Time, reason string
 	case to != was || probe:
 		t.backOff(h, was, to, wasWanted && !probe, now)
 	}
-	if lostPrimary && t.target.Writes() && !t.hasPrimary() {
+	if wasPrimary && event != TakesNoWrites && t.target.Writes() && !t.hasPrimary() { // lost it
 		t.wantsWrites = now
 	}
 	return Change{was, to}

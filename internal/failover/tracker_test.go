@@ -131,6 +131,34 @@ func TestElection(t *testing.T) {
 	}
 }
 
+// However the primary is lost, another is looked for at the pace of an election.
+func TestLossOfThePrimary(t *testing.T) {
+	for name, events := range map[string][]Event{
+		"down": {Failed}, "silent and down": {Silent, Failed}, "unready": {NotReady}, "silent and unready": {Silent, NotReady}, "refuses": {Refused},
+	} {
+		tr := exact(2, Auto)
+		tr.Report(0, Writable, start, start, "")
+		now := start
+		for range 10 { // its back-off is long by now
+			tr.Report(1, TakesNoWrites, now, now, "")
+			if at, ok := tr.NextProbe(1, now); ok {
+				now = at
+				tr.ProbeStarted(1, now)
+			}
+		}
+		tr.Report(1, TakesNoWrites, now, now, "")
+		if at, ok := tr.NextProbe(1, now); !ok || at.Sub(now) < MaxBackoff {
+			t.Fatalf("%s: got %v, want the longest back-off: the test does not test", name, at.Sub(now))
+		}
+		for _, e := range events {
+			tr.Report(0, e, now, now, "x")
+		}
+		if at, ok := tr.NextProbe(1, now); !ok || at.Sub(now) > ElectionPace {
+			t.Errorf("%s: the next probe is in %v, want %v at most", name, at.Sub(now), ElectionPace)
+		}
+	}
+}
+
 // Nobody uses the pool: the next login finds out, and the back-off goes on.
 func TestUnwatch(t *testing.T) {
 	tr := exact(1, Primary)
