@@ -31,6 +31,12 @@ func (p *pings) ping(_ context.Context, _ *fake, _ time.Duration) error {
 	return err
 }
 
+func (p *pings) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.at)
+}
+
 func (p *pings) config(cfg *config) { cfg.Keepalive, cfg.Ping = time.Minute, p.ping }
 
 func TestKeepalive(t *testing.T) {
@@ -69,7 +75,7 @@ func TestKeepaliveOfWhatIsUsedIsNone(t *testing.T) {
 			t.in(c)
 			t.sleep(10 * time.Second)
 		}
-		if n := len(ps.at); n > 0 {
+		if n := ps.count(); n > 0 {
 			t.Errorf("%d pings of a connection that is used", n)
 		}
 	})
@@ -83,8 +89,8 @@ func TestKeepaliveClosesWhatIsDead(t *testing.T) {
 		t.sleep(time.Minute)
 		t.fate(c, "broken")
 		t.sleep(time.Hour)
-		if len(ps.at) != 1 || t.p.Stats().Opened != 1 {
-			t.Errorf("%d pings, %d opened, want 1 and 1", len(ps.at), t.p.Stats().Opened)
+		if ps.count() != 1 || t.p.Stats().Opened != 1 {
+			t.Errorf("%d pings, %d opened, want 1 and 1", ps.count(), t.p.Stats().Opened)
 		}
 	})
 }
@@ -97,7 +103,7 @@ func TestCheckoutDuringAKeepalive(t *testing.T) {
 		bubble(t, ps.config, func(t *bed) {
 			c := t.out()
 			t.in(c)
-			for len(ps.at) == 0 {
+			for ps.count() == 0 {
 				t.sleep(time.Millisecond)
 			}
 			if s := t.p.Stats(); s.Idle != 1 || s.InUse != 0 {
@@ -128,8 +134,8 @@ func TestKeepaliveDelaysNobodyBesideAnother(t *testing.T) {
 		cs := t.outN(2)
 		t.in(cs...)
 		t.sleep(2 * time.Minute)
-		if len(ps.at) != 1 {
-			t.Fatalf("%d pings, want 1", len(ps.at))
+		if ps.count() != 1 {
+			t.Fatalf("%d pings, want 1", ps.count())
 		}
 		t.got(t.ask(context.Background()), nil)
 		if s := t.p.Stats(); s.Opened != 2 {
