@@ -108,6 +108,18 @@ func TestRefusedLoginsAreFew(t *testing.T) {
 				if n := r.most(); n >= 10 {
 					t.Errorf("the server refused %d in ten seconds, want fewer than 10", n)
 				}
+				burst := 0
+				for i, at := range r.at {
+					if at.Sub(r.at[0]) < time.Second {
+						burst++
+					} else if gap := at.Sub(r.at[i-1]); gap < refusedRest-10*time.Millisecond {
+						t.Errorf("refused %v after another, want one each %v after the first", gap, refusedRest)
+						break
+					}
+				}
+				if burst > unprovenMost {
+					t.Errorf("%d were refused at first, want %d at most", burst, unprovenMost)
+				}
 				if n := r.count(); n < 12 {
 					t.Errorf("the server was asked %d times in 30 s, want about 18", n)
 				}
@@ -156,7 +168,12 @@ func TestNoLoginUnaskedAfterARefusal(t *testing.T) {
 		r.right = func() bool { return !changed }
 		s.login = r.login
 		db := handle(t, s, "pool_warm=2&pool_recycle=5s")
-		ask(t, db)
+		held, err := db.Conn(t.Context()) // a pool with nothing open keeps nothing warm
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer held.Close()
+		ask(t, held)
 		time.Sleep(time.Second)
 		synctest.Wait()
 		r.mu.Lock()
