@@ -9,7 +9,7 @@ import (
 )
 
 var (
-	errFull = errors.New("Error 1040: Too many connections")
+	errFull = errors.New("too many connections")
 	errDown = errors.New("connection refused")
 	errDead = errors.New("invalid connection")
 )

@@ -51,17 +51,21 @@ func run() error {
 			cancel()
 			return err
 		}
-		medians := map[string][]int64{}
-		for _, driver := range []string{"mysql", "mysql_pool"} {
-			var all [][]int64
-			for range *rounds {
+		drivers := []string{"mysql", "mysql_pool"}
+		runs := map[string][][]int64{}
+		for range *rounds { // in turns, so that both have the same of whatever else runs
+			for _, driver := range drivers {
 				one, err := burst(driver, slow)
 				if err != nil {
 					cancel()
 					return err
 				}
-				all = append(all, one)
+				runs[driver] = append(runs[driver], one)
 			}
+		}
+		medians := map[string][]int64{}
+		for _, driver := range drivers {
+			all := runs[driver]
 			for i := range len(marks) + 1 {
 				var column []int64
 				for _, one := range all {

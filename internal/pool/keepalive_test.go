@@ -75,7 +75,7 @@ func TestKeepaliveOfWhatIsUsedIsNone(t *testing.T) {
 			t.in(c)
 			t.sleep(10 * time.Second)
 		}
-		if n := len(ps.at); n > 0 {
+		if n := ps.count(); n > 0 {
 			t.Errorf("%d pings of a connection that is used", n)
 		}
 	})
@@ -89,8 +89,8 @@ func TestKeepaliveClosesWhatIsDead(t *testing.T) {
 		t.sleep(time.Minute)
 		t.fate(c, "broken")
 		t.sleep(time.Hour)
-		if len(ps.at) != 1 || t.p.Stats().Opened != 1 {
-			t.Errorf("%d pings, %d opened, want 1 and 1", len(ps.at), t.p.Stats().Opened)
+		if ps.count() != 1 || t.p.Stats().Opened != 1 {
+			t.Errorf("%d pings, %d opened, want 1 and 1", ps.count(), t.p.Stats().Opened)
 		}
 	})
 }
@@ -134,8 +134,8 @@ func TestKeepaliveDelaysNobodyBesideAnother(t *testing.T) {
 		cs := t.outN(2)
 		t.in(cs...)
 		t.sleep(2 * time.Minute)
-		if len(ps.at) != 1 {
-			t.Fatalf("%d pings, want 1", len(ps.at))
+		if ps.count() != 1 {
+			t.Fatalf("%d pings, want 1", ps.count())
 		}
 		t.got(t.ask(context.Background()), nil)
 		if s := t.p.Stats(); s.Opened != 2 {

@@ -105,10 +105,9 @@ type model struct {
 	wrong   []string
 
 	// of the steps alone
-	asks     []*modelAsk
-	held     []*modelLease // owned
-	tickets  []*modelLease // put away
-	disposed bool
+	asks    []*modelAsk
+	held    []*modelLease // owned
+	tickets []*modelLease // put away
 }
 
 // weather is how logins, checks, switches and restores go: each number is how
@@ -148,15 +147,13 @@ type modelAsked[T Resource] struct {
 type modelLease struct {
 	conn   *Conn[*modelConn]
 	ticket Ticket
-	keeper bool // keeps it through a calm
 }
 
 type modelConn struct {
-	m      *model
-	id     int
-	label  int          // guarded by ownership
-	owner  atomic.Int32 // 0: nobody; 1: somebody; 2: closed
-	expiry time.Duration
+	m     *model
+	id    int
+	label int          // guarded by ownership
+	owner atomic.Int32 // 0: nobody; 1: somebody; 2: closed
 }
 
 func labelOf(s string) int { return int(s[0] - 'a') }

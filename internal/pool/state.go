@@ -14,7 +14,7 @@ import "fmt"
 //	Pinned          InUse    the owner that put it away, TakeBack
 //	Fresh, Offered  Idle     the pool's sweep, once the offer has stood for OfferFor
 //	InUse           Idle     its owner, CheckIn
-//	Idle            InUse    the pool, for a checkout
+//	Idle            InUse    the pool, for a checkout, or for a ping of its own
 //	any but InUse   Closed   the pool (recycled, idle, broken, overflow, disposed)
 //	InUse           Closed   its owner, CheckIn, Discard and Replace
 //
