@@ -695,3 +695,33 @@ func TestDialFuncHasABudgetOfItsOwn(t *testing.T) {
 		}
 	})
 }
+
+// An account that has all that it may have gains nothing by what others close.
+func TestAccountsLimitClosesNothingOfOthers(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		s.maxUserOf = map[string]string{"small": "2"}
+		large := asUser(t, s, "large", "")
+		ask(t, large)
+		a, b := asUser(t, s, "small", "wait_timeout=100"), asUser(t, s, "small", "wait_timeout=101")
+		var txs []*sql.Tx
+		for range 2 {
+			tx, err := a.Begin()
+			if err != nil {
+				t.Fatal(err)
+			}
+			txs = append(txs, tx)
+		}
+		time.AfterFunc(5*time.Second, func() { txs[0].Rollback() })
+		start := time.Now()
+		ask(t, b)
+		if took := time.Since(start); took < 5*time.Second || took > 5*time.Second+2*closeTime {
+			t.Errorf("served after %v, want after 5 s, as soon as the server has noticed", took)
+		}
+		if open := openOf(s); open["large"] != 1 || len(s.conns) != 4 {
+			t.Errorf("open: got %v, after %d logins, want large to have kept its own", open, len(s.conns))
+		}
+		txs[1].Rollback()
+		time.Sleep(time.Second)
+		wantPlaces(t, s)
+	})
+}
