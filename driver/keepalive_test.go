@@ -1,6 +1,7 @@
 package mysqlpool
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,7 +26,7 @@ func TestIdleConnectionsAreKeptAlive(t *testing.T) {
 		"pool_keepalive=0":   {0, 0},
 	} {
 		bubble(t, func(t *testing.T, s *fakeServer) {
-			ask(t, handle(t, s, params))
+			ask(t, handle(t, s, strings.TrimPrefix(params+"&pool_recycle=0", "&")))
 			time.Sleep(time.Hour)
 			synctest.Wait()
 			if n := s.pinged(0); n < want[0] || n > want[1] {
