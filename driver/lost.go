@@ -106,7 +106,7 @@ func (p *physical) within(ctx context.Context, limit, idle time.Duration, ask fu
 func (p *physical) saw(err error) {
 	number := errorNumber(err)
 	if number != 0 {
-		p.failed = p.statusWord == nil
+		p.failed = p.failed || p.statusWord == nil
 		p.forgetStatus()
 	}
 	switch {
