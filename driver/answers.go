@@ -161,6 +161,9 @@ func (c *conn) afterText(p *physical, st *session.Statement, query string, args 
 		*st = p.scan(query)
 	}
 	c.after(p, st, args, result, err)
+	if result == nil && err == nil && st.Several() {
+		p.failed = true // those behind the first may yet, and rows.Close tells nobody
+	}
 }
 
 // beforeText reads a statement that is about to run as text, and readies the

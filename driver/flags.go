@@ -26,10 +26,7 @@ func (f *stockFields) forgetStatus() {
 // nor whether the server ended the session (after KILL of one's own id it says
 // 1317, and hangs up).
 func (p *physical) unverified() bool {
-	if p.statusWord == nil {
-		return p.failed
-	}
-	return *p.statusWord&statusUnknown != 0
+	return p.failed || p.statusWord != nil && *p.statusWord&statusUnknown != 0
 }
 
 // errNotRestored means that a connection has session state that cannot be taken back.
@@ -69,6 +66,7 @@ func (p *physical) verify(ctx context.Context) error {
 	}
 	if p.statusWord != nil {
 		*p.statusWord &^= statusUnknown // as of a server that sends it always
+		p.failed = false
 		return nil
 	}
 	// The flags cannot be read.

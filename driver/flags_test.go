@@ -68,6 +68,25 @@ func TestFlagsAreAskedForAfterAnError(t *testing.T) {
 	}
 }
 
+// Of several statements that Query runs nobody is told how those behind the first
+// end.
+func TestSeveralStatementsAreVerified(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		const params = "pool_size=1&pool_max_overflow=0&multiStatements=true"
+		a, b := handle(t, s, params), handle(t, s, params)
+		rows, err := a.Query("SELECT 1; SELECT 2")
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows.Close()
+		before := len(s.conns[0].sent())
+		ask(t, b)
+		if sent := s.conns[0].sent()[before:]; len(sent) != 2 || sent[0] != "ping" {
+			t.Errorf("sent %q, want a ping first", sent)
+		}
+	})
+}
+
 // A thousand handles of which each has a statement fail share one connection.
 func TestErrorsDoNotPin(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {

@@ -112,7 +112,7 @@ func (p *physical) within(ctx context.Context, limit, own, idle time.Duration, a
 func (p *physical) saw(err error) {
 	number := errorNumber(err)
 	if number != 0 {
-		p.failed = p.statusWord == nil
+		p.failed = p.failed || p.statusWord == nil
 		p.forgetStatus()
 	}
 	switch {

@@ -64,7 +64,7 @@ type physical struct {
 	state      session.State // what was left on it; see kinds
 	inTx       bool          // a driver.Tx on it has not ended
 	busy       bool          // a statement runs, or broke off by a panic
-	failed     bool          // without status flags: a statement failed since the server was asked; see unverified
+	failed     bool          // a statement failed since the server was asked, or may have, and the status flags do not show it; see unverified
 	before     uint16        // the status flags before the latest statement; see running
 	used       bool          // something ran on it since it was opened or reset
 

@@ -13,7 +13,7 @@ var sessionProbes = []string{
 	"SELECT @@character_set_client, @@character_set_results, @@collation_connection, @@collation_database",
 	"SELECT @@transaction_isolation",
 	"SELECT @@tx_isolation",
-	"SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_mysql_thread_id = CONNECTION_ID()",
+	"SELECT @@in_transaction",
 	"SELECT COUNT(*) FROM tmp1",
 	"SELECT COUNT(*) FROM tmp2",
 	"SELECT COUNT(*) FROM kept",
@@ -179,6 +179,8 @@ func TestSuiteFailedStatementsLeaveNothing(t *testing.T) {
 					}
 					one.Close()
 					next.SetMaxOpenConns(1)
+					_, err := next.Exec("INSERT INTO kept2 VALUES (1000)") // in autocommit
+					result = append(result, errText(err))
 					for _, probe := range sessionProbes {
 						result = append(result, probe+": "+seen(next, probe))
 					}
@@ -189,6 +191,9 @@ func TestSuiteFailedStatementsLeaveNothing(t *testing.T) {
 						got := seen(watch, "SELECT COUNT(*) FROM kept WHERE v IN (2, 9)")
 						if got != "0" {
 							return fmt.Errorf("rows of a transaction that failed: %s", got)
+						}
+						if got := seen(watch, "SELECT COUNT(*) FROM kept2 WHERE v = 1000"); err == nil && got != "1" {
+							return fmt.Errorf("the next handle's row: %s are there", got)
 						}
 						return nil
 					})

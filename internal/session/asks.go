@@ -158,6 +158,9 @@ func mentionsSchemas(s string) bool {
 // Acts reports whether [Statement.Kills] or [Statement.AltersSchemas] does.
 func (st *Statement) Acts() bool { return st.marks&(kills|altersSchemas) != 0 }
 
+// Several reports whether the text is more than one statement.
+func (st *Statement) Several() bool { return st.marks&several != 0 }
+
 // IsZero reports whether it was not made by [Scan].
 func (st *Statement) IsZero() bool { return !st.scanned }
 

@@ -36,6 +36,7 @@ const (
 	kills         // KILL
 	altersSchemas // it creates, drops or alters a schema
 	mayBegin      // it ends the transaction, and may begin one
+	several       // it is several statements
 
 	// ofAny is the marks of several statements if one has them, and of one that is
 	// not understood.
@@ -102,6 +103,9 @@ func scan(query string, multi bool, r reading) (Statement, signs) {
 	if n > 1 || all&(unsureSign|oddSign) != 0 {
 		st.Ends = 0
 		st.marks = st.marks&ofAny | vague
+	}
+	if n > 1 {
+		st.marks |= several
 	}
 	if all&(unsureSign|oddSign) != 0 {
 		st.marks |= opens | changesID
