@@ -34,8 +34,8 @@ var plants = []plant{
 	{
 		name: "the login's character set is not restored",
 		file: "driver/restore.go",
-		old:  "[]string{charset, p.login.setParams}",
-		new:  "[]string{charset[:0], p.login.setParams}",
+		old:  "_, err = p.ExecContext(ctx, st, nil)\n\t\treturn err",
+		new:  "return nil",
 	},
 	{
 		name: "autocommit does not count",
@@ -46,8 +46,8 @@ var plants = []plant{
 	{
 		name: "the DSN's parameters are not set again",
 		file: "driver/restore.go",
-		old:  "[]string{charset, p.login.setParams}",
-		new:  "[]string{charset}",
+		old:  "if p.config.setParams != \"\" {",
+		new:  "if false {",
 	},
 	{
 		name: "the schema is not selected again after a reset",
