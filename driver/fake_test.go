@@ -90,8 +90,8 @@ func (s *fakeServer) dial(ctx context.Context, h *host, schema string) (driver.C
 	if !s.unproved {
 		s.proved.Do(func() {
 			const forever = 100 * 365 * 24 * time.Hour
-			storeProof(&h.server.proofs.undo, Works, forever)
-			storeProof(&h.server.proofs.reset, Works, forever)
+			storeProof(&h.server.proofs.undo, ProofWorks, forever)
+			storeProof(&h.server.proofs.reset, ProofWorks, forever)
 		})
 	}
 	s.mu.Lock()

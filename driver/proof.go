@@ -17,10 +17,10 @@ import (
 type Proof string
 
 const (
-	Unproved Proof = ""        // not tried, or found out too long ago
-	Works    Proof = "works"   // what was set is gone afterwards
-	Ignored  Proof = "ignored" // the server answered OK, and what was set is still there
-	Refused  Proof = "refused" // the server answered with an error
+	ProofUnknown Proof = ""        // not tried, or found out too long ago
+	ProofWorks   Proof = "works"   // what was set is gone afterwards
+	ProofIgnored Proof = "ignored" // the server answered OK, and what was set is still there
+	ProofRefused Proof = "refused" // the server answered with an error
 )
 
 // proofs is what was found out of a server. Some that only look like MySQL
@@ -57,7 +57,7 @@ func readProof(from *atomic.Pointer[found]) Proof {
 	if f := from.Load(); f != nil && time.Now().Before(f.until) {
 		return f.proof
 	}
-	return Unproved
+	return ProofUnknown
 }
 
 func storeProof(to *atomic.Pointer[found], proof Proof, life time.Duration) {
@@ -79,11 +79,11 @@ var (
 func (s *server) trusts(how rung) error {
 	resets := readProof(&s.proofs.reset)
 	switch {
-	case how == undone && (resets == Ignored || readProof(&s.proofs.undo) == Ignored):
+	case how == undone && (resets == ProofIgnored || readProof(&s.proofs.undo) == ProofIgnored):
 		return errUndoIgnored
-	case how == reset && resets == Ignored:
+	case how == reset && resets == ProofIgnored:
 		return errResetIgnored
-	case how == reset && resets == Refused:
+	case how == reset && resets == ProofRefused:
 		return errResetRefused
 	}
 	return nil
@@ -92,8 +92,8 @@ func (s *server) trusts(how rung) error {
 // proved reports whether nothing is left to be tried before this way is trusted.
 func (p *physical) proved(how rung) bool {
 	s := &p.host.server.proofs
-	resets := readProof(&s.reset) != Unproved || !p.canSendReset()
-	return resets && (how == reset || readProof(&s.undo) != Unproved)
+	resets := readProof(&s.reset) != ProofUnknown || !p.canSendReset()
+	return resets && (how == reset || readProof(&s.undo) != ProofUnknown)
 }
 
 // prove tries what is not known of the server yet on this connection, whose state
@@ -111,12 +111,12 @@ func (p *physical) prove(ctx context.Context, how rung) (_ rung, err error) {
 	case <-ctx.Done():
 		return closed, ctx.Err()
 	}
-	if how == undone && readProof(&s.proofs.undo) == Unproved {
+	if how == undone && readProof(&s.proofs.undo) == ProofUnknown {
 		if err := p.proveUndo(ctx); err != nil {
 			return closed, err
 		}
 	}
-	if readProof(&s.proofs.reset) == Unproved && p.canSendReset() {
+	if readProof(&s.proofs.reset) == ProofUnknown && p.canSendReset() {
 		works, err := p.proveReset(ctx)
 		if err != nil {
 			return closed, err
@@ -159,7 +159,7 @@ func (p *physical) proveUndo(ctx context.Context) error {
 	if !ok {
 		return errNotUndone
 	}
-	proof := Works
+	proof := ProofWorks
 	for _, v := range []string{other, value} {
 		if _, err := p.ExecContext(ctx, "SET "+name+" = "+v, nil); err != nil {
 			return err
@@ -169,13 +169,13 @@ func (p *physical) proveUndo(ctx context.Context) error {
 			return err
 		}
 		if row[0] != v {
-			proof = Ignored
+			proof = ProofIgnored
 		}
 	}
 	if released, err := p.releasesLocks(ctx); err != nil {
 		return err
 	} else if !released {
-		proof = Ignored
+		proof = ProofIgnored
 	}
 	p.found(ctx, "undo", &p.host.server.proofs.undo, proof, proofLife, nil)
 	return nil
@@ -227,7 +227,7 @@ func (p *physical) proveReset(ctx context.Context) (works bool, err error) {
 	}
 	if before[0] != "1" || ok && before[1] != other {
 		// It does not even keep what is set, so that nothing can be proved.
-		p.found(ctx, "reset", &p.host.server.proofs.reset, Ignored, proofLife, nil)
+		p.found(ctx, "reset", &p.host.server.proofs.reset, ProofIgnored, proofLife, nil)
 		return false, nil
 	}
 	if err := p.resetAndSet(ctx, 0); err != nil {
@@ -246,12 +246,12 @@ func (p *physical) proveReset(ctx context.Context) (works bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	proof := Works
+	proof := ProofWorks
 	if after[0] != "" || ok && after[1] == other {
-		proof = Ignored
+		proof = ProofIgnored
 	}
 	p.found(ctx, "reset", &p.host.server.proofs.reset, proof, proofLife, nil)
-	return proof == Works, nil
+	return proof == ProofWorks, nil
 }
 
 // refusedReset notes that a reset was refused, and whether that may pass.
@@ -264,14 +264,14 @@ func (p *physical) refusedReset(ctx context.Context, err error) {
 	if number == 1047 { // ER_UNKNOWN_COM_ERROR: MySQL before 5.7
 		life = proofLife
 	}
-	p.found(ctx, "reset", &p.host.server.proofs.reset, Refused, life, err)
+	p.found(ctx, "reset", &p.host.server.proofs.reset, ProofRefused, life, err)
 }
 
 // found notes a proof. What is not as it should be is logged once for each time
 // that it is found.
 func (p *physical) found(ctx context.Context, way string, to *atomic.Pointer[found], proof Proof, life time.Duration, why error) {
 	level, text := slog.LevelDebug, "mysqlpool: tried how the server takes back session state"
-	if proof == Ignored {
+	if proof == ProofIgnored {
 		level, text = slog.LevelWarn, "mysqlpool: the server answers OK when session state is taken back, and does not do it: connections with more on them than a transaction or another schema are closed"
 	}
 	p.login.log().LogAttrs(ctx, level, text,

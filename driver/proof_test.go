@@ -57,7 +57,7 @@ func TestRefusalsAreRemembered(t *testing.T) {
 					}
 					return
 				}
-				if p := onePool(t); tries != 1 || p.ResetProof != Refused {
+				if p := onePool(t); tries != 1 || p.ResetProof != ProofRefused {
 					t.Errorf("got %d resets, %q, want one refused", tries, p.ResetProof)
 				}
 				time.Sleep(c.life - time.Millisecond)
@@ -66,7 +66,7 @@ func TestRefusalsAreRemembered(t *testing.T) {
 					t.Errorf("before %v: got %d resets, want 1", c.life, tries)
 				}
 				time.Sleep(time.Millisecond)
-				if p := onePool(t); p.ResetProof != Unproved {
+				if p := onePool(t); p.ResetProof != ProofUnknown {
 					t.Errorf("after %v: got %q, want it unproved", c.life, p.ResetProof)
 				}
 				leaveState(t, s)
@@ -88,7 +88,7 @@ func TestIgnoredResetsAreFoundOut(t *testing.T) {
 			leaveState(t, s)
 		}
 		p := onePool(t)
-		if p.ResetProof != Ignored || p.Reset != 0 || p.Dirty != 3 {
+		if p.ResetProof != ProofIgnored || p.Reset != 0 || p.Dirty != 3 {
 			t.Errorf("got %q, %d reset, %d closed; want it ignored, 0, 3", p.ResetProof, p.Reset, p.Dirty)
 		}
 		resets := 0

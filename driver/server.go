@@ -163,7 +163,7 @@ func (l *login) know(p *physical, values map[string]string) {
 	p.roleAtLogin = values["role"]
 	s := p.host.learned.Load()
 	p.baseline = session.NewBaseline(values, session.Charsets{
-		CollatesClient: s == nil || s.mariaDB,
+		CollatesClient: s == nil || !s.fixesTypes,
 		OneByOne:       p.config.oneByOne || p.initConnect && p.config.setNames == nil,
 	})
 	if latest := p.host.baseline.Load(); latest != nil && *latest == *p.baseline {

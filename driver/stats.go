@@ -56,7 +56,7 @@ type PoolStats struct {
 
 	// What was found out of how the server takes back session state, the first time
 	// that this was to be done, and again after an hour. What was refused with an
-	// error that may pass is tried again after a minute. Where a reset is Ignored, or
+	// error that may pass is tried again after a minute. Where a reset is ProofIgnored, or
 	// an undo, connections with more state than a transaction or another schema are
 	// closed. Of several hosts see Hosts; these are of the first one.
 	UndoProof  Proof // statements that put variables back and release locks

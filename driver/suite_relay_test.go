@@ -120,31 +120,31 @@ var proxies = []struct {
 	answer      func(command byte, text string) []byte
 	undo, reset mysqlpool.Proof
 }{
-	{"honest", func(byte, string) []byte { return nil }, mysqlpool.Works, mysqlpool.Works},
+	{"honest", func(byte, string) []byte { return nil }, mysqlpool.ProofWorks, mysqlpool.ProofWorks},
 	{"resets nothing", func(command byte, _ string) []byte {
 		if command == comReset {
 			return okPacket
 		}
 		return nil
-	}, mysqlpool.Works, mysqlpool.Ignored},
+	}, mysqlpool.ProofWorks, mysqlpool.ProofIgnored},
 	{"refuses resets", func(command byte, _ string) []byte {
 		if command == comReset {
 			return refusesPacket
 		}
 		return nil
-	}, mysqlpool.Works, mysqlpool.Refused},
+	}, mysqlpool.ProofWorks, mysqlpool.ProofRefused},
 	{"puts nothing back", func(command byte, text string) []byte {
 		if command == comReset || command == comQuery && strings.HasPrefix(text, "SET group_concat_max_len = 1") {
 			return okPacket // it has that value anyway, by default
 		}
 		return nil
-	}, mysqlpool.Ignored, mysqlpool.Ignored},
+	}, mysqlpool.ProofIgnored, mysqlpool.ProofIgnored},
 	{"releases nothing", func(command byte, text string) []byte {
 		if command == comQuery && strings.HasPrefix(text, "DO RELEASE_") {
 			return okPacket
 		}
 		return nil
-	}, mysqlpool.Ignored, mysqlpool.Works},
+	}, mysqlpool.ProofIgnored, mysqlpool.ProofWorks},
 }
 
 // Whatever a proxy makes of resets and of what undoes state, the next user meets
@@ -154,7 +154,7 @@ func TestSuiteProxiesLeakNothing(t *testing.T) {
 		t.Skip("needs a real server: the embedded one has neither temporary tables nor DO")
 	}
 	s := needServer(t)
-	if p := resetProofOf(t, s.dsn); p != mysqlpool.Works {
+	if p := resetProofOf(t, s.dsn); p != mysqlpool.ProofWorks {
 		t.Skipf("needs a server that resets: it is %q", p)
 	}
 	setup := s.open(t, stock, "")
@@ -182,7 +182,7 @@ func TestSuiteProxiesLeakNothing(t *testing.T) {
 				a.Close()
 				t.Run(x.name, func(t *testing.T) { s.wantFingerprint(t, b, want) })
 				p := onlyPool(t)
-				if taken := rungTaken(t); taken == isReset && proxy.reset != mysqlpool.Works {
+				if taken := rungTaken(t); taken == isReset && proxy.reset != mysqlpool.ProofWorks {
 					t.Errorf("%s: it was reset, by a server whose resets are %q", x.name, proxy.reset)
 				}
 				if x.rung == isReset || x.name == "time_zone" || x.name == "named lock" {
@@ -253,7 +253,7 @@ func TestSuiteProofIsKept(t *testing.T) {
 				b.Close()
 			}
 			want := int64(1)
-			if proxy.reset == mysqlpool.Works {
+			if proxy.reset == mysqlpool.ProofWorks {
 				want = 2*users + 1 // each user's, also of who only reads, and one to try it
 			}
 			if n := relay.resets.Load(); n > want+1 {

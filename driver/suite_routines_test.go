@@ -20,6 +20,8 @@ func TestSuiteXAInARoutine(t *testing.T) {
 			asStock(t, func(t *testing.T, driver string) (answers []string) {
 				setup := s.open(t, stock, "")
 				defer setup.Close()
+				setup.SetMaxOpenConns(1)
+				mustExec(t, setup, "SET lock_wait_timeout = 5, innodb_lock_wait_timeout = 5")
 				xid := "'" + uniqueName() + "'"
 				body := "XA START " + xid + "; UPDATE acc SET v = v + 1"
 				if end != "none" {
@@ -63,7 +65,6 @@ func TestSuiteXAInARoutine(t *testing.T) {
 					eventually(t, func() error { _, err := setup.Exec("XA ROLLBACK " + xid); return err })
 				}
 				insert(4)
-				mustExec(t, setup, "SET innodb_lock_wait_timeout = 5")
 				_, err = setup.Exec("UPDATE acc SET v = 5 WHERE id = 1")
 				answers = append(answers, "UPDATE by another: "+errText(err))
 				return append(answers, row(t, setup, "SELECT GROUP_CONCAT(CONCAT(id, '=', v) ORDER BY id) FROM acc"))

@@ -13,7 +13,7 @@ type Baseline struct {
 type Charsets struct {
 	// CollatesClient means that character_set_client has a collation of its own,
 	// which no variable shows, and which arguments of prepared statements have:
-	// MariaDB. SET NAMES sets it, and so does the login itself.
+	// MariaDB, and MySQL before 8.0.22. SET NAMES sets it, and so does the login.
 	CollatesClient bool
 
 	// OneByOne means that statements of the login may have set variables of the
