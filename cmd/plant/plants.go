@@ -193,9 +193,9 @@ var plants = []plant{
 	},
 	{
 		name:   "after an error the server is not asked for its flags",
-		file:   "driver/restore.go",
-		old:    "err := p.verify(ctx) // or an error may hide a transaction",
-		new:    "err := ctx.Err()",
+		file:   "driver/flags.go",
+		old:    "return *p.statusWord&statusUnknown != 0",
+		new:    "return false",
 		server: "MySQL",
 	},
 	{
