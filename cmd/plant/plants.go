@@ -192,13 +192,6 @@ var plants = []plant{
 		new:  "if s.kinds&(Transaction|NextTransaction) != 0 && !s.AutocommitSet() {",
 	},
 	{
-		name:   "after an error the server is not asked for its flags",
-		file:   "driver/restore.go",
-		old:    "err := p.verify(ctx) // or an error may hide a transaction",
-		new:    "err := ctx.Err()",
-		server: "MySQL",
-	},
-	{
 		name: "a schema that was made anew is not selected again",
 		file: "driver/answers.go",
 		old:  "h.server.schemas.Add(1)",
