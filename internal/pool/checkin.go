@@ -70,8 +70,8 @@ func (p *Pool[T]) releaseLocked(c *Conn[T], now, unused instant) {
 	if at, ok := p.deadlineLocked(c, p.surplusLocked() > 0); ok {
 		p.armLocked(at)
 	}
-	if at, ok := c.keepaliveAt(); ok {
-		p.armLocked(at)
+	if c.pingAfter > 0 {
+		p.armLocked(max(unused, c.pingedAt).add(c.pingAfter))
 	}
 	if p.waiters.len > 0 { // it may have been the last that they could wait for
 		p.startLoginsLocked(now)

@@ -112,7 +112,7 @@ func (p *Pool[T]) popIdleLocked(now instant, label string) (handed[T], bool) {
 		return handed[T]{}, false
 	}
 	c := p.removeIdleLocked(at)
-	h := handed[T]{conn: c, idle: now.sub(c.heardAt())}
+	h := handed[T]{conn: c, idle: now.sub(max(c.since, c.pingedAt))}
 	c.move(c.load().with(InUse))
 	c.since, c.holder = now, label
 	p.armLocked(now.add(p.tick()))

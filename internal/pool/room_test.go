@@ -7,11 +7,25 @@ import (
 	"time"
 )
 
+// tried is how many logins began.
+func (t *bed) tried() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.logins
+}
+
+// logsIn sets how logins go from now on.
+func (t *bed) logsIn(login func(ctx context.Context, n int) error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.login = login
+}
+
 // Each of those whom nothing fits has room made for it, also those who came while
 // room was made for another.
 func TestRoomIsMadeForEach(t *testing.T) {
 	bubble(t, limit(4), func(t *bed) {
-		t.login = slow(5 * time.Millisecond)
+		t.logsIn(slow(5 * time.Millisecond))
 		as := []*asked{t.askFor(context.Background(), "a"), t.askFor(context.Background(), "a"), t.askFor(context.Background(), "a"), t.askFor(context.Background(), "a")}
 		t.sleep(time.Second)
 		for _, a := range as {
@@ -66,7 +80,7 @@ func TestLoginNeedNotWaitForACloseWhileThereIsRoom(t *testing.T) {
 // What is kept warm makes room for who waits, and is not opened in its place.
 func TestWarmOnesTakeNobodysRoom(t *testing.T) {
 	bubble(t, func(cfg *config) { cfg.Size, cfg.Limit, cfg.Warm = 1, 2, 1 }, func(t *bed) {
-		t.login = slow(5 * time.Millisecond)
+		t.logsIn(slow(5 * time.Millisecond))
 		tx := t.askFor(context.Background(), "a")
 		t.sleep(time.Second)
 		t.got(tx, nil)
@@ -75,8 +89,8 @@ func TestWarmOnesTakeNobodysRoom(t *testing.T) {
 		t.got(none, nil)
 		t.in(none.conn)
 		t.sleep(time.Hour)
-		if t.logins > 3 {
-			t.Errorf("%d logins, want 3: the transaction's, a warm one, and the one that took its place", t.logins)
+		if t.tried() > 3 {
+			t.Errorf("%d logins, want 3: the transaction's, a warm one, and the one that took its place", t.tried())
 		}
 	})
 }
@@ -90,19 +104,19 @@ func TestNothingLogsInUnaskedAfterARefusal(t *testing.T) {
 		cfg.AuthFailed = func(err error) bool { return err == refused }
 	}, func(t *bed) {
 		c := t.out()
-		t.login = func(context.Context, int) error { return refused }
+		t.logsIn(func(context.Context, int) error { return refused })
 		t.in(c)
 		warm := t.outN(3)
 		for _, c := range warm[1:] {
 			t.p.Replace(c, Dirty)
 		}
-		before := t.logins
+		before := t.tried()
 		t.sleep(time.Hour)
-		if n := t.logins - before; n > 1 {
+		if n := t.tried() - before; n > 1 {
 			t.Errorf("%d logins in an hour that nobody asked for", n)
 		}
 		t.failed(t.ask(context.Background()), refused)
-		t.login = nil
+		t.logsIn(nil)
 		t.got(t.ask(context.Background()), nil)
 		if s := t.settle(); s.Idle < 2 {
 			t.Errorf("%+v: want two idle again once a login succeeded", s)
@@ -113,17 +127,17 @@ func TestNothingLogsInUnaskedAfterARefusal(t *testing.T) {
 // A login for Config.Warm that fails is tried again less and less.
 func TestUnaskedLoginsBackOffFurther(t *testing.T) {
 	bubble(t, func(cfg *config) { full(cfg); cfg.Warm = 1 }, func(t *bed) {
-		t.login = func(_ context.Context, n int) error {
+		t.logsIn(func(_ context.Context, n int) error {
 			if n > 1 {
 				return errNoRoom
 			}
 			return nil
-		}
+		})
 		t.out()
 		t.sleep(time.Minute)
-		before := t.logins
+		before := t.tried()
 		t.sleep(time.Hour)
-		if n := t.logins - before; n > 3600/15+1 {
+		if n := t.tried() - before; n > 3600/15+1 {
 			t.Errorf("%d logins in an hour, want one each 15 s to 30 s", n)
 		}
 	})
