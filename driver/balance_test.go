@@ -764,18 +764,23 @@ func TestStrayWritesOnReplicas(t *testing.T) {
 // offline_mode ends sessions and refuses logins with 3032, as a member that was
 // expelled from a group does (group_replication_exit_state_action).
 func TestOfflineHost(t *testing.T) {
-	bubble(t, func(t *testing.T, s *fakeServer) {
-		newCluster(s)
-		s.reach = func(_ context.Context, addr string) error {
-			if addr == "a:1" {
-				return &mysql.MySQLError{Number: 3032, Message: "The server is currently in offline mode"}
+	for _, offline := range []*mysql.MySQLError{
+		{Number: 3032, Message: "The server is currently in offline mode"},
+		{Number: 6400, Message: "The server is currently in offline mode since 2026-11-28 05:03:32.251835, reason: (GR) leave group on failure"},
+	} {
+		bubble(t, func(t *testing.T, s *fakeServer) {
+			newCluster(s)
+			s.reach = func(_ context.Context, addr string) error {
+				if addr == "a:1" {
+					return offline
+				}
+				return nil
 			}
-			return nil
-		}
-		if err := handle(t, s, "").Ping(); err != nil {
-			t.Errorf("two hosts are good: %v", err)
-		}
-	})
+			if err := handle(t, s, "").Ping(); err != nil {
+				t.Errorf("two hosts are good: %v", err)
+			}
+		})
+	}
 }
 
 // HostStats says that the logins which look at a host are not counted.

@@ -245,7 +245,7 @@ func (l *login) noHost(errs []error) error {
 	if cause == nil {
 		return errors.New(text)
 	}
-	return &hostsError{text, cause}
+	return &hostsError{text + "; the latest login failed: " + errs[len(errs)-1].Error(), cause}
 }
 
 // hostsError says what each host answered. It is the login's own error too, if

@@ -125,7 +125,7 @@ func (p *physical) saw(err error) {
 	case endsSession(number):
 		p.doomed = true
 		p.host.doubts.Add(1)
-	case isUnready(err):
+	case isUnready(err), isOffline(err):
 		p.doomed = true
 		p.login.unready(p.host, err)
 	}
@@ -268,6 +268,14 @@ func isUnready(err error) bool {
 	return errors.As(err, &answer) && answer.Number == 1047 && strings.Contains(answer.Message, "WSREP") // ER_UNKNOWN_COM_ERROR
 }
 
+// isOffline reports whether a server is in offline mode, as a member is that has
+// left its replication group: ER_SERVER_OFFLINE_MODE, which has other numbers
+// where the error gives a reason.
+func isOffline(err error) bool {
+	var answer *mysql.MySQLError
+	return errors.As(err, &answer) && (answer.Number == 3032 || answer.Number == 6400 || strings.Contains(answer.Message, "in offline mode"))
+}
+
 // isReadOnly reports whether a server refused a write because it takes none.
 // Error 1290 is about other options too.
 func isReadOnly(err error) bool {
@@ -298,9 +306,9 @@ func isHosts(err error) bool {
 		return false // it was not tried
 	}
 	switch number := errorNumber(err); number {
-	case 0, 1129, 1130, 3032: // ER_HOST_IS_BLOCKED, ER_HOST_NOT_PRIVILEGED, ER_SERVER_OFFLINE_MODE
+	case 0, 1129, 1130: // ER_HOST_IS_BLOCKED, ER_HOST_NOT_PRIVILEGED
 		return true
 	default:
-		return endsSession(number) || isServerFull(err) || isUnready(err)
+		return isOffline(err) || endsSession(number) || isServerFull(err) || isUnready(err)
 	}
 }

@@ -75,7 +75,7 @@ func TestGroupReplication(t *testing.T) {
 		}
 	}()
 	for _, params := range []string{"pool_size=5", "rejectReadOnly=true"} {
-		w := &writers{db: open(t, pooled, dsn(params, hosts...)), does: "INSERT INTO w () VALUES ()"}
+		w := &writers{db: open(t, pooled, dsn(params, hosts...)), does: "INSERT INTO w () VALUES ()", pause: 50 * time.Millisecond}
 		all[params] = w
 		waits = append(waits, w.run(ctx, 4))
 	}

@@ -168,7 +168,10 @@ func (m *Member) Restart(ctx context.Context) error {
 	if err := m.run(ctx); err != nil {
 		return err
 	}
-	return m.join(ctx, false)
+	if err := m.join(ctx, false); err != nil {
+		return fmt.Errorf("group member %s: %w; its log:\n%s", m.Addr, err, logTail(m.path("server.log"), m.group.password))
+	}
+	return nil
 }
 
 // run starts the server, which is in no group then.
