@@ -147,6 +147,7 @@ func (c *conn) ResetSession(ctx context.Context) error {
 	if err := c.check(ctx, p); err != nil {
 		c.discard(pool.Broken)
 		c.loseStmts()
+		c.lastID.set(0) // as of the connection that the stock driver would open now
 		return nil
 	}
 	p.tidy()

@@ -121,6 +121,7 @@ func poolConfig(c *connector, l *login, emptied func(), makeRoom func(n int)) po
 		LoginLimit:   c.dialLimit,
 		Full:         hasNoRoom,
 		AuthFailed:   isRefused,
+		MustRestore:  (*physical).mustRestore,
 		Yield:        func(p *physical, needed bool) bool { return p.place.share.yields(p.place, needed) },
 		MakeRoom:     makeRoom,
 		Size:         c.size,

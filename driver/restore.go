@@ -40,6 +40,9 @@ func (p *physical) Restore(life context.Context) bool {
 	defer cancel()
 	err := p.verify(ctx) // or an error may hide a transaction
 	kinds := p.kinds()
+	if err == nil && kinds == 0 && p.login.reset == resetState {
+		return true // a statement failed, and left nothing
+	}
 	how := closed
 	if err == nil {
 		how, err = p.restore(ctx, kinds)

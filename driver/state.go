@@ -106,9 +106,15 @@ func (p *physical) kinds() session.Kinds {
 }
 
 // mustRestore reports whether the connection must not go to anybody else as it
-// is.
+// is, nor lie idle: it may hold locks, or an open transaction.
 func (p *physical) mustRestore() bool {
-	return p.kinds()&^session.FoundRows != 0 || p.login.reset == resetAlways && p.used
+	switch p.login.reset {
+	case resetNever:
+		return p.kinds()&^session.FoundRows != 0
+	case resetAlways:
+		return p.used
+	}
+	return p.unverified() || p.kinds()&^session.FoundRows != 0
 }
 
 // pinText names the kinds for Stats and errors.

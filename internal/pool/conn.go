@@ -90,7 +90,11 @@ func (c *Conn[T]) putAway(s State) Ticket {
 		panic(fmt.Sprintf("mysqlpool: %v put away as %v by somebody who does not own it", w, s))
 	}
 	if s == Offered && c.pool.cfg.OfferFor == 0 {
-		c.pool.CheckIn(c)
+		if c.pool.mustRestore(c) {
+			c.pool.CheckInDirty(c)
+		} else {
+			c.pool.CheckIn(c)
+		}
 		return spent
 	}
 	t := w.next(s)

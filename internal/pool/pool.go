@@ -79,6 +79,11 @@ type Config[T Resource] struct {
 	// MakeRoom is called outside any lock when the server is full and n
 	// checkouts wait. Nil means that nothing can be done.
 	MakeRoom func(n int)
+	// MustRestore says whether a connection that was offered, and that nobody took,
+	// is restored before it becomes idle. Whoever takes it while it is offered is
+	// told by Check. It is called by the owner, or under the pool's lock for one that
+	// nobody owns, so it must be quick. Nil means never.
+	MustRestore func(v T) bool
 	// Yield says whether a connection that was just checked in is closed, for the
 	// sake of somebody outside the pool; needed says whether a checkout of the pool
 	// waits for it. It is called under the pool's lock. Nil means never.

@@ -11,6 +11,12 @@ func (p *Pool[T]) CheckInDirty(c *Conn[T]) {
 	go p.restore(c)
 }
 
+// mustRestore reports whether an offered connection is restored before it becomes
+// idle. The caller owns it.
+func (p *Pool[T]) mustRestore(c *Conn[T]) bool {
+	return p.cfg.MustRestore != nil && p.cfg.MustRestore(c.Value)
+}
+
 func (p *Pool[T]) restore(c *Conn[T]) {
 	if c.Value.Restore(p.life) {
 		p.CheckIn(c)
