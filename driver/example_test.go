@@ -163,8 +163,8 @@ func ExampleStats() {
 	// open 1, in use 0, idle 1
 }
 
-// At the end of a process: Ctrl-C ends the work, then every connection is said
-// goodbye to.
+// At the end of a process: Ctrl-C ends the work, then every connection is closed
+// cleanly.
 func ExampleDispose() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()

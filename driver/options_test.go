@@ -2,9 +2,12 @@ package mysqlpool
 
 import (
 	"database/sql"
+	"errors"
 	"maps"
 	"net"
 	"net/url"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -167,12 +170,37 @@ func TestOptionFunctionsSetWhatTheDSNSets(t *testing.T) {
 	}
 }
 
-// Every option has a row of its own in the package documentation and the README.
-func TestNoOptionIsForgotten(t *testing.T) {
-	want := []string{"pool_balance", "pool_dial_limit", "pool_idle_timeout", "pool_keepalive", "pool_kill", "pool_leak_after", "pool_max_overflow", "pool_name", "pool_ping_after",
-		"pool_recycle", "pool_reset", "pool_size", "pool_stmt_cache", "pool_target", "pool_timeout", "pool_warm"}
-	if got := slices.Sorted(maps.Keys(table)); !slices.Equal(got, want) {
-		t.Errorf("options: got %v, want %v", got, want)
+// Every option has a row of its own in the package documentation and in the
+// README, and both say the default that the code has.
+func TestOptionsAreDocumented(t *testing.T) {
+	for _, in := range []struct{ file, row string }{
+		{"doc.go", `(?m)^//   - (pool_\w+) \(([^;):]+)`},
+		{"../README.md", "(?m)^\\| `(pool_\\w+)` \\| `?([^`|]*?)`? \\|"},
+	} {
+		text, err := os.ReadFile(in.file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		documented := map[string]string{}
+		for _, m := range regexp.MustCompile(in.row).FindAllStringSubmatch(string(text), -1) {
+			documented[m[1]] = m[2]
+		}
+		if got, want := slices.Sorted(maps.Keys(documented)), slices.Sorted(maps.Keys(table)); !slices.Equal(got, want) {
+			t.Errorf("%s: got rows of %v, want of %v", in.file, got, want)
+		}
+		for name, value := range documented {
+			if value == "none" || value == "" {
+				continue
+			}
+			o := defaultOptions()
+			if err := o.set(name, value); err != nil {
+				t.Errorf("%s: the default of %s: %v", in.file, name, err)
+			}
+			want := defaultOptions()
+			if err := errors.Join(o.check(), want.check()); err != nil || o != want {
+				t.Errorf("%s: %s (%s): the code has another default", in.file, name, value)
+			}
+		}
 	}
 }
 

@@ -42,7 +42,7 @@ func resetConnection(ctx context.Context, socket net.Conn) (err error) {
 	defer func() {
 		if !stop() {
 			<-cut
-			socket.SetDeadline(time.Time{}) // goodbye can be said still
+			socket.SetDeadline(time.Time{}) // so that COM_QUIT can be sent
 			err = ctx.Err()
 		}
 	}()
