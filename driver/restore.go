@@ -249,7 +249,7 @@ func (p *physical) alsoSet() string {
 			sets = append(sets, name+" = "+value)
 		}
 	}
-	if s := p.host.learned.Load(); s != nil && s.hasTraces && !s.mariaDB {
+	if s := p.host.learned.Load(); s != nil && s.hasTraces {
 		sets = append(sets, "optimizer_trace_offset = DEFAULT")
 	}
 	return strings.Join(sets, ", ")

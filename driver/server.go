@@ -28,7 +28,7 @@ type serverFacts struct {
 	maxStmts           int      // max_prepared_stmt_count; below 0: unknown
 	variables          []string // the session variables that it has of those that can be put back
 	hasProfiles        bool     // SHOW PROFILES
-	hasTraces          bool     // information_schema.OPTIMIZER_TRACE
+	hasTraces          bool     // optimizer_trace_offset
 	maxPacket          int      // bytes; 0: unknown
 	hasRoles           bool
 	asks               hostQuestions // what it is asked of itself at each login
@@ -46,7 +46,7 @@ var askServer = "SHOW SESSION VARIABLES WHERE Variable_name IN ('" +
 var serverVariables = []string{"pseudo_thread_id", "version", "init_connect", "max_connections", "max_user_connections", "max_prepared_stmt_count", "read_only"}
 
 // limitVariables is what does without an answer.
-var limitVariables = []string{"max_allowed_packet", "net_buffer_length", "have_profiling", "optimizer_trace"}
+var limitVariables = []string{"max_allowed_packet", "net_buffer_length", "have_profiling", "optimizer_trace_offset"}
 
 // askConn is what any server can answer.
 const askConn = "SELECT CONNECTION_ID(), @@autocommit"
@@ -269,7 +269,7 @@ func (l *login) learn(ctx context.Context, h *host, values map[string]string) {
 		mariaDB:          strings.Contains(values["version"], "MariaDB"),
 	}
 	s.hasProfiles = values["have_profiling"] == "YES"
-	s.hasTraces = values["optimizer_trace"] != ""
+	s.hasTraces = values["optimizer_trace_offset"] != ""
 	s.maxConnections, _ = strconv.Atoi(values["max_connections"])
 	packet, _ := strconv.Atoi(values["max_allowed_packet"])
 	buffer, _ := strconv.Atoi(values["net_buffer_length"])

@@ -182,8 +182,8 @@ var plants = []plant{
 	{
 		name: "with pool_reset=always a connection is reset once",
 		file: "driver/state.go",
-		old:  "|| p.login.reset == resetAlways && p.used",
-		new:  "|| p.login.reset == resetAlways && p.login.resets.Load() == 0 && p.used",
+		old:  "return p.used\n",
+		new:  "return p.used && p.login.resets.Load() == 0\n",
 	},
 	{
 		name: "what is in a transaction is not undone before autocommit is on",
