@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"encoding/json"
+	"math"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -97,6 +98,9 @@ const (
 
 // whatOf tells it of an answer that tells an id.
 func whatOf(st *session.Statement, id uint64, args []driver.NamedValue, result driver.Result, foundRows bool) idVerdict {
+	if mayBeLimit(id) {
+		return uncertain
+	}
 	for i := range args {
 		if mayBeID(args[i].Value, id) {
 			return uncertain
@@ -118,6 +122,13 @@ func whatOf(st *session.Statement, id uint64, args []driver.NamedValue, result d
 		return unchanged // a row was updated
 	}
 	return uncertain
+}
+
+// mayBeLimit reports whether an id may be what the server made of a number that is
+// beyond the limits of its column (without strict mode), or below 0: an answer has
+// no sign.
+func mayBeLimit(id uint64) bool {
+	return id > math.MaxInt64 || id >= math.MaxInt8 && id&(id+1) == 0
 }
 
 // mayBeID reports whether an argument may be that id in a column of numbers.

@@ -15,12 +15,13 @@ import (
 // would be seen only by chance if they had not.
 var answersWorld = []string{
 	"DO 1",
-	"DROP TABLE IF EXISTS one, two, plain, loose, seq, given",
+	"DROP TABLE IF EXISTS one, two, plain, loose, seq, given, small",
 	"CREATE TABLE one (id BIGINT UNSIGNED PRIMARY KEY AUTO_INCREMENT, v INT UNIQUE, s VARCHAR(40))",
 	"CREATE TABLE two (id INT PRIMARY KEY AUTO_INCREMENT, v INT, s VARCHAR(40)) AUTO_INCREMENT = 500",
 	"CREATE TABLE plain (v INT, w BIGINT)",
 	"CREATE TABLE loose (id INT PRIMARY KEY AUTO_INCREMENT, v INT UNIQUE, s VARCHAR(40)) ENGINE=MyISAM AUTO_INCREMENT = 1000",
 	"CREATE TABLE seq (id INT)",
+	"CREATE TABLE small (id TINYINT AUTO_INCREMENT, KEY (id))",
 	"INSERT INTO seq VALUES (9000)",
 	"INSERT INTO one VALUES (1, 1, 'x'), (2, 2, 'y')",
 	"INSERT INTO loose VALUES (1, 1, 'x')",
@@ -65,6 +66,11 @@ func idSteps(r *rand.Rand, n int) idStep {
 		{text: fmt.Sprintf("INSERT INTO one VALUES (%d, %d, '')", 6000+n, 6000+n)},
 		{text: fmt.Sprintf("INSERT INTO one VALUES (0, %d, ''), (NULL, %d, '')", 8000+n, 28000+n)},
 		{text: fmt.Sprintf("INSERT INTO two VALUES (%d + 3000, 1, '')", n)},
+		{text: fmt.Sprintf("INSERT INTO two VALUES (-%d, 1, '')", n+1)},
+		{text: "INSERT INTO two VALUES (?, 1, '')", args: []any{-1000 - float64(n)}},
+		{text: "INSERT INTO two VALUES (-?, 1, '')", args: []any{-30000 - n}},
+		{text: "INSERT IGNORE INTO small VALUES (?)", args: []any{1000 + n}}, // becomes 127
+		{text: "INSERT IGNORE INTO small VALUES (-1000)"},                    // becomes -128
 		{text: "INSERT IGNORE INTO one (v) VALUES (1)"},
 		{text: "INSERT IGNORE INTO one (v) VALUES (1), (?)", args: []any{1000 + n}},
 		{text: "INSERT INTO one (v) VALUES (1)"},                               // fails

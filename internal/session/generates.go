@@ -142,14 +142,16 @@ const leastTime = 1e7
 // plainValue skips a placeholder, a literal, NULL, DEFAULT or the present time. It
 // reports false for anything else, and for what may be the id.
 func (p *parser) plainValue(id uint64) bool {
+	signed := false
 	for p.isSymbol('-') || p.isSymbol('+') {
+		signed = true
 		p.advance()
 	}
 	t := p.tok
 	p.advance()
 	switch t.kind {
 	case symbol:
-		return p.s[t.start] == '?'
+		return p.s[t.start] == '?' && !signed
 	case literal:
 		text := p.s[t.start+1 : t.end-1]
 		return p.tok.kind != literal && !strings.Contains(text, `\`) && !MayBeID(text, id)

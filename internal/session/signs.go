@@ -80,6 +80,9 @@ func signOf(w string) signs {
 			return warningsSign | setsIDSign
 		}
 	case len("sql_calc_found_rows"):
+		if fold(w, "variables_by_thread") { // in performance_schema
+			return warningsSign | setsIDSign
+		}
 		if fold(w, "sql_calc_found_rows") {
 			return rowsSign
 		}
