@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -73,6 +74,15 @@ func (b *balancer) rating(h *host) (r failover.Rating, leaves bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.tracker.Rating(h.index), b.tracker.Leaves(h.index)
+}
+
+// answers reports whether one of some hosts is known to take logins.
+func (b *balancer) answers(hosts []*host) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.ContainsFunc(hosts, func(h *host) bool {
+		return b.tracker.IsReadOnly(h.index) || b.tracker.Status(h.index).State == failover.Up
+	})
 }
 
 // leftLocked returns the hosts with connections that are to be given up, and with

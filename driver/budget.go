@@ -114,6 +114,15 @@ type share struct {
 	orphan atomic.Bool
 }
 
+// hasRoom reports whether the server, and the account, have a place free.
+func (s *share) hasRoom() bool {
+	b := s.budget
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	q := b.accounts[s.user]
+	return b.all.free() && (q == nil || q.free())
+}
+
 // has is how many connections the pool has, or is about to have.
 func (s *share) has() int { return s.taken - s.leaving + s.granted }
 

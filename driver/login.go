@@ -188,12 +188,10 @@ func (l *login) openBest(ctx context.Context, schema string) (*physical, error) 
 				return nil, err
 			}
 			errs = append(errs, err)
-			tried := !errors.Is(err, pool.ErrNoPlace)
-			if tried {
+			if wasTried(err) {
 				h.loginErrors.Add(1)
 			}
-			if ctx.Err() != nil || tried && !isHosts(err) || (!tried || hasConnections(h, err)) && l.hosts.target.Writes() && !l.hosts.spreads {
-				// To use another one beside a primary without room would split the writes.
+			if ctx.Err() != nil || !l.triesNext(h, err, hosts[i+1:]) {
 				break
 			}
 			continue
@@ -218,6 +216,24 @@ func (l *login) openBest(ctx context.Context, schema string) (*physical, error) 
 		return fallback, nil
 	}
 	return nil, l.noHost(errs)
+}
+
+// triesNext reports whether a login that failed on h goes on to the others, which
+// are in their order. Beside a host that works, and has no room, another would split
+// the writes, or be given up after one use. A password that h refuses is as wrong on
+// the others, unless they are known to work and h has no connection that does.
+func (l *login) triesNext(h *host, err error, others []*host) bool {
+	switch {
+	case len(others) == 0:
+		return false
+	case !wasTried(err) || hasConnections(h, err):
+		rating, _ := l.hosts.rating(h)
+		next, _ := l.hosts.rating(others[0])
+		return next < rating || next == rating && l.hosts.spreads
+	case isHosts(err):
+		return true
+	}
+	return isRefused(err) && h.open.Load() == 0 && l.hosts.answers(others)
 }
 
 // hasConnections reports whether a login failed because the host has no room for

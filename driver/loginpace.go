@@ -3,6 +3,8 @@ package mysqlpool
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
+	"fmt"
 	"maps"
 	"sync"
 	"time"
@@ -36,6 +38,9 @@ const (
 	provenFor     = 10 * time.Second
 	unprovenLimit = 500 * time.Millisecond // the longest wait for one of unprovenMost that does not end
 )
+
+// errPaced is why a login was not tried that had no time left to wait for its turn.
+var errPaced = errors.New("mysqlpool: the login was not tried, since too many of this account are under way or were refused just now")
 
 // account is what this process knows of the logins of one user to one server.
 type account struct {
@@ -147,7 +152,7 @@ func (a *account) begin(ctx context.Context, hash [32]byte, quiet func() bool) (
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return nil, ctx.Err()
+			return nil, fmt.Errorf("%w: %w", errPaced, ctx.Err())
 		}
 		timer.Stop()
 	}

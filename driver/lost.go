@@ -302,8 +302,8 @@ func isReadOnlyTransaction(err error) bool {
 // isHosts reports whether a login failed because of the host, so that another
 // host may do better. A wrong password is as wrong there.
 func isHosts(err error) bool {
-	if errors.Is(err, pool.ErrNoPlace) {
-		return false // it was not tried
+	if !wasTried(err) {
+		return false
 	}
 	switch number := errorNumber(err); number {
 	case 0, 1129, 1130: // ER_HOST_IS_BLOCKED, ER_HOST_NOT_PRIVILEGED
@@ -312,3 +312,6 @@ func isHosts(err error) bool {
 		return isOffline(err) || endsSession(number) || isServerFull(err) || isUnready(err)
 	}
 }
+
+// wasTried reports whether a login that failed reached the host at all, or tried to.
+func wasTried(err error) bool { return !errors.Is(err, pool.ErrNoPlace) && !errors.Is(err, errPaced) }

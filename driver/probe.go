@@ -75,6 +75,9 @@ func (l *login) probeLoop(ctx context.Context, h *host) {
 		if ctx.Err() != nil {
 			return
 		}
+		if !h.share.hasRoom() {
+			closeProbe() // a checkout may need its place
+		}
 	}
 }
 

@@ -1,0 +1,155 @@
+package mysqlpool
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+// The host that is wanted has no room for more: to use another one in its place
+// would cost logins that are closed after one use.
+func TestFullHostIsWaitedFor(t *testing.T) {
+	for _, target := range []string{"auto", "any", "prefer_replica", "replica", "primary"} {
+		t.Run(target, func(t *testing.T) {
+			bubble(t, func(t *testing.T, s *fakeServer) {
+				c := newCluster(s)
+				s.addr = "a:1,b:2"
+				c.isReadOnly("a:1", strings.Contains(target, "replica"))
+				params := "pool_size=10&pool_target=" + target
+				hold(t, s, params, 2)
+				tried := c.tried()
+				c.is("a:1", isFull)
+				db := handle(t, s, params)
+				var wg sync.WaitGroup
+				for range 8 {
+					wg.Go(func() {
+						for range 100 {
+							tx, err := db.Begin()
+							if err != nil {
+								t.Error(err)
+								return
+							}
+							time.Sleep(20 * time.Millisecond)
+							tx.Rollback()
+						}
+					})
+				}
+				wg.Wait()
+				if n := c.tried() - tried; n > 60 {
+					t.Errorf("%s: %d logins were tried, want few", target, n)
+				}
+			})
+		})
+	}
+}
+
+// A host that is back refuses the password: that is no reason to fail what another
+// one serves.
+func TestHostThatIsBackRefusesThePassword(t *testing.T) {
+	for _, replica := range []bool{false, true} {
+		bubble(t, func(t *testing.T, s *fakeServer) {
+			c := newCluster(s)
+			s.addr = "a:1,b:2"
+			reach := s.reach
+			var refuses atomic.Bool
+			var refused atomic.Int64
+			s.reach = func(ctx context.Context, addr string) error {
+				if addr == "a:1" && refuses.Load() {
+					refused.Add(1)
+					return errRefusedLogin
+				}
+				return reach(ctx, addr)
+			}
+			c.isReadOnly("b:2", replica)
+			db := handle(t, s, "pool_size=10&pool_recycle=3s")
+			ask(t, db)
+			c.kill("a:1")
+			db.Exec("x")
+			db.Exec("x")
+			ask(t, db)
+			refuses.Store(true)
+			c.is("a:1", "")
+			failed, latest := 0, error(nil)
+			for i := range 600 {
+				time.Sleep(100 * time.Millisecond)
+				txs := []*sql.Tx{}
+				for range 4 + i%5 {
+					tx, err := db.Begin()
+					if err != nil {
+						failed, latest = failed+1, err
+						continue
+					}
+					txs = append(txs, tx)
+				}
+				for _, tx := range txs {
+					tx.Rollback()
+				}
+			}
+			if failed > 0 {
+				t.Errorf("replica %v: %d of 600 rounds failed, with %v; the second host serves", replica, failed, latest)
+			}
+			if n := refused.Load(); n > 60 {
+				t.Errorf("replica %v: the first host refused %d logins in a minute, want few", replica, n)
+			}
+			refuses.Store(false)
+			time.Sleep(refusedSpan)
+			for _, tx := range beginAll(t, db, 9) {
+				tx.Rollback()
+			}
+			if n := c.open()[0]; n == 0 {
+				t.Errorf("replica %v: the first host is not used again, though it takes the password", replica)
+			}
+		})
+	}
+}
+
+// Wrong passwords elsewhere in the process make a login wait: that says nothing of
+// the host.
+func TestPacedLoginCondemnsNoHost(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		c := newCluster(s)
+		s.addr = "a:1,b:2"
+		db := handle(t, s, "timeout=1s")
+		a := accounts.of(&mysql.Config{Net: "tcp", Addr: "a:1", User: "app"})
+		a.mu.Lock()
+		for range refusedMost {
+			a.refused = append(a.refused, time.Now())
+		}
+		a.mu.Unlock()
+		if err := db.Ping(); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, errPaced) {
+			t.Errorf("got %v, want why it waited", err)
+		}
+		if h := onePool(t).Hosts[0]; h.State != "unknown" {
+			t.Errorf("got %+v, want unknown", h)
+		}
+		time.Sleep(refusedSpan)
+		if got := c.addrOf(ask(t, db)); got != "a:1" {
+			t.Errorf("got %s, want the first host", got)
+		}
+	})
+}
+
+// An account that may have one connection: probes take it from nobody for long.
+func TestProbesLeaveTheOnlyPlace(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		c := newCluster(s)
+		s.addr = "a:1"
+		s.maxUserGlobal = "1"
+		s.tellsLimits = true
+		c.isReadOnly("a:1", true)
+		db := handle(t, s, "pool_target=replica&pool_timeout=3s&pool_recycle=4s")
+		for range 600 {
+			if err := db.Ping(); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+	})
+}
