@@ -20,7 +20,6 @@ const ofStatements = session.Warnings | session.RowCount | session.Found
 // stock driver's Query runs it. It returns an error only if the connection broke, or
 // ctx ended.
 func (c *conn) asks(ctx context.Context, p *physical, st *session.Statement, rows bool) error {
-	p.usedBy(c.grip)
 	asks := st.Asks()
 	if p.config.autoIsNull || st.ChangesID() && (rows || p.lastID.unknown || !st.Inserts()) {
 		asks |= session.LastID // or it could not be told whether it changed it
@@ -31,7 +30,8 @@ func (c *conn) asks(ctx context.Context, p *physical, st *session.Statement, row
 	return c.answersOwn(ctx, p, asks)
 }
 
-// usedBy notes whose statement runs.
+// usedBy notes whose statement is sent, be it to run or to be prepared: an error
+// shows in SHOW WARNINGS too. nil is the pool's own.
 func (p *physical) usedBy(g *grip) {
 	if p.latest != g {
 		p.latest, p.foreign = g, ofStatements

@@ -58,6 +58,7 @@ func (c *conn) hold(ctx context.Context) (*physical, error) {
 	if c.held {
 		p := c.lent.Value
 		p.tidy()
+		p.usedBy(c.grip)
 		return p, nil
 	}
 	if c.closed {
@@ -73,6 +74,7 @@ func (c *conn) hold(ctx context.Context) (*physical, error) {
 	c.holds()
 	p := c.lent.Value
 	p.tidy()
+	p.usedBy(c.grip)
 	return p, nil
 }
 

@@ -70,6 +70,7 @@ func (p *physical) verify(ctx context.Context) error {
 		return nil
 	}
 	// The flags cannot be read.
+	p.usedBy(nil)
 	_, err := p.ExecContext(ctx, "ROLLBACK", nil)
 	p.failed = err != nil
 	return err

@@ -83,6 +83,7 @@ func (l *login) killOn(ctx context.Context, victim *physical) (done bool, err er
 // somebody else's.
 func (p *physical) killSession(ctx context.Context, victim *physical) (done bool, err error) {
 	defer p.survive("the KILL of a statement", &err)
+	p.usedBy(nil)
 	all, err := queryRows(ctx, p, fmt.Sprintf("SELECT HOST FROM information_schema.PROCESSLIST WHERE ID = %d", victim.id))
 	if err != nil || len(all) == 0 {
 		return false, err

@@ -162,6 +162,7 @@ func (p *physical) use(ctx context.Context, schema string) (kept bool, err error
 	defer p.survive("the switch of the schema", &err)
 	timed, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
+	p.usedBy(nil)
 	schemas := p.host.server.schemas.Load()
 	if p.schema == schema && p.schemas != schemas {
 		// To select the current one again changes nothing on MariaDB.

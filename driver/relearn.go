@@ -144,6 +144,7 @@ func (s *share) askOn(p *physical, giveBack func(sound bool)) {
 // ask asks for the limits, and has everybody know.
 func (s *share) ask(ctx context.Context, p *physical) (err error) {
 	defer p.survive("a look at the server's limits", &err)
+	p.usedBy(nil)
 	row, err := queryRow(ctx, p, askLimits)
 	b := s.budget
 	b.mu.Lock()

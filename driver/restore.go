@@ -62,6 +62,7 @@ func (p *physical) Restore(life context.Context) bool {
 
 func (p *physical) restore(ctx context.Context, kinds session.Kinds) (how rung, err error) {
 	defer p.survive("the taking back of session state", &err)
+	p.usedBy(nil)
 	if how, err = p.tryRungs(ctx, kinds); err == nil {
 		err = p.findSchema(ctx)
 	}

@@ -416,3 +416,41 @@ func TestSuiteAutoIsNullFindsOnesOwn(t *testing.T) {
 		})
 	}
 }
+
+// What another one's handle could not prepare, begin or switch to shows in nobody
+// else's SHOW ERRORS.
+func TestSuiteErrorsOfOthersAreNotShown(t *testing.T) {
+	s := needServer(t)
+	setup := s.open(t, stock, "")
+	mustExec(t, setup, "CREATE TABLE there (v INT)")
+	setup.Close()
+	const one = "@pool_size=1&@pool_max_overflow=0"
+	for name, fails := range map[string]func(db *sql.DB) error{
+		"prepare":            func(db *sql.DB) error { _, err := db.Prepare("UPDATE there SET nothing = 1"); return err },
+		"statement":          func(db *sql.DB) error { _, err := db.Exec("UPDATE there SET nothing = 1"); return err },
+		"with an argument":   func(db *sql.DB) error { _, err := db.Exec("UPDATE there SET nothing = ?", 1); return err },
+		"transaction":        func(db *sql.DB) error { _, err := db.Exec("ROLLBACK TO SAVEPOINT nothing"); return err },
+		"a schema not there": nil,
+	} {
+		a := s.open(t, pooled, one)
+		a.SetMaxOpenConns(1)
+		mustExec(t, a, "DROP TEMPORARY TABLE IF EXISTS nothing")
+		if fails == nil {
+			b := openDSN(t, pooled, withParams(strings.Replace(s.dsn, "/"+s.schema, "/mp_not_there", 1), one))
+			if err := b.Ping(); err == nil {
+				t.Errorf("%s: want an error", name)
+			}
+			b.Close()
+		} else {
+			b := s.open(t, pooled, one)
+			if err := fails(b); err == nil {
+				t.Errorf("%s: want an error", name)
+			}
+			b.Close()
+		}
+		if got := row(t, a, "SELECT @@error_count"); got != "0" {
+			t.Errorf("%s: got %s errors, of another handle's", name, got)
+		}
+		a.Close()
+	}
+}

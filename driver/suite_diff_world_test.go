@@ -87,7 +87,7 @@ func (w *diffWorld) schema() (all []string) {
 		}
 	}
 	for actor := range diffActors {
-		all = append(all, fmt.Sprintf("CREATE VIEW {w}a.locker_%d AS SELECT GET_LOCK('{w}_%dv', 0) AS got", actor, actor),
+		all = append(all, fmt.Sprintf("CREATE VIEW {w}a.locker_%d AS SELECT GET_LOCK('{w}_%dv', 5) AS got", actor, actor),
 			fmt.Sprintf("CREATE TABLE {w}a.triggers_%d (v INT) ENGINE=InnoDB", actor),
 			fmt.Sprintf("CREATE TRIGGER {w}a.before_%d BEFORE INSERT ON {w}a.triggers_%d FOR EACH ROW BEGIN SET @b = NEW.v; SET time_zone = '+07:00'; END", actor, actor))
 	}

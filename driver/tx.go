@@ -36,7 +36,6 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 		}
 		return nil, c.saw(err)
 	}
-	p.usedBy(c.grip)
 	p.foreign &^= session.RowCount
 	p.inTx, p.used = true, true
 	c.tx = tx{c, p, stock, opts.ReadOnly}
