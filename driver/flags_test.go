@@ -3,8 +3,10 @@ package mysqlpool
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 )
@@ -158,4 +160,38 @@ func TestKillByAnotherIsVerified(t *testing.T) {
 			t.Errorf("afterwards: sent %q, want no ping", sent)
 		}
 	})
+}
+
+// A transaction that an error hides may hold locks. It ends soon after the
+// connection's handle is closed, or is left unused: not only when somebody checks
+// the connection out, which may be never.
+func TestHiddenTransactionEndsSoon(t *testing.T) {
+	for _, bare := range []bool{false, true} {
+		for _, closes := range []bool{false, true} {
+			bubble(t, func(t *testing.T, s *fakeServer) {
+				s.bare = bare
+				const text = "DELETE nonsense"
+				s.query = failThen(text, true)
+				a := handle(t, s, "pool_size=1&pool_max_overflow=0")
+				ask(t, a)
+				if _, err := a.Exec(text); errorNumber(err) != 1050 {
+					t.Fatalf("got %v, want the server's error", err)
+				}
+				after := len(s.conns[0].sent())
+				if closes {
+					a.Close()
+				} else {
+					time.Sleep(3 * time.Second) // of the bubble's time
+				}
+				synctest.Wait()
+				sent := s.conns[0].sent()[after:]
+				if !slices.Contains(sent, "ROLLBACK") {
+					t.Errorf("bare %v, handle closed %v: sent %q, want a ROLLBACK", bare, closes, sent)
+				}
+				if open, ever := s.open(); open != 1 || ever != 1 {
+					t.Errorf("bare %v, handle closed %v: %d connections open of %d, want the one", bare, closes, open, ever)
+				}
+			})
+		}
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"regexp"
 	"strings"
 	"time"
 
@@ -105,12 +106,16 @@ func diffFetch(b *strings.Builder, rows *sql.Rows, most int) {
 	}
 }
 
+// rowOfWarning is the row that a warning is about. MariaDB counts on in a stored
+// routine from what an earlier statement of the session counted.
+var rowOfWarning = regexp.MustCompile(` at row \d+`)
+
 func diffValue(v any) string {
 	switch v := v.(type) {
 	case nil:
 		return "NULL"
 	case []byte:
-		return fmt.Sprintf("%q", v)
+		return fmt.Sprintf("%q", rowOfWarning.ReplaceAll(v, nil))
 	case string:
 		return fmt.Sprintf("string %q", v)
 	case time.Time:

@@ -2,7 +2,10 @@
 // module, one at a time, and a test must fail.
 //
 //	withserver --server=real -- go run ./plant
+//	withserver --server=real -- go run ./plant -named
 //
+// The first includes the bugs that the random differential test finds, which is
+// given -for for each. The second runs only those that name a test.
 // It must be run in cmd, or be told where the root is. At the end it prints a
 // table: which test found each bug, and after how many seconds. A bug of which
 // the old text is no longer in the code, once, does not apply; one that is about
@@ -31,6 +34,8 @@ func main() {
 	root := flag.String("root", "..", "the root of the module")
 	lasts := flag.Duration("for", 30*time.Second, "how long the test may look for each bug")
 	only := flag.String("run", "", "only the bugs whose name matches this regular expression")
+	named := flag.Bool("named", false, "only the bugs that name a test, which takes seconds each: not the differential test")
+	server := flag.String("server", "", "only the bugs that show on this server alone: MariaDB or MySQL")
 	race := flag.Bool("race", false, "with the race detector")
 	base := flag.Bool("base", true, "first run the tests without a bug, which must pass")
 	flag.Parse()
@@ -45,15 +50,16 @@ func main() {
 		os.Exit(2)
 	}
 	t := tester{root: *root, lasts: *lasts, race: *race}
+	defer t.close()
 	var todo []plant
 	for _, p := range plants {
-		if matches.MatchString(p.name) {
+		if matches.MatchString(p.name) && strings.HasPrefix(p.server, *server) && (p.test != "" || !*named) {
 			todo = append(todo, p)
 		}
 	}
 	// Without a bug each test must pass, or that it fails means nothing.
 	if *base {
-		todo = append(withoutBug(todo), todo...)
+		todo = append(withoutBug(todo, version), todo...)
 	}
 	var all []outcome
 	ok := true
@@ -71,6 +77,7 @@ func main() {
 	}
 	printTable(all, version)
 	if !ok {
+		t.close()
 		os.Exit(1)
 	}
 }
@@ -139,7 +146,8 @@ func serverVersion(dsn string) (version string, err error) {
 
 // runsOn reports whether a server of that version can show the bug.
 func (p plant) runsOn(version string) bool {
-	return p.server == "" || (p.server == "MariaDB") == strings.Contains(version, "MariaDB")
+	name, release, _ := strings.Cut(p.server, " ")
+	return name == "" || (name == "MariaDB") == strings.Contains(version, "MariaDB") && strings.HasPrefix(version, release)
 }
 
 // theDiff is the test that finds a bug unless the bug says otherwise.
@@ -159,12 +167,13 @@ func (p plant) packageName() string {
 	return p.pkg
 }
 
-// withoutBug returns the tests that find the bugs, each once, without any.
-func withoutBug(all []plant) (tests []plant) {
+// withoutBug returns the tests that find the bugs that show on a server of that
+// version, each once, without any bug.
+func withoutBug(all []plant, version string) (tests []plant) {
 	seen := map[string]bool{}
 	for _, p := range all {
 		name := p.packageName() + " " + p.testName()
-		if !seen[name] {
+		if !seen[name] && p.runsOn(version) {
 			seen[name] = true
 			tests = append(tests, plant{name: "no bug", pkg: p.pkg, test: p.test})
 		}
@@ -177,10 +186,18 @@ type tester struct {
 	root  string
 	lasts time.Duration
 	race  bool
+
+	built map[string]string // the directories of copies without a bug, by the package that was built there
+}
+
+func (t *tester) close() {
+	for _, dir := range t.built {
+		os.RemoveAll(dir)
+	}
 }
 
 // try plants a bug and runs the test.
-func (t tester) try(p plant) outcome {
+func (t *tester) try(p plant) outcome {
 	why, took, err := t.run(p)
 	o := outcome{plant: p, took: took, why: why}
 	switch isBase := p.file == ""; {
@@ -201,41 +218,27 @@ func (t tester) try(p plant) outcome {
 }
 
 // run returns how the test failed, or "".
-func (t tester) run(p plant) (why string, took time.Duration, err error) {
-	dir, err := os.MkdirTemp("", "plant-")
-	if err != nil {
-		return "", 0, err
-	}
-	defer os.RemoveAll(dir)
-	for _, name := range []string{"driver", "internal"} {
-		if err := os.CopyFS(filepath.Join(dir, name), os.DirFS(filepath.Join(t.root, name))); err != nil {
-			return "", 0, err
-		}
-	}
-	for _, name := range []string{"go.mod", "go.sum"} {
-		text, err := os.ReadFile(filepath.Join(t.root, name))
+func (t *tester) run(p plant) (why string, took time.Duration, err error) {
+	dir := t.built[p.packageName()]
+	if p.file != "" || dir == "" {
+		dir, err = os.MkdirTemp("", "plant-")
 		if err != nil {
 			return "", 0, err
 		}
-		if err := os.WriteFile(filepath.Join(dir, name), text, 0o666); err != nil {
+		if p.file != "" {
+			defer os.RemoveAll(dir)
+		} else {
+			if t.built == nil {
+				t.built = map[string]string{}
+			}
+			t.built[p.packageName()] = dir
+		}
+		if err := t.build(dir, p); err != nil {
 			return "", 0, err
 		}
 	}
-	if err := p.apply(dir); err != nil {
-		return "", 0, err
-	}
-	binary := filepath.Join(dir, "plant.test")
-	args := []string{"test", "-c", "-o", binary}
-	if t.race {
-		args = append(args, "-race")
-	}
-	build := exec.Command("go", append(args, p.packageName())...)
-	build.Dir = dir
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", 0, fmt.Errorf("the copy does not build: %w\n%s", err, out)
-	}
 	// Shrinking and the helpers' own patience come on top.
-	run := exec.Command(binary, "-test.run", "^("+p.testName()+")$", "-test.v", "-test.timeout", (t.lasts + 3*time.Minute).String())
+	run := exec.Command(filepath.Join(dir, testBinary), "-test.run", "^("+p.testName()+")$", "-test.v", "-test.timeout", (t.lasts + 3*time.Minute).String())
 	run.Dir = filepath.Join(dir, filepath.FromSlash(p.packageName()))
 	run.Env = append(os.Environ(), "MYSQL_POOL_TEST_DIFF="+t.lasts.String())
 	start := time.Now()
@@ -251,6 +254,40 @@ func (t tester) run(p plant) (why string, took time.Duration, err error) {
 		return "", took, fmt.Errorf("the test did not run:\n%s", out)
 	}
 	return "", took, nil
+}
+
+const testBinary = "plant.test"
+
+// build copies the module to dir, with the bug, and builds the test there.
+func (t *tester) build(dir string, p plant) error {
+	for _, name := range []string{"driver", "internal"} {
+		if err := os.CopyFS(filepath.Join(dir, name), os.DirFS(filepath.Join(t.root, name))); err != nil {
+			return err
+		}
+	}
+	for _, name := range []string{"go.mod", "go.sum"} {
+		text, err := os.ReadFile(filepath.Join(t.root, name))
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o666); err != nil {
+			return err
+		}
+	}
+	if err := p.apply(dir); err != nil {
+		return err
+	}
+	// With -trimpath the copies share what is built of the packages without the bug.
+	args := []string{"test", "-c", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(dir, testBinary)}
+	if t.race {
+		args = append(args, "-race")
+	}
+	build := exec.Command("go", append(args, p.packageName())...)
+	build.Dir = dir
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("the copy does not build: %w\n%s", err, out)
+	}
+	return nil
 }
 
 // errNoPlace means that the code that the bug goes into has changed.
