@@ -2,6 +2,7 @@ package mysqlpool
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"sync"
@@ -192,12 +193,53 @@ func (s *share) take(asked bool) (*place, error) {
 		b.forgetLocked(s)
 		return nil, err
 	}
+	return b.tookLocked(s), nil
+}
+
+// tookLocked is the place that the pool took just now.
+func (b *budget) tookLocked(s *share) *place {
 	if b.orphanSurplusLocked() > 0 {
 		go b.trimOrphans()
 	}
 	b.watchSurplusLocked(s)
 	b.watchLimitsLocked()
-	return &place{share: s, since: time.Now()}, nil
+	return &place{share: s, since: time.Now()}
+}
+
+// awaitStep is how often await looks whether it was granted a place.
+const awaitStep = 20 * time.Millisecond
+
+// await is take for a probe, behind which no checkout waits: it claims a place for
+// as long as limit.
+func (s *share) await(ctx context.Context, limit time.Duration) (*place, error) {
+	b := s.budget
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s.taking++
+	defer func() {
+		s.taking--
+		if s.granted > 0 {
+			go s.wake(s.grant)
+		}
+		b.forgetLocked(s)
+	}()
+	for until := time.Now().Add(limit); !b.admitLocked(s, true); {
+		if ctx.Err() != nil || !time.Now().Before(until) {
+			return nil, b.refusalLocked(s)
+		}
+		claimed := s.claimed
+		b.claimLocked(s)
+		b.mu.Unlock()
+		if !claimed {
+			b.makeRoom()
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(awaitStep):
+		}
+		b.mu.Lock()
+	}
+	return b.tookLocked(s), nil
 }
 
 // admitLocked takes a place if one is free, or granted to the pool.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/failover"
 )
 
 // The host that is wanted has no room for more: to use another one in its place
@@ -148,6 +149,45 @@ func TestProbesLeaveTheOnlyPlace(t *testing.T) {
 		for range 600 {
 			if err := db.Ping(); err != nil {
 				t.Fatal(err)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+	})
+}
+
+// A host that is back is found though another pool of the process has every place
+// there, and would use more.
+func TestProbeOfAHostWithoutAFreePlace(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		c := newCluster(s)
+		s.addr, s.maxConnections, s.tellsLimits = "a:1,b:2", "10", true
+		db := handle(t, s, "pool_size=2")
+		ask(t, db)
+		c.kill("a:1")
+		for range 300 { // until its back-off is the longest
+			time.Sleep(200 * time.Millisecond)
+			ask(t, db)
+		}
+		c.is("a:1", "")
+
+		busy := handle(t, s, "pool_size=3")
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		defer func() { cancel(); wg.Wait() }()
+		for range 20 {
+			wg.Go(func() {
+				for ctx.Err() == nil {
+					if tx, err := busy.BeginTx(ctx, nil); err == nil {
+						time.Sleep(30 * time.Millisecond)
+						tx.Rollback()
+					}
+				}
+			})
+		}
+		back := time.Now()
+		for c.addrOf(ask(t, db)) != "a:1" {
+			if time.Since(back) > 2*failover.MaxBackoff {
+				t.Fatalf("after %v it is not used still, and another pool writes there", time.Since(back))
 			}
 			time.Sleep(100 * time.Millisecond)
 		}

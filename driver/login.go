@@ -340,6 +340,11 @@ func (l *login) openOn(ctx context.Context, h *host, schema string) (*physical, 
 	if err != nil {
 		return nil, err
 	}
+	return l.openIn(ctx, h, schema, place)
+}
+
+// openIn is openOn with a place that was taken.
+func (l *login) openIn(ctx context.Context, h *host, schema string, place *place) (*physical, error) {
 	type opened struct {
 		p   *physical
 		err error

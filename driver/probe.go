@@ -124,25 +124,40 @@ func (b *balancer) startProbe(ctx context.Context, h *host) bool {
 // connection, and reports it. It returns the connection.
 func (l *login) probe(ctx context.Context, h *host, p *physical) *physical {
 	h.probes.Add(1)
-	began := time.Now()
 	limit := min(l.timeout/time.Duration(len(l.hosts.hosts)), maxProbe)
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
+	began := time.Now()
 	if p != nil {
-		if err := p.askHost(ctx); err != nil || !p.IsValid() {
-			p.stockConn.Close()
-			p = nil
+		timed, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
+		if err := p.askHost(timed); err == nil && p.IsValid() {
+			l.report(h, p.answer.event, began, p.answer.why)
+			return p
 		}
+		p.stockConn.Close()
+		limit -= time.Since(began)
 	}
-	if p == nil {
-		var err error
-		if p, err = l.openOn(ctx, h, ""); err != nil {
-			l.loginFailed(h, began, err)
-			return nil
-		}
+	place, err := h.share.await(ctx, limit)
+	if err == nil {
+		began = time.Now()
+		timed, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
+		p, err = l.openProbe(timed, h, place)
+	}
+	if err != nil {
+		l.loginFailed(h, began, err)
+		return nil
 	}
 	l.report(h, p.answer.event, began, p.answer.why)
 	return p
+}
+
+// openProbe opens the connection of a probe.
+func (l *login) openProbe(ctx context.Context, h *host, place *place) (*physical, error) {
+	if err := h.panics.recent(); err != nil {
+		place.release()
+		return nil, err
+	}
+	return l.openIn(ctx, h, "", place)
 }
 
 // loginFailed reports a login that failed, or a probe.
