@@ -36,6 +36,13 @@ func (p *physical) usedBy(g *grip) {
 	if p.latest != g {
 		p.latest, p.foreign = g, ofStatements
 	}
+	if g == nil {
+		return
+	}
+	p.user = g
+	if g.lastID.home.Load() != p.serial {
+		g.lastID.home.Store(p.serial)
+	}
 }
 
 // answersOwn makes what a statement asks of the session c's own.

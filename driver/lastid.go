@@ -24,6 +24,7 @@ import (
 
 // lastID is LAST_INSERT_ID() of a logical connection.
 type lastID struct {
+	home  atomic.Uint64 // the serial of the physical connection that was used last
 	value atomic.Uint64 // unless on is set
 	gone  atomic.Bool   // the logical connection is closed
 
@@ -32,6 +33,14 @@ type lastID struct {
 	on    atomic.Pointer[pool.Conn[*physical]]
 	mu    sync.Mutex // a leaf
 	guess uint64     // what the latest uncertain answer told; 0: nothing; guarded by mu
+}
+
+// diedOn is for the physical connection of that serial, which broke. If it was used
+// last, the id is lost, as the stock driver's with its connection.
+func (l *lastID) diedOn(serial uint64) {
+	if l.home.Load() == serial {
+		l.set(0)
+	}
 }
 
 func (l *lastID) set(id uint64) {

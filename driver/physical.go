@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/mysqlpool/mysqlpool/internal/pool"
@@ -44,6 +45,7 @@ type facts struct {
 type physical struct {
 	stockConn
 	stockFields
+	serial uint64 // tells it from every other one of the process; immutable
 	login  *login
 	host   *host
 	place  *place        // on the server; immutable
@@ -69,6 +71,7 @@ type physical struct {
 	used       bool          // something ran on it since it was opened or reset
 
 	latest  *grip        // whose statement ran last; nil: nobody's
+	user    *grip        // whose statement was sent last, of those that are no statements of the pool itself
 	foreign session.Asks // which answers of ofStatements may be of another one's statements than latest's
 	lastID  sessionID
 
@@ -94,10 +97,13 @@ const elsewhere = "information_schema"
 
 var _ pool.Resource = (*physical)(nil)
 
+// serials counts the physical connections of the process.
+var serials atomic.Uint64
+
 // newPhysical returns the connection that logged in to h, and was to do so on a
 // schema.
 func newPhysical(l *login, h *host, stock stockConn, schema string) *physical {
-	p := &physical{stockConn: stock, stockFields: fieldsOf(stock), login: l, host: h,
+	p := &physical{serial: serials.Add(1), stockConn: stock, stockFields: fieldsOf(stock), login: l, host: h,
 		config: h.config, label: schema, home: schema, schema: schema}
 	switch {
 	case !h.changes:
@@ -192,6 +198,9 @@ func (p *physical) Close(why pool.Reason) {
 	err := p.stockConn.Close()
 	if cut && why == pool.Broken {
 		p.kill()
+	}
+	if why == pool.Broken && p.user != nil {
+		p.user.lastID.diedOn(p.serial)
 	}
 	p.host.open.Add(-1)
 	p.login.stmts.open.Add(-p.stmts.open)

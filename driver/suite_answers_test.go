@@ -454,3 +454,25 @@ func TestSuiteErrorsOfOthersAreNotShown(t *testing.T) {
 		a.Close()
 	}
 }
+
+// The server ends a handle's idle connection: LAST_INSERT_ID() is gone with it, as
+// with the stock driver's.
+func TestSuiteLastIDDiesWithItsConnection(t *testing.T) {
+	s := needServer(t)
+	admin := s.open(t, stock, "")
+	mustExec(t, admin, "CREATE TABLE ids (id INT AUTO_INCREMENT PRIMARY KEY)")
+	db := s.open(t, pooled, "@pool_size=1&@pool_max_overflow=0")
+	db.SetMaxOpenConns(1)
+	mustExec(t, db, "INSERT INTO ids VALUES (NULL)")
+	id := row(t, db, "SELECT CONNECTION_ID()")
+	mustExec(t, admin, "KILL "+id)
+	eventually(t, func() error {
+		if n := row(t, admin, "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID = "+id); n != "0" {
+			return fmt.Errorf("connection %s is still there", id)
+		}
+		return nil
+	})
+	if got := row(t, db, "SELECT LAST_INSERT_ID()"); got != "0" {
+		t.Errorf("got %s, want 0", got)
+	}
+}

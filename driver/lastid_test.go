@@ -1,0 +1,43 @@
+package mysqlpool
+
+import (
+	"testing"
+	"time"
+)
+
+// The connection dies while it is the pool's again, and nobody else used it since.
+func TestLastIDDiesWithItsConnection(t *testing.T) {
+	for _, dies := range []bool{false, true} {
+		bubble(t, func(t *testing.T, s *fakeServer) {
+			connector := s.connector(t, "")
+			lc, err := connector.Connect(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer lc.Close()
+			c := lc.(*conn)
+			if _, err := c.ExecContext(t.Context(), "INSERT 1", nil); err != nil {
+				t.Fatal(err)
+			}
+			c.lastID.set(41)
+			c.IsValid() // offered
+			time.Sleep(5 * time.Second)
+			s.mu.Lock()
+			s.conns[0].dead = dies
+			s.mu.Unlock()
+			if err := c.ResetSession(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.ExecContext(t.Context(), "INSERT 2", nil); err != nil {
+				t.Fatal(err)
+			}
+			want := uint64(41)
+			if dies {
+				want = 0
+			}
+			if got := c.lastID.value.Load(); got != want {
+				t.Errorf("the connection dies: %v: got %d, want %d", dies, got, want)
+			}
+		})
+	}
+}
