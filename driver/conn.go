@@ -70,6 +70,9 @@ func (c *conn) hold(ctx context.Context) (*physical, error) {
 			return nil, err
 		}
 		c.lent, c.held, c.checker = lent, true, lent.Value
+		if c.died.Swap(false) {
+			c.loseStmts()
+		}
 	}
 	c.holds()
 	p := c.lent.Value

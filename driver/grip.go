@@ -1,6 +1,10 @@
 package mysqlpool
 
-import "github.com/mysqlpool/mysqlpool/internal/pool"
+import (
+	"sync/atomic"
+
+	"github.com/mysqlpool/mysqlpool/internal/pool"
+)
 
 // grip is what a logical connection has of its physical one. It is apart from
 // it, so that it is still there when the garbage collector finds that nobody has
@@ -11,6 +15,7 @@ type grip struct {
 	ticket  pool.Ticket           // what lent was put away with, unless held
 	watched bool                  // dropped is due
 	lastID  lastID                // LAST_INSERT_ID()
+	died    atomic.Bool           // see diedOn
 
 	connector *connector // nil if its pool is shared
 }
@@ -26,6 +31,16 @@ func (g *grip) takeBack() bool {
 		g.lent = nil
 	}
 	return g.held
+}
+
+// diedOn is for the physical connection of that serial, which broke while it was
+// the pool's again. If it was used last the logical connection has lost what the
+// stock driver's would have lost with it.
+func (g *grip) diedOn(serial uint64) {
+	if g.lastID.home.Load() == serial {
+		g.lastID.set(0)
+		g.died.Store(true)
+	}
 }
 
 // dropped is called when the logical connection is garbage. database/sql closes

@@ -35,14 +35,6 @@ type lastID struct {
 	guess uint64     // what the latest uncertain answer told; 0: nothing; guarded by mu
 }
 
-// diedOn is for the physical connection of that serial, which broke. If it was used
-// last, the id is lost, as the stock driver's with its connection.
-func (l *lastID) diedOn(serial uint64) {
-	if l.home.Load() == serial {
-		l.set(0)
-	}
-}
-
 func (l *lastID) set(id uint64) {
 	if l.on.Load() != nil {
 		l.mu.Lock()

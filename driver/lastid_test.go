@@ -6,7 +6,7 @@ import (
 )
 
 // The connection dies while it is the pool's again, and nobody else used it since.
-func TestLastIDDiesWithItsConnection(t *testing.T) {
+func TestWhatDiesWithItsConnection(t *testing.T) {
 	for _, dies := range []bool{false, true} {
 		bubble(t, func(t *testing.T, s *fakeServer) {
 			connector := s.connector(t, "")
@@ -20,6 +20,10 @@ func TestLastIDDiesWithItsConnection(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.lastID.set(41)
+			prepared, err := c.PrepareContext(t.Context(), "SELECT 2")
+			if err != nil {
+				t.Fatal(err)
+			}
 			c.IsValid() // offered
 			time.Sleep(5 * time.Second)
 			s.mu.Lock()
@@ -37,6 +41,9 @@ func TestLastIDDiesWithItsConnection(t *testing.T) {
 			}
 			if got := c.lastID.value.Load(); got != want {
 				t.Errorf("the connection dies: %v: got %d, want %d", dies, got, want)
+			}
+			if lost := prepared.(*stmt).index < 0; lost != dies {
+				t.Errorf("the connection dies: %v: the prepared statement is lost: %v", dies, lost)
 			}
 		})
 	}

@@ -200,7 +200,7 @@ func (p *physical) Close(why pool.Reason) {
 		p.kill()
 	}
 	if why == pool.Broken && p.user != nil {
-		p.user.lastID.diedOn(p.serial)
+		p.user.diedOn(p.serial)
 	}
 	p.host.open.Add(-1)
 	p.login.stmts.open.Add(-p.stmts.open)
