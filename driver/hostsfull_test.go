@@ -111,6 +111,42 @@ func TestHostThatIsBackRefusesThePassword(t *testing.T) {
 	}
 }
 
+// The primary comes back and refuses the password, and the other host is read-only:
+// refused writes start no login storm, and find the primary once it takes logins.
+func TestPrimaryThatRefusesThePassword(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		c := newCluster(s)
+		c.refuseWrites()
+		s.addr = "a:1,b:2"
+		reach := s.reach
+		var refuses atomic.Bool
+		s.reach = func(ctx context.Context, addr string) error {
+			if addr == "a:1" && refuses.Load() {
+				return errRefusedLogin
+			}
+			return reach(ctx, addr)
+		}
+		c.isReadOnly("b:2", true)
+		w := &writer{db: handle(t, s, "pool_size=10")}
+		w.write(10, time.Millisecond)
+		c.kill("a:1")
+		w.write(100, 10*time.Millisecond)
+		refuses.Store(true)
+		c.is("a:1", "")
+		tried := c.tried()
+		w.write(2000, 30*time.Millisecond)
+		if n := c.tried() - tried; n > 200 {
+			t.Errorf("%d logins in a minute, want few", n)
+		}
+		ok, back := w.ok, time.Now()
+		refuses.Store(false)
+		w.write(200, 50*time.Millisecond)
+		if w.ok == ok || w.resumed.Sub(back) > 2*refusedRest {
+			t.Errorf("%d writes succeeded, the first %v after the primary was back; want it within %v", w.ok-ok, w.resumed.Sub(back), 2*refusedRest)
+		}
+	})
+}
+
 // Wrong passwords elsewhere in the process make a login wait: that says nothing of
 // the host.
 func TestPacedLoginCondemnsNoHost(t *testing.T) {

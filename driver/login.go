@@ -232,8 +232,11 @@ func (l *login) triesNext(h *host, err error, others []*host) bool {
 		return next < rating || next == rating && l.hosts.spreads
 	case isHosts(err):
 		return true
+	case !isRefused(err) || h.open.Load() > 0 || !l.hosts.answers(others):
+		return false
 	}
-	return isRefused(err) && h.open.Load() == 0 && l.hosts.answers(others)
+	l.loginFailed(h, time.Time{}, err)
+	return true
 }
 
 // hasConnections reports whether a login failed because the host has no room for

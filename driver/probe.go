@@ -3,6 +3,7 @@ package mysqlpool
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/mysqlpool/mysqlpool/internal/failover"
@@ -164,10 +165,14 @@ func (l *login) openProbe(ctx context.Context, h *host, place *place) (*physical
 func (l *login) loginFailed(h *host, began time.Time, err error) {
 	switch {
 	case !l.hosts.tracks:
-	case isRefused(err): // nobody asked for this login, nor for the next: a request tries
+	case isRefused(err):
 		l.hosts.mu.Lock()
-		l.hosts.tracker.Unwatch(h.index, time.Now())
+		first := l.hosts.tracker.RefusedLogin(h.index, time.Now())
 		l.hosts.mu.Unlock()
+		if first {
+			l.log().LogAttrs(context.Background(), slog.LevelWarn, "mysqlpool: host refuses the login; it is tried again when a request logs in",
+				slog.String("login", l.name), slog.String("host", h.addr), slog.String("reason", reasonOf(err)))
+		}
 	case isUnready(err):
 		l.report(h, failover.NotReady, began, reasonOf(err))
 	case isHosts(err) && !errors.Is(err, context.Canceled):

@@ -104,14 +104,14 @@ func findGroupBinary(ctx context.Context) (*binary, error) {
 	if !canStartLocal {
 		return nil, errors.New("starting servers is not supported on this system")
 	}
-	paths := []string{os.Getenv(EnvMysqld), unpackedMysqld}
+	paths := []string{unpackedMysqld}
+	if path := os.Getenv(EnvMysqld); path != "" {
+		paths = append([]string{path}, paths...)
+	}
 	if path, err := exec.LookPath("mysqld"); err == nil {
 		paths = append(paths, path)
 	}
 	for _, path := range paths {
-		if path == "" {
-			continue
-		}
 		if b, err := inspect(ctx, path); err == nil && !b.maria && b.major >= 8 {
 			return b, nil
 		}

@@ -54,6 +54,7 @@ type host struct {
 	flaps    int           // recoveries in a row that did not last
 	lapsed   bool          // unwatched: the next failure goes on with the back-off
 	look     bool          // Unknown, and to be probed
+	refuses  bool          // Unknown: it refused the latest login because of the account
 }
 
 // New returns a tracker of n hosts, in the order of preference. With spread the
@@ -135,7 +136,7 @@ func (t *Tracker) Report(i int, event Event, began, now time.Time, reason string
 		}
 	}
 	if to != Unknown {
-		h.look, h.lapsed = false, false
+		h.look, h.lapsed, h.refuses = false, false, false
 	}
 	if to != was {
 		h.since, h.reason = now, ""
@@ -190,7 +191,8 @@ func (t *Tracker) hasPrimary() bool {
 // and was not asked yet.
 func (t *Tracker) Elsewhere(i int) bool {
 	for j := range t.hosts {
-		if s := t.hosts[j].state; j != i && (s == Up || s == Suspect || s == Unknown) {
+		h := &t.hosts[j]
+		if s := h.state; j != i && (s == Up || s == Suspect || s == Unknown && !h.refuses) {
 			return true
 		}
 	}
@@ -265,4 +267,15 @@ func (t *Tracker) Unwatch(i int, now time.Time) {
 	if h.state != was {
 		h.since, h.reason, h.lapsed = now, "", true
 	}
+}
+
+// RefusedLogin notes that host i refused a login because of the account. Until it
+// takes one, nothing logs in to it that no request asked for. It reports whether it
+// did not refuse the one before.
+func (t *Tracker) RefusedLogin(i int, now time.Time) (first bool) {
+	t.Unwatch(i, now)
+	h := &t.hosts[i]
+	first = !h.refuses
+	h.refuses = true
+	return first
 }

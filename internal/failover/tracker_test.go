@@ -237,3 +237,25 @@ func TestSilence(t *testing.T) {
 		t.Errorf("got host %d, want the second", got)
 	}
 }
+
+// A host that refuses the password is none to go to for writes until it takes a
+// login, and is asked only when a write was refused.
+func TestRefusedLogin(t *testing.T) {
+	tr := exact(2, Auto)
+	tr.Report(0, Failed, start, start, "refused")
+	tr.Report(1, TakesNoWrites, start, start, "read_only is on")
+	if !tr.RefusedLogin(0, start) || tr.RefusedLogin(0, start) {
+		t.Error("want the first refusal told from the next")
+	}
+	if _, ok := tr.NextProbe(0, start); ok || tr.Elsewhere(1) {
+		t.Errorf("a probe is due: %v; writes may go elsewhere: %v; want neither", ok, tr.Elsewhere(1))
+	}
+	tr.Report(1, Refused, start, start, "Error 1290")
+	if _, ok := tr.NextProbe(0, start); !ok || tr.Elsewhere(1) {
+		t.Error("after a refused write: want a probe, and connections kept")
+	}
+	tr.Report(0, Writable, start, start, "")
+	if !tr.Elsewhere(1) || !tr.Leaves(1) {
+		t.Error("it takes logins: want it used")
+	}
+}
