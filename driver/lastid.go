@@ -226,7 +226,8 @@ func (p *physical) settleLastID(ctx context.Context) error {
 		p.lastID = sessionID{unknown: true}
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	// Not until the next user's context ends: it would cost the former one the id.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pingTimeout)
 	defer cancel()
 	err := p.readLastID(ctx)
 	if errorNumber(err) != 0 && p.IsValid() {
