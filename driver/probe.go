@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mysqlpool/mysqlpool/internal/failover"
+	"github.com/mysqlpool/mysqlpool/internal/pool"
 )
 
 // maxProbe bounds a probe. A host that takes longer is of no use.
@@ -54,8 +55,8 @@ func (l *login) probeLoop(ctx context.Context, h *host) {
 			return
 		}
 		if wait := time.Until(at); wait > 0 {
-			if wait > keepProbe {
-				closeProbe()
+			if wait > keepProbe || !h.share.budget.spacious() {
+				closeProbe() // nobody could claim its place
 			}
 			timer := time.NewTimer(wait)
 			select {
@@ -133,7 +134,7 @@ func (l *login) probe(ctx context.Context, h *host, p *physical) *physical {
 	}
 	if p == nil {
 		var err error
-		if p, err = l.openOn(ctx, h, ""); err != nil {
+		if p, err = l.openOn(pool.Unasked(ctx), h, ""); err != nil {
 			l.loginFailed(h, began, err)
 			return nil
 		}

@@ -110,7 +110,7 @@ func (p *Pool[T]) startUnaskedLocked(now instant) {
 
 func (p *Pool[T]) loginForNobodyLocked(label string) {
 	p.logins++
-	go p.login(nil, request{ctx: context.WithValue(context.Background(), unasked{}, true), label: label})
+	go p.login(nil, request{ctx: Unasked(context.Background()), label: label})
 }
 
 // patientUntilLocked is until when the queue waits before a login is started, unless
