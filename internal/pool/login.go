@@ -204,7 +204,7 @@ func (p *Pool[T]) login(asker *waiter[T], r request) {
 		p.serveLocked(w, handed[T]{conn: c, proven: true}, now)
 	case c.expired.Load(): // by InvalidateAll
 		why := c.expiredBy()
-		p.dropLocked(c, why)
+		p.dropOwnedLocked(c, why)
 		p.mu.Unlock()
 		p.close(c, why)
 		return
