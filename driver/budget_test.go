@@ -15,6 +15,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/mysqlpool/mysqlpool/internal/failover"
 )
 
 // fullAt has the fake server refuse logins as a real one does, beyond its
@@ -723,5 +725,25 @@ func TestAccountsLimitClosesNothingOfOthers(t *testing.T) {
 		txs[1].Rollback()
 		time.Sleep(time.Second)
 		wantPlaces(t, s)
+	})
+}
+
+// A probe takes nobody's place, and keeps none that somebody else needs: nobody could
+// claim it.
+func TestProbesStarveNobody(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		c := newCluster(s)
+		s.addr = "a:1"
+		c.isReadOnly("a:1", true)
+		s.maxConnections = "4" // one for us
+		a, b := asUser(t, s, "a", "pool_target=replica&pool_timeout=5s"), asUser(t, s, "b", "pool_timeout=5s")
+		for range 5 {
+			ask(t, a)
+			ask(t, b)
+			time.Sleep(2 * failover.MonitorInterval)
+			if open := openOf(s); open["b"] != 1 {
+				t.Errorf("open: %v, want that of b, which asked last", open)
+			}
+		}
 	})
 }

@@ -230,6 +230,14 @@ func (b *budget) trimOrphans() {
 	}
 }
 
+// spacious reports whether half of the places are free and nobody claims one: then
+// probes may keep connections, whose places nobody can claim.
+func (b *budget) spacious() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.claims) == 0 && (b.all.limit == 0 || 2*b.all.taken <= b.all.limit)
+}
+
 // setSize notes the pool's size.
 func (s *share) setSize(size int) {
 	s.budget.mu.Lock()

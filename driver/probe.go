@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mysqlpool/mysqlpool/internal/failover"
+	"github.com/mysqlpool/mysqlpool/internal/pool"
 )
 
 // maxProbe bounds a probe. A host that takes longer is of no use.
@@ -55,8 +56,8 @@ func (l *login) probeLoop(ctx context.Context, h *host) {
 			return
 		}
 		if wait := time.Until(at); wait > 0 {
-			if wait > keepProbe {
-				closeProbe()
+			if wait > keepProbe || !h.share.budget.spacious() {
+				closeProbe() // nobody could claim its place
 			}
 			timer := time.NewTimer(wait)
 			select {
@@ -137,13 +138,7 @@ func (l *login) probe(ctx context.Context, h *host, p *physical) *physical {
 		p.stockConn.Close()
 		limit -= time.Since(began)
 	}
-	place, err := h.share.await(ctx, limit)
-	if err == nil {
-		began = time.Now()
-		timed, cancel := context.WithTimeout(ctx, limit)
-		defer cancel()
-		p, err = l.openProbe(timed, h, place)
-	}
+	p, began, err := l.openToProbe(ctx, h, limit)
 	if err != nil {
 		l.loginFailed(h, began, err)
 		return nil
@@ -161,6 +156,30 @@ func (l *login) openProbe(ctx context.Context, h *host, place *place) (*physical
 	return l.openIn(ctx, h, "", place)
 }
 
+// openToProbe logs in to a host to probe it. A host that serves is merely watched,
+// which is no reason to take anybody's place. One that does not is waited for, or
+// a pool could go on writing to another for as long as this one is full.
+//
+// began is when the login started.
+func (l *login) openToProbe(ctx context.Context, h *host, limit time.Duration) (p *physical, began time.Time, err error) {
+	began = time.Now()
+	if rating, _ := l.hosts.rating(h); rating == failover.Wanted {
+		timed, cancel := context.WithTimeout(pool.Unasked(ctx), limit)
+		defer cancel()
+		p, err = l.openOn(timed, h, "")
+		return p, began, err
+	}
+	place, err := h.share.await(ctx, limit)
+	if err != nil {
+		return nil, began, err
+	}
+	began = time.Now()
+	timed, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	p, err = l.openProbe(timed, h, place)
+	return p, began, err
+}
+
 // loginFailed reports a login that failed, or a probe.
 func (l *login) loginFailed(h *host, began time.Time, err error) {
 	switch {
@@ -175,7 +194,7 @@ func (l *login) loginFailed(h *host, began time.Time, err error) {
 		}
 	case isUnready(err):
 		l.report(h, failover.NotReady, began, reasonOf(err))
-	case isHosts(err) && !errors.Is(err, context.Canceled):
+	case isHosts(err) && !hasConnections(h, err) && !errors.Is(err, context.Canceled):
 		l.report(h, failover.Failed, began, reasonOf(err))
 	default:
 		l.hosts.mu.Lock()

@@ -223,7 +223,7 @@ func (p *Pool[T]) inspectLocked() (wrong []string) {
 			}
 		}
 	}
-	attention := p.waiters.len
+	attention := p.waiters.len + int(p.outside.Load())
 	if p.disposed {
 		attention++
 	}

@@ -110,7 +110,7 @@ func (p *Pool[T]) startUnaskedLocked(now instant) {
 
 func (p *Pool[T]) loginForNobodyLocked(label string) {
 	p.logins++
-	go p.login(nil, request{ctx: context.WithValue(context.Background(), unasked{}, true), label: label})
+	go p.login(nil, request{ctx: Unasked(context.Background()), label: label})
 }
 
 // patientUntilLocked is until when the queue waits before a login is started, unless
@@ -204,7 +204,7 @@ func (p *Pool[T]) login(asker *waiter[T], r request) {
 		p.serveLocked(w, handed[T]{conn: c, proven: true}, now)
 	case c.expired.Load(): // by InvalidateAll
 		why := c.expiredBy()
-		p.dropLocked(c, why)
+		p.dropOwnedLocked(c, why)
 		p.mu.Unlock()
 		p.close(c, why)
 		return

@@ -85,12 +85,13 @@ var errDenied = errors.New("access denied")
 // model is one random program and the server that it runs against.
 type model struct {
 	*testing.T
-	rand    *rand.Rand // for the steps
-	seed    uint64
-	verbose bool
-	p       *Pool[*modelConn]
-	cfg     Config[*modelConn]
-	fit     [modelLabels][modelLabels]Fit // of a connection with the first label to the second
+	rand     *rand.Rand // for the steps
+	seed     uint64
+	verbose  bool
+	p        *Pool[*modelConn]
+	cfg      Config[*modelConn]
+	budgeted bool                          // it is refused a place with ErrNoPlace, and woken
+	fit      [modelLabels][modelLabels]Fit // of a connection with the first label to the second
 
 	mu      sync.Mutex // guards what follows; the login's, Check's and Close's side
 	dice    *rand.Rand
@@ -101,7 +102,9 @@ type model struct {
 	tries   int           // logins begun
 	opened  int
 	closed  int
-	broken  int // checks and switches that failed, and labels that were refused
+	broken  int  // checks and switches that failed, and labels that were refused
+	wants   int  // connections that somebody outside the pool wants, each with an Attend
+	claimed bool // a login had ErrNoPlace since the latest Wake
 	wrong   []string
 
 	// of the steps alone
@@ -153,6 +156,7 @@ type modelConn struct {
 	m     *model
 	id    int
 	label int          // guarded by ownership
+	dirty bool         // likewise: MustRestore says so
 	owner atomic.Int32 // 0: nobody; 1: somebody; 2: closed
 }
 
@@ -199,6 +203,7 @@ func (c *modelConn) Check(ctx context.Context, idle time.Duration) error {
 		c.m.count(&c.m.broken)
 		return errFake
 	}
+	c.dirty = false
 	return nil
 }
 
@@ -207,7 +212,11 @@ func (c *modelConn) Restore(context.Context) bool {
 	defer c.become(1, 0, "Restore")
 	w, d := c.m.draw()
 	time.Sleep(d)
-	return !c.m.chance(w.restore)
+	if c.m.chance(w.restore) {
+		return false
+	}
+	c.dirty = false
+	return true
 }
 
 func (c *modelConn) Close(Reason) {
@@ -216,8 +225,52 @@ func (c *modelConn) Close(Reason) {
 	time.Sleep(d)
 	c.m.mu.Lock()
 	defer c.m.mu.Unlock()
-	c.m.taken--
 	c.m.closed++
+	c.m.vacateLocked()
+}
+
+// vacateLocked is for a place that came free: whoever was refused one is told.
+func (m *model) vacateLocked() {
+	m.taken--
+	m.wakeLocked()
+}
+
+func (m *model) wakeLocked() {
+	if m.claimed {
+		m.claimed = false
+		go m.p.Wake()
+	}
+}
+
+// yield is Config.Yield.
+func (m *model) yield(*modelConn, bool) bool {
+	if !m.chance(50) {
+		return false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.wants == 0 {
+		return false
+	}
+	m.wants--
+	m.p.Attend(-1)
+	return true
+}
+
+// borrow is what a borrower does with a connection.
+func (m *model) borrow(c *modelConn, giveBack func(sound bool)) {
+	go func() {
+		sound := c.Ping("borrowing") == nil
+		giveBack(sound)
+	}()
+}
+
+// Ping is a Check that leaves what must be restored.
+func (c *modelConn) Ping(string) error {
+	dirty := c.dirty
+	err := c.Check(context.Background(), 0)
+	c.dirty = dirty
+	return err
 }
 
 func (m *model) fault(format string, args ...any) {
@@ -267,14 +320,18 @@ func (m *model) login(ctx context.Context, label string) (*modelConn, time.Durat
 	m.mu.Lock()
 	m.tries++
 	if m.places >= 0 && m.taken >= m.places {
-		m.mu.Unlock()
+		defer m.mu.Unlock()
+		if m.budgeted {
+			m.claimed = true
+			return nil, 0, fmt.Errorf("refused: %w", ErrNoPlace)
+		}
 		return nil, 0, errServerFull
 	}
 	m.taken++
 	m.mu.Unlock()
 	fail := func(err error) (*modelConn, time.Duration, error) {
 		m.mu.Lock()
-		m.taken--
+		m.vacateLocked()
 		m.mu.Unlock()
 		return nil, 0, err
 	}
@@ -324,7 +381,7 @@ func newModel(t *testing.T, seed uint64, verbose bool) *model {
 		IdleTimeout: []time.Duration{0, time.Second, time.Minute}[r.IntN(3)],
 		Timeout:     []time.Duration{time.Hour, time.Hour, 3 * time.Second}[r.IntN(3)],
 		OfferFor:    []time.Duration{0, time.Second, time.Second}[r.IntN(3)],
-		Full:        func(err error) bool { return err == errServerFull },
+		Full:        func(err error) bool { return err == errServerFull || errors.Is(err, ErrNoPlace) },
 		AuthFailed:  func(err error) bool { return err == errDenied },
 	}
 	if r.IntN(3) == 0 {
@@ -333,11 +390,18 @@ func newModel(t *testing.T, seed uint64, verbose bool) *model {
 			if quiet < m.cfg.Keepalive-m.cfg.Keepalive/5-1 {
 				m.fault("connection %d is pinged after %v", c.id, quiet)
 			}
-			return c.Check(ctx, quiet)
+			return c.Ping("keepalive")
 		}
 	}
 	if r.IntN(3) == 0 {
 		m.cfg.Warm = 1 + r.IntN(3)
+	}
+	m.budgeted = r.IntN(2) == 0
+	if r.IntN(2) == 0 {
+		m.cfg.Yield = m.yield
+	}
+	if r.IntN(2) == 0 {
+		m.cfg.MustRestore = func(c *modelConn) bool { return c.dirty }
 	}
 	m.p = New(m.cfg)
 	return m
@@ -376,8 +440,10 @@ func (m *model) run() {
 // stands still.
 func (m *model) step(alone bool) {
 	r := m.rand
-	n := r.IntN(100)
+	n := r.IntN(107)
 	switch {
+	case n >= 100:
+		m.outsideStep(n)
 	case n < 30:
 		m.ask()
 	case n < 60:
@@ -398,6 +464,7 @@ func (m *model) step(alone bool) {
 		m.mu.Lock()
 		m.places = r.IntN(6) - 1
 		m.logf("places %d", m.places)
+		m.wakeLocked()
 		m.mu.Unlock()
 	case n < 88:
 		if alone {
@@ -437,6 +504,32 @@ func (m *model) step(alone bool) {
 	}
 }
 
+// outsideStep does something for somebody outside the pool.
+func (m *model) outsideStep(n int) {
+	m.logf("outside %d", n)
+	any := func(*modelConn) bool { return true }
+	switch n {
+	case 100:
+		if m.cfg.Yield != nil {
+			m.count(&m.wants)
+			m.p.Attend(1)
+		}
+	case 101:
+		m.p.BorrowFree(any, m.borrow)
+	case 102:
+		m.p.BorrowNext(any, m.borrow)
+	case 103:
+		m.p.Evict(m.rand.IntN(3), Overflow, m.rand.IntN(2) == 0, func(*modelConn, time.Duration) bool { return true })
+	case 104:
+		m.p.InvalidateAll()
+	case 105:
+		m.p.Wake()
+	case 106:
+		life := time.Duration(m.rand.Int64N(int64(time.Minute)))
+		m.p.ShortenLives(func(*modelConn) time.Duration { return life })
+	}
+}
+
 func (m *model) ask() {
 	label := string(rune('a' + m.rand.IntN(modelLabels)))
 	a := &modelAsk{label: label, turn: len(m.asks), start: time.Now()}
@@ -473,6 +566,7 @@ func (m *model) putAwayOne() {
 func (m *model) putAway(l *modelLease, how int) {
 	c := l.conn
 	c.Value.become(1, 0, "putting away")
+	c.Value.dirty = false
 	m.logf("connection %d is put away: %d", c.Value.id, how)
 	switch how {
 	case 0:
@@ -488,6 +582,7 @@ func (m *model) putAway(l *modelLease, how int) {
 		l.ticket = c.Pin(0)
 		m.tickets = append(m.tickets, l)
 	case 6, 7:
+		c.Value.dirty = m.cfg.MustRestore != nil && m.rand.IntN(2) == 0
 		l.ticket = c.Offer()
 		m.tickets = append(m.tickets, l)
 	default:
@@ -545,6 +640,11 @@ func (m *model) settle() {
 	if int(s.Opened) != m.opened || s.Open+m.p.closing != m.opened-m.closed {
 		m.faultLocked("the server opened %d and closed %d: %+v and %d being closed", m.opened, m.closed, s, m.p.closing)
 	}
+	for _, c := range m.p.idle {
+		if c.Value.dirty {
+			m.faultLocked("connection %d lies idle and must be restored", c.Value.id)
+		}
+	}
 	for _, wrong := range m.p.inspectLocked() {
 		m.faultLocked("%s", wrong)
 	}
@@ -589,7 +689,8 @@ func (p *Pool[T]) idleHands() (wrong []string) {
 
 // noGood counts what sends somebody who was served back to the queue.
 func (m *model) noGood() int {
-	recycled := m.p.Stats().Closed[Recycled]
+	closed := m.p.Stats().Closed
+	recycled := closed[Recycled] + closed[Invalidated]
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.broken + int(recycled)
@@ -643,6 +744,9 @@ func (m *model) inOrder(before map[string][]uint64, noGood int, start time.Time)
 func (m *model) calm() {
 	m.mu.Lock()
 	m.weather, m.slow, m.places = weather{}, modelSlow, -1
+	m.p.Attend(-m.wants)
+	m.wants = 0
+	m.wakeLocked()
 	m.mu.Unlock()
 	m.p.mu.Lock()
 	limit, size, warm := m.p.limit, m.p.size, m.p.warm
@@ -753,6 +857,8 @@ func (m *model) end() {
 	go func() { done <- m.p.Dispose(ctx) }()
 	m.mu.Lock()
 	m.slow = min(m.slow, time.Second)
+	m.p.Attend(-m.wants)
+	m.wants = 0
 	m.mu.Unlock()
 	for range 100 {
 		time.Sleep(time.Second)

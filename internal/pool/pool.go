@@ -208,8 +208,10 @@ func (p *Pool[T]) SetSize(size, warm int) {
 // Somebody else needs the room: none is opened for Config.Warm for a while.
 func (p *Pool[T]) CloseUnused(n int) int {
 	p.mu.Lock()
-	p.rewarm = clock().add(maxBackoff)
+	now := clock()
+	p.rewarm = now.add(maxBackoff)
 	victims := p.dropFreeLocked(n, Overflow)
+	p.progressLocked(now) // there may be fewer than Size now
 	p.mu.Unlock()
 	p.closeAll(victims)
 	return len(victims)
@@ -267,7 +269,7 @@ func (p *Pool[T]) EachUnused(f func(T)) {
 	for _, c := range all {
 		if unused, ok := p.takeUnused(c); ok {
 			f(c.Value)
-			p.checkIn(c, unused)
+			p.putBack(c, unused)
 		}
 	}
 }
@@ -278,7 +280,7 @@ func (c *Conn[T]) Use(f func(T)) bool {
 	unused, ok := c.pool.takeUnused(c)
 	if ok {
 		f(c.Value)
-		c.pool.checkIn(c, unused)
+		c.pool.putBack(c, unused)
 	}
 	return ok
 }

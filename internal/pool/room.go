@@ -24,6 +24,9 @@ type unasked struct{}
 // that no checkout asked for: for Config.Warm, or to replace another.
 func IsUnasked(ctx context.Context) bool { return ctx.Value(unasked{}) != nil }
 
+// Unasked makes ctx that of a login that no checkout asked for.
+func Unasked(ctx context.Context) context.Context { return context.WithValue(ctx, unasked{}, true) }
+
 // Attend adds n to the number of those outside the pool who want connections as
 // they are put away. While it is above 0 Config.Yield is asked about each.
 func (p *Pool[T]) Attend(n int) {
@@ -45,6 +48,7 @@ func (p *Pool[T]) Wake() bool {
 	before := p.logins
 	p.resume, p.full, p.backoff = 0, false, 0
 	p.startLoginsLocked(clock())
+	p.makeRoomLocked()
 	return p.logins > before
 }
 
@@ -108,6 +112,7 @@ func (p *Pool[T]) Evict(n int, why Reason, needed bool, which func(v T, idle tim
 			victims = append(victims, v)
 		}
 	}
+	p.progressLocked(now) // there may be fewer than Size now
 	p.mu.Unlock()
 	p.closeAll(victims)
 	return len(victims)
@@ -138,6 +143,8 @@ func (p *Pool[T]) yieldLocked(c *Conn[T], needed bool) bool {
 	}
 	p.dropLocked(c, Overflow)
 	go p.close(c, Overflow)
+	p.startLoginsLocked(clock()) // there may be fewer than Size now
+	p.makeRoomLocked()
 	return true
 }
 
@@ -194,7 +201,7 @@ func (p *Pool[T]) lendLocked(c *Conn[T], unused instant) bool {
 func (p *Pool[T]) giveBack(c *Conn[T], unused instant) func(sound bool) {
 	return func(sound bool) {
 		if sound {
-			p.checkIn(c, unused)
+			p.putBack(c, unused)
 		} else {
 			p.Discard(c, Broken)
 		}

@@ -80,22 +80,12 @@ func (p *Pool[T]) sweepOutLocked(now instant) (victims []victim[T]) {
 				c.seen, c.seenAt = w, now
 			case now.sub(c.seenAt) >= p.cfg.OfferFor:
 				if c.seize(w) {
-					p.takeInLocked(c, w.state(), now)
+					p.takeInLocked(c, now, c.seenAt)
 				}
 			}
 		}
 	}
 	return victims
-}
-
-// takeInLocked releases a connection whose offer has stood for long enough. One
-// that must be restored is restored first: it may hold locks, and be idle for long.
-func (p *Pool[T]) takeInLocked(c *Conn[T], from State, now instant) {
-	if from == Offered && p.mustRestore(c) {
-		go p.restore(c)
-		return
-	}
-	p.releaseLocked(c, now, c.seenAt)
 }
 
 // sweepIdleLocked drops what has been idle for too long, longest idle first.

@@ -166,7 +166,7 @@ func (p *Pool[T]) takeOfferedLocked(now instant) {
 			continue
 		}
 		if c.seize(o) {
-			p.releaseLocked(c, now, now)
+			p.takeInLocked(c, now, now)
 		}
 	}
 }
@@ -194,7 +194,7 @@ func (p *Pool[T]) attend(c *Conn[T], put word) {
 		c.since = now // or a slow Check would have used up the grace
 		p.armLocked(now.add(freshGrace))
 	case put.state() == Offered && c.seize(put):
-		p.releaseLocked(c, now, now)
+		p.takeInLocked(c, now, now)
 	}
 }
 
@@ -232,7 +232,7 @@ func (p *Pool[T]) wait(w *waiter[T]) handed[T] {
 	// Served in the same instant.
 	h := <-w.ready
 	if h.conn != nil {
-		p.CheckIn(h.conn)
+		p.putBack(h.conn, clock()) // it was not checked
 	}
 	return handed[T]{err: cause}
 }
