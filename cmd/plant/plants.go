@@ -8,6 +8,7 @@ type plant struct {
 	test   string // that finds it; empty: the differential test
 	pkg    string // where that is; empty: ./driver
 	server string // MariaDB or MySQL, with or without the start of a version, if it shows on that alone
+	alone  bool   // built without the other bugs: the function asks who called it
 }
 
 var plants = []plant{
@@ -78,10 +79,11 @@ var plants = []plant{
 		new:  `return "DO 0", true`,
 	},
 	{
-		name: "an evicted connection is kept",
-		file: "driver/conn.go",
-		old:  "c.connector.validates.Load() || calledByDatabaseSQL() || c.bad || p.doomed || !p.IsValid()",
-		new:  "!p.IsValid()",
+		name:  "an evicted connection is kept",
+		alone: true,
+		file:  "driver/conn.go",
+		old:   "c.connector.validates.Load() || calledByDatabaseSQL() || c.bad || p.doomed || !p.IsValid()",
+		new:   "!p.IsValid()",
 	},
 	{
 		name: "a statement is not prepared again on another connection",
@@ -280,7 +282,6 @@ var plants = []plant{
 		old:  "if epoch != p.epoch.Load()",
 		new:  "if epoch > p.epoch.Load()",
 		test: "TestInvalidate",
-		pkg:  "./internal/pool",
 	},
 	{
 		name: "unchanged limits are taken for new ones",
@@ -317,7 +318,7 @@ var plants = []plant{
 		old:    "if p.cachesSubqueries() && comparesWithSubquery(query) {",
 		new:    "if false {",
 		test:   "TestSuiteSubqueriesWithNull",
-		server: "MariaDB",
+		server: "MariaDB 10",
 	},
 	{
 		name: "an Exec with unknown columns is not kept",
@@ -346,6 +347,13 @@ var plants = []plant{
 		old:  `return e.Stmt.says.Leaves == 0 && strings.HasSuffix(err.Error(), "for parameter")`,
 		new:  `return !strings.HasSuffix("", "")`,
 		test: "TestArgumentThatAKeptStatementRefuses",
+	},
+	{
+		name: "an error evicts no statement",
+		file: "driver/stmtprepare.go",
+		old:  "if e.Cached() && !isOfData(number) {",
+		new:  "if false {",
+		test: "TestErrorsOfDataKeepTheStatement",
 	},
 	{
 		name: "an error about data evicts the statement",
@@ -735,11 +743,12 @@ var plants = []plant{
 		test: "TestShortDeadlineCostsOneConnection",
 	},
 	{
-		name: "a connection that another host replaces is closed",
-		file: "driver/conn.go",
-		old:  "\tcase c.rejected && !p.doomed && p.IsValid():\n\t\tc.checkIn()\n",
-		new:  "",
-		test: "TestElectionAfterACrash",
+		name:  "a connection that another host replaces is closed",
+		alone: true,
+		file:  "driver/conn.go",
+		old:   "\tcase c.rejected && !p.doomed && p.IsValid():\n\t\tc.checkIn()\n",
+		new:   "",
+		test:  "TestElectionAfterACrash",
 	},
 	{
 		name: "a read-only transaction's error is taken for a read-only host's",
