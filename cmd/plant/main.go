@@ -358,8 +358,8 @@ func reason(out []byte) string {
 	return "it failed without naming a program"
 }
 
-// foundAfter is how long the test took until the bug showed: the differential
-// test says so, and then compares tables and ends.
+// foundAfter is how long the test took until the bug showed. The differential test
+// says so itself, as its start and its end take time too.
 func foundAfter(out []byte, took time.Duration) time.Duration {
 	if m := foundLine.FindSubmatch(out); m != nil {
 		if d, err := time.ParseDuration(string(m[1])); err == nil {
