@@ -132,12 +132,15 @@ var plants = []plant{
 		file: "internal/session/state.go",
 		old:  "if len(s.tables) == 0 {",
 		new:  "if s.tables = s.tables[:0]; true {",
+		test: "TestStateEnds",
+		pkg:  "./internal/session",
 	},
 	{
 		name: "a kept statement runs with arguments of any kind",
 		file: "driver/stmtargs.go",
 		old:  "if kind == s.kinds[i] {",
 		new:  "if kind != kindNone {",
+		test: "TestStatementWithOtherArguments",
 	},
 	{
 		name: "statements are kept whatever the schema",
@@ -204,6 +207,7 @@ var plants = []plant{
 		file: "driver/stmtargs.go",
 		old:  "case v == nil:",
 		new:  "case v == nil && times.truncate < 0:",
+		test: "TestKindsAreOfWhatIsSent",
 	},
 	{
 		name:   "who kills a connection by its id is not heard of",
