@@ -165,6 +165,7 @@ var plants = []plant{
 		file: "driver/key.go",
 		old:  "b = appendString(b, cfg.Params[param])",
 		new:  `b = appendString(b, "")`,
+		test: "TestAnotherLoginAnotherPool",
 	},
 	{
 		name: "a ticket takes back what the pool gave away",
@@ -201,6 +202,7 @@ var plants = []plant{
 		file: "driver/answers.go",
 		old:  "h.server.schemas.Add(1)",
 		new:  "h.server.schemas.Add(0)",
+		test: "TestSuiteSchemaMadeAnew",
 	},
 	{
 		name: "a nil slice is no NULL",
