@@ -186,10 +186,11 @@ var plants = []plant{
 		new:  "case \"\":\n\t\treturn pool.Exact",
 	},
 	{
-		name: "with pool_reset=always a connection is reset once",
+		name: "with pool_reset=always an offered connection is not reset",
 		file: "driver/lost.go",
 		old:  "if p.used && p.login.reset == resetAlways {",
-		new:  "if p.used && p.login.reset == resetAlways && p.login.resets.Load() == 0 {",
+		new:  "if p.used && p.login.reset == resetAlways && p.login.resets.Load() < 0 {",
+		test: "TestAlwaysResetsForAnotherOwner",
 	},
 	{
 		name: "what is in a transaction is not undone before autocommit is on",
