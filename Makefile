@@ -18,6 +18,7 @@ BENCHCOUNT ?= 6
 FUZZTIME   ?= 20s
 DIFFTIME   ?= 1h
 PLANTTIME  ?= 3m
+PLANTARGS  ?=
 CHAOSTIME  ?= 10m
 SOAKTIME   ?= 20m
 OTHERS     ?= /var/tmp/mysqlpool
@@ -109,8 +110,16 @@ test-diff: withserver ## random programs on both drivers, whose answers must agr
 	MYSQL_POOL_TEST_DIFF=$(DIFFTIME) $(WITHSERVER) --server=real --arg=--max-connections=500 -- \
 		sh -c 'cd driver && ../bin/diff.test -test.run "^TestSuiteDiff$$" -test.v -test.timeout 25h'
 
-test-plants: withserver ## test-diff again with bugs planted in a copy of the driver: each must be found within PLANTTIME
-	$(WITHSERVER) --server=real --arg=--max-connections=500 -- sh -c 'cd cmd && go run ./plant -for $(PLANTTIME)'
+test-plants: withserver ## mutation testing: bugs are planted in a copy of the driver, and each must be found; those for the differential test within PLANTTIME (PLANTARGS=-named leaves them out: minutes instead of hours)
+	$(WITHSERVER) --server=real --arg=--max-connections=500 -- sh -c 'cd cmd && go run ./plant -for $(PLANTTIME) $(PLANTARGS)'
+	@for about in MariaDB:$(OTHERS)/trixie/bin/mariadbd MySQL:$(OTHERS)/sid/bin/mysqld; do \
+		daemon=$${about#*:}; \
+		if [ -x $$daemon ]; then \
+			MYSQL_POOL_TEST_MYSQLD=$$daemon $(WITHSERVER) --server=real --arg=--performance-schema=ON -- sh -c "cd cmd && go run ./plant -named -server $${about%%:*}" || exit 1; \
+		else \
+			echo "make: bugs that show on another $${about%%:*} alone were not planted: there is no $$daemon (make test-others)"; \
+		fi; \
+	done
 
 chaos: ## both drivers, each for CHAOSTIME, while the server crashes, fills up and is cut off; then restarts, silent drops, hung logins, Galera
 	cd cmd && MYSQL_POOL_TEST_CHAOS=$(CHAOSTIME) go test $(RACE) -count=1 -timeout 25h -v ./chaos

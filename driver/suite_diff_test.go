@@ -22,6 +22,7 @@ const (
 	envDiff         = "MYSQL_POOL_TEST_DIFF"          // how long, as 1h
 	envDiffSeed     = "MYSQL_POOL_TEST_DIFF_SEED"     // only this program
 	envDiffFailures = "MYSQL_POOL_TEST_DIFF_FAILURES" // after how many it ends; one
+	envDiffShrink   = "MYSQL_POOL_TEST_DIFF_SHRINK"   // no: a program that fails is not shrunk
 	envDiffWithout  = "MYSQL_POOL_TEST_DIFF_WITHOUT"  // names of texts, or parts of DSNs, that are left out: a,b
 )
 
@@ -264,6 +265,9 @@ func (x *diffPair) report(t *testing.T, p *diffProgram, f *diffFailure) {
 	if strings.Contains(f.what, "stuck") || strings.Contains(f.what, "too long") {
 		t.Logf("the program:\n%v", p)
 		return // what is stuck is in the way of further runs, which would take as long
+	}
+	if os.Getenv(envDiffShrink) == "no" {
+		return
 	}
 	small, last, tries := x.shrink(t, p, f)
 	t.Logf("shrunk from %d steps to %d in %d runs; it fails with actor %d, step %d: %v\n%v", p.steps(), small.steps(), tries, last.actor, last.step, last, small)

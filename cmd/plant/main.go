@@ -58,6 +58,10 @@ func main() {
 		}
 	}
 	// Without a bug each test must pass, or that it fails means nothing.
+	if err := t.plantAll(todo); err != nil {
+		fmt.Fprintln(os.Stderr, "plant:", err)
+		os.Exit(2)
+	}
 	if *base {
 		todo = append(withoutBug(todo, version), todo...)
 	}
@@ -187,12 +191,27 @@ type tester struct {
 	lasts time.Duration
 	race  bool
 
-	built map[string]string // the directories of copies without a bug, by the package that was built there
+	together string           // a copy with many bugs, of which a variable says which it has
+	numbers  map[string]int   // those bugs' numbers there, by their names
+	built    map[string]error // how the builds there ended, by package
+}
+
+// plantAll makes the copy with many bugs.
+func (t *tester) plantAll(plants []plant) (err error) {
+	t.built = map[string]error{}
+	t.together, err = os.MkdirTemp("", "plants-")
+	if err == nil {
+		err = t.copyTo(t.together)
+	}
+	if err == nil {
+		t.numbers, err = plantTogether(t.together, plants)
+	}
+	return err
 }
 
 func (t *tester) close() {
-	for _, dir := range t.built {
-		os.RemoveAll(dir)
+	if t.together != "" {
+		os.RemoveAll(t.together)
 	}
 }
 
@@ -219,28 +238,33 @@ func (t *tester) try(p plant) outcome {
 
 // run returns how the test failed, or "".
 func (t *tester) run(p plant) (why string, took time.Duration, err error) {
-	dir := t.built[p.packageName()]
-	if p.file != "" || dir == "" {
+	dir, number := t.together, t.numbers[p.name]
+	if p.file == "" || number != 0 {
+		pkg := p.packageName()
+		if _, ok := t.built[pkg]; !ok {
+			t.built[pkg] = t.build(dir, pkg)
+		}
+		err = t.built[pkg]
+	} else {
 		dir, err = os.MkdirTemp("", "plant-")
 		if err != nil {
 			return "", 0, err
 		}
-		if p.file != "" {
-			defer os.RemoveAll(dir)
-		} else {
-			if t.built == nil {
-				t.built = map[string]string{}
-			}
-			t.built[p.packageName()] = dir
+		defer os.RemoveAll(dir)
+		if err = t.copyTo(dir); err == nil {
+			err = p.apply(dir)
 		}
-		if err := t.build(dir, p); err != nil {
-			return "", 0, err
+		if err == nil {
+			err = t.build(dir, p.packageName())
 		}
 	}
-	// Shrinking and the helpers' own patience come on top.
-	run := exec.Command(filepath.Join(dir, testBinary), "-test.run", "^("+p.testName()+")$", "-test.v", "-test.timeout", (t.lasts + 3*time.Minute).String())
+	if err != nil {
+		return "", 0, err
+	}
+	// The helpers' own patience comes on top.
+	run := exec.Command(testBinary(dir, p.packageName()), "-test.run", "^("+p.testName()+")$", "-test.v", "-test.timeout", (t.lasts + 3*time.Minute).String())
 	run.Dir = filepath.Join(dir, filepath.FromSlash(p.packageName()))
-	run.Env = append(os.Environ(), "MYSQL_POOL_TEST_DIFF="+t.lasts.String())
+	run.Env = append(os.Environ(), "MYSQL_POOL_TEST_DIFF="+t.lasts.String(), "MYSQL_POOL_TEST_DIFF_SHRINK=no", fmt.Sprintf("%s=%d", switchVariable, number))
 	start := time.Now()
 	out, err := run.Output()
 	took = time.Since(start)
@@ -256,10 +280,13 @@ func (t *tester) run(p plant) (why string, took time.Duration, err error) {
 	return "", took, nil
 }
 
-const testBinary = "plant.test"
+// testBinary is where the tests of a package are built in a copy.
+func testBinary(dir, pkg string) string {
+	return filepath.Join(dir, strings.ReplaceAll(strings.TrimPrefix(pkg, "./"), "/", "-")+".test")
+}
 
-// build copies the module to dir, with the bug, and builds the test there.
-func (t *tester) build(dir string, p plant) error {
+// copyTo copies the module to dir.
+func (t *tester) copyTo(dir string) error {
 	for _, name := range []string{"driver", "internal"} {
 		if err := os.CopyFS(filepath.Join(dir, name), os.DirFS(filepath.Join(t.root, name))); err != nil {
 			return err
@@ -274,15 +301,16 @@ func (t *tester) build(dir string, p plant) error {
 			return err
 		}
 	}
-	if err := p.apply(dir); err != nil {
-		return err
-	}
-	// With -trimpath the copies share what is built of the packages without the bug.
-	args := []string{"test", "-c", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(dir, testBinary)}
+	return nil
+}
+
+// build builds the tests of a package in a copy.
+func (t *tester) build(dir, pkg string) error {
+	args := []string{"test", "-c", "-ldflags=-s -w", "-o", testBinary(dir, pkg)}
 	if t.race {
 		args = append(args, "-race")
 	}
-	build := exec.Command("go", append(args, p.packageName())...)
+	build := exec.Command("go", append(args, pkg)...)
 	build.Dir = dir
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("the copy does not build: %w\n%s", err, out)
@@ -330,8 +358,8 @@ func reason(out []byte) string {
 	return "it failed without naming a program"
 }
 
-// foundAfter is how long the test took until the bug showed: the differential
-// test says so, and then shrinks the program.
+// foundAfter is how long the test took until the bug showed. The differential test
+// says so itself, as its start and its end take time too.
 func foundAfter(out []byte, took time.Duration) time.Duration {
 	if m := foundLine.FindSubmatch(out); m != nil {
 		if d, err := time.ParseDuration(string(m[1])); err == nil {

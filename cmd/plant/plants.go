@@ -8,6 +8,7 @@ type plant struct {
 	test   string // that finds it; empty: the differential test
 	pkg    string // where that is; empty: ./driver
 	server string // MariaDB or MySQL, with or without the start of a version, if it shows on that alone
+	alone  bool   // built without the other bugs: the function asks who called it
 }
 
 var plants = []plant{
@@ -78,10 +79,11 @@ var plants = []plant{
 		new:  `return "DO 0", true`,
 	},
 	{
-		name: "an evicted connection is kept",
-		file: "driver/conn.go",
-		old:  "c.connector.validates.Load() || calledByDatabaseSQL() || c.bad || p.doomed || !p.IsValid()",
-		new:  "!p.IsValid()",
+		name:  "an evicted connection is kept",
+		alone: true,
+		file:  "driver/conn.go",
+		old:   "c.connector.validates.Load() || calledByDatabaseSQL() || c.bad || p.doomed || !p.IsValid()",
+		new:   "!p.IsValid()",
 	},
 	{
 		name: "a statement is not prepared again on another connection",
@@ -130,12 +132,15 @@ var plants = []plant{
 		file: "internal/session/state.go",
 		old:  "if len(s.tables) == 0 {",
 		new:  "if s.tables = s.tables[:0]; true {",
+		test: "TestStateEnds",
+		pkg:  "./internal/session",
 	},
 	{
 		name: "a kept statement runs with arguments of any kind",
 		file: "driver/stmtargs.go",
 		old:  "if kind == s.kinds[i] {",
 		new:  "if kind != kindNone {",
+		test: "TestStatementWithOtherArguments",
 	},
 	{
 		name: "statements are kept whatever the schema",
@@ -160,6 +165,7 @@ var plants = []plant{
 		file: "driver/key.go",
 		old:  "b = appendString(b, cfg.Params[param])",
 		new:  `b = appendString(b, "")`,
+		test: "TestAnotherLoginAnotherPool",
 	},
 	{
 		name: "a ticket takes back what the pool gave away",
@@ -180,10 +186,11 @@ var plants = []plant{
 		new:  "case \"\":\n\t\treturn pool.Exact",
 	},
 	{
-		name: "with pool_reset=always a connection is reset once",
+		name: "with pool_reset=always an offered connection is not reset",
 		file: "driver/lost.go",
 		old:  "if p.used && p.login.reset == resetAlways {",
-		new:  "if p.used && p.login.reset == resetAlways && p.login.resets.Load() == 0 {",
+		new:  "if p.used && p.login.reset == resetAlways && p.login.resets.Load() < 0 {",
+		test: "TestAlwaysResetsForAnotherOwner",
 	},
 	{
 		name: "what is in a transaction is not undone before autocommit is on",
@@ -196,12 +203,14 @@ var plants = []plant{
 		file: "driver/answers.go",
 		old:  "h.server.schemas.Add(1)",
 		new:  "h.server.schemas.Add(0)",
+		test: "TestSuiteSchemaMadeAnew",
 	},
 	{
 		name: "a nil slice is no NULL",
 		file: "driver/stmtargs.go",
 		old:  "case v == nil:",
 		new:  "case v == nil && times.truncate < 0:",
+		test: "TestKindsAreOfWhatIsSent",
 	},
 	{
 		name:   "who kills a connection by its id is not heard of",
@@ -280,7 +289,6 @@ var plants = []plant{
 		old:  "if epoch != p.epoch.Load()",
 		new:  "if epoch > p.epoch.Load()",
 		test: "TestInvalidate",
-		pkg:  "./internal/pool",
 	},
 	{
 		name: "unchanged limits are taken for new ones",
@@ -317,7 +325,7 @@ var plants = []plant{
 		old:    "if p.cachesSubqueries() && comparesWithSubquery(query) {",
 		new:    "if false {",
 		test:   "TestSuiteSubqueriesWithNull",
-		server: "MariaDB",
+		server: "MariaDB 10",
 	},
 	{
 		name: "an Exec with unknown columns is not kept",
@@ -346,6 +354,13 @@ var plants = []plant{
 		old:  `return e.Stmt.says.Leaves == 0 && strings.HasSuffix(err.Error(), "for parameter")`,
 		new:  `return !strings.HasSuffix("", "")`,
 		test: "TestArgumentThatAKeptStatementRefuses",
+	},
+	{
+		name: "an error evicts no statement",
+		file: "driver/stmtprepare.go",
+		old:  "if e.Cached() && !isOfData(number) {",
+		new:  "if false {",
+		test: "TestErrorsOfDataKeepTheStatement",
 	},
 	{
 		name: "an error about data evicts the statement",
@@ -735,11 +750,12 @@ var plants = []plant{
 		test: "TestShortDeadlineCostsOneConnection",
 	},
 	{
-		name: "a connection that another host replaces is closed",
-		file: "driver/conn.go",
-		old:  "\tcase c.rejected && !p.doomed && p.IsValid():\n\t\tc.checkIn()\n",
-		new:  "",
-		test: "TestElectionAfterACrash",
+		name:  "a connection that another host replaces is closed",
+		alone: true,
+		file:  "driver/conn.go",
+		old:   "\tcase c.rejected && !p.doomed && p.IsValid():\n\t\tc.checkIn()\n",
+		new:   "",
+		test:  "TestElectionAfterACrash",
 	},
 	{
 		name: "a read-only transaction's error is taken for a read-only host's",
