@@ -420,6 +420,7 @@ func TestSuiteAutoIsNullFindsOnesOwn(t *testing.T) {
 // What another one's handle could not prepare, begin or switch to shows in nobody
 // else's SHOW ERRORS.
 func TestSuiteErrorsOfOthersAreNotShown(t *testing.T) {
+	needRealServer(t)
 	s := needServer(t)
 	setup := s.open(t, stock, "")
 	mustExec(t, setup, "CREATE TABLE there (v INT)")

@@ -74,6 +74,7 @@ func wantRoomForOthers(t *testing.T, when, dsn string) {
 }
 
 func TestSuiteManyAccountsLeaveRoom(t *testing.T) {
+	needRealServer(t)
 	s := needServer(t)
 	max := s.maxConnections(t)
 	for _, test := range []struct {
@@ -134,6 +135,7 @@ func TestSuiteManyAccountsWithOpenHandles(t *testing.T) {
 }
 
 func TestSuiteSpikeLeavesRoom(t *testing.T) {
+	needRealServer(t)
 	s := needServer(t)
 	s.maxConnections(t)
 	for _, idle := range []int{2, 1000} {
@@ -152,6 +154,7 @@ func TestSuiteSpikeLeavesRoom(t *testing.T) {
 }
 
 func TestSuiteBusyPoolsShareEvenly(t *testing.T) {
+	needRealServer(t)
 	s := needServer(t)
 	max := s.maxConnections(t)
 	dsns := s.accounts(t, 2)
@@ -267,6 +270,7 @@ func TestSuiteChangedLimits(t *testing.T) {
 
 // max_user_connections of an account counts over all its pools.
 func TestSuiteAccountsLimitOverPools(t *testing.T) {
+	needRealServer(t)
 	s := needServer(t)
 	dsn := s.accounts(t, 1)[0]
 	cfg, err := mysql.ParseDSN(dsn)

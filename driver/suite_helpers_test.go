@@ -583,3 +583,13 @@ func inParallel(n int, run func(i int)) {
 	}
 	wg.Wait()
 }
+
+// needRealServer skips a test of what the embedded server has not: limits on
+// connections, XA, locks that time out, passwords that are changed, its own answers
+// to earlier statements.
+func needRealServer(t *testing.T) {
+	t.Helper()
+	if strings.Contains(os.Getenv("MYSQL_POOL_TEST_SERVER"), "embedded") {
+		t.Skip("needs a real server")
+	}
+}

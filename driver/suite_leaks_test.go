@@ -227,6 +227,7 @@ func TestSuiteTransactionKeptBeyondRaw(t *testing.T) {
 // did is reset: others then get error 1031, and its rows stay locked until the
 // server is started anew.
 func TestSuiteXATransactionThatARoutinePrepares(t *testing.T) {
+	needRealServer(t)
 	s := needServer(t)
 	setup := s.open(t, stock, "")
 	xid := s.schema
@@ -249,7 +250,7 @@ func TestSuiteXATransactionThatARoutinePrepares(t *testing.T) {
 				asStock(t, func(t *testing.T, driver string) (results []string) {
 					dispose(t)
 					mustExec(t, setup, "DELETE FROM t", "INSERT INTO t VALUES (1, 1)")
-					p := strings.Trim(params+"&"+poolOfOne, "&")
+					p := strings.Trim(params+"&"+poolOfOne+"&innodb_lock_wait_timeout=1", "&")
 					a := s.open(t, driver, p)
 					_, err := a.Exec(query)
 					results = append(results, errText(err))

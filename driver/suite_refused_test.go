@@ -18,6 +18,7 @@ import (
 // connections. The server counts what it refuses. So that the connections that are
 // open do not serve the program on, they are killed.
 func TestSuiteRotatedPassword(t *testing.T) {
+	needRealServer(t)
 	s := needServer(t)
 	refused := func() int {
 		for _, name := range []string{"Access_denied_errors", "Aborted_connects"} {

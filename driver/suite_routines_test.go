@@ -9,6 +9,7 @@ import (
 // A routine may prepare an XA transaction, which outlives its connection as with
 // the stock driver. MariaDB breaks down when such a connection is reset.
 func TestSuiteXAInARoutine(t *testing.T) {
+	needRealServer(t)
 	s := needServer(t)
 	for _, c := range []struct{ end, call string }{
 		{"XA PREPARE", "CALL prepares()"}, {"XA END", "CALL prepares()"}, {"none", "CALL prepares()"},
