@@ -145,7 +145,7 @@ func load(t *testing.T, dsn string, q queueing.Queue, arrivals int) (wait time.D
 		time.Sleep(time.Until(start.Add(at))) // an arrival, not a wait for anything
 		all.Go(func() {
 			began := time.Now()
-			if _, err := db.ExecContext(t.Context(), fmt.Sprintf("DO SLEEP(%f)", hold.Seconds())); err != nil {
+			if _, err := db.ExecContext(t.Context(), fmt.Sprintf("SELECT SLEEP(%f)", hold.Seconds())); err != nil {
 				t.Error(err)
 			}
 			mu.Lock()
