@@ -106,16 +106,16 @@ func diffFetch(b *strings.Builder, rows *sql.Rows, most int) {
 	}
 }
 
-// rowOfWarning is the row that a warning is about. MariaDB counts on in a stored
-// routine from what an earlier statement of the session counted.
-var rowOfWarning = regexp.MustCompile(` at row \d+`)
+// rowOfWarning is the row that a warning about a routine's parameter names, which has no
+// table. MariaDB counts on from what an earlier statement of the session counted.
+var rowOfWarning = regexp.MustCompile("(for column ``\\.``\\.`\\w+`) at row \\d+")
 
 func diffValue(v any) string {
 	switch v := v.(type) {
 	case nil:
 		return "NULL"
 	case []byte:
-		return fmt.Sprintf("%q", rowOfWarning.ReplaceAll(v, nil))
+		return fmt.Sprintf("%q", rowOfWarning.ReplaceAll(v, []byte("$1")))
 	case string:
 		return fmt.Sprintf("string %q", v)
 	case time.Time:
