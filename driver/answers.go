@@ -32,7 +32,7 @@ func (c *conn) asks(ctx context.Context, p *physical, st *session.Statement, row
 
 // usedBy notes whose statement is sent, be it to run or to be prepared: an error
 // shows in SHOW WARNINGS too. nil is the pool's own.
-func (p *physical) usedBy(g *grip) {
+func (p *physical) usedBy(g *lease) {
 	if p.latest != g {
 		p.latest, p.foreign = g, ofStatements
 	}

@@ -318,7 +318,7 @@ func (b *budget) leaveLocked(p *place) {
 	}
 }
 
-// stayLocked takes back leaveLocked.
+// stayLocked undoes leaveLocked.
 func (b *budget) stayLocked(p *place) {
 	if p.leaving {
 		b.addLeavingLocked(p, false, -1)

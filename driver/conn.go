@@ -23,7 +23,7 @@ type conn struct {
 	connector *connector
 	checker   driver.NamedValueChecker // the physical connection that it had last
 
-	*grip
+	*lease
 	used     bool // something ran since database/sql last asked IsValid
 	bad      bool // driver.ErrBadConn was returned
 	rejected bool // ... for a write that was refused; the connection is good
@@ -58,7 +58,7 @@ func (c *conn) hold(ctx context.Context) (*physical, error) {
 	if c.held {
 		p := c.lent.Value
 		p.tidy()
-		p.usedBy(c.grip)
+		p.usedBy(c.lease)
 		return p, nil
 	}
 	if c.closed {
@@ -77,7 +77,7 @@ func (c *conn) hold(ctx context.Context) (*physical, error) {
 	c.holds()
 	p := c.lent.Value
 	p.tidy()
-	p.usedBy(c.grip)
+	p.usedBy(c.lease)
 	return p, nil
 }
 
@@ -92,7 +92,7 @@ func (c *conn) holds() {
 func (c *conn) watch() {
 	if !c.watched {
 		c.watched = true
-		runtime.AddCleanup(c, (*grip).dropped, c.grip)
+		runtime.AddCleanup(c, (*lease).dropped, c.lease)
 	}
 }
 
@@ -118,7 +118,7 @@ func (c *conn) IsValid() bool {
 	p := c.lent.Value
 	p.stmts.rows = nil // database/sql has closed them
 	p.tidy()
-	if p.doomed {
+	if p.broken {
 		return false
 	}
 	if !p.IsValid() {
@@ -192,9 +192,9 @@ func (c *conn) Close() error {
 	}
 	p := c.lent.Value
 	switch {
-	case c.rejected && !p.doomed && p.IsValid():
+	case c.rejected && !p.broken && p.IsValid():
 		c.checkIn()
-	case c.used && (c.connector.validates.Load() || calledByDatabaseSQL() || c.bad || p.doomed || !p.IsValid()):
+	case c.used && (c.connector.validates.Load() || calledByDatabaseSQL() || c.bad || p.broken || !p.IsValid()):
 		c.discard(pool.Broken)
 	default:
 		c.checkIn()

@@ -158,9 +158,9 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 		return nil, err
 	}
 	c.open.Add(1)
-	lc := &conn{connector: c, checker: lent.Value, grip: &grip{lent: lent}}
+	lc := &conn{connector: c, checker: lent.Value, lease: &lease{lent: lent}}
 	if !c.shared {
-		lc.grip.connector = c
+		lc.lease.connector = c
 		lc.watch()
 	}
 	// Born offered: database/sql may put a connection away that it never used,

@@ -51,7 +51,7 @@
 //   - pool_dial_limit (32): logins under way at once; at least 1. A pool starts with
 //     8 at most, and comes to more while those who wait do not become fewer.
 //   - pool_reset (state): what is done before a connection goes to another
-//     user: state, what its statements left in the session is taken back;
+//     user: state, what its statements left in the session is undone;
 //     always, the server resets it, whatever ran; never, nothing.
 //   - pool_stmt_cache (auto): prepared statements kept for each physical
 //     connection; 0 keeps none. auto is at most 256, and together no more than
@@ -107,7 +107,7 @@
 // text: a view on GET_LOCK leaves a lock, and on MariaDB a function that sets
 // profiling leaves what SHOW PROFILES shows. pool_reset=always takes care of
 // that, with some round trips more for each connection that is handed over after
-// use. On MySQL nothing but closing the connection takes back what a routine or a
+// use. On MySQL nothing but closing the connection undoes what a routine or a
 // view sets for it in performance_schema.threads; UPDATE of a table that is
 // written with performance_schema before it closes the connection. What
 // SHOW SESSION STATUS counts is counted from the login, or from the latest reset.

@@ -50,7 +50,7 @@ type fakeServer struct {
 	resets             bool              // it knows COM_RESET_CONNECTION
 	bare               bool              // connections have none of the stock driver's fields
 	bareStmts          bool              // ... nor statements
-	unproved           bool              // it is not known yet how it takes back session state
+	unproved           bool              // it is not known yet how it restores a session
 	proved             sync.Once         // that is noted, at the first login
 }
 

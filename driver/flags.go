@@ -29,11 +29,11 @@ func (p *physical) unverified() bool {
 	return p.failed || p.statusWord != nil && *p.statusWord&statusUnknown != 0
 }
 
-// errNotRestored means that a connection has session state that cannot be taken back.
-var errNotRestored = errors.New("mysqlpool: session state that cannot be taken back")
+// errNotRestored means that a connection has session state that cannot be undone.
+var errNotRestored = errors.New("mysqlpool: session state that cannot be undone")
 
 // settle is for a connection that changes hands: it asks what the latest answer
-// did not say, and takes back what that shows. Its former owner never pays for
+// did not say, and undoes what that shows. Its former owner never pays for
 // that. It sends nothing unless a statement failed, or left LAST_INSERT_ID()
 // uncertain.
 func (p *physical) settle(ctx context.Context) error {

@@ -26,7 +26,7 @@ func failThen(text string, begins bool) func(context.Context, *fakeConn, string)
 }
 
 // After an error the server is asked once, by whoever gets the connection next, and
-// what it shows then is taken back. The handle itself goes on without that.
+// what it shows then is undone. The handle itself goes on without that.
 func TestFlagsAreAskedForAfterAnError(t *testing.T) {
 	for _, bare := range []bool{false, true} {
 		for _, begins := range []bool{false, true} {

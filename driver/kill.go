@@ -61,7 +61,7 @@ func (l *login) killOn(ctx context.Context, victim *physical) (done bool, err er
 	if p := lent.Value; p.host == victim.host {
 		p.killer = true // if this one hangs too there is nothing to kill
 		done, err = p.killSession(ctx, victim)
-		if p.doomed || !p.IsValid() {
+		if p.broken || !p.IsValid() {
 			lent.Discard(pool.Broken)
 			return done, err
 		}

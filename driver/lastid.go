@@ -51,7 +51,7 @@ type sessionID struct {
 
 	// user is whose uncertain value the session has; nil: nobody's. Then value is
 	// what it was before the statement.
-	user *grip
+	user *lease
 	own  bool // value was user's
 	lent *pool.Conn[*physical]
 }
@@ -166,10 +166,10 @@ func (c *conn) uncertain(p *physical, told uint64) {
 	s, l := &p.lastID, &c.lastID
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if s.user != c.grip || s.lent != c.lent {
+	if s.user != c.lease || s.lent != c.lent {
 		s.own = s.user == nil && !s.unknown && l.on.Load() == nil && s.value == l.value.Load()
 		s.unknown = s.unknown || s.user != nil
-		s.user, s.lent = c.grip, c.lent
+		s.user, s.lent = c.lease, c.lent
 		l.guess = 0
 	}
 	if told != 0 {
@@ -284,7 +284,7 @@ func (c *conn) ownLastID(ctx context.Context, p *physical) (uint64, error) {
 // placeLastID makes the session's LAST_INSERT_ID() that of c, which holds it.
 func (c *conn) placeLastID(ctx context.Context, p *physical) error {
 	s := &p.lastID
-	if s.user == c.grip && s.own {
+	if s.user == c.lease && s.own {
 		return nil
 	}
 	own, err := c.ownLastID(ctx, p)

@@ -61,7 +61,7 @@ type login struct {
 	tooManyStmts func() // has every pool of the server drop what statements it keeps, for a while
 
 	useTimes       histogram.Histogram
-	undone, resets atomic.Int64 // connections of which state was taken back so
+	undone, resets atomic.Int64 // connections that were restored so
 	killed         atomic.Int64 // statements
 	killing        atomic.Int64 // under way
 	rejected       atomic.Int64 // when becameReadOnly last closed all, in nanoseconds of the Unix time

@@ -123,10 +123,10 @@ func (p *physical) saw(err error) {
 	case mayEndSession(number):
 		p.proven = unproven
 	case endsSession(number):
-		p.doomed = true
+		p.broken = true
 		p.host.doubts.Add(1)
 	case isUnready(err), isOffline(err):
-		p.doomed = true
+		p.broken = true
 		p.login.unready(p.host, err)
 	}
 }
@@ -208,13 +208,13 @@ func (l *login) writeRefused(p *physical, why error) {
 	elsewhere := b.tracker.Elsewhere(p.host.index)
 	b.mu.Unlock()
 	if elsewhere {
-		p.doomed = true
+		p.broken = true
 		l.invalidate(pool.Recycled, func(o *physical, _ time.Duration) bool { return o.host == p.host })
 	}
 }
 
 // rejectPause is how often a single host that became read-only has all its
-// connections closed, so that logins look its name up anew.
+// connections closed, so that logins look its name up again.
 const rejectPause = time.Second
 
 // becameReadOnly is for rejectReadOnly of a single host, with which the stock

@@ -289,7 +289,7 @@ func WithWarm(n int) Option { return option("pool_warm", strconv.Itoa(n)) }
 func WithDialLimit(n int) Option { return option("pool_dial_limit", strconv.Itoa(n)) }
 
 // WithReset sets pool_reset: what is done before a connection goes to another
-// user. "state", the default, takes back what statements left in the session,
+// user. "state", the default, undoes what statements left in the session,
 // "always" has the server reset it, whatever ran, and "never" does nothing.
 func WithReset(mode string) Option { return option("pool_reset", mode) }
 

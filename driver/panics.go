@@ -55,7 +55,7 @@ func (p *physical) survive(doing string, err *error) {
 	if r == nil {
 		return
 	}
-	p.doomed = true
+	p.broken = true
 	*err = fmt.Errorf("mysqlpool: %s on connection %d: panic in the stock driver: %v", doing, p.id, r)
 	p.login.log().LogAttrs(context.Background(), slog.LevelError, "mysqlpool: the stock driver panicked, and the connection is closed; is the server, or what is between, MySQL or MariaDB?",
 		slog.String("login", p.login.name), slog.Uint64("id", p.id), slog.String("doing", doing), slog.Any("panic", r), slog.String("stack", string(debug.Stack())))

@@ -57,7 +57,7 @@ type physical struct {
 	label    string      // the schema that it was to log in to
 	home     string      // the schema that it did log in to, which BeforeConnect may have changed
 	cautious bool        // the server may take packets of leastServerPacket only
-	opaque   bool        // what BeforeConnect made of the config is not known: no state can be taken back
+	opaque   bool        // what BeforeConnect made of the config is not known: no state can be undone
 
 	// Guarded by ownership.
 
@@ -70,8 +70,8 @@ type physical struct {
 	before     uint16        // the status flags before the latest statement; see running
 	used       bool          // something ran on it since it was opened or reset
 
-	latest  *grip        // whose statement ran last; nil: nobody's
-	user    *grip        // whose statement was sent last, of those that are no statements of the pool itself
+	latest  *lease       // whose statement ran last; nil: nobody's
+	user    *lease       // whose statement was sent last, of those that are no statements of the pool itself
 	foreign session.Asks // which answers of ofStatements may be of another one's statements than latest's
 	lastID  sessionID
 
@@ -81,7 +81,7 @@ type physical struct {
 	proven int64 // host.doubts when the server last answered a login or a ping
 	cut    bool  // an error ended it: the socket is closed
 	killer bool  // it is used to kill another's statement
-	doomed bool  // an answer says that it must not be used again
+	broken bool  // an answer says that it must not be used again
 
 	altered bool // for good: with pool_reset=never, state was left that texts may depend on
 
@@ -92,7 +92,7 @@ type physical struct {
 // this name, so that every checkout switches.
 const unknownSchema = "\x00"
 
-// elsewhere is a schema that every server has, and that is never made anew.
+// elsewhere is a schema that every server has, and that is never recreated.
 const elsewhere = "information_schema"
 
 var _ pool.Resource = (*physical)(nil)
@@ -133,7 +133,7 @@ func (p *physical) wants(label string) (schema string, ok bool) {
 
 // Fits implements pool.Resource: the label is the schema of a config. A
 // connection cannot be taken off its schema, so a checkout without one needs one
-// without. Where a schema may have been made anew since it was selected, it is
+// without. Where a schema may have been recreated since it was selected, it is
 // selected again: the session is on the one that is gone, with its character set.
 func (p *physical) Fits(label string) pool.Fit {
 	schema, ok := p.wants(label)

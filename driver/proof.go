@@ -12,8 +12,8 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/session"
 )
 
-// Proof is what was found out of one way in which a server takes back session
-// state.
+// Proof is what was found out of one way in which a server restores a
+// session.
 type Proof string
 
 const (
@@ -64,7 +64,7 @@ func storeProof(to *atomic.Pointer[found], proof Proof, life time.Duration) {
 	to.Store(&found{proof, time.Now().Add(life)})
 }
 
-// sureKinds is the kinds of state that are taken back by what the server cannot
+// sureKinds is the kinds of state that are undone by what the server cannot
 // but do, or that its answer shows.
 const sureKinds = session.Transaction | session.Schema | session.FoundRows
 
@@ -75,8 +75,8 @@ var (
 )
 
 // trusts returns an error if the server is known not to do what it says, or not
-// to take back state in this way.
-func (s *server) trusts(how rung) error {
+// to undo state in this way.
+func (s *server) trusts(how restoreMethod) error {
 	resets := readProof(&s.proofs.reset)
 	switch {
 	case how == undone && (resets == ProofIgnored || readProof(&s.proofs.undo) == ProofIgnored):
@@ -90,18 +90,18 @@ func (s *server) trusts(how rung) error {
 }
 
 // proved reports whether nothing is left to be tried before this way is trusted.
-func (p *physical) proved(how rung) bool {
+func (p *physical) proved(how restoreMethod) bool {
 	s := &p.host.server.proofs
 	resets := readProof(&s.reset) != ProofUnknown || !p.canSendReset()
 	return resets && (how == reset || readProof(&s.undo) != ProofUnknown)
 }
 
 // prove tries what is not known of the server yet on this connection, whose state
-// was taken back just now, in this way. It returns how that was done in the end,
+// was undone just now, in this way. It returns how that was done in the end,
 // and an error if that is not to be trusted. One connection tries at a time; the
 // others wait for it.
-func (p *physical) prove(ctx context.Context, how rung) (_ rung, err error) {
-	defer p.survive("the trial of how session state is taken back", &err)
+func (p *physical) prove(ctx context.Context, how restoreMethod) (_ restoreMethod, err error) {
+	defer p.survive("the trial of how a session is restored", &err)
 	ctx, cancel := context.WithTimeout(ctx, proofTimeout)
 	defer cancel()
 	s := p.host.server
@@ -270,9 +270,9 @@ func (p *physical) refusedReset(ctx context.Context, err error) {
 // found notes a proof. What is not as it should be is logged once for each time
 // that it is found.
 func (p *physical) found(ctx context.Context, way string, to *atomic.Pointer[found], proof Proof, life time.Duration, why error) {
-	level, text := slog.LevelDebug, "mysqlpool: tried how the server takes back session state"
+	level, text := slog.LevelDebug, "mysqlpool: tried how the server restores a session"
 	if proof == ProofIgnored {
-		level, text = slog.LevelWarn, "mysqlpool: the server answers OK when session state is taken back, and does not do it: connections with more on them than a transaction or another schema are closed"
+		level, text = slog.LevelWarn, "mysqlpool: the server answers OK when a session is restored, and does not do it: connections with more on them than a transaction or another schema are closed"
 	}
 	p.login.log().LogAttrs(ctx, level, text,
 		slog.String("login", p.login.name), slog.String("host", p.host.addr), slog.String("way", way), slog.String("found", string(proof)), slog.Any("error", why))

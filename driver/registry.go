@@ -149,7 +149,7 @@ func (r *registry) dropStmts(m *member) {
 	}
 }
 
-// leave takes back join, for good.
+// leave undoes join, for good.
 func (r *registry) leave(c *connector) {
 	r.mu.Lock()
 	m := c.member.Load()
@@ -217,7 +217,7 @@ func (r *registry) forgetLocked(m *member) bool {
 	return true
 }
 
-// readmit takes back a pool that was forgotten, which keeps nothing for long. It
+// readmit lists a pool again that was forgotten, which keeps nothing for long. It
 // reports false while Dispose is under way, which would miss it.
 func (r *registry) readmit(m *member) bool {
 	r.mu.Lock()

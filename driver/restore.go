@@ -12,27 +12,27 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/session"
 )
 
-// restoreTimeout bounds what is done to take back session state. What takes
+// restoreTimeout bounds what is done to restore a session. What takes
 // longer, such as the rollback of a large transaction, is left to the server:
 // the connection is closed.
 const restoreTimeout = time.Second
 
-// rung is a way to take back session state; each costs more than the one before.
-type rung string
+// restoreMethod is a way to restore a session; each costs more than the one before.
+type restoreMethod string
 
 const (
-	undone rung = "undone" // statements that take back exactly what was left
-	reset  rung = "reset"  // COM_RESET_CONNECTION, and what a login sets
-	closed rung = "closed"
+	undone restoreMethod = "undone" // statements that undo exactly what was left
+	reset  restoreMethod = "reset"  // COM_RESET_CONNECTION, and what a login sets
+	closed restoreMethod = "closed"
 )
 
-// undoneWithInitConnect is the kinds of state that statements take back exactly
+// undoneWithInitConnect is the kinds of state that statements undo exactly
 // even if the server ran init_connect at the login, of which the pool knows what
 // session variables were like afterwards, and nothing else.
 const undoneWithInitConnect = session.Transaction | session.NextTransaction | session.Schema | session.Variables | session.FoundRows
 
-// errNotUndone means that no statements are known that take back all of it.
-var errNotUndone = errors.New("mysqlpool: session state of a kind that no statement takes back exactly")
+// errNotUndone means that no statements are known that undo all of it.
+var errNotUndone = errors.New("mysqlpool: session state of a kind that no statement undoes exactly")
 
 // Restore implements pool.Resource.
 func (p *physical) Restore(life context.Context) bool {
@@ -54,22 +54,22 @@ func (p *physical) Restore(life context.Context) bool {
 		how = closed
 	}
 	p.login.restored(how)
-	p.login.log().LogAttrs(ctx, slog.LevelDebug, "mysqlpool: took back session state",
+	p.login.log().LogAttrs(ctx, slog.LevelDebug, "mysqlpool: restored a session",
 		slog.String("login", p.login.name), slog.Uint64("id", p.id), slog.String("state", kinds.String()),
 		slog.String("how", string(how)), slog.Any("error", err))
 	return err == nil
 }
 
-func (p *physical) restore(ctx context.Context, kinds session.Kinds) (how rung, err error) {
-	defer p.survive("the taking back of session state", &err)
+func (p *physical) restore(ctx context.Context, kinds session.Kinds) (how restoreMethod, err error) {
+	defer p.survive("the restoring of session state", &err)
 	p.usedBy(nil)
-	if how, err = p.tryRungs(ctx, kinds); err == nil {
+	if how, err = p.tryMethods(ctx, kinds); err == nil {
 		err = p.findSchema(ctx)
 	}
 	return how, err
 }
 
-func (p *physical) tryRungs(ctx context.Context, kinds session.Kinds) (rung, error) {
+func (p *physical) tryMethods(ctx context.Context, kinds session.Kinds) (restoreMethod, error) {
 	if kinds&session.Identity != 0 || p.opaque {
 		return closed, errNotUndone
 	}
@@ -98,7 +98,7 @@ func (p *physical) resetForNext(ctx context.Context) error {
 	return err
 }
 
-// undo runs the statements that take back what was left.
+// undo runs the statements that undo what was left.
 func (p *physical) undo(ctx context.Context, kinds session.Kinds) error {
 	if p.initConnect && kinds&^undoneWithInitConnect != 0 {
 		return errNotUndone
@@ -320,7 +320,7 @@ func (p *physical) findSchema(ctx context.Context) error {
 }
 
 // restored counts.
-func (l *login) restored(how rung) {
+func (l *login) restored(how restoreMethod) {
 	switch how {
 	case undone:
 		l.undone.Add(1)

@@ -14,7 +14,7 @@ import (
 // one.
 type server struct {
 	address serverAddress // immutable
-	proofs  proofs        // how it takes back session state
+	proofs  proofs        // how it restores a session
 	budget  *budget       // immutable
 
 	// schemas counts what this process ran that may have dropped, made or altered

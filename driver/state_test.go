@@ -48,8 +48,8 @@ func mustExec(t *testing.T, db *sql.DB, query string, args ...any) {
 	}
 }
 
-// rungs is what is done at checkin after a statement.
-func TestRungs(t *testing.T) {
+// methods is what is done at check-in after a statement.
+func TestRestoreMethods(t *testing.T) {
 	const (
 		nothing = ""
 		closes  = "closes"

@@ -42,7 +42,7 @@ type PoolStats struct {
 	Recycled   int64 // they reached their greatest age (pool_recycle), or another host or address is used in the place of theirs
 	IdleClosed int64 // beyond pool_size and idle for pool_idle_timeout; for 3 s while more than a quarter of what the server takes is beyond pool_size
 	Broken     int64 // they failed, were cancelled in mid-query, or were found dead
-	Dirty      int64 // session state was left on them that could not be taken back
+	Dirty      int64 // session state was left on them that could not be undone
 	Overflow   int64 // more were open than the limit allows, or they took room that a checkout, or another pool of a full server, needed; or pools without handles had more than 16 between them
 	Leaked     int64 // whoever used them dropped them unclosed, and the garbage collector found them
 	Disposed   int64 // Dispose was called, or the handle of a pool of its own was closed
@@ -51,10 +51,10 @@ type PoolStats struct {
 
 	// Connections that were checked in with session state on them, and kept.
 
-	Undone int64 // statements took back exactly what was left
-	Reset  int64 // COM_RESET_CONNECTION took back everything
+	Undone int64 // statements undid exactly what was left
+	Reset  int64 // COM_RESET_CONNECTION undid everything
 
-	// What was found out of how the server takes back session state, the first time
+	// What was found out of how the server restores a session, the first time
 	// that this was to be done, and again after an hour. What was refused with an
 	// error that may pass is tried again after a minute. Where a reset is ProofIgnored, or
 	// an undo, connections with more state than a transaction or another schema are

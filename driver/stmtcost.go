@@ -46,7 +46,7 @@ func (p *physical) keep(e *prepared) bool {
 // charge notes what a kept statement costs, once its columns are known: MySQL's are
 // when it has run.
 func (p *physical) charge(e *prepared) {
-	n := e.Stmt.heads.Len()
+	n := e.Stmt.columns.Len()
 	if n == e.Stmt.charged || !e.Cached() {
 		return
 	}

@@ -16,7 +16,7 @@ type statement struct {
 	stockStmt
 	says    session.Statement
 	kinds   []byte // of the arguments of the first run while it was kept; nil: none yet
-	heads   stockdriver.Columns
+	columns stockdriver.Columns
 	charged int  // how many columns count in its cost
 	stale   bool // it must not run again: whoever has it prepares another
 
@@ -44,8 +44,8 @@ type keptStmts struct {
 // mayHaveRows reports whether it may return rows, so that Exec must have it as new:
 // see stockdriver.Columns. Where that is not known the text tells.
 func (s *statement) mayHaveRows() bool {
-	if s.heads.Known() {
-		return s.heads.Len() > 0
+	if s.columns.Known() {
+		return s.columns.Len() > 0
 	}
 	return !s.noRows
 }

@@ -271,7 +271,7 @@ func TestReturnsNoRows(t *testing.T) {
 	}
 }
 
-// A statement is used again only with a server that answers anew each time.
+// A statement is used again only with a server that answers the same each time.
 func TestSubqueriesAreKeptWhereTheServerAsksThemAnew(t *testing.T) {
 	for version, want := range map[string]bool{"8.4.0": false, "8.0.22": false, "8.0.21": true, "5.7.44": true, "10.11.19-MariaDB": true, "11.8.9-MariaDB": true, "": true} {
 		if got := cachesSubqueries(version); got != want {

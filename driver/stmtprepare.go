@@ -27,9 +27,9 @@ func (p *physical) prepare(ctx context.Context, query string) (*prepared, error)
 	}
 	p.stmts.open++
 	p.login.stmts.open.Add(1)
-	heads := stockdriver.ColumnsOf(stock)
-	return stmtcache.New(p.schema, query, stmtCost(query, heads.Len()), statement{
-		stockStmt: stock.(stockStmt), says: says, inserts: onlyInserts(query), noRows: !heads.Known() && returnsNoRows(query), heads: heads, charged: heads.Len(), times: p.timeFormat(),
+	columns := stockdriver.ColumnsOf(stock)
+	return stmtcache.New(p.schema, query, stmtCost(query, columns.Len()), statement{
+		stockStmt: stock.(stockStmt), says: says, inserts: onlyInserts(query), noRows: !columns.Known() && returnsNoRows(query), columns: columns, charged: columns.Len(), times: p.timeFormat(),
 	}), nil
 }
 

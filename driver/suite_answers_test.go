@@ -29,7 +29,7 @@ var answersWorld = []string{
 	"CREATE PROCEDURE adds() INSERT INTO two (v) VALUES (7)",
 }
 
-// answersWorld makes the tables anew. It skips the test on a server that cannot.
+// answersWorld recreates the tables. It skips the test on a server that cannot.
 func (s *server) answersWorld(t *testing.T) {
 	t.Helper()
 	setup := s.open(t, stock, "")

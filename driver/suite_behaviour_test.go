@@ -84,71 +84,71 @@ func (s *server) leakSchema(t *testing.T) (setup *sql.DB, role string) {
 // stays of the last statement.
 func (s *server) halfLeaks() []leak {
 	return []leak{
-		{"failed CREATE and START TRANSACTION", []string{"CREATE TABLE u (v INT) START TRANSACTION"}, "", anyRung},
-		{"failed CREATE and START TRANSACTION by name", []string{"PREPARE named FROM 'CREATE TABLE u (v INT) START TRANSACTION'", "EXECUTE named"}, "", anyRung},
-		{"failed CREATE TEMPORARY", []string{"CREATE TEMPORARY TABLE temporary (v INT UNIQUE) AS SELECT 1 AS v UNION ALL SELECT 1"}, "", anyRung},
-		{"failed DROP TEMPORARY", []string{"CREATE TEMPORARY TABLE u (w INT)", "DROP TEMPORARY TABLE nothing_here, u"}, "", anyRung},
-		{"failed RENAME of a temporary table", []string{"CREATE TEMPORARY TABLE temporary (v INT)", "ALTER TABLE temporary RENAME TO u, ADD COLUMN v INT"}, "", anyRung},
-		{"half of a SET", []string{"SET @a = 7, sql_mode = 'NONSENSE'"}, "", anyRung},
-		{"half of a SET of variables", []string{"SET time_zone = '+03:00', foreign_key_checks = 0, sql_mode = 'NONSENSE'"}, "", anyRung},
-		{"half of a SET with a function", []string{"SET time_zone = '+03:00', @a = breaks()"}, "", anyRung},
-		{"half of a SET NAMES", []string{"SET NAMES latin1, time_zone = 'Nowhere/Nothing'"}, "", anyRung},
-		{"half of a SET autocommit", []string{"SET autocommit = 0, sql_mode = 'NONSENSE'"}, "", anyRung},
-		{"failed CALL", []string{"CALL halfway()"}, "", anyRung},
-		{"failed INSERT with autocommit off", []string{"SET autocommit = 0", "INSERT INTO t VALUES (7)", "INSERT INTO unique_v VALUES (1), (1)"}, "", anyRung},
-		{"failed INSERT with autocommit off by the DSN", []string{"INSERT INTO t VALUES (7)", "INSERT INTO unique_v VALUES (1), (1)"}, "autocommit=0", anyRung},
-		{"failed INSERT in a transaction", []string{"BEGIN", "INSERT INTO t VALUES (7)", "INSERT INTO unique_v VALUES (1), (1)"}, "", anyRung},
-		{"failed BEGIN of another", []string{"BEGIN", "INSERT INTO t VALUES (7)", "SELEKT"}, "", anyRung},
-		{"failed write in READ ONLY", []string{"START TRANSACTION READ ONLY", "INSERT INTO t VALUES (7)"}, "", anyRung},
-		{"failed lock", []string{"DO GET_LOCK('matrix', 1), (SELECT 1 UNION SELECT 2)"}, "", anyRung},
-		{"failed lock in values", []string{"INSERT INTO unique_v VALUES (GET_LOCK('matrix', 1)), (1)"}, "", anyRung},
-		{"failed lock beside a function", []string{"DO GET_LOCK('matrix', 1), breaks()"}, "", anyRung},
-		{"failed LOCK TABLES", []string{"LOCK TABLES t WRITE, nothing_here READ"}, "", anyRung},
-		{"failed LOAD DATA", []string{"LOAD DATA LOCAL INFILE 'Reader::diff-breaks' INTO TABLE loaded FIELDS TERMINATED BY ','"}, "", anyRung},
-		{"failed LOAD DATA, no reader", []string{"LOAD DATA LOCAL INFILE 'Reader::diff-nothing' INTO TABLE loaded"}, "", anyRung},
-		{"failed SELECT INTO", []string{"SELECT v INTO @a FROM u"}, "", anyRung},
-		{"failed PREPARE", []string{"PREPARE named FROM 'SELECT 7'", "PREPARE other FROM 'SELEKT'"}, "", anyRung},
-		{"failed statement of many", []string{"SELECT 1; SET @a = 7; SELEKT"}, "multiStatements=true", anyRung},
-		{"failed BEGIN among many", []string{"BEGIN; INSERT INTO t VALUES (7); SELEKT"}, "multiStatements=true", anyRung},
-		{"killed query", []string{"BEGIN", "INSERT INTO t VALUES (7)", "KILL QUERY CONNECTION_ID()"}, "", anyRung},
-		{"lock and temporary table of a CALL", []string{"CALL locks()"}, "", anyRung},
-		{"profiles of a CALL", []string{"CALL profiles()"}, "", anyRung},
+		{"failed CREATE and START TRANSACTION", []string{"CREATE TABLE u (v INT) START TRANSACTION"}, "", anyMethod},
+		{"failed CREATE and START TRANSACTION by name", []string{"PREPARE named FROM 'CREATE TABLE u (v INT) START TRANSACTION'", "EXECUTE named"}, "", anyMethod},
+		{"failed CREATE TEMPORARY", []string{"CREATE TEMPORARY TABLE temporary (v INT UNIQUE) AS SELECT 1 AS v UNION ALL SELECT 1"}, "", anyMethod},
+		{"failed DROP TEMPORARY", []string{"CREATE TEMPORARY TABLE u (w INT)", "DROP TEMPORARY TABLE nothing_here, u"}, "", anyMethod},
+		{"failed RENAME of a temporary table", []string{"CREATE TEMPORARY TABLE temporary (v INT)", "ALTER TABLE temporary RENAME TO u, ADD COLUMN v INT"}, "", anyMethod},
+		{"half of a SET", []string{"SET @a = 7, sql_mode = 'NONSENSE'"}, "", anyMethod},
+		{"half of a SET of variables", []string{"SET time_zone = '+03:00', foreign_key_checks = 0, sql_mode = 'NONSENSE'"}, "", anyMethod},
+		{"half of a SET with a function", []string{"SET time_zone = '+03:00', @a = breaks()"}, "", anyMethod},
+		{"half of a SET NAMES", []string{"SET NAMES latin1, time_zone = 'Nowhere/Nothing'"}, "", anyMethod},
+		{"half of a SET autocommit", []string{"SET autocommit = 0, sql_mode = 'NONSENSE'"}, "", anyMethod},
+		{"failed CALL", []string{"CALL halfway()"}, "", anyMethod},
+		{"failed INSERT with autocommit off", []string{"SET autocommit = 0", "INSERT INTO t VALUES (7)", "INSERT INTO unique_v VALUES (1), (1)"}, "", anyMethod},
+		{"failed INSERT with autocommit off by the DSN", []string{"INSERT INTO t VALUES (7)", "INSERT INTO unique_v VALUES (1), (1)"}, "autocommit=0", anyMethod},
+		{"failed INSERT in a transaction", []string{"BEGIN", "INSERT INTO t VALUES (7)", "INSERT INTO unique_v VALUES (1), (1)"}, "", anyMethod},
+		{"failed BEGIN of another", []string{"BEGIN", "INSERT INTO t VALUES (7)", "SELEKT"}, "", anyMethod},
+		{"failed write in READ ONLY", []string{"START TRANSACTION READ ONLY", "INSERT INTO t VALUES (7)"}, "", anyMethod},
+		{"failed lock", []string{"DO GET_LOCK('matrix', 1), (SELECT 1 UNION SELECT 2)"}, "", anyMethod},
+		{"failed lock in values", []string{"INSERT INTO unique_v VALUES (GET_LOCK('matrix', 1)), (1)"}, "", anyMethod},
+		{"failed lock beside a function", []string{"DO GET_LOCK('matrix', 1), breaks()"}, "", anyMethod},
+		{"failed LOCK TABLES", []string{"LOCK TABLES t WRITE, nothing_here READ"}, "", anyMethod},
+		{"failed LOAD DATA", []string{"LOAD DATA LOCAL INFILE 'Reader::diff-breaks' INTO TABLE loaded FIELDS TERMINATED BY ','"}, "", anyMethod},
+		{"failed LOAD DATA, no reader", []string{"LOAD DATA LOCAL INFILE 'Reader::diff-nothing' INTO TABLE loaded"}, "", anyMethod},
+		{"failed SELECT INTO", []string{"SELECT v INTO @a FROM u"}, "", anyMethod},
+		{"failed PREPARE", []string{"PREPARE named FROM 'SELECT 7'", "PREPARE other FROM 'SELEKT'"}, "", anyMethod},
+		{"failed statement of many", []string{"SELECT 1; SET @a = 7; SELEKT"}, "multiStatements=true", anyMethod},
+		{"failed BEGIN among many", []string{"BEGIN; INSERT INTO t VALUES (7); SELEKT"}, "multiStatements=true", anyMethod},
+		{"killed query", []string{"BEGIN", "INSERT INTO t VALUES (7)", "KILL QUERY CONNECTION_ID()"}, "", anyMethod},
+		{"lock and temporary table of a CALL", []string{"CALL locks()"}, "", anyMethod},
+		{"profiles of a CALL", []string{"CALL profiles()"}, "", anyMethod},
 
-		{"SET NAMES with a collation", []string{"SET NAMES utf8 COLLATE utf8_bin"}, "", anyRung},
-		{"SET NAMES by default", []string{"SET NAMES DEFAULT"}, "", anyRung},
-		{"SET CHARACTER SET", []string{"SET CHARACTER SET latin1"}, "", anyRung},
-		{"character_set_client", []string{"SET character_set_client = latin1"}, "", anyRung},
-		{"collation_connection", []string{"SET collation_connection = utf8mb4_bin"}, "", anyRung},
+		{"SET NAMES with a collation", []string{"SET NAMES utf8 COLLATE utf8_bin"}, "", anyMethod},
+		{"SET NAMES by default", []string{"SET NAMES DEFAULT"}, "", anyMethod},
+		{"SET CHARACTER SET", []string{"SET CHARACTER SET latin1"}, "", anyMethod},
+		{"character_set_client", []string{"SET character_set_client = latin1"}, "", anyMethod},
+		{"collation_connection", []string{"SET collation_connection = utf8mb4_bin"}, "", anyMethod},
 
-		{"last id", []string{"INSERT INTO ids VALUES (4710, 1)", "DELETE FROM ids", "INSERT INTO ids VALUES (NULL, NULL)"}, "", anyRung},
-		{"last id of an expression", []string{"SELECT LAST_INSERT_ID(4711)"}, "", anyRung},
-		{"last id that is set", []string{"SET last_insert_id = 4711"}, "", anyRung},
-		{"insert id", []string{"SET insert_id = 4711"}, "", anyRung},
-		{"warnings", []string{"DROP TABLE IF EXISTS nothing_here, nothing_there"}, "", anyRung},
-		{"warnings of an expression", []string{"SELECT CAST('x' AS SIGNED)"}, "", anyRung},
-		{"error", []string{"SELECT nothing FROM t"}, "", anyRung},
-		{"signal", []string{"SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'a secret'"}, "", anyRung},
+		{"last id", []string{"INSERT INTO ids VALUES (4710, 1)", "DELETE FROM ids", "INSERT INTO ids VALUES (NULL, NULL)"}, "", anyMethod},
+		{"last id of an expression", []string{"SELECT LAST_INSERT_ID(4711)"}, "", anyMethod},
+		{"last id that is set", []string{"SET last_insert_id = 4711"}, "", anyMethod},
+		{"insert id", []string{"SET insert_id = 4711"}, "", anyMethod},
+		{"warnings", []string{"DROP TABLE IF EXISTS nothing_here, nothing_there"}, "", anyMethod},
+		{"warnings of an expression", []string{"SELECT CAST('x' AS SIGNED)"}, "", anyMethod},
+		{"error", []string{"SELECT nothing FROM t"}, "", anyMethod},
+		{"signal", []string{"SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'a secret'"}, "", anyMethod},
 	}
 }
 
 // hiddenLeaks is what texts do not show.
 func (s *server) hiddenLeaks() []leak {
 	return []leak{
-		{"lock of a view", []string{"SELECT * FROM locker"}, "", anyRung},
-		{"state of a function", []string{"SELECT hides()"}, "", anyRung},
-		{"state of a function in a WHERE", []string{"UPDATE t SET v = 1 WHERE v = hides()"}, "", anyRung},
-		{"state of a function that fails", []string{"SELECT hides() + (SELECT 1 UNION SELECT 2)"}, "", anyRung},
-		{"state and lock of a trigger", []string{"INSERT INTO triggers VALUES (7)"}, "", anyRung},
-		{"profiles of a function", []string{"SELECT profiling_on()", "SELECT 'a secret'"}, "", anyRung},
+		{"lock of a view", []string{"SELECT * FROM locker"}, "", anyMethod},
+		{"state of a function", []string{"SELECT hides()"}, "", anyMethod},
+		{"state of a function in a WHERE", []string{"UPDATE t SET v = 1 WHERE v = hides()"}, "", anyMethod},
+		{"state of a function that fails", []string{"SELECT hides() + (SELECT 1 UNION SELECT 2)"}, "", anyMethod},
+		{"state and lock of a trigger", []string{"INSERT INTO triggers VALUES (7)"}, "", anyMethod},
+		{"profiles of a function", []string{"SELECT profiling_on()", "SELECT 'a secret'"}, "", anyMethod},
 	}
 }
 
 // wantNoLeak has a user leave state behind, and close. The next one must find what
 // a new session of the stock driver shows. It returns whether the stock driver's
-// next user would meet the state, and how it was taken back.
+// next user would meet the state, and how it was restored.
 func (s *server) wantNoLeak(t *testing.T, setup *sql.DB, dsn string, x leak, run func(*testing.T, *sql.DB, []string) error, noRows bool) (leaks bool, taken string) {
 	t.Helper()
-	half := x.rung == anyRung
+	half := x.method == anyMethod
 	dispose(t)
 	mustExec(t, setup, "DELETE FROM t", "DELETE FROM survives", "DELETE FROM child")
 	fresh := openDSN(t, stock, dsn)
@@ -190,7 +190,7 @@ func (s *server) wantNoLeak(t *testing.T, setup *sql.DB, dsn string, x leak, run
 	}
 	a.Close()
 	s.wantFingerprint(t, b, want)
-	if got := row(t, setup, "SELECT COUNT(*) FROM t"); x.rung != "" && got != "0" && noRows && !strings.Contains(x.name, "many") {
+	if got := row(t, setup, "SELECT COUNT(*) FROM t"); x.method != "" && got != "0" && noRows && !strings.Contains(x.name, "many") {
 		t.Errorf("rows: got %s, want none: what was left open is rolled back", got)
 	}
 	if !strings.Contains(dsn, "autocommit=0") {
@@ -200,7 +200,7 @@ func (s *server) wantNoLeak(t *testing.T, setup *sql.DB, dsn string, x leak, run
 			t.Errorf("the next user's insert, which was acknowledged: others see %s rows, want 1", got)
 		}
 	}
-	return leaks, rungTaken(t)
+	return leaks, methodTaken(t)
 }
 
 // matrixLogins is what a DSN may have beside the user.

@@ -85,7 +85,7 @@ func TestSuiteCollationIsTheLogins(t *testing.T) {
 						t.Errorf("after %q, pool_reset=%s: the next user sees:%s", state, mode, d)
 					}
 					named := strings.HasPrefix(state, "SET NAMES") && !strings.Contains(params, "character_set") && !strings.Contains(params, "collation_connection")
-					if taken := rungTaken(t); mode == "state" && named && taken != undone {
+					if taken := methodTaken(t); mode == "state" && named && taken != undone {
 						t.Errorf("after %q: got %q, want it undone", state, taken)
 					}
 					b.Close()

@@ -159,7 +159,7 @@ var diffOwn = []diffText{
 }
 
 // remake makes a step about the actor's own schema, if it has one: what happens in
-// it, or that it is made anew and a handle on it is opened.
+// it, or that it is recreated and a handle on it is opened.
 func (g *diffGen) remake() (diffStep, bool) {
 	if !g.owner {
 		return diffStep{}, false

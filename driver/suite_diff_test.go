@@ -117,7 +117,7 @@ func diffTest(t *testing.T, drivers [2]string, short time.Duration) {
 	}
 	x.addPools()
 	p := x.pools
-	t.Logf("pools: %d logins, closed: %d broken, %d dirty, %d overflow; state taken back: %d undone, %d reset; %d waits; statements: %d hits, %d misses, %d evictions",
+	t.Logf("pools: %d logins, closed: %d broken, %d dirty, %d overflow; state restored: %d undone, %d reset; %d waits; statements: %d hits, %d misses, %d evictions",
 		p.Opened, p.Broken, p.Dirty, p.Overflow, p.Undone, p.Reset, p.Waits, p.StmtHits, p.StmtMisses, p.StmtEvictions)
 	for _, move := range slices.Sorted(maps.Keys(pool.Moves())) {
 		t.Logf("moves: %s: %d", move, pool.Moves()[move])

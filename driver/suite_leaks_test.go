@@ -225,7 +225,7 @@ func TestSuiteTransactionKeptBeyondRaw(t *testing.T) {
 
 // A routine may prepare an XA transaction, and MariaDB breaks when a session that
 // did is reset: others then get error 1031, and its rows stay locked until the
-// server is started anew.
+// server is restarted.
 func TestSuiteXATransactionThatARoutinePrepares(t *testing.T) {
 	needRealServer(t)
 	s := needServer(t)

@@ -13,23 +13,23 @@ import (
 	mysqlpool "github.com/mysqlpool/mysqlpool/driver"
 )
 
-// The rungs on which session state is taken back.
+// The methods by which session state is restored.
 const (
 	undone  = "undone"
 	isReset = "reset"
 	closes  = "closed"
 )
 
-// leak is a kind of session state, and on which rung it is taken back.
+// leak is a kind of session state, and by which method it is restored.
 type leak struct {
 	name   string
 	make   []string
 	params string // of the DSN
-	rung   string // anyRung: that is not looked at
+	method string // anyMethod: that is not looked at
 }
 
-// anyRung is for what may be taken back in more than one way, or by none.
-const anyRung = "any"
+// anyMethod is for what may be restored in more than one way, or by none.
+const anyMethod = "any"
 
 // leaks is every kind. The tables t and u, the procedure p and the role are
 // there, if the server has such.
@@ -143,8 +143,8 @@ func difference(got, want []string) string {
 	return b.String()
 }
 
-// rungTaken is what Stats says that was done.
-func rungTaken(t *testing.T) string {
+// methodTaken is what Stats says that was done.
+func methodTaken(t *testing.T) string {
 	switch p := onlyPool(t); {
 	case p.Undone == 1 && p.Reset == 0 && p.Dirty == 0:
 		return undone
@@ -189,15 +189,15 @@ func TestSuiteLeakMatrix(t *testing.T) {
 				t.Run(x.name+"/"+way.name, func(t *testing.T) {
 					leaks, taken := s.wantNoLeak(t, setup, withParams(dsn, x.params), x, way.run, way.name != "tx")
 					fmt.Fprintf(w, "%s\t%s\t%s\t%v\t%s\n", x.name, way.name, strings.Split(t.Name(), "/")[1], leaks, taken)
-					if taken == closes && x.rung == isReset {
+					if taken == closes && x.method == isReset {
 						hasReset = false
 					}
-					wantRung := x.rung
-					if wantRung == isReset && !hasReset {
-						wantRung = closes
+					wantMethod := x.method
+					if wantMethod == isReset && !hasReset {
+						wantMethod = closes
 					}
-					if taken != wantRung && wantRung != anyRung && way.name != "tx" {
-						t.Errorf("got %q, want %q", taken, wantRung)
+					if taken != wantMethod && wantMethod != anyMethod && way.name != "tx" {
+						t.Errorf("got %q, want %q", taken, wantMethod)
 					}
 				})
 			}

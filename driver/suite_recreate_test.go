@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// A schema that was made anew, or altered, through a handle of this process is what
+// A schema that was recreated or altered, through a handle of this process is what
 // every handle meets that is opened then.
 func TestSuiteSchemaMadeAnew(t *testing.T) {
 	s := needServer(t)

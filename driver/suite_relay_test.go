@@ -182,17 +182,17 @@ func TestSuiteProxiesLeakNothing(t *testing.T) {
 				a.Close()
 				t.Run(x.name, func(t *testing.T) { s.wantFingerprint(t, b, want) })
 				p := onlyPool(t)
-				if taken := rungTaken(t); taken == isReset && proxy.reset != mysqlpool.ProofWorks {
+				if taken := methodTaken(t); taken == isReset && proxy.reset != mysqlpool.ProofWorks {
 					t.Errorf("%s: it was reset, by a server whose resets are %q", x.name, proxy.reset)
 				}
-				if x.rung == isReset || x.name == "time_zone" || x.name == "named lock" {
+				if x.method == isReset || x.name == "time_zone" || x.name == "named lock" {
 					tried = true
-					if p.ResetProof != proxy.reset || x.rung == undone && p.UndoProof != proxy.undo {
+					if p.ResetProof != proxy.reset || x.method == undone && p.UndoProof != proxy.undo {
 						t.Errorf("%s: got undo %q, reset %q; want %q, %q", x.name, p.UndoProof, p.ResetProof, proxy.undo, proxy.reset)
 					}
 				}
-				if x.name == "open transaction" && rungTaken(t) != undone {
-					t.Errorf("%s: got %q, want it undone anywhere", x.name, rungTaken(t))
+				if x.name == "open transaction" && methodTaken(t) != undone {
+					t.Errorf("%s: got %q, want it undone anywhere", x.name, methodTaken(t))
 				}
 				b.Close()
 			}

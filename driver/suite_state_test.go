@@ -370,7 +370,7 @@ func TestSuiteResetAfterOldDeadlines(t *testing.T) {
 			db := s.open(t, pooled, "readTimeout=1s&writeTimeout=1s&pool_size=1&pool_max_overflow=0&pool_reset="+mode)
 			c := oneConn(t, db)
 			id := connectionID(t, c)
-			mustExec(t, c, "PREPARE p FROM 'SELECT 1'") // which only a reset takes back
+			mustExec(t, c, "PREPARE p FROM 'SELECT 1'") // which only a reset restores
 			time.Sleep(held)
 			db.SetMaxIdleConns(-1)
 			c.Close()

@@ -19,7 +19,7 @@ import (
 // What a kept statement answers with arguments of the kinds it was used with is
 // what a new one answers. The stock driver is asked alone: one of its own
 // statements is used again for each kind of arguments, as the cache would, beside
-// one that is prepared anew.
+// one that is re-prepared.
 
 // argsToTry is what a program may give, of every type that the stock driver takes.
 var argsToTry = []any{
@@ -56,7 +56,7 @@ var textsToTry = []string{
 
 const wColumns = "(id INT AUTO_INCREMENT PRIMARY KEY, n INT, s VARCHAR(40) CHARACTER SET utf8mb4, l VARCHAR(40) CHARACTER SET latin1, price DECIMAL(10,2), d DATE, at DATETIME(6), tm TIME, y YEAR, b BIT(8), e ENUM('a', 'é'), x VARBINARY(20))"
 
-// argsTables are made anew in a schema.
+// argsTables are recreated in a schema.
 var argsTables = []string{
 	"CREATE TABLE t " + wColumns,
 	"INSERT INTO t (id, n, s, l, price, d, at, tm, y, b, e, x) VALUES (1, 1, 'a', 'a', 0.5, '2020-01-01', '2020-01-01 10:00:00', '10:00', 2020, 1, 'a', 'a'), (2, 2, 'é', 'é', 1.5, '2021-01-01', '2021-01-01 10:00:00', '11:00', 2021, 5, 'é', 'é'), (3, NULL, NULL, NULL, 9.99, NULL, NULL, NULL, NULL, NULL, NULL, NULL), (4, 5, '5', '5', 5, '2000-01-01', '2000-01-01', '00:00', 2000, 53, NULL, '5'), (5, -5, 'なし', 'abc', -5, '2020-01-01', '2020-01-01', '23:59:59', 2001, 0, 'a', 'abc')",

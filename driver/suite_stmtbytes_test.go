@@ -143,7 +143,7 @@ func TestSuiteRawStatementThatReturnsRows(t *testing.T) {
 	})
 }
 
-// A subquery is asked anew each time, whatever it found when the text first ran. MariaDB
+// A subquery is evaluated each time, whatever it found when the text first ran. MariaDB
 // remembers for a statement what NULL is in it.
 func TestSuiteSubqueriesWithNull(t *testing.T) {
 	s := needServer(t)

@@ -10,7 +10,7 @@ import (
 )
 
 // What a server or the stock driver remembers of a statement that ran before
-// must not show, since the stock driver has each text prepared anew.
+// must not show, since the stock driver has each text re-prepared.
 
 // Exec of what returns rows.
 func TestSuiteExecOfWhatReturnsRows(t *testing.T) {

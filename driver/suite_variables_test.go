@@ -77,7 +77,7 @@ func TestSuiteEachVariableIsPutBack(t *testing.T) {
 			c.Close()
 			a.Close()
 			s.wantFingerprint(t, b, want)
-			if taken := rungTaken(t); taken != undone {
+			if taken := methodTaken(t); taken != undone {
 				t.Errorf("got %q, want %q", taken, undone)
 			}
 			done++
@@ -127,8 +127,8 @@ func TestSuiteVariablesOfOneStatement(t *testing.T) {
 	}
 	a.Close()
 	s.wantFingerprint(t, b, want)
-	if taken := rungTaken(t); taken != "" || done < 30 {
-		t.Errorf("%q, want nothing to take back; %d statements", taken, done)
+	if taken := methodTaken(t); taken != "" || done < 30 {
+		t.Errorf("%q, want nothing to restore; %d statements", taken, done)
 	}
 	if p := onlyPool(t); p.Opened != 1 {
 		t.Errorf("%d logins, want 1", p.Opened)

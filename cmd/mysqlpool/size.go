@@ -22,7 +22,7 @@ type sizeCommand struct {
 	Queries        float64       `default:"1" placeholder:"N" help:"Queries in a request. Default: ${default}."`
 	QueryTime      time.Duration `placeholder:"DURATION" help:"How long a query takes, round trip included, a Go duration. Default: it is measured on the server of --dsn."`
 	Query          string        `default:"SELECT 1" placeholder:"SQL" help:"The query to measure; it is run some hundred times. Default: ${default}, which is a round trip and no more."`
-	Hold           string        `enum:"query,request" default:"query" help:"For how long a request holds a connection: query, for each query anew; request, from the first to the last, as a transaction does. Default: ${default}."`
+	Hold           string        `enum:"query,request" default:"query" help:"For how long a request holds a connection: query, for each query; request, from the first to the last, as a transaction does. Default: ${default}."`
 	Replicas       int           `default:"1" placeholder:"N" help:"Processes of the program, 1 to 10000. Default: ${default}."`
 	MaxConnections int           `placeholder:"N" help:"How many connections the server takes. Default: as the server of --dsn says, else 151."`
 	DSN            *string       `name:"dsn" placeholder:"DSN" help:"A server to measure on, as user:password@tcp(host:3306)/schema. Default: the environment variable MYSQL_POOL_DSN, else none."`

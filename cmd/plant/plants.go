@@ -82,7 +82,7 @@ var plants = []plant{
 		name:  "an evicted connection is kept",
 		alone: true,
 		file:  "driver/conn.go",
-		old:   "c.connector.validates.Load() || calledByDatabaseSQL() || c.bad || p.doomed || !p.IsValid()",
+		old:   "c.connector.validates.Load() || calledByDatabaseSQL() || c.bad || p.broken || !p.IsValid()",
 		new:   "!p.IsValid()",
 	},
 	{
@@ -199,7 +199,7 @@ var plants = []plant{
 		new:  "if s.kinds&(Transaction|NextTransaction) != 0 && !s.AutocommitSet() {",
 	},
 	{
-		name: "a schema that was made anew is not selected again",
+		name: "a schema that was recreated is not selected again",
 		file: "driver/answers.go",
 		old:  "h.server.schemas.Add(1)",
 		new:  "h.server.schemas.Add(0)",
@@ -548,14 +548,14 @@ var plants = []plant{
 		test: "TestSuiteAnswersOfStatementsAreTheirHandles",
 	},
 	{
-		name: "a schema that was made anew fits as it is",
+		name: "a schema that was recreated fits as it is",
 		file: "driver/physical.go",
 		old:  "p.schemas != p.host.server.schemas.Load()",
 		new:  "p.schemas > p.host.server.schemas.Load()",
 		test: "TestSuiteSchemaMadeAnew",
 	},
 	{
-		name:   "a schema that was made anew is not selected by name",
+		name:   "a schema that was recreated is not selected by name",
 		file:   "driver/physical.go",
 		old:    "\tif p.schema == schema && p.schemas != schemas {",
 		new:    "\tif p.schema == schema && p.schemas > schemas {",
@@ -753,7 +753,7 @@ var plants = []plant{
 		name:  "a connection that another host replaces is closed",
 		alone: true,
 		file:  "driver/conn.go",
-		old:   "\tcase c.rejected && !p.doomed && p.IsValid():\n\t\tc.checkIn()\n",
+		old:   "\tcase c.rejected && !p.broken && p.IsValid():\n\t\tc.checkIn()\n",
 		new:   "",
 		test:  "TestElectionAfterACrash",
 	},

@@ -19,7 +19,7 @@ func (p *Pool[T]) Forget() bool {
 	return p.forgotten
 }
 
-// Remember takes back Forget.
+// Remember undoes Forget.
 func (p *Pool[T]) Remember() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -50,7 +50,7 @@ type Resource interface {
 	// Check reports whether a connection that was idle for that long can be
 	// handed out. It is called by the new owner, outside any lock.
 	Check(ctx context.Context, idle time.Duration) error
-	// Restore takes back the session state that its user left on it, for the
+	// Restore restores the session state that its user left on it, for the
 	// owner, outside any lock. It reports false if that cannot be done, or not
 	// in time, or ctx ends.
 	Restore(ctx context.Context) bool

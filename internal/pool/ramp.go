@@ -8,9 +8,9 @@ type ramp struct {
 
 	// How the present queue does.
 
-	lookAt     instant // since when; 0: it has not served anybody yet
-	lookLen    int     // the most that waited then
-	lookServed int     // how many were served since
+	watchedSince  instant // since when; 0: it has not served anybody yet
+	watchedLen    int     // the most that waited then
+	watchedServed int     // how many were served since
 }
 
 // firstWindow is how many logins a pool starts at once at first. As long as
@@ -41,17 +41,17 @@ func (p *Pool[T]) growRampLocked() {
 func (p *Pool[T]) shrinkRampLocked() { p.window = 0 }
 
 // endRampLocked is called when the queue is empty.
-func (p *Pool[T]) endRampLocked() { p.window, p.lookAt = 0, 0 }
+func (p *Pool[T]) endRampLocked() { p.window, p.watchedSince = 0, 0 }
 
 // servedLocked notes that one who waited got a connection.
 func (p *Pool[T]) servedLocked(now instant) {
 	if p.waiters.len == 0 {
 		return
 	}
-	if p.lookAt == 0 {
-		p.lookAt, p.lookLen, p.lookServed = p.queueSince, p.waiters.len+1, 0
+	if p.watchedSince == 0 {
+		p.watchedSince, p.watchedLen, p.watchedServed = p.queueSince, p.waiters.len+1, 0
 	}
-	p.lookServed++
+	p.watchedServed++
 }
 
 // rampLocked is when to start a login, or to look again: at once if more wait than
@@ -60,17 +60,17 @@ func (p *Pool[T]) servedLocked(now instant) {
 func (p *Pool[T]) rampLocked(now instant) instant {
 	took := p.loginTimeLocked()
 	again := now.add(max(took/8, time.Millisecond))
-	elapsed := now.sub(p.lookAt)
-	if p.lookAt == 0 || p.lookServed < len(p.all) || elapsed < took/4 {
+	elapsed := now.sub(p.watchedSince)
+	if p.watchedSince == 0 || p.watchedServed < len(p.all) || elapsed < took/4 {
 		return again
 	}
-	served := time.Duration(max(p.lookLen-p.waiters.len, 0)) * took / elapsed
+	served := time.Duration(max(p.watchedLen-p.waiters.len, 0)) * took / elapsed
 	if wanted := p.waiters.len - int(served); p.logins < wanted {
 		p.window = max(p.loginLimitLocked(), min(wanted, p.cfg.LoginLimit))
 		return 0
 	}
 	if elapsed >= took {
-		p.lookAt, p.lookLen, p.lookServed = now, p.waiters.len, 0
+		p.watchedSince, p.watchedLen, p.watchedServed = now, p.waiters.len, 0
 	}
 	return again
 }

@@ -2,7 +2,7 @@ package pool
 
 // CheckInDirty is CheckIn of a connection with session state on it. It returns
 // at once; meanwhile the connection counts as in use. If the state cannot be
-// taken back the connection is closed, and replaced if that leaves fewer open
+// restored the connection is closed, and replaced if that leaves fewer open
 // than Size.
 func (p *Pool[T]) CheckInDirty(c *Conn[T]) {
 	p.mu.Lock()

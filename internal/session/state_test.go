@@ -161,7 +161,7 @@ func TestUndo(t *testing.T) {
 	}
 }
 
-// What Undo sends is itself understood: it leaves no more than it takes back.
+// What Undo sends is itself understood: it leaves no more than it restores.
 func TestUndoIsUnderstood(t *testing.T) {
 	values := map[string]string{}
 	for _, name := range VariableNames() {

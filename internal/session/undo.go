@@ -166,7 +166,7 @@ func isNumber(s string) bool {
 // whoever reads it, and one that was never set has none.
 const undoable = Transaction | NextTransaction | Schema | Variables | Locks | FoundRows
 
-// Undo returns the statements that take back what is left, but for the schema,
+// Undo returns the statements that undo what is left, but for the schema,
 // which is the driver's to choose. No statement is longer than maxBytes unless
 // that is 0; mostly there are three of them at most. It reports false if that
 // cannot be said exactly. With releaseAllLocks the server has that function

@@ -83,7 +83,7 @@ func (p *plan) tried(hosts []*Host) *mysql.Config {
 	}
 	cfg.Addr = strings.Join(up, ",")
 	if cfg.TLSConfig != "" {
-		cfg.TLS = nil // made anew of the word, for these hosts
+		cfg.TLS = nil // made again from the word, for these hosts
 	}
 	return cfg
 }

@@ -6,10 +6,10 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 )
 
-// grip is what a logical connection has of its physical one. It is apart from
+// lease is what a logical connection has of its physical one. It is apart from
 // it, so that it is still there when the garbage collector finds that nobody has
 // the logical connection any more.
-type grip struct {
+type lease struct {
 	lent    *pool.Conn[*physical] // nil: empty
 	held    bool                  // lent is in use by it
 	ticket  pool.Ticket           // what lent was put away with, unless held
@@ -22,7 +22,7 @@ type grip struct {
 
 // takeBack makes the connection that was put away held again. If somebody else
 // has it by now, there is none.
-func (g *grip) takeBack() bool {
+func (g *lease) takeBack() bool {
 	if g.lent == nil {
 		return false
 	}
@@ -36,7 +36,7 @@ func (g *grip) takeBack() bool {
 // diedOn is for the physical connection of that serial, which broke while it was
 // the pool's again. If it was used last the logical connection has lost what the
 // stock driver's would have lost with it.
-func (g *grip) diedOn(serial uint64) {
+func (g *lease) diedOn(serial uint64) {
 	if g.lastID.home.Load() == serial {
 		g.lastID.set(0)
 		g.died.Store(true)
@@ -46,7 +46,7 @@ func (g *grip) diedOn(serial uint64) {
 // dropped is called when the logical connection is garbage. database/sql closes
 // those that it knows of; but a handle that is closed while its Rows are open,
 // and then forgotten with them, closes nothing.
-func (g *grip) dropped() {
+func (g *lease) dropped() {
 	if !g.lastID.gone.Swap(true) && g.connector != nil {
 		defer g.connector.closedOne()
 	}
