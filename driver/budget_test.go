@@ -747,3 +747,26 @@ func TestProbesStarveNobody(t *testing.T) {
 		}
 	})
 }
+
+// The first logins to a server hang, and none has told how many it takes.
+func TestHungFirstLoginsLeaveRoom(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		s.login = func(ctx context.Context, n int) error {
+			if n <= unknownPlaces {
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			return nil
+		}
+		for i := range unknownPlaces {
+			db := asUser(t, s, fmt.Sprint("user", i), "")
+			go db.Ping()
+		}
+		synctest.Wait()
+		start := time.Now()
+		ask(t, asUser(t, s, "another", ""))
+		if took := time.Since(start); took > 2*unknownWait {
+			t.Errorf("served after %v, want %v at most", took, 2*unknownWait)
+		}
+	})
+}

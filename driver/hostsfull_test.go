@@ -229,3 +229,25 @@ func TestProbeOfAHostWithoutAFreePlace(t *testing.T) {
 		}
 	})
 }
+
+// A host that serves has no room for the login of a probe: it serves still.
+func TestProbeOfAFullHostThatServes(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		c := newCluster(s)
+		s.addr = "a:1"
+		c.isReadOnly("a:1", true)
+		s.maxConnections = "8" // 5 for us: too few for a probe to keep its connection
+		const params = "pool_target=replica"
+		hold(t, s, params, 3)
+		db := handle(t, s, params)
+		ask(t, db)
+		c.is("a:1", isFull)
+		for range 10 {
+			time.Sleep(failover.MonitorInterval)
+			ask(t, db)
+			if h := onePool(t).Hosts[0]; h.State != "read-only" {
+				t.Fatalf("%+v: want it read-only, as before", h)
+			}
+		}
+	})
+}

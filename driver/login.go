@@ -1,23 +1,19 @@
 package mysqlpool
 
 import (
-	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
-	"math/rand/v2"
 	"runtime/debug"
 	"slices"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
-	"github.com/mysqlpool/mysqlpool/internal/failover"
 	"github.com/mysqlpool/mysqlpool/internal/histogram"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 )
@@ -149,180 +145,6 @@ func (l *login) log() *slog.Logger {
 		log = log.With(slog.String("pool", l.poolName))
 	}
 	return log
-}
-
-// open logs in to the first host that is wanted and takes it, else to one that
-// serves in its place, and returns the connection and its greatest age. Each
-// host has its share of the time.
-func (l *login) open(ctx context.Context, schema string) (p *physical, life time.Duration, err error) {
-	defer l.settles()()
-	for again := true; ; again = false {
-		if p, err = l.openBest(ctx, schema); err != nil {
-			return nil, 0, err
-		}
-		if _, leaves := l.hosts.rating(p.host); leaves && again {
-			p.stockConn.Close() // meanwhile another one is wanted in its place
-			continue
-		}
-		l.joins(p)
-		return p, p.life, nil
-	}
-}
-
-// openBest is open, but for what changes meanwhile.
-func (l *login) openBest(ctx context.Context, schema string) (*physical, error) {
-	hosts := l.hosts.candidates()
-	var (
-		fallback *physical
-		best     failover.Rating // of fallback
-		errs     []error
-	)
-	for i, h := range hosts {
-		rating, _ := l.hosts.rating(h)
-		if fallback != nil && rating >= best {
-			continue // it is probed in the background
-		}
-		p, err := l.openInTime(ctx, h, schema, len(hosts)-i)
-		if err != nil {
-			if !l.hosts.tracks {
-				return nil, err
-			}
-			errs = append(errs, err)
-			if wasTried(err) {
-				h.loginErrors.Add(1)
-			}
-			if ctx.Err() != nil || !l.triesNext(h, err, hosts[i+1:]) {
-				break
-			}
-			continue
-		}
-		rating, _ = l.hosts.rating(h)
-		switch {
-		case rating == failover.Wanted:
-			if fallback != nil {
-				fallback.stockConn.Close()
-			}
-			return p, nil
-		case rating == failover.Never, fallback != nil && rating >= best:
-			p.stockConn.Close()
-		default:
-			if fallback != nil {
-				fallback.stockConn.Close()
-			}
-			fallback, best = p, rating
-		}
-	}
-	if fallback != nil {
-		return fallback, nil
-	}
-	return nil, l.noHost(errs)
-}
-
-// triesNext reports whether a login that failed on h goes on to the others, which
-// are in their order. Beside a host that works, and has no room, another would split
-// the writes, or be given up after one use. A password that h refuses is as wrong on
-// the others, unless they are known to work and h has no connection that does.
-func (l *login) triesNext(h *host, err error, others []*host) bool {
-	switch {
-	case len(others) == 0:
-		return false
-	case !wasTried(err) || hasConnections(h, err):
-		rating, _ := l.hosts.rating(h)
-		next, _ := l.hosts.rating(others[0])
-		return next < rating || next == rating && l.hosts.spreads
-	case isHosts(err):
-		return true
-	case !isRefused(err) || h.open.Load() > 0 || !l.hosts.answers(others):
-		return false
-	}
-	l.loginFailed(h, time.Time{}, err)
-	return true
-}
-
-// hasConnections reports whether a login failed because the host has no room for
-// another, and those that there are work.
-func hasConnections(h *host, err error) bool { return hasNoRoom(err) && h.open.Load() > 0 }
-
-// noHost is the error of a login that found none.
-func (l *login) noHost(errs []error) error {
-	// One that has room later is worth the wait: see isServerFull.
-	slices.SortStableFunc(errs, func(a, b error) int { return cmp.Compare(rank(a), rank(b)) })
-	cause := errors.Join(errs...)
-	what := "can be used"
-	switch l.hosts.target {
-	case failover.Primary:
-		what = "takes writes (pool_target=primary)"
-	case failover.Replica:
-		what = "is a replica that can be used (pool_target=replica)"
-	}
-	if cause != nil && !slices.ContainsFunc(l.hosts.hosts, func(h *host) bool { r, _ := l.hosts.rating(h); return r == failover.Never }) {
-		if len(l.hosts.hosts) == 1 {
-			return cause
-		}
-		return fmt.Errorf("mysqlpool: login to %s: none of the hosts %s: %w", l.name, what, cause)
-	}
-	text := fmt.Sprintf("mysqlpool: login to %s: none of the hosts %s: %s", l.name, what, l.hosts.describe())
-	if cause == nil {
-		return errors.New(text)
-	}
-	return &hostsError{text + "; the latest login failed: " + errs[len(errs)-1].Error(), cause}
-}
-
-// hostsError says what each host answered. It is the login's own error too, if
-// one failed just now.
-type hostsError struct {
-	text  string
-	cause error
-}
-
-func (e *hostsError) Error() string { return e.text }
-func (e *hostsError) Unwrap() error { return e.cause }
-
-// settles returns what gives back, when a login has ended, what the pool was granted
-// of some host before it and did not use.
-func (l *login) settles() func() {
-	grants := make([]uint64, len(l.hosts.hosts))
-	for i, h := range l.hosts.hosts {
-		grants[i] = h.server.budget.grantedUntil()
-	}
-	return func() {
-		for i, h := range l.hosts.hosts {
-			h.share.settle(grants[i])
-		}
-	}
-}
-
-// hasNoRoom reports whether a login failed because the server has no room for
-// another, or was not tried for that reason.
-func hasNoRoom(err error) bool { return errors.Is(err, pool.ErrNoPlace) || isServerFull(err) }
-
-func rank(err error) int {
-	if hasNoRoom(err) {
-		return 0
-	}
-	return 1
-}
-
-// openInTime is openOn with one of so many shares of the time. What the host is
-// is reported.
-func (l *login) openInTime(ctx context.Context, h *host, schema string, shares int) (*physical, error) {
-	if until, ok := ctx.Deadline(); ok && shares > 1 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, time.Until(until)/time.Duration(shares))
-		defer cancel()
-	}
-	began := time.Now()
-	h.loggingIn.Add(1)
-	p, err := l.openOn(ctx, h, schema)
-	h.loggingIn.Add(-1)
-	switch {
-	case !l.hosts.tracks:
-	case err == nil:
-		l.report(h, p.answer.event, began, p.answer.why)
-	case isHosts(err) && !hasConnections(h, err):
-		l.loginFailed(h, began, err)
-	}
-	return p, err
 }
 
 // joins takes a connection into the pool.
@@ -503,43 +325,4 @@ func (l *login) explain(ctx context.Context, h *host, start time.Time, err error
 			l.at(h), time.Since(start).Round(time.Millisecond), err)
 	}
 	return err
-}
-
-// life is the greatest age of a connection that is opened now, shortened by up
-// to 2.5 % so that connections opened together do not expire together; 0 means
-// that it has none.
-func (l *login) life(p *physical) time.Duration {
-	life := l.recycle
-	if life == auto {
-		wait := defaultWaitTimeout
-		if s := p.host.learned.Load(); s != nil {
-			wait = s.waitTimeout
-		}
-		if set, ok := waitTimeoutOf(p.config.params["wait_timeout"]); ok {
-			wait = set
-		}
-		life = recycleAfter(wait)
-	}
-	if life <= 0 {
-		return 0
-	}
-	return life - rand.N(life/40+1)
-}
-
-// maxAutoRecycle bounds the greatest age unless pool_recycle sets it: an account that
-// was revoked, or a global variable that was changed, must not live on for wait_timeout,
-// which is 8 hours by default.
-const maxAutoRecycle = time.Hour
-
-// recycleAfter is one second less than the server's wait_timeout, and maxAutoRecycle
-// at most. Of the shortest, which is one second, it leaves half.
-func recycleAfter(waitTimeout time.Duration) time.Duration {
-	return min(max(waitTimeout-time.Second, waitTimeout/2), maxAutoRecycle)
-}
-
-// waitTimeoutOf reads wait_timeout as a DSN has it. It may be any expression
-// there; then the server's answer counts.
-func waitTimeoutOf(param string) (time.Duration, bool) {
-	seconds, err := strconv.ParseUint(param, 10, 31)
-	return time.Duration(seconds) * time.Second, err == nil && seconds > 0
 }

@@ -1,0 +1,96 @@
+package main
+
+// The connections that a server and an account have room for.
+var budgetPlants = []plant{
+	{
+		name: "the server's limit does not count beside the account's",
+		file: "driver/place.go",
+		old:  "case !b.all.free() || !account.free():",
+		new:  "case !account.free():",
+		test: "TestManyAccountsOnOneServer",
+	},
+	{
+		name: "a closed connection's place is not given back",
+		file: "driver/place.go",
+		old:  "\tdefer c.place.closed()\n",
+		new:  "",
+		test: "TestPlacesAreCountedExactly",
+	},
+	{
+		name: "nobody is told of a place that was granted",
+		file: "driver/budgetclaims.go",
+		old:  "\t\t\t\tgo s.wake(s.grant)\n",
+		new:  "\t\t\t\t_ = s.wake\n",
+		test: "TestPlaceIsGrantedAtOnce",
+	},
+	{
+		name: "busy pools do not share a server evenly",
+		file: "driver/budgetroom.go",
+		old:  "s.has() >= has+2 ||",
+		new:  "s.has() >= has+200 ||",
+		test: "TestBusyPoolsShareAServer",
+	},
+	{
+		name: "a pool without connections never gets a turn",
+		file: "driver/budgetroom.go",
+		old:  "has == 0 && now.Sub(c.since)",
+		new:  "has < 0 && now.Sub(c.since)",
+		test: "TestMoreBusyPoolsThanPlaces",
+	},
+	{
+		name: "surplus connections are closed as soon as they are idle",
+		file: "driver/budgetroom.go",
+		old:  "f.idle < surplusIdle || s.beyond",
+		new:  "s.beyond",
+		test: "TestSpikesThatComeAgainCauseNoLogins",
+	},
+	{
+		name: "connections of other accounts are closed for an account's limit",
+		file: "driver/budgetroom.go",
+		old:  "s.user != c.user && !b.accountLocked(c).free()",
+		new:  "false",
+		test: "TestAccountsLimitClosesNothingOfOthers",
+	},
+	{
+		name: "pools without handles keep their connections",
+		file: "driver/budgetroom.go",
+		old:  " || s.orphan.Load() && b.orphanSurplusLocked() > 0",
+		new:  "",
+		test: "TestPoolsWithoutHandlesKeepLittleAtOnce",
+	},
+	{
+		name: "a pool in back-off does not log in at once when it gets a place",
+		file: "internal/pool/room.go",
+		old:  "p.resume, p.full, p.backoff = 0, false, 0",
+		new:  "p.full = false",
+		test: "TestPlaceIsGrantedAtOnce",
+	},
+	{
+		name: "a login that began before the invalidation is kept",
+		file: "internal/pool/login.go",
+		old:  "if epoch != p.epoch.Load()",
+		new:  "if epoch > p.epoch.Load()",
+		test: "TestInvalidate",
+	},
+	{
+		name: "unchanged limits are taken for new ones",
+		file: "driver/relearn.go",
+		old:  "\tcase !p.initConnect:",
+		new:  "\tcase true:",
+		test: "TestUnchangedLimitsAreNoNews",
+	},
+	{
+		name: "a host without a free place is taken for one that is down",
+		file: "driver/lost.go",
+		old:  "return !errors.Is(err, pool.ErrNoPlace) && !errors.Is(err, errPaced)",
+		new:  "return !errors.Is(err, errPaced)",
+		test: "TestPlacesOfSeveralHosts",
+	},
+	{
+		name: "logins that hang have all places while nobody knows how many there are",
+		file: "driver/budgetclaims.go",
+		old:  "b.all.limit += unknownPlaces",
+		new:  "b.all.limit += 0",
+		test: "TestHungFirstLoginsLeaveRoom",
+	},
+}

@@ -1,0 +1,46 @@
+package mysqlpool
+
+import (
+	"math/rand/v2"
+	"strconv"
+	"time"
+)
+
+// life is the greatest age of a connection that is opened now, shortened by up
+// to 2.5 % so that connections opened together do not expire together; 0 means
+// that it has none.
+func (l *login) life(p *physical) time.Duration {
+	life := l.recycle
+	if life == auto {
+		wait := defaultWaitTimeout
+		if s := p.host.learned.Load(); s != nil {
+			wait = s.waitTimeout
+		}
+		if set, ok := waitTimeoutOf(p.config.params["wait_timeout"]); ok {
+			wait = set
+		}
+		life = recycleAfter(wait)
+	}
+	if life <= 0 {
+		return 0
+	}
+	return life - rand.N(life/40+1)
+}
+
+// maxAutoRecycle bounds the greatest age unless pool_recycle sets it: an account that
+// was revoked, or a global variable that was changed, must not live on for wait_timeout,
+// which is 8 hours by default.
+const maxAutoRecycle = time.Hour
+
+// recycleAfter is one second less than the server's wait_timeout, and maxAutoRecycle
+// at most. Of the shortest, which is one second, it leaves half.
+func recycleAfter(waitTimeout time.Duration) time.Duration {
+	return min(max(waitTimeout-time.Second, waitTimeout/2), maxAutoRecycle)
+}
+
+// waitTimeoutOf reads wait_timeout as a DSN has it. It may be any expression
+// there; then the server's answer counts.
+func waitTimeoutOf(param string) (time.Duration, bool) {
+	seconds, err := strconv.ParseUint(param, 10, 31)
+	return time.Duration(seconds) * time.Second, err == nil && seconds > 0
+}
