@@ -161,15 +161,21 @@ func (l *login) openOn(ctx context.Context, h *host, schema string) (*physical, 
 	if err := h.panics.recent(); err != nil {
 		return nil, err
 	}
-	place, err := h.share.take(!pool.IsUnasked(ctx))
+	end, err := l.begin(ctx, h)
 	if err != nil {
 		return nil, err
 	}
-	return l.openIn(ctx, h, schema, place)
+	place, err := h.share.take(!pool.IsUnasked(ctx))
+	if err != nil {
+		end(err)
+		return nil, err
+	}
+	return l.openIn(ctx, h, schema, place, end)
 }
 
-// openIn is openOn with a place that was taken.
-func (l *login) openIn(ctx context.Context, h *host, schema string, place *place) (*physical, error) {
+// openIn is openOn for a login that may start, with a place that was taken. end is
+// called when it has ended.
+func (l *login) openIn(ctx context.Context, h *host, schema string, place *place, end func(error)) (*physical, error) {
 	type opened struct {
 		p   *physical
 		err error
@@ -177,6 +183,7 @@ func (l *login) openIn(ctx context.Context, h *host, schema string, place *place
 	done := make(chan opened, 1)
 	go func() {
 		p, err := l.attempt(ctx, h, schema, place)
+		end(err)
 		done <- opened{p, err}
 	}()
 	select {
@@ -290,7 +297,7 @@ func (l *login) at(h *host) string {
 // tries again.
 func (l *login) connect(ctx context.Context, h *host, schema string) (c driver.Conn, err error) {
 	for range loginTries {
-		c, err = l.dialPaced(ctx, h, schema)
+		c, err = l.dial(ctx, h, schema)
 		if !errors.Is(err, driver.ErrBadConn) {
 			return c, err
 		}
@@ -298,25 +305,22 @@ func (l *login) connect(ctx context.Context, h *host, schema string) (c driver.C
 	return nil, fmt.Errorf("mysqlpool: login to %s: the server broke it off %d times: %w", l.at(h), loginTries, mysql.ErrInvalidConn)
 }
 
-// dialPaced is dial, unless the account was refused too often just now.
-func (l *login) dialPaced(ctx context.Context, h *host, schema string) (c driver.Conn, err error) {
+// begin waits until the account may log in, and returns what is to be called with
+// the login's end. Nobody waits here with a place on the server: see openOn.
+func (l *login) begin(ctx context.Context, h *host) (end func(error), err error) {
 	doubts := h.doubts.Load
-	end, err := h.account.begin(ctx, passwordHash(h.cfg), func() bool { return doubts() == h.loginDoubts.Load() })
+	ended, err := h.account.begin(ctx, passwordHash(h.cfg), func() bool { return doubts() == h.loginDoubts.Load() })
 	if err != nil {
 		return nil, err
 	}
 	before := doubts()
-	err = errLoginPanicked
-	defer func() { end(err) }()
-	c, err = l.dial(ctx, h, schema)
-	if err == nil {
-		h.loginDoubts.Store(before)
-	}
-	return c, err
+	return func(err error) {
+		if err == nil {
+			h.loginDoubts.Store(before)
+		}
+		ended(err)
+	}, nil
 }
-
-// errLoginPanicked stands for the answer of a login that panicked.
-var errLoginPanicked = errors.New("mysqlpool: the login panicked")
 
 // explain says so if an error came from the login's own time limit.
 func (l *login) explain(ctx context.Context, h *host, start time.Time, err error) error {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -231,6 +233,53 @@ func TestHungLoginsDelayOthersForAShortTime(t *testing.T) {
 		}
 		if d := time.Since(start); d > unprovenLimit {
 			t.Errorf("waited %v for logins that hang, want %v at most", d, unprovenLimit)
+		}
+	})
+}
+
+// Logins that wait since too many of their account were refused leave the places of
+// the server to others.
+func TestPacedLoginsHoldNoPlace(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		var refuses atomic.Bool
+		s.login = func(context.Context, int) error {
+			if refuses.Load() {
+				return errRefusedLogin
+			}
+			return nil
+		}
+		s.maxConnections = "6" // 3 for us
+		with := func(password string) *sql.DB {
+			c, err := newConnector(mustParse(t, "app:"+password+"@tcp(fake)/app?timeout=20s"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.dial = s.dial
+			db := sql.OpenDB(c)
+			t.Cleanup(func() { db.Close() })
+			return db
+		}
+		other := asUser(t, s, "other", "")
+		ask(t, other) // tells the limits
+		refuses.Store(true)
+		for i := range refusedMost {
+			if err := with(fmt.Sprint("wrong", i)).Ping(); !errors.Is(err, errRefusedLogin) {
+				t.Fatalf("got %v, want the server's error", err)
+			}
+		}
+		refuses.Store(false)
+		for i := range 5 {
+			db := with(fmt.Sprint("new", i))
+			go db.Ping()
+		}
+		synctest.Wait()
+		start := time.Now()
+		txs := beginAll(t, other, 3)
+		if took := time.Since(start); took > 0 {
+			t.Errorf("another account was served after %v, want at once", took)
+		}
+		for _, tx := range txs {
+			tx.Rollback()
 		}
 	})
 }

@@ -149,11 +149,16 @@ func (l *login) probe(ctx context.Context, h *host, p *physical) *physical {
 
 // openProbe opens the connection of a probe.
 func (l *login) openProbe(ctx context.Context, h *host, place *place) (*physical, error) {
-	if err := h.panics.recent(); err != nil {
+	err := h.panics.recent()
+	var end func(error)
+	if err == nil {
+		end, err = l.begin(ctx, h)
+	}
+	if err != nil {
 		place.release()
 		return nil, err
 	}
-	return l.openIn(ctx, h, "", place)
+	return l.openIn(ctx, h, "", place, end)
 }
 
 // openToProbe logs in to a host to probe it. A host that serves is merely watched,
