@@ -55,12 +55,12 @@ screenshot: ## take the pictures in docs anew, with Chromium
 
 test: test-cmd test-embedded test-real test-compat ## all tests, on the embedded server and on the best real one there is
 
-test-cmd: ## the tests of everything in cmd but cmd/compat
+test-cmd: ## the tests of everything in cmd but cmd/internal/compat
 	$(if $(RACE),,@echo "make: no C compiler: the tests run without the race detector")
 	cd cmd && $(GOTEST) -count=1 ./...
 
 withserver: ## build bin/withserver, which runs a command with a server in its environment
-	cd cmd && go build -o ../bin/withserver ./withserver
+	cd cmd && go build -o ../bin/withserver ./internal/withserver
 
 test-embedded: withserver ## the driver's tests on the embedded server
 	$(WITHSERVER) --server=embedded -- $(TESTALL)
@@ -77,7 +77,7 @@ test-real: withserver ## the driver's tests on the best real server there is
 
 # Exit status 3 of withserver, as above. What the libraries do needs a real server.
 test-compat: withserver ## the tests of make compat
-	@$(WITHSERVER) --server=real -- sh -c 'cd cmd/compat && $(GOTEST) -count=1 .'; status=$$?; \
+	@$(WITHSERVER) --server=real -- sh -c 'cd cmd/internal/compat && $(GOTEST) -count=1 .'; status=$$?; \
 	if [ $$status -eq 3 ] && [ -z "$$MYSQL_POOL_REQUIRE_REAL" ]; then \
 		echo "make: no library was tested with the driver: no real server was found."; \
 	elif [ $$status -ne 0 ]; then \
@@ -86,24 +86,24 @@ test-compat: withserver ## the tests of make compat
 
 # The servers are unpacked once, into OTHERS, which is an absolute path.
 test-others: withserver ## test-real on MariaDB 11.8, MySQL 9.7 and 5.6 too, and test-compat on the first two (needs root, debootstrap, npm)
-	cmd/servers/testdata/otherdebian.sh trixie mariadb-server $(OTHERS)/trixie
+	cmd/internal/servers/testdata/otherdebian.sh trixie mariadb-server $(OTHERS)/trixie
 	MYSQL_POOL_TEST_MYSQLD=$(OTHERS)/trixie/bin/mariadbd MYSQL_POOL_REQUIRE_REAL=1 $(MAKE) test-real
 	MYSQL_POOL_TEST_MYSQLD=$(OTHERS)/trixie/bin/mariadbd MYSQL_POOL_REQUIRE_REAL=1 $(MAKE) test-compat
-	cmd/servers/testdata/otherdebian.sh sid mysql-server-core $(OTHERS)/sid
+	cmd/internal/servers/testdata/otherdebian.sh sid mysql-server-core $(OTHERS)/sid
 	MYSQL_POOL_TEST_MYSQLD=$(OTHERS)/sid/bin/mysqld MYSQL_POOL_REQUIRE_REAL=1 $(MAKE) test-real
 	MYSQL_POOL_TEST_MYSQLD=$(OTHERS)/sid/bin/mysqld MYSQL_POOL_REQUIRE_REAL=1 $(MAKE) test-compat
 	npm install --silent --no-fund --no-audit --prefix $(OTHERS)/npm $(MYSQL56)
 	MYSQL_POOL_TEST_MYSQLD=$(OTHERS)/npm/node_modules/$(firstword $(subst @, ,$(MYSQL56)))/server/mysqld MYSQL_POOL_REQUIRE_REAL=1 $(MAKE) test-real
 
 fleet: ## a thousand processes on a modelled server that restarts, fails over and is deployed to, in fake time; draws docs/fleet.svg
-	cd cmd && MYSQL_POOL_TEST_FLEET=1000 MYSQL_POOL_TEST_OUT=../../docs go test -count=1 -timeout 20m -v -run '^TestFleet$$' ./fleet
+	cd cmd && MYSQL_POOL_TEST_FLEET=1000 MYSQL_POOL_TEST_OUT=../../../docs go test -count=1 -timeout 20m -v -run '^TestFleet$$' ./internal/fleet
 
 ramp: withserver ## what a burst that lasts gets done at 1, 5 and 20 ms of round trip, beside the stock driver
-	cd cmd && go build -o ../bin/ramp ./ramp
+	cd cmd && go build -o ../bin/ramp ./internal/ramp
 	$(WITHSERVER) --server=real --arg=--max-connections=300 -- ./bin/ramp
 
 compat: withserver ## GORM, sqlx, bun, xorm, ent, sqlc, migration tools, interceptors, …: each on both drivers, in one table
-	$(WITHSERVER) --server=real -- sh -c 'cd cmd/compat && go build -o ../../bin/compat . && cd ../.. && exec ./bin/compat'
+	$(WITHSERVER) --server=real -- sh -c 'cd cmd/internal/compat && go build -o ../../../bin/compat . && cd ../../.. && exec ./bin/compat'
 
 test-diff: withserver ## random programs on both drivers, whose answers must agree, for DIFFTIME
 	cd driver && go test -c $(RACE) -tags countmoves -o ../bin/diff.test
@@ -111,22 +111,22 @@ test-diff: withserver ## random programs on both drivers, whose answers must agr
 		sh -c 'cd driver && ../bin/diff.test -test.run "^TestSuiteDiff$$" -test.v -test.timeout 25h'
 
 test-plants: withserver ## mutation testing: bugs are planted in a copy of the driver, and each must be found; those for the differential test within PLANTTIME (PLANTARGS=-named leaves them out: minutes instead of hours)
-	$(WITHSERVER) --server=real --arg=--max-connections=500 -- sh -c 'cd cmd && go run ./plant -for $(PLANTTIME) $(PLANTARGS)'
+	$(WITHSERVER) --server=real --arg=--max-connections=500 -- sh -c 'cd cmd && go run ./internal/plant -for $(PLANTTIME) $(PLANTARGS)'
 	@for about in MariaDB:$(OTHERS)/trixie/bin/mariadbd MySQL:$(OTHERS)/sid/bin/mysqld; do \
 		daemon=$${about#*:}; \
 		if [ -x $$daemon ]; then \
-			MYSQL_POOL_TEST_MYSQLD=$$daemon $(WITHSERVER) --server=real --arg=--performance-schema=ON -- sh -c "cd cmd && go run ./plant -named -server $${about%%:*}" || exit 1; \
+			MYSQL_POOL_TEST_MYSQLD=$$daemon $(WITHSERVER) --server=real --arg=--performance-schema=ON -- sh -c "cd cmd && go run ./internal/plant -named -server $${about%%:*}" || exit 1; \
 		else \
 			echo "make: bugs that show on another $${about%%:*} alone were not planted: there is no $$daemon (make test-others)"; \
 		fi; \
 	done
 
 chaos: ## both drivers, each for CHAOSTIME, while the server crashes, fills up and is cut off; then restarts, silent drops, hung logins, Galera
-	cd cmd && MYSQL_POOL_TEST_CHAOS=$(CHAOSTIME) go test $(RACE) -count=1 -timeout 25h -v ./chaos
+	cd cmd && MYSQL_POOL_TEST_CHAOS=$(CHAOSTIME) go test $(RACE) -count=1 -timeout 25h -v ./internal/chaos
 
 soak: ## recycling, schemas and passwords that come and go, for SOAKTIME; leaves bin/soak.csv and bin/soak.svg
 	mkdir -p bin
-	cd cmd && MYSQL_POOL_TEST_SOAK=$(SOAKTIME) MYSQL_POOL_TEST_OUT=$(CURDIR)/bin go test $(RACE) -count=1 -timeout 25h -v -run '^TestSoak$$' ./chaos
+	cd cmd && MYSQL_POOL_TEST_SOAK=$(SOAKTIME) MYSQL_POOL_TEST_OUT=$(CURDIR)/bin go test $(RACE) -count=1 -timeout 25h -v -run '^TestSoak$$' ./internal/chaos
 
 bench: withserver command ## both drivers on the best server there is: ratios (mysqlpool bench, with ROUNDS), then each by itself with benchstat
 	$(WITHSERVER) --arg=--max-connections=300 -- sh -c './bin/mysqlpool bench --rounds=$(ROUNDS) --json=bin/bench.json --plot=bin/bench.svg \
@@ -139,8 +139,8 @@ bench: withserver command ## both drivers on the best server there is: ratios (m
 	go run $(BENCHSTAT) -col /driver bin/bench.txt
 
 bench-pool: ## the pool alone, beside puddle and database/sql, without a server
-	cd cmd && go test -run '^TestSpike$$' -v ./poolbench | grep served
-	cd cmd && for i in $$(seq $(BENCHCOUNT)); do go test -run '^$$' -bench "$(BENCH)" -benchtime $(BENCHTIME) ./poolbench; done > ../bin/pool.txt
+	cd cmd && go test -run '^TestSpike$$' -v ./internal/poolbench | grep served
+	cd cmd && for i in $$(seq $(BENCHCOUNT)); do go test -run '^$$' -bench "$(BENCH)" -benchtime $(BENCHTIME) ./internal/poolbench; done > ../bin/pool.txt
 	go run $(BENCHSTAT) -filter .name:CheckOut -col /pool bin/pool.txt
 	grep TakeBack bin/pool.txt
 
@@ -149,7 +149,7 @@ bench-sharing: withserver ## 1,000 handles over 50 schemas on a server that take
 		go test -count=1 -timeout 10m -v -run '^(TestManyHandles|TestHandlesUsedOnceAndLeft|TestBusyHandleLogsInOnce)$$' ./driver
 
 bench-recipe: withserver ## the Python recipe that this grew out of, and Django (needs python3-mysqldb, python3-sqlalchemy, python3-django)
-	$(WITHSERVER) --server=real -- /usr/bin/python3 cmd/recipe/recipe.py
+	$(WITHSERVER) --server=real -- /usr/bin/python3 cmd/internal/recipe/recipe.py
 
 cover: withserver ## which lines of the driver its tests reach, on a real server; leaves bin/cover.html
 	mkdir -p bin
@@ -162,11 +162,11 @@ lint: ## gofmt, vet, staticcheck; actionlint for the workflows
 	go vet ./...
 	cd cmd && go vet ./...
 	cd driver/prometheus && go vet ./...
-	cd cmd/compat && go vet ./...
+	cd cmd/internal/compat && go vet ./...
 	go run $(STATICCHECK) ./...
 	cd driver/prometheus && go run $(STATICCHECK) ./...
 	cd cmd && go run $(STATICCHECK) ./...
-	cd cmd/compat && go run $(STATICCHECK) ./...
+	cd cmd/internal/compat && go run $(STATICCHECK) ./...
 	go run $(ACTIONLINT)
 
 fuzz: ## fuzz what parses, FUZZTIME each
@@ -174,4 +174,4 @@ fuzz: ## fuzz what parses, FUZZTIME each
 	go test -run '^$$' -fuzz '^FuzzOption$$' -fuzztime $(FUZZTIME) ./driver
 	go test -run '^$$' -fuzz '^FuzzLogin$$' -fuzztime $(FUZZTIME) ./driver
 	go test -run '^$$' -fuzz '^FuzzScan$$' -fuzztime $(FUZZTIME) ./internal/session
-	cd cmd && go test -run '^$$' -fuzz '^FuzzSecondOpinion$$' -fuzztime $(FUZZTIME) ./secondopinion
+	cd cmd && go test -run '^$$' -fuzz '^FuzzSecondOpinion$$' -fuzztime $(FUZZTIME) ./internal/secondopinion

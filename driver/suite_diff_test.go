@@ -27,7 +27,7 @@ const (
 )
 
 // diffSeeds is programs that found something once. What a seed stands for changes
-// with the texts and weights: then cmd/plant gives new ones.
+// with the texts and weights: then cmd/internal/plant gives new ones.
 var diffSeeds = []uint64{1, 2, 3}
 
 // Random programs get the same answers from both drivers, leave the same rows,

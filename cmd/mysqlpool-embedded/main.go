@@ -18,8 +18,8 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/mysqlpool/mysqlpool/cmd/internal/servers"
 	"github.com/mysqlpool/mysqlpool/cmd/mysqlpool/target"
-	"github.com/mysqlpool/mysqlpool/cmd/servers"
 )
 
 func main() {

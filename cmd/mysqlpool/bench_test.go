@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mysqlpool/mysqlpool/cmd/servers"
+	"github.com/mysqlpool/mysqlpool/cmd/internal/servers"
 )
 
 // oneServer is a server of this machine, or an embedded one.

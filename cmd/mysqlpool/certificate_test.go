@@ -17,8 +17,8 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
+	"github.com/mysqlpool/mysqlpool/cmd/internal/servers"
 	"github.com/mysqlpool/mysqlpool/cmd/mysqlpool/internal/doctor"
-	"github.com/mysqlpool/mysqlpool/cmd/servers"
 )
 
 // certified starts a server whose certificate is valid for that time, from now

@@ -199,7 +199,7 @@ func TestCommandIsSmall(t *testing.T) {
 		t.Fatal(err)
 	}
 	packages := strings.Fields(string(out))
-	for _, heavy := range []string{"dolthub", "docker", "toxiproxy", "gonum.org", "prometheus", "/cmd/servers", "/cmd/faults"} {
+	for _, heavy := range []string{"dolthub", "docker", "toxiproxy", "gonum.org", "prometheus", "/cmd/internal/servers", "/cmd/internal/faults"} {
 		for _, p := range packages {
 			if strings.Contains(p, heavy) {
 				t.Errorf("it imports %s", p)

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mysqlpool/mysqlpool/cmd/servers"
+	"github.com/mysqlpool/mysqlpool/cmd/internal/servers"
 )
 
 var (

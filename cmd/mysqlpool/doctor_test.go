@@ -17,9 +17,9 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
-	"github.com/mysqlpool/mysqlpool/cmd/faults"
+	"github.com/mysqlpool/mysqlpool/cmd/internal/faults"
+	"github.com/mysqlpool/mysqlpool/cmd/internal/servers"
 	"github.com/mysqlpool/mysqlpool/cmd/mysqlpool/internal/doctor"
-	"github.com/mysqlpool/mysqlpool/cmd/servers"
 )
 
 // oneDoctor lets one doctor at a time run in this process, of which each at its

@@ -16,7 +16,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/creack/pty"
 
-	"github.com/mysqlpool/mysqlpool/cmd/servers"
+	"github.com/mysqlpool/mysqlpool/cmd/internal/servers"
 )
 
 // onTerminal runs the command in a terminal of 80 columns and returns what it

@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mysqlpool/mysqlpool/cmd/faults"
-	"github.com/mysqlpool/mysqlpool/cmd/servers"
+	"github.com/mysqlpool/mysqlpool/cmd/internal/faults"
+	"github.com/mysqlpool/mysqlpool/cmd/internal/servers"
 )
 
 // A watching is a running "mysqlpool watch".

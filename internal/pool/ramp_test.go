@@ -48,8 +48,10 @@ func TestQueueThatLastsGetsItsLoginsAtOnce(t *testing.T) {
 			t.Errorf("a login after it was seen that the queue lasts %d are open, want 37: %+v", s.Open, s)
 		}
 		t.sleep(3 * login)
-		if s := t.p.Stats(); s.Open < 64 {
-			t.Errorf("%d are open, want 64: %+v", s.Open, s)
+		// The last few wait for little more than a millisecond, which may be worth
+		// no login: a connection is checked in every 20 ms / 56.
+		if s := t.p.Stats(); s.Open < 56 {
+			t.Errorf("%d are open, want at least 56 of 64: %+v", s.Open, s)
 		}
 		t.sleep(time.Second)
 	})

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mysqlpool/mysqlpool/cmd/internal/servers"
 	"github.com/mysqlpool/mysqlpool/cmd/mysqlpool/target"
-	"github.com/mysqlpool/mysqlpool/cmd/servers"
 	_ "github.com/mysqlpool/mysqlpool/driver"
 )
 

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// The code that the bugs go into changes: each must still find its place.
+func TestPlantsApply(t *testing.T) {
+	for _, p := range plants {
+		t.Run(p.name, func(t *testing.T) {
+			dir := t.TempDir()
+			text, err := os.ReadFile(filepath.Join("..", "..", "..", filepath.FromSlash(p.file)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(dir, filepath.FromSlash(p.file))
+			if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, text, 0o666); err != nil {
+				t.Fatal(err)
+			}
+			if err := p.apply(dir); err != nil {
+				t.Fatal(err)
+			}
+			if err := p.apply(dir); err == nil {
+				t.Error("the text is there twice, or was not replaced")
+			}
+		})
+	}
+}
