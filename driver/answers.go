@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"strings"
 
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 	"github.com/mysqlpool/mysqlpool/internal/session"
 )
 
@@ -67,7 +68,7 @@ func (c *conn) answersOwn(ctx context.Context, p *physical, asks session.Asks) e
 // serious returns an error unless the server answered it: one that does not know
 // these functions is asked no more than it can tell.
 func serious(err error) error {
-	if errorNumber(err) != 0 {
+	if mysqlerr.Number(err) != 0 {
 		return nil
 	}
 	return err
@@ -111,7 +112,7 @@ func (p *physical) answersAfter(st *session.Statement, err error) {
 	}
 	switch {
 	case st.Asks()&session.Warnings != 0: // they are there after it too
-	case !p.isMariaDB(), err == nil && st.UsesTables(), err != nil && errorNumber(err) != 0:
+	case !p.isMariaDB(), err == nil && st.UsesTables(), err != nil && mysqlerr.Number(err) != 0:
 		p.foreign &^= session.Warnings
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mysqlpool/mysqlpool/internal/failover"
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 )
 
@@ -93,7 +94,7 @@ func (l *login) triesNext(h *host, err error, others []*host) bool {
 		return next < rating || next == rating && l.hosts.spreads
 	case isHosts(err):
 		return true
-	case !isRefused(err) || h.open.Load() > 0 || !l.hosts.answers(others):
+	case !mysqlerr.IsRefused(err) || h.open.Load() > 0 || !l.hosts.answers(others):
 		return false
 	}
 	l.loginFailed(h, time.Time{}, err)
@@ -106,7 +107,7 @@ func hasConnections(h *host, err error) bool { return hasNoRoom(err) && h.open.L
 
 // noHost is the error of a login that found none.
 func (l *login) noHost(errs []error) error {
-	// One that has room later is worth the wait: see isServerFull.
+	// One that has room later is worth the wait: see mysqlerr.IsServerFull.
 	slices.SortStableFunc(errs, func(a, b error) int { return cmp.Compare(rank(a), rank(b)) })
 	cause := errors.Join(errs...)
 	what := "can be used"
@@ -156,7 +157,7 @@ func (l *login) settles() func() {
 
 // hasNoRoom reports whether a login failed because the server has no room for
 // another, or was not tried for that reason.
-func hasNoRoom(err error) bool { return errors.Is(err, pool.ErrNoPlace) || isServerFull(err) }
+func hasNoRoom(err error) bool { return errors.Is(err, pool.ErrNoPlace) || mysqlerr.IsServerFull(err) }
 
 func rank(err error) int {
 	if hasNoRoom(err) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 	"github.com/mysqlpool/mysqlpool/internal/session"
 )
@@ -264,7 +265,7 @@ func (c *conn) saw(err error) error {
 		return err
 	}
 	p.saw(err)
-	readOnly, transaction := isReadOnly(err), isReadOnlyTransaction(err)
+	readOnly, transaction := mysqlerr.IsReadOnly(err), mysqlerr.IsReadOnlyTransaction(err)
 	if !readOnly && !transaction {
 		return err
 	}

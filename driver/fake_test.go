@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 )
 
 // fakeServer stands in for a server behind the stock driver, so that tests can
@@ -141,7 +142,7 @@ func (s fakeSocket) Write(b []byte) (int, error) {
 	}
 	err := s.run(context.Background(), "reset")
 	s.answer = []byte{7, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0}
-	if number := errorNumber(err); number != 0 {
+	if number := mysqlerr.Number(err); number != 0 {
 		text := "#08S01" + err.(*mysql.MySQLError).Message
 		s.answer = append([]byte{byte(3 + len(text)), 0, 0, 1, 0xff, byte(number), byte(number >> 8)}, text...)
 	} else if err != nil {

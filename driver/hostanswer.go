@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/mysqlpool/mysqlpool/internal/failover"
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 )
 
 // hostQuestions is what a server is asked about itself at each login, if the
@@ -117,17 +118,6 @@ func (q hostQuestions) answer(values []string) (a hostAnswer) {
 	return a
 }
 
-// cannotAnswer reports whether an error means that the account may not ask, or
-// that the server does not know the table.
-func cannotAnswer(err error) bool {
-	switch errorNumber(err) {
-	case 1044, 1142, 1143, 1227, // ER_DBACCESS_DENIED_ERROR, ER_TABLEACCESS_DENIED_ERROR, ER_COLUMNACCESS_DENIED_ERROR, ER_SPECIFIC_ACCESS_DENIED_ERROR
-		1105, 1109, 1146, 3167: // ER_UNKNOWN_ERROR, ER_UNKNOWN_TABLE, ER_NO_SUCH_TABLE, ER_FEATURE_DISABLED_SEE_DOC
-		return true
-	}
-	return false
-}
-
 // askFirst has the first connection to a host say what the host is, as far as its
 // variables did not.
 func (l *login) askFirst(ctx context.Context, p *physical, variables map[string]string) error {
@@ -179,7 +169,7 @@ func (p *physical) askHost(ctx context.Context) (err error) {
 			p.answer = facts.asks.answer(row)
 		case errors.Is(err, errNoRow):
 			p.answer, err = hostAnswer{}, nil
-		case cannotAnswer(err) && p.login.dropQuestions(ctx, p.host, facts, err):
+		case mysqlerr.IsDenied(err) && p.login.dropQuestions(ctx, p.host, facts, err):
 			return p.askHost(ctx)
 		}
 	}
@@ -219,9 +209,9 @@ func (p *physical) askReplication(ctx context.Context) error {
 				p.answer = hostAnswer{failover.NotReady, why}
 			}
 			return nil
-		case errorNumber(err) == 1064: // ER_PARSE_ERROR: it is older, or no MySQL
+		case mysqlerr.Number(err) == mysqlerr.Parse: // it is older, or no MySQL
 			p.host.replicaQuery.CompareAndSwap(how, how+1)
-		case cannotAnswer(err) || errorNumber(err) != 0 && cannotTell(err):
+		case mysqlerr.IsDenied(err) || mysqlerr.Number(err) != 0 && cannotTell(err):
 			if p.host.replicaQuery.CompareAndSwap(how, showNone) {
 				p.login.log().LogAttrs(ctx, slog.LevelInfo, "mysqlpool: the host does not say whether its replication runs: grant REPLICATION CLIENT (MySQL) or REPLICA MONITOR (MariaDB), or it counts as running",
 					slog.String("login", p.login.name), slog.String("host", p.host.addr), slog.Any("error", err))

@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/mysqlpool/mysqlpool/internal/failover"
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 )
 
 // primaryIs makes one host the primary and the others read-only; "" makes all so.
@@ -159,7 +160,7 @@ func TestReadOnlyTransactionError(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := tx.Exec("UPDATE"); errorNumber(err) != 1792 {
+			if _, err := tx.Exec("UPDATE"); mysqlerr.Number(err) != 1792 {
 				t.Errorf("got %v, want the server's error", err)
 			}
 			tx.Rollback()

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 	"github.com/mysqlpool/mysqlpool/internal/session"
 )
@@ -230,7 +231,7 @@ func (p *physical) settleLastID(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pingTimeout)
 	defer cancel()
 	err := p.readLastID(ctx)
-	if errorNumber(err) != 0 && p.IsValid() {
+	if mysqlerr.Number(err) != 0 && p.IsValid() {
 		p.lastID = sessionID{unknown: true} // the server does not say
 		p.forgetStatus()
 		return nil
@@ -295,7 +296,7 @@ func (c *conn) placeLastID(ctx context.Context, p *physical) error {
 		return nil
 	}
 	set := "LAST_INSERT_ID(" + strconv.FormatUint(own, 10) + ")"
-	if _, err = p.ExecContext(ctx, "DO "+set, nil); errorNumber(err) != 0 { // go-mysql-server has no DO
+	if _, err = p.ExecContext(ctx, "DO "+set, nil); mysqlerr.Number(err) != 0 { // go-mysql-server has no DO
 		_, err = p.ExecContext(ctx, "SELECT "+set, nil)
 	}
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/mysqlpool/mysqlpool/internal/histogram"
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 )
 
@@ -116,7 +117,7 @@ func poolConfig(c *connector, l *login, emptied func(), makeRoom func(n int)) po
 		LoginTimeout: l.timeout,
 		LoginLimit:   c.dialLimit,
 		Full:         hasNoRoom,
-		AuthFailed:   isRefused,
+		AuthFailed:   mysqlerr.IsRefused,
 		MustRestore:  (*physical).mustRestore,
 		Yield:        func(p *physical, needed bool) bool { return p.place.share.yields(p.place, needed) },
 		MakeRoom:     makeRoom,

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 )
 
 // A server may lock an account, for everybody, after some failed logins in a row
@@ -224,7 +225,7 @@ func (a *account) note(hash [32]byte, err error) {
 	case err == nil:
 		a.succeeded = now
 		delete(a.passwords, hash)
-	case isRefused(err):
+	case mysqlerr.IsRefused(err):
 		a.succeeded = time.Time{}
 		a.refused = append(a.refused, now)
 		if a.passwords == nil {
@@ -232,24 +233,4 @@ func (a *account) note(hash [32]byte, err error) {
 		}
 		a.passwords[hash] = &password{err: err, at: now}
 	}
-}
-
-// isRefused reports whether a login failed because of the account: its password,
-// its host, or because it is locked or its password expired (MySQL manual, "Server
-// Error Message Reference"; MariaDB's for 1698 and 4151). That it may not use
-// a schema is none of these.
-func isRefused(err error) bool {
-	switch errorNumber(err) {
-	case 1045, // ER_ACCESS_DENIED_ERROR
-		1130,       // ER_HOST_NOT_PRIVILEGED
-		1251,       // ER_NOT_SUPPORTED_AUTH_MODE
-		1524,       // ER_PLUGIN_IS_NOT_LOADED
-		1698,       // ER_ACCESS_DENIED_NO_PASSWORD_ERROR
-		1862,       // ER_MUST_CHANGE_PASSWORD_LOGIN
-		3118,       // ER_ACCOUNT_HAS_BEEN_LOCKED
-		3159,       // ER_SECURE_TRANSPORT_REQUIRED
-		3955, 4151: // ER_USER_ACCESS_DENIED_FOR_USER_ACCOUNT_BLOCKED_BY_PASSWORD_LOCK, ER_USER_IS_BLOCKED
-		return true
-	}
-	return false
 }

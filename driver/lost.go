@@ -5,11 +5,11 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/mysqlpool/mysqlpool/internal/failover"
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 )
 
@@ -101,7 +101,7 @@ func (p *physical) within(ctx context.Context, limit, own, idle time.Duration, a
 		p.login.verify(p.host, own, idle)
 	case timed.Err() != nil:
 		p.login.silent(p.host, own, idle)
-	case errorNumber(err) == 0 && !errors.Is(err, errNoReset):
+	case mysqlerr.Number(err) == 0 && !errors.Is(err, errNoReset):
 		p.host.doubts.Add(1)
 	}
 	return err
@@ -110,7 +110,7 @@ func (p *physical) within(ctx context.Context, limit, own, idle time.Duration, a
 // saw notes what an error of a statement says of the connection, and of its
 // host. No statement is tried again because of it.
 func (p *physical) saw(err error) {
-	number := errorNumber(err)
+	number := mysqlerr.Number(err)
 	if number != 0 {
 		p.failed = p.failed || p.statusWord == nil
 		p.forgetStatus()
@@ -120,12 +120,12 @@ func (p *physical) saw(err error) {
 		if err != driver.ErrSkip && err != mysql.ErrBusyBuffer && !p.IsValid() {
 			p.isCut(isContextError(err))
 		}
-	case mayEndSession(number):
+	case mysqlerr.MayEndSession(number):
 		p.proven = unproven
-	case endsSession(number):
+	case mysqlerr.EndsSession(number):
 		p.broken = true
 		p.host.doubts.Add(1)
-	case isUnready(err), isOffline(err):
+	case mysqlerr.IsUnready(err), mysqlerr.IsOffline(err):
 		p.broken = true
 		p.login.unready(p.host, err)
 	}
@@ -233,85 +233,9 @@ func isContextError(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// endsSession reports whether the server ends the session after an error (MySQL
-// manual, "Server Error Message Reference"; MariaDB's for 1927).
-func endsSession(number uint16) bool {
-	switch number {
-	case 1053, // ER_SERVER_SHUTDOWN
-		1152, 1184, // ER_ABORTING_CONNECTION, ER_NEW_ABORTING_CONNECTION
-		1158, 1159, 1160, 1161, // ER_NET_READ_ERROR, ER_NET_READ_INTERRUPTED, ER_NET_ERROR_ON_WRITE, ER_NET_WRITE_INTERRUPTED
-		1927,       // ER_CONNECTION_KILLED
-		2006, 2013, // CR_SERVER_GONE_ERROR, CR_SERVER_LOST: a proxy says so of its own connection
-		3169, // ER_SESSION_WAS_KILLED
-		4031: // ER_CLIENT_INTERACTION_TIMEOUT
-		return true
-	}
-	return false
-}
-
-// mayEndSession reports whether the server may end the session after an error, and
-// may not.
-func mayEndSession(number uint16) bool {
-	switch number {
-	case 1317, // ER_QUERY_INTERRUPTED: the statement was killed, or the session (MySQL)
-		1153, 1156, 1157, // ER_NET_PACKET_TOO_LARGE, ER_NET_PACKETS_OUT_OF_ORDER, ER_NET_UNCOMPRESS_ERROR
-		1835: // ER_MALFORMED_PACKET
-		return true
-	}
-	return false
-}
-
-// isUnready reports whether a node of a Galera cluster says that it is not part
-// of it: "WSREP has not yet prepared node for application use".
-func isUnready(err error) bool {
-	var answer *mysql.MySQLError
-	return errors.As(err, &answer) && answer.Number == 1047 && strings.Contains(answer.Message, "WSREP") // ER_UNKNOWN_COM_ERROR
-}
-
-// isOffline reports whether a server is in offline mode, as a member is that has
-// left its replication group: ER_SERVER_OFFLINE_MODE, which has other numbers
-// where the error gives a reason.
-func isOffline(err error) bool {
-	var answer *mysql.MySQLError
-	return errors.As(err, &answer) && (answer.Number == 3032 || answer.Number == 6400 || strings.Contains(answer.Message, "in offline mode"))
-}
-
-// isReadOnly reports whether a server refused a write because it takes none.
-// Error 1290 is about other options too.
-func isReadOnly(err error) bool {
-	var answer *mysql.MySQLError
-	if !errors.As(err, &answer) {
-		return false
-	}
-	switch answer.Number {
-	case 1836: // ER_READ_ONLY_MODE
-		return true
-	case 1290: // ER_OPTION_PREVENTS_STATEMENT
-		return strings.Contains(answer.Message, "read-only") || strings.Contains(answer.Message, "read_only")
-	}
-	return false
-}
-
-// isReadOnlyTransaction reports whether a write was refused in a read-only
-// transaction. A server that became read-only says so too, of transactions that
-// were not begun as such.
-func isReadOnlyTransaction(err error) bool {
-	return errorNumber(err) == 1792 // ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION
-}
-
 // isHosts reports whether a login failed because of the host, so that another
-// host may do better. A wrong password is as wrong there.
-func isHosts(err error) bool {
-	if !wasTried(err) {
-		return false
-	}
-	switch number := errorNumber(err); number {
-	case 0, 1129, 1130: // ER_HOST_IS_BLOCKED, ER_HOST_NOT_PRIVILEGED
-		return true
-	default:
-		return isOffline(err) || endsSession(number) || isServerFull(err) || isUnready(err)
-	}
-}
+// host may do better.
+func isHosts(err error) bool { return wasTried(err) && mysqlerr.IsOfHost(err) }
 
 // wasTried reports whether a login that failed reached the host at all, or tried to.
 func wasTried(err error) bool { return !errors.Is(err, pool.ErrNoPlace) && !errors.Is(err, errPaced) }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 )
 
 // hangOn has a statement hang until its context ends, as one does on a
@@ -187,7 +188,7 @@ func TestErrorThatEndsTheSession(t *testing.T) {
 			db := handle(t, s, "")
 			ask(t, db)
 			s.query = refuse("SELECT 2", number)
-			if _, err := db.Exec("SELECT 2"); errorNumber(err) != number {
+			if _, err := db.Exec("SELECT 2"); mysqlerr.Number(err) != number {
 				t.Errorf("got %v, want Error %d", err, number)
 			}
 			want := 1

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 )
 
 // packetOverhead is how much more than its text a packet counts, in bytes, and a
@@ -44,10 +45,10 @@ func (p *physical) mayBeTooLarge(ctx context.Context, err error) bool {
 	switch {
 	case p.cautious || ctx.Err() != nil:
 		return false
-	case errorNumber(err) == 1153: // ER_NET_PACKET_TOO_LARGE
+	case mysqlerr.Number(err) == mysqlerr.PacketTooLarge:
 		return true
 	}
-	return p.host.learned.Load() == nil && errorNumber(err) == 0 && (errors.Is(err, mysql.ErrInvalidConn) || !p.IsValid())
+	return p.host.learned.Load() == nil && mysqlerr.Number(err) == 0 && (errors.Is(err, mysql.ErrInvalidConn) || !p.IsValid())
 }
 
 // selectRow returns the values of expressions, in one query if its text may be

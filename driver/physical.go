@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 	"github.com/mysqlpool/mysqlpool/internal/session"
 )
@@ -181,12 +182,12 @@ func (p *physical) use(ctx context.Context, schema string) (kept bool, err error
 	if err == nil {
 		p.schema, p.schemas = schema, schemas
 	}
-	switch errorNumber(err) {
+	switch mysqlerr.Number(err) {
 	case 0:
 		if err != nil && ctx.Err() == nil {
 			p.host.doubts.Add(1)
 		}
-	case 1044, 1049, 1102: // ER_DBACCESS_DENIED_ERROR, ER_BAD_DB_ERROR, ER_WRONG_DB_NAME
+	case mysqlerr.DBAccessDenied, mysqlerr.BadDB, mysqlerr.WrongDBName:
 		return true, err
 	}
 	return false, err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mysqlpool/mysqlpool/internal/failover"
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 )
 
@@ -189,7 +190,7 @@ func (l *login) openToProbe(ctx context.Context, h *host, limit time.Duration) (
 func (l *login) loginFailed(h *host, began time.Time, err error) {
 	switch {
 	case !l.hosts.tracks:
-	case isRefused(err):
+	case mysqlerr.IsRefused(err):
 		l.hosts.mu.Lock()
 		first := l.hosts.tracker.RefusedLogin(h.index, time.Now())
 		l.hosts.mu.Unlock()
@@ -197,7 +198,7 @@ func (l *login) loginFailed(h *host, began time.Time, err error) {
 			l.log().LogAttrs(context.Background(), slog.LevelWarn, "mysqlpool: host refuses the login; it is tried again when a request logs in",
 				slog.String("login", l.name), slog.String("host", h.addr), slog.String("reason", reasonOf(err)))
 		}
-	case isUnready(err):
+	case mysqlerr.IsUnready(err):
 		l.report(h, failover.NotReady, began, reasonOf(err))
 	case isHosts(err) && !hasConnections(h, err) && !errors.Is(err, context.Canceled):
 		l.report(h, failover.Failed, began, reasonOf(err))

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 	"github.com/mysqlpool/mysqlpool/internal/session"
 )
 
@@ -186,7 +187,7 @@ func (p *physical) proveUndo(ctx context.Context) error {
 func (p *physical) releasesLocks(ctx context.Context) (bool, error) {
 	lock := "'mysqlpool " + strconv.FormatUint(p.id, 10) + " " + strconv.FormatInt(time.Now().UnixNano(), 36) + "'"
 	switch row, err := queryRow(ctx, p, "SELECT GET_LOCK("+lock+", 0)"); {
-	case errorNumber(err) != 0:
+	case mysqlerr.Number(err) != 0:
 		return true, nil
 	case err != nil:
 		return false, err
@@ -198,7 +199,7 @@ func (p *physical) releasesLocks(ctx context.Context) (bool, error) {
 		release = "DO RELEASE_LOCK(" + lock + ")"
 	}
 	_, err := p.ExecContext(ctx, release, nil)
-	if errorNumber(err) == 1305 { // ER_SP_DOES_NOT_EXIST
+	if mysqlerr.Number(err) == mysqlerr.NoSuchFunction {
 		p.host.noReleaseAll.Store(true)
 		_, err = p.ExecContext(ctx, "DO RELEASE_LOCK("+lock+")", nil)
 	}
@@ -231,7 +232,7 @@ func (p *physical) proveReset(ctx context.Context) (works bool, err error) {
 		return false, nil
 	}
 	if err := p.resetAndSet(ctx, 0); err != nil {
-		if !errors.Is(err, errNoReset) && errorNumber(err) == 0 || p.host.server.trusts(reset) == nil {
+		if !errors.Is(err, errNoReset) && mysqlerr.Number(err) == 0 || p.host.server.trusts(reset) == nil {
 			return false, err
 		}
 		// It was refused. What is set here is put back as the undo does it.
@@ -256,12 +257,12 @@ func (p *physical) proveReset(ctx context.Context) (works bool, err error) {
 
 // refusedReset notes that a reset was refused, and whether that may pass.
 func (p *physical) refusedReset(ctx context.Context, err error) {
-	number := errorNumber(err)
-	if number == 0 || endsSession(number) || isUnready(err) {
+	number := mysqlerr.Number(err)
+	if number == 0 || mysqlerr.EndsSession(number) || mysqlerr.IsUnready(err) {
 		return
 	}
 	life := refusalLife
-	if number == 1047 { // ER_UNKNOWN_COM_ERROR: MySQL before 5.7
+	if number == mysqlerr.UnknownCom { // MySQL before 5.7
 		life = proofLife
 	}
 	p.found(ctx, "reset", &p.host.server.proofs.reset, ProofRefused, life, err)

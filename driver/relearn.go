@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 )
 
 // A server's limits change while it runs, and when it restarts. They are asked for
@@ -134,7 +136,7 @@ func (s *share) askOn(p *physical, giveBack func(sound bool)) {
 		ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 		defer cancel()
 		err := s.ask(ctx, p)
-		giveBack(err == nil || errorNumber(err) != 0 && !endsSession(errorNumber(err)))
+		giveBack(err == nil || mysqlerr.Number(err) != 0 && !mysqlerr.EndsSession(mysqlerr.Number(err)))
 	})
 	if !ran {
 		giveBack(true)
@@ -221,7 +223,7 @@ func (s *share) askAtLogin(ctx context.Context, p *physical) error {
 	b.mu.Unlock()
 	if old {
 		if err := s.ask(ctx, p); err != nil && !cannotTell(err) {
-			return unlessExpired(err)
+			return mysqlerr.UnlessExpired(err)
 		}
 	}
 	s.catchUp()

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 	"github.com/mysqlpool/mysqlpool/internal/session"
 )
 
@@ -78,7 +79,7 @@ func (p *physical) tryMethods(ctx context.Context, kinds session.Kinds) (restore
 		if err == nil {
 			return undone, nil
 		}
-		if !errors.Is(err, errNotUndone) && errorNumber(err) == 0 {
+		if !errors.Is(err, errNotUndone) && mysqlerr.Number(err) == 0 {
 			return closed, err
 		}
 	}
@@ -105,7 +106,7 @@ func (p *physical) undo(ctx context.Context, kinds session.Kinds) error {
 	}
 	p.state.Add(kinds &^ p.state.Kinds())
 	err := p.runUndo(ctx)
-	if errorNumber(err) == 1305 && !p.host.noReleaseAll.Swap(true) { // ER_SP_DOES_NOT_EXIST: RELEASE_ALL_LOCKS
+	if mysqlerr.Number(err) == mysqlerr.NoSuchFunction && !p.host.noReleaseAll.Swap(true) { // RELEASE_ALL_LOCKS
 		err = p.runUndo(ctx)
 	}
 	if err != nil {
@@ -229,7 +230,7 @@ func (p *physical) setNames(ctx context.Context) (err error) {
 		return err
 	}
 	for _, st := range p.config.setNames {
-		if _, err = p.ExecContext(ctx, st, nil); errorNumber(err) == 0 {
+		if _, err = p.ExecContext(ctx, st, nil); mysqlerr.Number(err) == 0 {
 			break
 		}
 	}

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 	"github.com/mysqlpool/mysqlpool/internal/session"
 )
 
@@ -72,7 +72,7 @@ func (l *login) ask(ctx context.Context, p *physical) error {
 	if p.opaque {
 		row, err := queryRow(ctx, p, "SELECT DATABASE()")
 		if err != nil {
-			return unlessExpired(err)
+			return mysqlerr.UnlessExpired(err)
 		}
 		p.home, p.schema = row[0], row[0]
 	}
@@ -93,15 +93,15 @@ func (l *login) ask(ctx context.Context, p *physical) error {
 			l.know(p, values)
 			return l.askFirst(ctx, p, values)
 		case !cannotTell(err):
-			return unlessExpired(err)
+			return mysqlerr.UnlessExpired(err)
 		}
-		if mayPass(err) {
+		if mysqlerr.MayPass(err) {
 			if !p.host.toldBlind.Swap(true) {
 				l.log().LogAttrs(ctx, slog.LevelWarn, "mysqlpool: the server does not tell its variables now: each login asks again, and until then pool_max_overflow has no limit, and connections with session state on them are closed",
 					slog.String("login", l.name), slog.Any("error", err))
 			}
 			l.stmts.learn(-1)
-			return unlessExpired(p.askID(ctx))
+			return mysqlerr.UnlessExpired(p.askID(ctx))
 		}
 		l.log().LogAttrs(ctx, slog.LevelWarn, "mysqlpool: the server does not tell its variables: pool_max_overflow has no limit, wait_timeout is taken to be what the DSN says, else 120 s, and connections with session state on them are closed; set pool_max_overflow and pool_recycle",
 			slog.String("login", l.name), slog.Any("error", err))
@@ -109,18 +109,18 @@ func (l *login) ask(ctx context.Context, p *physical) error {
 	}
 	server := p.host.learned.Load()
 	if len(server.variables) == 0 {
-		return unlessExpired(p.askID(ctx))
+		return mysqlerr.UnlessExpired(p.askID(ctx))
 	}
 	row, err := p.selectRow(ctx, server.askFor())
 	switch {
-	case errors.Is(err, errNoRow), mayPass(err):
-		return unlessExpired(p.askID(ctx))
-	case errorNumber(err) == 1193 && p.host.learned.CompareAndSwap(server, nil): // ER_UNKNOWN_SYSTEM_VARIABLE: it is another server by now
+	case errors.Is(err, errNoRow), mysqlerr.MayPass(err):
+		return mysqlerr.UnlessExpired(p.askID(ctx))
+	case mysqlerr.Number(err) == mysqlerr.UnknownVariable && p.host.learned.CompareAndSwap(server, nil): // it is another server by now
 		return l.ask(ctx, p)
-	case server.asks != 0 && cannotAnswer(err) && l.dropQuestions(ctx, p.host, server, err):
+	case server.asks != 0 && mysqlerr.IsDenied(err) && l.dropQuestions(ctx, p.host, server, err):
 		return l.ask(ctx, p)
 	case err != nil:
-		return unlessExpired(err)
+		return mysqlerr.UnlessExpired(err)
 	}
 	values := map[string]string{"pseudo_thread_id": row[0], "autocommit": row[1], "init_connect": row[2]}
 	for i, name := range server.variables {
@@ -220,8 +220,8 @@ func askRole(ctx context.Context, c driver.QueryerContext) (string, error) {
 	switch {
 	case err == nil:
 		return row[0], nil
-	case isUnready(err):
-	case errorNumber(err) != 0 || errors.Is(err, errNoRow):
+	case mysqlerr.IsUnready(err):
+	case mysqlerr.Number(err) != 0 || errors.Is(err, errNoRow):
 		return noRoles, nil
 	}
 	return "", err
@@ -231,31 +231,7 @@ func askRole(ctx context.Context, c driver.QueryerContext) (string, error) {
 const noRoles = "\x00"
 
 // cannotTell reports whether the server does not know what it was asked.
-func cannotTell(err error) bool {
-	if errors.Is(err, errNoRow) {
-		return true
-	}
-	switch errorNumber(err) {
-	case 1064, 1105, 1193, 1235: // ER_PARSE_ERROR, ER_UNKNOWN_ERROR, ER_UNKNOWN_SYSTEM_VARIABLE, ER_NOT_SUPPORTED_YET
-		return true
-	}
-	return false
-}
-
-// mayPass reports whether an error that says that the server does not know may be
-// of the moment: Vitess and proxies answer with it what they have no number for,
-// such as that no backend is healthy.
-func mayPass(err error) bool { return errorNumber(err) == 1105 } // ER_UNKNOWN_ERROR
-
-// unlessExpired returns nil for an expired password: the user can do one thing
-// on the connection, which is to set another (MySQL manual, "Server Handling of
-// Expired Passwords").
-func unlessExpired(err error) error {
-	if errorNumber(err) == 1820 { // ER_MUST_CHANGE_PASSWORD
-		return nil
-	}
-	return err
-}
+func cannotTell(err error) bool { return errors.Is(err, errNoRow) || mysqlerr.IsUnknown(err) }
 
 // learn takes what the pool's first connection says of the server; nil if that
 // says nothing. The DSN's wait_timeout counts more: it is what the session was
@@ -331,31 +307,4 @@ func (s *serverFacts) limit() int {
 		n = min(n, s.maxUserConnections)
 	}
 	return max(n, 1)
-}
-
-// errorNumber is the number of an error that the server answered with, else 0.
-func errorNumber(err error) uint16 {
-	var answer *mysql.MySQLError
-	if errors.As(err, &answer) {
-		return answer.Number
-	}
-	return 0
-}
-
-// isServerFull reports whether a login failed because the server has no room
-// for another, for anybody or for this user (MySQL manual, "Server Error Message
-// Reference"). 1226 is about any of a user's resources, of which
-// max_user_connections alone comes free by waiting.
-func isServerFull(err error) bool {
-	var answer *mysql.MySQLError
-	if !errors.As(err, &answer) {
-		return false
-	}
-	switch answer.Number {
-	case 1040, 1203: // ER_CON_COUNT_ERROR, ER_TOO_MANY_USER_CONNECTIONS
-		return true
-	case 1226: // ER_USER_LIMIT_REACHED
-		return strings.Contains(answer.Message, "max_user_connections")
-	}
-	return false
 }

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 )
 
 func TestSessionStateStaysWithItsLogicalConnection(t *testing.T) {
@@ -142,7 +144,7 @@ func TestFailedStatementCountsAsState(t *testing.T) {
 		db := handle(t, s, "")
 		ask(t, db)
 		s.query = refuse("SET @a = 1, @b = oops", 1054)
-		if _, err := db.Exec("SET @a = 1, @b = oops"); errorNumber(err) != 1054 {
+		if _, err := db.Exec("SET @a = 1, @b = oops"); mysqlerr.Number(err) != 1054 {
 			t.Fatalf("got %v, want the server's own error", err)
 		}
 		db.Close()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 )
 
 // stmtLog is what of prepared statements was sent on a connection.
@@ -188,12 +189,12 @@ func TestStatementToBePreparedAgain(t *testing.T) {
 		}
 		askWith(t, db, 1, "SELECT ?")
 		fail = 2
-		if _, err := db.Exec("SELECT ?", 1); errorNumber(err) != 1615 || fail != 0 {
+		if _, err := db.Exec("SELECT ?", 1); mysqlerr.Number(err) != 1615 || fail != 0 {
 			t.Errorf("refused twice: got %v, %d tries left, want Error 1615 after two", err, fail)
 		}
 		askWith(t, db, 1, "SELECT ?")
 		fail = 1
-		if _, err := call.Exec(1); errorNumber(err) != 1615 {
+		if _, err := call.Exec(1); mysqlerr.Number(err) != 1615 {
 			t.Errorf("a procedure: got %v, want Error 1615", err)
 		}
 		if n := strings.Count(strings.Join(s.conns[0].sent(), ";"), "execute CALL"); n != 1 {
@@ -302,7 +303,7 @@ func TestServerWithTooManyStatements(t *testing.T) {
 		}
 		start = time.Now()
 		_, err := a.Prepare("SELECT 4711")
-		if errorNumber(err) != 1461 {
+		if mysqlerr.Number(err) != 1461 {
 			t.Errorf("got %v, want the server's Error 1461", err)
 		}
 		if took := time.Since(start); took < stmtPatience || took > stmtPatience+maxStmtWait {
@@ -467,7 +468,7 @@ func TestServerForgotItsStatements(t *testing.T) {
 		return resetConnection(t.Context(), dc.(*conn).lent.Value.socket)
 	})
 	c.Close()
-	if errorNumber(err) == 1047 {
+	if mysqlerr.Number(err) == 1047 {
 		t.Skip("the server cannot reset a connection")
 	}
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 )
 
 // run runs a text with arguments by Exec.
@@ -163,7 +164,7 @@ func TestRefusedAndNotRunAgain(t *testing.T) {
 			defer stmt.Close()
 			s.query = func(_ context.Context, _ *fakeConn, text string) error { return errConversion }
 			for range 2 {
-				if _, err := stmt.Exec("é"); errorNumber(err) != 3988 {
+				if _, err := stmt.Exec("é"); mysqlerr.Number(err) != 3988 {
 					t.Errorf("got %v, want the server's error", err)
 				}
 			}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 	"github.com/mysqlpool/mysqlpool/internal/stmtcache"
 	"github.com/mysqlpool/mysqlpool/internal/stockdriver"
 )
@@ -19,7 +20,7 @@ func (p *physical) prepare(ctx context.Context, query string) (*prepared, error)
 	says := p.scan(query)
 	p.prepares(&says)
 	stock, err := p.PrepareContext(ctx, query)
-	if errorNumber(err) == 1461 && p.login.stmts.keeps() { // ER_MAX_PREPARED_STMT_COUNT_REACHED
+	if mysqlerr.Number(err) == mysqlerr.TooManyStmts && p.login.stmts.keeps() {
 		stock, err = p.prepareWhenPossible(ctx, query)
 	}
 	if err != nil {
@@ -54,7 +55,7 @@ func (p *physical) prepareWhenPossible(ctx context.Context, query string) (stock
 		p.login.tooManyStmts()
 		p.tidy()
 		stock, err = p.PrepareContext(ctx, query)
-		if errorNumber(err) != 1461 || !time.Now().Before(until) {
+		if mysqlerr.Number(err) != mysqlerr.TooManyStmts || !time.Now().Before(until) {
 			return stock, err
 		}
 		select {
@@ -69,8 +70,8 @@ func (p *physical) prepareWhenPossible(ctx context.Context, query string) (stock
 // no good any more, or may have come because it ran before. It reports whether it surely
 // did not run, and would if it were prepared again.
 func (p *physical) afterError(e *prepared, err error) bool {
-	switch number := errorNumber(err); number {
-	case 1243, 2014: // ER_UNKNOWN_STMT_HANDLER; CR_COMMANDS_OUT_OF_SYNC, of servers made with Vitess
+	switch number := mysqlerr.Number(err); number {
+	case mysqlerr.UnknownStmt, mysqlerr.CommandsOutOfSync: // the latter of servers made with Vitess
 		if !isOfItself(err) {
 			p.drop(e)
 			return false // of a statement inside it, which may have run in part
@@ -78,10 +79,10 @@ func (p *physical) afterError(e *prepared, err error) bool {
 		// The session was reset behind our back; the numbers may be others' by now.
 		p.forgetStmts()
 		return true
-	case 1615: // ER_NEED_REPREPARE: its tables change all the time
+	case mysqlerr.NeedReprepare: // its tables change all the time
 		p.drop(e)
 		return e.Stmt.says.Leaves == 0 // of a procedure some may have run
-	case 3988: // ER_IMPOSSIBLE_STRING_CONVERSION: of an argument, to the character set that earlier ones brought about
+	case mysqlerr.Conversion: // of an argument, to the character set that earlier ones brought about
 		if !e.Cached() {
 			return false // the stock driver's would be refused too
 		}
@@ -89,31 +90,16 @@ func (p *physical) afterError(e *prepared, err error) bool {
 		p.drop(e)
 		// The server converts arguments before it runs anything, unless a procedure executes by name.
 		return e.Stmt.says.Leaves == 0 && strings.HasSuffix(err.Error(), "for parameter")
-	case 0, 1105: // 1105: ER_UNKNOWN_ERROR, as for an argument that is too large
+	case 0, mysqlerr.Unknown: // as for an argument that is too large
 		if isContextError(err) && p.IsValid() {
 			return false // it had ended before anything was sent: the stock driver closes its socket later on
 		}
 		// Part of its arguments may have been sent, and would count next time.
 		p.drop(e)
 	default:
-		if e.Cached() && !isOfData(number) {
+		if e.Cached() && !mysqlerr.IsOfData(number) {
 			p.drop(e) // it costs no more than the stock driver always does
 		}
-	}
-	return false
-}
-
-// isOfData reports whether an error says something of the rows or of other sessions, and
-// nothing of the statement itself.
-func isOfData(number uint16) bool {
-	switch number {
-	case 1022, 1062, 1169, 1586, 1761, 1762, // duplicate keys
-		1216, 1217, 1451, 1452, 3819, 4025, // foreign keys and checks
-		1048, 1264, 1364, 1406, // NULL, a number out of range, no default, a text that is too long
-		1205, 1213, 3572, // locks
-		1317, 1969, 3024, // interrupted, or took too long
-		1644: // SIGNAL
-		return true
 	}
 	return false
 }

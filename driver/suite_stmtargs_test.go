@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 )
 
 // What a kept statement answers with arguments of the kinds it was used with is
@@ -220,7 +222,7 @@ func TestSuiteKindsOfArguments(t *testing.T) {
 		}
 		got, err := outcome(ctx, kept, query, func() (*sql.Rows, error) { return k.stmt.QueryContext(ctx, args...) }, func() (sql.Result, error) { return k.stmt.ExecContext(ctx, args...) })
 		want, _ := outcome(ctx, fresh, query, func() (*sql.Rows, error) { return fresh.QueryContext(ctx, query, args...) }, func() (sql.Result, error) { return fresh.ExecContext(ctx, query, args...) })
-		if errorNumber(err) == 3988 && k.before != nil {
+		if mysqlerr.Number(err) == 3988 && k.before != nil {
 			refused[query] = true // and it is run again: see afterError
 			continue
 		}
@@ -228,7 +230,7 @@ func TestSuiteKindsOfArguments(t *testing.T) {
 			t.Errorf("%s\nwith %q\nafter %q\ngot  %s\nwant %s", query, args, k.before, got, want)
 		}
 		k.before = args
-		if err != nil && !isOfData(errorNumber(err)) || got != want {
+		if err != nil && !mysqlerr.IsOfData(mysqlerr.Number(err)) || got != want {
 			all[query] = slices.DeleteFunc(all[query], func(o *keptStmt) bool { return o == k })
 		}
 	}
@@ -247,7 +249,7 @@ func outcome(ctx context.Context, c *sql.Conn, query string, ask func() (*sql.Ro
 	c.ExecContext(ctx, "INSERT INTO w SELECT * FROM t")
 	_, err := do()
 	shown := fmt.Sprint(err)
-	if errorNumber(err) == 1366 {
+	if mysqlerr.Number(err) == 1366 {
 		shown = "1366" // it shows a text in the character set that it has by then
 	}
 	rows, err2 := c.QueryContext(ctx, "SELECT n, s, l, price, d, at, y, b, e, x FROM w ORDER BY price, n, s, l, d, at, y, b, e, x")
@@ -256,7 +258,7 @@ func outcome(ctx context.Context, c *sql.Conn, query string, ask func() (*sql.Ro
 
 // rowsText is rows in any order, with the types of their columns.
 func rowsText(rows *sql.Rows, err error) string {
-	if number := errorNumber(err); number == 1267 || number == 1270 || number == 1271 {
+	if number := mysqlerr.Number(err); number == 1267 || number == 1270 || number == 1271 {
 		return fmt.Sprint(number) // it names the collation that a text has by then
 	} else if err != nil {
 		return fmt.Sprint(err)

@@ -19,8 +19,8 @@ var answersPlants = []plant{
 	{
 		name: "an error that may end the session is not verified",
 		file: "driver/lost.go",
-		old:  "\tcase mayEndSession(number):",
-		new:  "\tcase mayEndSession(number) && p.cut:",
+		old:  "\tcase mysqlerr.MayEndSession(number):",
+		new:  "\tcase mysqlerr.MayEndSession(number) && p.cut:",
 		test: "TestKilledConnectionIsVerified",
 	},
 	{

@@ -60,7 +60,7 @@ var poolPlants = []plant{
 	{
 		name: "the pool does not learn that a password was refused",
 		file: "driver/login.go",
-		old:  "\t\tAuthFailed:   isRefused,\n",
+		old:  "\t\tAuthFailed:   mysqlerr.IsRefused,\n",
 		new:  "",
 		test: "TestNoLoginUnaskedAfterARefusal",
 	},

@@ -80,8 +80,8 @@ var restorePlants = []plant{
 	{
 		name: "a server that takes small packets only is taken for a broken one",
 		file: "driver/packetsize.go",
-		old:  "errorNumber(err) == 0 && (errors.Is",
-		new:  "errorNumber(err) == 0 && false && (errors.Is",
+		old:  "mysqlerr.Number(err) == 0 && (errors.Is",
+		new:  "mysqlerr.Number(err) == 0 && false && (errors.Is",
 		test: "TestSuiteServerTakesSmallPackets",
 	},
 	{
@@ -121,9 +121,9 @@ var restorePlants = []plant{
 	},
 	{
 		name: "a proxy's passing error is taken for the server's",
-		file: "driver/server.go",
-		old:  "return errorNumber(err) == 1105 }",
-		new:  "return errorNumber(err) < 0 }",
+		file: "internal/mysqlerr/connection.go",
+		old:  "return Number(err) == Unknown }",
+		new:  "return Number(err) < 0 }",
 		test: "TestErrorThatPassesBlindsNoPool",
 	},
 	{

@@ -55,14 +55,14 @@ var stmtsPlants = []plant{
 	{
 		name: "an error evicts no statement",
 		file: "driver/stmtprepare.go",
-		old:  "if e.Cached() && !isOfData(number) {",
+		old:  "if e.Cached() && !mysqlerr.IsOfData(number) {",
 		new:  "if false {",
 		test: "TestErrorsOfDataKeepTheStatement",
 	},
 	{
 		name: "an error about data evicts the statement",
 		file: "driver/stmtprepare.go",
-		old:  "if e.Cached() && !isOfData(number) {",
+		old:  "if e.Cached() && !mysqlerr.IsOfData(number) {",
 		new:  "if e.Cached() {",
 		test: "TestErrorsOfDataKeepTheStatement",
 	},
