@@ -122,7 +122,7 @@ func TestNamesToLookUp(t *testing.T) {
 			t.Fatal(err)
 		}
 		hosts, _ := c.hosts()
-		if name, ok := hosts[0].nameOf(); ok != (want != "") || ok && name != want {
+		if name, ok := newHost(hosts[0]).nameOf(); ok != (want != "") || ok && name != want {
 			t.Errorf("%s: got %q, %v, want %q", dsn, name, ok, want)
 		}
 	}

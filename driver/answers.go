@@ -3,7 +3,6 @@ package mysqlpool
 import (
 	"context"
 	"database/sql/driver"
-	"strings"
 
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 	"github.com/mysqlpool/mysqlpool/internal/session"
@@ -22,7 +21,7 @@ const ofStatements = session.Warnings | session.RowCount | session.Found
 // ctx ended.
 func (c *conn) asks(ctx context.Context, p *physical, st *session.Statement, rows bool) error {
 	asks := st.Asks()
-	if p.config.autoIsNull || st.ChangesID() && (rows || p.lastID.unknown || !st.Inserts()) {
+	if p.config.AutoIsNull || st.ChangesID() && (rows || p.lastID.unknown || !st.Inserts()) {
 		asks |= session.LastID // or it could not be told whether it changed it
 	}
 	if asks == 0 {
@@ -117,16 +116,6 @@ func (p *physical) answersAfter(st *session.Statement, err error) {
 	}
 }
 
-// autoIsNull reports whether a DSN's parameters have "id IS NULL" find the last id.
-func autoIsNull(params map[string]string) bool {
-	for name := range params {
-		if strings.EqualFold(name, "sql_auto_is_null") {
-			return true
-		}
-	}
-	return false
-}
-
 // after notes how a statement of c on p went. args are its arguments, result is
 // nil if its answer was rows.
 func (c *conn) after(p *physical, st *session.Statement, args []driver.NamedValue, result driver.Result, err error) {
@@ -136,7 +125,7 @@ func (c *conn) after(p *physical, st *session.Statement, args []driver.NamedValu
 	}
 	if st.ChangesID() {
 		c.notesID(p, st, args, result, err)
-		if p.config.autoIsNull {
+		if p.config.AutoIsNull {
 			// On MariaDB, and MySQL 5.6, a session finds its last id once after each
 			// INSERT, and no other statement has it find one.
 			p.state.Add(session.Other)
@@ -178,7 +167,7 @@ func (c *conn) afterText(p *physical, st *session.Statement, query string, args 
 // connection for it. One with arguments is not read: the stock driver declines it,
 // unless it fills them in itself.
 func (c *conn) beforeText(ctx context.Context, p *physical, query string, hasArgs, rows bool) (st session.Statement, err error) {
-	if hasArgs && !p.config.interpolates {
+	if hasArgs && !p.config.Interpolates {
 		return st, nil
 	}
 	st = p.scan(query)

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
 	"github.com/mysqlpool/mysqlpool/internal/failover"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 )
@@ -36,12 +37,12 @@ type balancer struct {
 	over     bool      // the pool ended
 }
 
-func newBalancer(hosts []*host, o options) *balancer {
+func newBalancer(hosts []*host, o dsn.Options) *balancer {
 	b := &balancer{
-		hosts: hosts, target: o.target.hosts(), spreads: o.balance == balanceRoundRobin,
+		hosts: hosts, target: o.Target.Hosts(), spreads: o.Balance == dsn.BalanceRoundRobin,
 		probed: make([]bool, len(hosts)), logged: make([]failover.State, len(hosts)),
 	}
-	b.tracks = len(hosts) > 1 || o.target != targetAuto && o.target != targetAny
+	b.tracks = len(hosts) > 1 || o.Target != dsn.TargetAuto && o.Target != dsn.TargetAny
 	b.tracker = failover.New(len(hosts), b.target, b.spreads)
 	for i, h := range hosts {
 		h.index, h.wake = i, make(chan struct{}, 1)

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
 )
 
 // Random programs over many pools: no login is refused by the server, nobody waits
@@ -43,8 +45,8 @@ func randomBudget(t *testing.T, s *fakeServer, seed uint64) {
 	pools := 1 + r.IntN(40)
 	longest := time.Duration(0) // that anything is held
 	open := func(i int) *sql.DB {
-		dsn := fmt.Sprintf("u%d:x@tcp(fake)/%s?%s", i%7, schemas[i%len(schemas)], options[i%len(options)])
-		cfg, err := parseDSN(dsn)
+		text := fmt.Sprintf("u%d:x@tcp(fake)/%s?%s", i%7, schemas[i%len(schemas)], options[i%len(options)])
+		cfg, err := dsn.Parse(text)
 		if err != nil {
 			t.Fatal(err)
 		}

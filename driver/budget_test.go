@@ -16,6 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
 	"github.com/mysqlpool/mysqlpool/internal/failover"
 )
 
@@ -49,7 +50,7 @@ func (f *fullAt) enforce(s *fakeServer) {
 // asUser opens a handle of an account.
 func asUser(t *testing.T, s *fakeServer, user, params string) *sql.DB {
 	t.Helper()
-	cfg, err := parseDSN(user + ":secret@tcp(" + s.addr + ")/app?" + params)
+	cfg, err := dsn.Parse(user + ":secret@tcp(" + s.addr + ")/app?" + params)
 	if err != nil {
 		t.Fatal(err)
 	}

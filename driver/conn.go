@@ -256,7 +256,7 @@ func (c *conn) saw(err error) error {
 	}
 	p := c.lent.Value
 	if err == driver.ErrBadConn {
-		suspect := p.config.rejectReadOnly && !p.login.hosts.several() && !p.cut && !c.mayRefuseWrites()
+		suspect := p.config.RejectReadOnly && !p.login.hosts.several() && !p.cut && !c.mayRefuseWrites()
 		p.saw(err)
 		c.bad = true
 		if suspect {
@@ -292,7 +292,7 @@ func (c *conn) rejects(p *physical, err error) error {
 // was begun so, or by statements, which are not asked what they began.
 func (c *conn) mayRefuseWrites() bool {
 	p := c.lent.Value
-	if params := p.config.params; params["transaction_read_only"]+params["tx_read_only"] != "" {
+	if params := p.config.Params; params["transaction_read_only"]+params["tx_read_only"] != "" {
 		return true
 	}
 	kinds := p.state.Kinds()

@@ -5,10 +5,10 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
-	"net"
 	"sync/atomic"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 )
 
@@ -18,7 +18,7 @@ type connector struct {
 	cfg     *mysql.Config // immutable private copy, without our options
 	dial    dialFunc      // the stock driver's login; replaced by tests
 	resolve resolveFunc   // replaced by tests
-	key     key
+	key     dsn.Key
 	shared  bool // false: the pool is this connector's own, and key is unused
 
 	member atomic.Pointer[member] // nil until first use; changed under pools.mu
@@ -60,17 +60,26 @@ func NewConnector(cfg *mysql.Config, opts ...Option) (driver.Connector, error) {
 		return nil, errors.New("mysqlpool: NewConnector: got no config, want one from mysql.NewConfig or mysql.ParseDSN")
 	}
 	cfg = cfg.Clone()
-	if err := normalize(cfg); err != nil {
+	if err := dsn.Normalize(cfg); err != nil {
 		return nil, err
 	}
 	if _, err := mysql.NewConnector(cfg); err != nil {
 		return nil, err
 	}
-	c, err := connectorOf(cfg, isNamedLocation(cfg.Loc), opts...)
+	c, err := connectorOf(cfg, dsn.IsNamedLocation(cfg.Loc), opts...)
 	if err != nil {
 		return nil, err
 	}
 	return c, nil
+}
+
+// connectorOfDSN returns the connector of Driver.OpenConnector.
+func connectorOfDSN(text string) (driver.Connector, error) {
+	cfg, err := dsn.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	return newConnector(cfg)
 }
 
 // newConnector is NewConnector for a config that is normalised, as one from
@@ -80,8 +89,8 @@ func newConnector(cfg *mysql.Config, opts ...Option) (*connector, error) {
 }
 
 func connectorOf(cfg *mysql.Config, namedLoc bool, opts ...Option) (*connector, error) {
-	c := &connector{settings: settings{options: defaultOptions()}, cfg: cfg}
-	if err := c.takeParams(cfg.Params); err != nil {
+	c := &connector{settings: settings{Options: dsn.DefaultOptions()}, cfg: cfg}
+	if err := c.TakeParams(cfg.Params); err != nil {
 		return nil, err
 	}
 	for _, o := range opts {
@@ -92,17 +101,17 @@ func connectorOf(cfg *mysql.Config, namedLoc bool, opts ...Option) (*connector, 
 			return nil, err
 		}
 	}
-	if err := c.check(); err != nil {
+	if err := c.Check(); err != nil {
 		return nil, err
 	}
-	c.key, c.shared = poolKey(cfg, c.options, namedLoc)
+	c.key, c.shared = dsn.KeyOf(cfg, c.Options, namedLoc)
 	c.dial, c.resolve = dialStock, resolveDNS
 	_, err := c.hosts()
 	return c, err
 }
 
-// hosts returns the hosts that the address names, of which nothing is known yet.
-func (c *connector) hosts() ([]*host, error) { return hostsOf(withoutKeyName(c.cfg)) }
+// hosts returns the config of each host that the address names.
+func (c *connector) hosts() ([]*mysql.Config, error) { return dsn.Hosts(dsn.WithoutKeyName(c.cfg)) }
 
 // dialFunc logs in to a host and returns a connection on the schema.
 type dialFunc func(ctx context.Context, h *host, schema string) (driver.Conn, error)
@@ -120,33 +129,6 @@ func dialStock(ctx context.Context, h *host, schema string) (driver.Conn, error)
 		return nil, err
 	}
 	return stock.Connect(ctx)
-}
-
-// normalize fills in the stock driver's defaults for network and address, and
-// the TLS config that the tls word means, so that they count in the key as if
-// they had been written out.
-func normalize(cfg *mysql.Config) error {
-	if cfg.Addr == "" {
-		full, err := mysql.ParseDSN(cfg.Net + "/")
-		if err != nil {
-			return err
-		}
-		cfg.Net, cfg.Addr = full.Net, full.Addr
-	}
-	if cfg.Net == "" {
-		cfg.Net = "tcp"
-	}
-	if _, _, err := net.SplitHostPort(cfg.Addr); err != nil && cfg.Net == "tcp" {
-		cfg.Addr = net.JoinHostPort(cfg.Addr, "3306")
-	}
-	if cfg.TLS != nil {
-		return nil
-	}
-	var fallback bool
-	var err error
-	cfg.TLS, fallback, err = tlsOfWord(cfg)
-	cfg.AllowFallbackToPlaintext = cfg.AllowFallbackToPlaintext || fallback
-	return err
 }
 
 // Connect implements driver.Connector. What it returns was checked just now:

@@ -54,7 +54,7 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 // inOneRound reports whether a text with arguments may run on a statement that
 // was prepared earlier. With interpolateParams the stock driver needs none.
 func (p *physical) inOneRound() bool {
-	return !p.config.interpolates && p.login.stmts.share.Load() > 0 && !p.passesCache()
+	return !p.config.Interpolates && p.login.stmts.share.Load() > 0 && !p.passesCache()
 }
 
 // execCached is ExecContext on a cached statement, else driver.ErrSkip.

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 )
 
@@ -68,7 +69,7 @@ func (s *fakeServer) connector(t testing.TB, params string) *connector {
 
 func (s *fakeServer) connectorTo(t testing.TB, schema, params string) *connector {
 	t.Helper()
-	cfg, err := parseDSN("app:secret@tcp(" + s.addr + ")/" + schema + "?" + params)
+	cfg, err := dsn.Parse("app:secret@tcp(" + s.addr + ")/" + schema + "?" + params)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
 	"github.com/mysqlpool/mysqlpool/internal/session"
 )
 
@@ -46,7 +47,7 @@ func (p *physical) settle(ctx context.Context) error {
 	if err := p.verify(ctx); err != nil {
 		return err
 	}
-	if p.login.reset != resetNever && p.kinds()&^session.FoundRows != 0 && !p.Restore(ctx) {
+	if p.login.Reset != dsn.ResetNever && p.kinds()&^session.FoundRows != 0 && !p.Restore(ctx) {
 		return errNotRestored
 	}
 	return nil

@@ -15,9 +15,10 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
 )
 
-func keyOf(t *testing.T, dsn string) key {
+func keyOf(t *testing.T, dsn string) dsn.Key {
 	t.Helper()
 	c, err := Driver{}.OpenConnector(dsn)
 	if err != nil {
@@ -51,7 +52,7 @@ func TestSameLoginSamePool(t *testing.T) {
 }
 
 func TestAnotherLoginAnotherPool(t *testing.T) {
-	seen := map[key]string{}
+	seen := map[dsn.Key]string{}
 	for _, dsn := range []string{
 		keyDSN,
 		"app:other@tcp(127.0.0.1:3306)/app",
@@ -96,8 +97,8 @@ func TestAnotherLoginAnotherPool(t *testing.T) {
 // by the name alone: it may be registered anew.
 func TestRegisteredTLSConfig(t *testing.T) {
 	t.Cleanup(func() { mysql.DeregisterTLSConfig("mine") })
-	dsn := keyDSN + "?tls=mine"
-	seen := map[key]bool{}
+	text := keyDSN + "?tls=mine"
+	seen := map[dsn.Key]bool{}
 	pool := func(subject string) *x509.CertPool {
 		p := x509.NewCertPool()
 		p.AddCert(&x509.Certificate{Raw: []byte(subject), RawSubject: []byte("all the same")})
@@ -122,8 +123,8 @@ func TestRegisteredTLSConfig(t *testing.T) {
 	} {
 		for range 2 { // once more with an equal copy
 			mysql.RegisterTLSConfig("mine", c.Clone())
-			k := keyOf(t, dsn)
-			if k != keyOf(t, dsn) {
+			k := keyOf(t, text)
+			if k != keyOf(t, text) {
 				t.Error("the same DSN has two pools")
 			}
 			if c.RootCAs != nil {
@@ -131,14 +132,14 @@ func TestRegisteredTLSConfig(t *testing.T) {
 			}
 			defer func() { seen[k] = true }()
 		}
-		if k := keyOf(t, dsn); seen[k] {
+		if k := keyOf(t, text); seen[k] {
 			t.Errorf("%+v: got another's pool", c)
 		} else {
 			seen[k] = true
 		}
 	}
 	mysql.RegisterTLSConfig("mine", &tls.Config{ServerName: "one", VerifyConnection: func(tls.ConnectionState) error { return nil }})
-	c, err := Driver{}.OpenConnector(dsn)
+	c, err := Driver{}.OpenConnector(text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,13 +185,13 @@ func TestConfigThatHasAPoolOfItsOwn(t *testing.T) {
 // opened; logins do not look it up again.
 func TestRegisteredServerPubKey(t *testing.T) {
 	t.Cleanup(func() { mysql.DeregisterServerPubKey("mine") })
-	dsn := keyDSN + "?serverPubKey=mine"
+	text := keyDSN + "?serverPubKey=mine"
 	mysql.RegisterServerPubKey("mine", &rsa.PublicKey{N: big.NewInt(1000003), E: 3})
-	one := keyOf(t, dsn)
-	if keyOf(t, dsn) != one {
+	one := keyOf(t, text)
+	if keyOf(t, text) != one {
 		t.Error("the same DSN has two pools")
 	}
-	parsed := mustParse(t, dsn)
+	parsed := mustParse(t, text)
 	byHand := mustParse(t, keyDSN)
 	byHand.ServerPubKey = "mine"
 	c, err := NewConnector(byHand)
@@ -202,12 +203,12 @@ func TestRegisteredServerPubKey(t *testing.T) {
 	}
 	for _, other := range []*rsa.PublicKey{{N: big.NewInt(1000033), E: 3}, {N: big.NewInt(1000003), E: 5}} {
 		mysql.RegisterServerPubKey("mine", other)
-		if keyOf(t, dsn) == one {
+		if keyOf(t, text) == one {
 			t.Error("another key under the same name shares the pool")
 		}
 	}
 	mysql.DeregisterServerPubKey("mine")
-	if _, err := mysql.NewConnector(withoutKeyName(parsed)); err != nil {
+	if _, err := mysql.NewConnector(dsn.WithoutKeyName(parsed)); err != nil {
 		t.Errorf("login: %v, want the key that was looked up before", err)
 	}
 }

@@ -22,7 +22,7 @@ const (
 // socket was closed here, as for a context that ended. It returns at once.
 func (p *physical) kill() {
 	l := p.login
-	if !l.kill || p.id == 0 || p.local == nil || p.killer {
+	if !l.Kill || p.id == 0 || p.local == nil || p.killer {
 		return
 	}
 	if l.killing.Add(1) > killLimit {

@@ -23,14 +23,14 @@ type loan struct {
 // watchLoan begins to watch a checkout, by whoever calls now.
 func (c *conn) watchLoan() {
 	l := c.lent.Value.login
-	if l.leakAfter <= 0 {
+	if l.LeakAfter <= 0 {
 		return
 	}
 	const skip = 3 // runtime.Callers, this function, its caller
 	stack := make([]uintptr, maxLeakFrames)
 	loan := &loan{since: c.since, stack: stack[:runtime.Callers(skip, stack)]}
 	id := c.lent.Value.id
-	loan.timer = time.AfterFunc(l.leakAfter, func() {
+	loan.timer = time.AfterFunc(l.LeakAfter, func() {
 		loan.told.Store(true)
 		l.log().LogAttrs(l.background.ctx, slog.LevelWarn, "mysqlpool: a connection has been checked out for longer than pool_leak_after: close the Rows, end the Tx or close the Conn that holds it",
 			slog.String("login", l.name), slog.Uint64("id", id), slog.Duration("held", time.Since(loan.since)), slog.String("stack", loan.text()))

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
 )
 
 // The recipe's rule: recycle one second before the server's wait_timeout, which
@@ -66,15 +67,15 @@ func TestLifeOfAConnection(t *testing.T) {
 }
 
 func TestLivesAreSpread(t *testing.T) {
-	l := &login{settings: settings{options: defaultOptions()}}
-	l.recycle = 100 * time.Millisecond // so short that whole seconds would show
-	least, most := l.recycle, time.Duration(0)
+	l := &login{settings: settings{Options: dsn.DefaultOptions()}}
+	l.Recycle = 100 * time.Millisecond // so short that whole seconds would show
+	least, most := l.Recycle, time.Duration(0)
 	for range 1000 {
 		life := l.life(newPhysical(l, newHost(mysql.NewConfig()), nil, ""))
 		least, most = min(least, life), max(most, life)
 	}
-	if least < 97500*time.Microsecond || most > l.recycle || most-least < 2*time.Millisecond {
-		t.Errorf("lives of %v lie between %v and %v, want them spread over 2.5 %%", l.recycle, least, most)
+	if least < 97500*time.Microsecond || most > l.Recycle || most-least < 2*time.Millisecond {
+		t.Errorf("lives of %v lie between %v and %v, want them spread over 2.5 %%", l.Recycle, least, most)
 	}
 }
 

@@ -6,14 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
 	"github.com/mysqlpool/mysqlpool/internal/histogram"
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
@@ -67,26 +66,29 @@ type login struct {
 func newLogin(c *connector) *login {
 	timeout := c.cfg.Timeout
 	if timeout <= 0 {
-		timeout = c.timeout
+		timeout = c.Timeout
 	}
 	l := &login{
 		settings: c.settings,
-		name:     fmt.Sprintf("%s@%s(%s)", c.cfg.User, c.cfg.Net, hostList(c.cfg)),
+		name:     fmt.Sprintf("%s@%s(%s)", c.cfg.User, c.cfg.Net, dsn.Address(c.cfg)),
 		dial:     c.dial,
 		resolve:  c.resolve,
 		timeout:  timeout,
 
 		background: newBackground(),
 		watch:      newBackground(),
-		stmts:      newStmtLimits(c.stmtCache),
+		stmts:      newStmtLimits(c.StmtCache),
 	}
-	hosts, _ := c.hosts() // as newConnector had them
-	for _, h := range hosts {
+	configs, _ := c.hosts() // as newConnector had them
+	hosts := make([]*host, 0, len(configs))
+	for _, cfg := range configs {
+		h := newHost(cfg)
+		hosts = append(hosts, h)
 		h.server = servers.of(h.cfg)
-		h.share = &share{budget: h.server.budget, login: l, host: h, user: h.cfg.User, size: c.size}
+		h.share = &share{budget: h.server.budget, login: l, host: h, user: h.cfg.User, size: c.Size}
 		h.account = accounts.of(h.cfg)
 	}
-	l.hosts = newBalancer(hosts, c.options)
+	l.hosts = newBalancer(hosts, c.Options)
 	return l
 }
 
@@ -98,39 +100,27 @@ func (l *login) meets(other *login) bool {
 	})
 }
 
-// setParams is what the stock driver sends after a login (handleParams there).
-func setParams(params map[string]string) string {
-	var sets []string
-	for _, name := range slices.Sorted(maps.Keys(params)) {
-		sets = append(sets, name+" = "+params[name])
-	}
-	if len(sets) == 0 {
-		return ""
-	}
-	return "SET " + strings.Join(sets, ", ")
-}
-
 // poolConfig says how the pool of c behaves.
 func poolConfig(c *connector, l *login, emptied func(), makeRoom func(n int)) pool.Config[*physical] {
 	return pool.Config[*physical]{
 		Login:        l.open,
 		LoginTimeout: l.timeout,
-		LoginLimit:   c.dialLimit,
+		LoginLimit:   c.DialLimit,
 		Full:         hasNoRoom,
 		AuthFailed:   mysqlerr.IsRefused,
 		MustRestore:  (*physical).mustRestore,
 		Yield:        func(p *physical, needed bool) bool { return p.place.share.yields(p.place, needed) },
 		MakeRoom:     makeRoom,
-		Size:         c.size,
-		Limit:        c.limit(),
-		Warm:         c.warm,
-		IdleTimeout:  c.idleTimeout,
-		Timeout:      c.timeout,
-		OfferFor:     offerTime(c.pingAfter),
-		Keepalive:    c.keepalive,
+		Size:         c.Size,
+		Limit:        c.Limit(),
+		Warm:         c.Warm,
+		IdleTimeout:  c.IdleTimeout,
+		Timeout:      c.Timeout,
+		OfferFor:     offerTime(c.PingAfter),
+		Keepalive:    c.Keepalive,
 		Ping:         l.keepalive,
 		Emptied:      emptied,
-		Name:         c.poolName,
+		Name:         c.PoolName,
 		PinText:      pinText,
 	}
 }
@@ -142,8 +132,8 @@ func (l *login) log() *slog.Logger {
 	if log == nil {
 		log = slog.Default()
 	}
-	if l.poolName != "" {
-		log = log.With(slog.String("pool", l.poolName))
+	if l.PoolName != "" {
+		log = log.With(slog.String("pool", l.PoolName))
 	}
 	return log
 }
@@ -310,7 +300,7 @@ func (l *login) connect(ctx context.Context, h *host, schema string) (c driver.C
 // the login's end. Nobody waits here with a place on the server: see openOn.
 func (l *login) begin(ctx context.Context, h *host) (end func(error), err error) {
 	doubts := h.doubts.Load
-	ended, err := h.account.begin(ctx, passwordHash(h.cfg), func() bool { return doubts() == h.loginDoubts.Load() })
+	ended, err := h.account.begin(ctx, dsn.PasswordHash(h.cfg), func() bool { return doubts() == h.loginDoubts.Load() })
 	if err != nil {
 		return nil, err
 	}

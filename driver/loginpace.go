@@ -2,7 +2,6 @@ package mysqlpool
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -105,13 +104,6 @@ func (a *account) forgettable(now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.underway == 0 && now.Sub(a.touched) > refusedSpan
-}
-
-// passwordHash makes a password comparable. Where BeforeConnect sets another
-// one it is not known, and counts as the config's.
-func passwordHash(cfg *mysql.Config) [32]byte {
-	b := append(make([]byte, 0, 128), keySecret[:]...)
-	return sha256.Sum256(appendString(b, cfg.Passwd))
 }
 
 // begin waits until a login may start, and returns what is to be called with its

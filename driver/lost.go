@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
 	"github.com/mysqlpool/mysqlpool/internal/failover"
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
@@ -28,7 +29,7 @@ const leastPing = 250 * time.Millisecond
 // for pool_ping_after, or if another one to its host was found dead.
 func (p *physical) Check(ctx context.Context, idle time.Duration) (err error) {
 	defer p.survive("a check", &err)
-	if p.used && p.login.reset == resetAlways {
+	if p.used && p.login.Reset == dsn.ResetAlways {
 		if err := p.checkSocket(ctx); err != nil {
 			return err
 		}
@@ -48,7 +49,7 @@ func (p *physical) checkAlive(ctx context.Context, idle time.Duration) error {
 	if err := p.checkSocket(ctx); err != nil {
 		return err
 	}
-	if idle < p.login.pingAfter && p.host.doubts.Load() == p.proven && p.host.server.kills.Load() == p.kills {
+	if idle < p.login.PingAfter && p.host.doubts.Load() == p.proven && p.host.server.kills.Load() == p.kills {
 		return nil
 	}
 	return p.ping(ctx, idle)

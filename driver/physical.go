@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 	"github.com/mysqlpool/mysqlpool/internal/session"
@@ -54,11 +55,11 @@ type physical struct {
 	facts                // as of the login
 	answer hostAnswer    // what the server said of itself, at the login or the latest probe
 
-	config   *connConfig // what it logged in with
-	label    string      // the schema that it was to log in to
-	home     string      // the schema that it did log in to, which BeforeConnect may have changed
-	cautious bool        // the server may take packets of leastServerPacket only
-	opaque   bool        // what BeforeConnect made of the config is not known: no state can be undone
+	config   *dsn.ConnConfig // what it logged in with
+	label    string          // the schema that it was to log in to
+	home     string          // the schema that it did log in to, which BeforeConnect may have changed
+	cautious bool            // the server may take packets of leastServerPacket only
+	opaque   bool            // what BeforeConnect made of the config is not known: no state can be undone
 
 	// Guarded by ownership.
 
@@ -112,7 +113,7 @@ func newPhysical(l *login, h *host, stock stockConn, schema string) *physical {
 		p.opaque = true
 		p.schema = unknownSchema
 	default:
-		p.config = connConfigOf(p.cfg)
+		p.config = dsn.ConnConfigOf(p.cfg)
 		p.home, p.schema = p.cfg.DBName, p.cfg.DBName
 	}
 	return p

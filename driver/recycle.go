@@ -4,19 +4,21 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"time"
+
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
 )
 
 // life is the greatest age of a connection that is opened now, shortened by up
 // to 2.5 % so that connections opened together do not expire together; 0 means
 // that it has none.
 func (l *login) life(p *physical) time.Duration {
-	life := l.recycle
-	if life == auto {
+	life := l.Recycle
+	if life == dsn.Auto {
 		wait := defaultWaitTimeout
 		if s := p.host.learned.Load(); s != nil {
 			wait = s.waitTimeout
 		}
-		if set, ok := waitTimeoutOf(p.config.params["wait_timeout"]); ok {
+		if set, ok := waitTimeoutOf(p.config.Params["wait_timeout"]); ok {
 			wait = set
 		}
 		life = recycleAfter(wait)

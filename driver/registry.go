@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 )
 
@@ -12,7 +13,7 @@ import (
 type member struct {
 	login  *login
 	pool   *pool.Pool[*physical]
-	key    key
+	key    dsn.Key
 	shared bool
 	number int64 // counts the pools of the process
 
@@ -26,14 +27,14 @@ type member struct {
 }
 
 // pools is every pool of the process.
-var pools = registry{shared: map[key]*member{}, own: map[*member]bool{}}
+var pools = registry{shared: map[dsn.Key]*member{}, own: map[*member]bool{}}
 
 type registry struct {
 	// mu guards what follows. No pool is waited for under it. Lock order: mu, then
 	// pool.Pool.mu, then budget.mu.
 	mu sync.Mutex
 
-	shared    map[key]*member
+	shared    map[dsn.Key]*member
 	own       map[*member]bool // of one connector each, or ended and still in use
 	disposing int              // calls of Dispose that have not returned
 	made      int64            // pools
@@ -67,7 +68,7 @@ func (r *registry) join(c *connector) (*member, error) {
 	}
 	if m.retired {
 		m.retired = false
-		m.setSize(c.size, c.warm)
+		m.setSize(c.Size, c.Warm)
 	}
 	c.member.Store(m)
 	return m, nil
@@ -195,7 +196,7 @@ func (r *registry) watchLocked(m *member) {
 	m.left = time.Now()
 	m.login.setOrphan(true)
 	if m.watch == nil {
-		m.watch = time.AfterFunc(m.login.idleTimeout, func() { r.retire(m) })
+		m.watch = time.AfterFunc(m.login.IdleTimeout, func() { r.retire(m) })
 	}
 }
 

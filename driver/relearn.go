@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 )
 
@@ -54,7 +55,7 @@ const askLimits = "SELECT @@global.max_connections, @@max_user_connections, @@gl
 // learn takes what the first login of a pool learned of the server.
 func (s *share) learn(facts *serverFacts, waitTimeout string) {
 	limits := &serverLimits{maxConnections: facts.maxConnections, maxStmts: facts.maxStmts}
-	if s.host.config.params["wait_timeout"] == "" {
+	if s.host.config.Params["wait_timeout"] == "" {
 		limits.waitTimeout, _ = waitTimeoutOf(waitTimeout)
 	}
 	b := s.budget
@@ -164,7 +165,7 @@ func (s *share) ask(ctx context.Context, p *physical) (err error) {
 	switch {
 	case !p.initConnect:
 		limits.waitTimeout, _ = waitTimeoutOf(row[3])
-	case s.host.config.params["wait_timeout"] == "":
+	case s.host.config.Params["wait_timeout"] == "":
 		limits.waitTimeout, _ = waitTimeoutOf(row[4])
 	}
 	if b.limits != nil && limits.waitTimeout == 0 {
@@ -246,14 +247,14 @@ func (s *share) catchUp() {
 	now := *before
 	now.maxUserConnections = maxUser
 	now.maxConnections, now.maxStmts = limits.maxConnections, limits.maxStmts
-	if _, set := waitTimeoutOf(s.host.config.params["wait_timeout"]); !set && limits.waitTimeout > 0 {
+	if _, set := waitTimeoutOf(s.host.config.Params["wait_timeout"]); !set && limits.waitTimeout > 0 {
 		now.waitTimeout = limits.waitTimeout
 	}
 	if !s.host.learned.CompareAndSwap(before, &now) {
 		return // somebody else learned just now
 	}
 	s.login.applyLimits()
-	if now.waitTimeout < before.waitTimeout && s.login.recycle == auto {
+	if now.waitTimeout < before.waitTimeout && s.login.Recycle == dsn.Auto {
 		s.pool.ShortenLives(func(p *physical) time.Duration {
 			if p.place.share != s {
 				return 0
@@ -266,7 +267,7 @@ func (s *share) catchUp() {
 // applyLimits takes the least that the login's hosts said of their limits.
 func (l *login) applyLimits() {
 	l.stmts.learn(l.least(func(s *serverFacts) int { return s.maxStmts }, -1))
-	if l.maxOverflow == auto {
+	if l.MaxOverflow == dsn.Auto {
 		l.setLimit(l.least((*serverFacts).limit, 0))
 	}
 }

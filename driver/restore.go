@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 	"github.com/mysqlpool/mysqlpool/internal/session"
 )
@@ -41,7 +42,7 @@ func (p *physical) Restore(life context.Context) bool {
 	defer cancel()
 	err := p.verify(ctx) // or an error may hide a transaction
 	kinds := p.kinds()
-	if err == nil && kinds == 0 && p.login.reset == resetState {
+	if err == nil && kinds == 0 && p.login.Reset == dsn.ResetState {
 		return true // a statement failed, and left nothing
 	}
 	how := closed
@@ -74,7 +75,7 @@ func (p *physical) tryMethods(ctx context.Context, kinds session.Kinds) (restore
 	if kinds&session.Identity != 0 || p.opaque {
 		return closed, errNotUndone
 	}
-	if p.login.reset == resetState && (kinds&^sureKinds == 0 || p.host.server.trusts(undone) == nil) {
+	if p.login.Reset == dsn.ResetState && (kinds&^sureKinds == 0 || p.host.server.trusts(undone) == nil) {
 		err := p.undo(ctx, kinds)
 		if err == nil {
 			return undone, nil
@@ -201,7 +202,7 @@ func (p *physical) canReset() bool {
 // the login packet says, which MariaDB's reset restores.
 func (p *physical) replaysNames() bool {
 	s := p.host.learned.Load()
-	return s != nil && s.mariaDB && p.config.oneByOne
+	return s != nil && s.mariaDB && p.config.OneByOne
 }
 
 // setAsLogin sets, after a reset, what a login sets.
@@ -209,8 +210,8 @@ func (p *physical) setAsLogin(ctx context.Context) error {
 	if err := p.setNames(ctx); err != nil {
 		return err
 	}
-	if p.config.setParams != "" {
-		if _, err := p.ExecContext(ctx, p.config.setParams, nil); err != nil {
+	if p.config.SetParams != "" {
+		if _, err := p.ExecContext(ctx, p.config.SetParams, nil); err != nil {
 			return err
 		}
 	}
@@ -229,7 +230,7 @@ func (p *physical) setNames(ctx context.Context) (err error) {
 		_, err = p.ExecContext(ctx, st, nil)
 		return err
 	}
-	for _, st := range p.config.setNames {
+	for _, st := range p.config.SetNames {
 		if _, err = p.ExecContext(ctx, st, nil); mysqlerr.Number(err) == 0 {
 			break
 		}
@@ -284,7 +285,7 @@ func (p *physical) useAgain(ctx context.Context) error {
 // and on MariaDB what SHOW PROFILES shows of earlier statements.
 func (p *physical) checkLeft(ctx context.Context, kinds session.Kinds) error {
 	s := p.host.learned.Load()
-	if s == nil || kinds&session.Other == 0 && p.login.reset != resetAlways {
+	if s == nil || kinds&session.Other == 0 && p.login.Reset != dsn.ResetAlways {
 		return nil
 	}
 	var asks, want []string

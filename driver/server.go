@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 	"github.com/mysqlpool/mysqlpool/internal/session"
 )
@@ -163,7 +164,7 @@ func (l *login) know(p *physical, values map[string]string) {
 	s := p.host.learned.Load()
 	p.baseline = session.NewBaseline(values, session.Charsets{
 		CollatesClient: s == nil || !s.fixesTypes,
-		OneByOne:       p.config.oneByOne || p.initConnect && p.config.setNames == nil,
+		OneByOne:       p.config.OneByOne || p.initConnect && p.config.SetNames == nil,
 	})
 	if latest := p.host.baseline.Load(); latest != nil && *latest == *p.baseline {
 		p.baseline = latest
@@ -259,10 +260,10 @@ func (l *login) learn(ctx context.Context, h *host, values map[string]string) {
 		s.asks = questionsOf(values)
 	}
 	var ok bool
-	if s.waitTimeout, ok = waitTimeoutOf(h.config.params["wait_timeout"]); !ok {
+	if s.waitTimeout, ok = waitTimeoutOf(h.config.Params["wait_timeout"]); !ok {
 		if s.waitTimeout, ok = waitTimeoutOf(values["wait_timeout"]); !ok {
 			s.waitTimeout = defaultWaitTimeout
-			if l.recycle == auto {
+			if l.Recycle == dsn.Auto {
 				l.log().LogAttrs(ctx, slog.LevelWarn, "mysqlpool: neither the DSN nor the server says wait_timeout: taking 120 s; set wait_timeout in the DSN, or pool_recycle",
 					slog.String("login", l.name))
 			}

@@ -3,11 +3,12 @@ package mysqlpool
 import (
 	"database/sql/driver"
 
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
 	"github.com/mysqlpool/mysqlpool/internal/session"
 )
 
 func (p *physical) scan(query string) session.Statement {
-	return session.Scan(query, p.config.multi)
+	return session.Scan(query, p.config.Multi)
 }
 
 // running notes that a statement is about to run, so that a panic of the stock
@@ -42,7 +43,7 @@ func (p *physical) ran(st *session.Statement, firstArg any, err error) {
 	if st.Leaves&(session.Schema|hidesSchema) != 0 && p.schema != unknownSchema {
 		p.lastSchema, p.schema = p.schema, unknownSchema
 	}
-	if p.login.reset == resetNever {
+	if p.login.Reset == dsn.ResetNever {
 		p.altered = p.altered || st.Leaves&^sameMeaning != 0
 		return
 	}
@@ -55,7 +56,7 @@ func (p *physical) ran(st *session.Statement, firstArg any, err error) {
 	}
 	p.state.After(st, firstArg)
 	// Of several statements those behind the first answer are still to come.
-	if !p.config.multi && (p.inTransaction() || st.MayBegin() && p.knowsStatus() && !p.unverified()) {
+	if !p.config.Multi && (p.inTransaction() || st.MayBegin() && p.knowsStatus() && !p.unverified()) {
 		p.state.Remove(session.Transaction)
 	}
 }
@@ -64,7 +65,7 @@ func (p *physical) ran(st *session.Statement, firstArg any, err error) {
 // assignment, as in SELECT @a := 1, makes the user variable on MySQL: it is NULL
 // as before, and has a type, which shows in what is computed with it.
 func (p *physical) prepares(st *session.Statement) {
-	if p.login.reset != resetNever {
+	if p.login.Reset != dsn.ResetNever {
 		p.state.Add(st.Leaves & session.UserVariables)
 	}
 }
@@ -93,7 +94,7 @@ func (p *physical) kinds() session.Kinds {
 	if p.busy {
 		k |= session.Identity
 	}
-	if p.login.reset == resetNever {
+	if p.login.Reset == dsn.ResetNever {
 		return k // what the driver itself knows of
 	}
 	if p.inTx || p.inTransaction() {
@@ -108,10 +109,10 @@ func (p *physical) kinds() session.Kinds {
 // mustRestore reports whether the connection must not go to anybody else as it
 // is, nor lie idle: it may hold locks, or an open transaction.
 func (p *physical) mustRestore() bool {
-	switch p.login.reset {
-	case resetNever:
+	switch p.login.Reset {
+	case dsn.ResetNever:
 		return p.kinds()&^session.FoundRows != 0
-	case resetAlways:
+	case dsn.ResetAlways:
 		return p.used
 	}
 	return p.unverified() || p.kinds()&^session.FoundRows != 0

@@ -184,7 +184,7 @@ func (m *member) stats() PoolStats {
 	hits, misses, evictions := m.login.stmts.counts()
 	proofs := &m.login.hosts.hosts[0].server.proofs
 	return PoolStats{
-		Login: m.login.name, Name: m.login.poolName, Number: m.number, Size: s.Size, Limit: s.Limit,
+		Login: m.login.name, Name: m.login.PoolName, Number: m.number, Size: s.Size, Limit: s.Limit,
 		Open: s.Open, InUse: s.InUse, Idle: s.Idle, Pinned: s.Pinned,
 		Keepalives: s.Keepalives, Killed: m.login.killed.Load(), Hosts: m.login.hosts.hostStats(),
 		CreateTime: readHistogram(&m.pool.CreateTimes), WaitTime: readHistogram(&m.pool.WaitTimes),

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"strings"
 	"time"
+
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
 )
 
 // A server remembers of a prepared statement what arguments it ran with: on
@@ -18,7 +20,7 @@ import (
 // driver sends for it (writeExecutePacket there), whatever its type in Go: texts,
 // bytes, JSON and times all go as a text, and each nil goes as NULL. If times has a
 // location the server tells texts apart by what they look like too: see fixesTypes.
-func argKind(v driver.Value, times timeFormat) byte {
+func argKind(v driver.Value, times dsn.TimeFormat) byte {
 	switch v := v.(type) {
 	case nil:
 		return kindNull
@@ -32,18 +34,18 @@ func argKind(v driver.Value, times timeFormat) byte {
 		return 'b'
 	case []byte:
 		kind := bytesKind(v, times)
-		if kind == kindWide && times.loc != nil {
+		if kind == kindWide && times.Loc != nil {
 			kind = kindBytes
 		}
 		return kind
 	case string:
-		if times.loc != nil {
+		if times.Loc != nil {
 			return textKind(v)
 		}
 		return wordKind(v)
 	case time.Time:
-		if times.loc != nil {
-			return times.kind(v)
+		if times.Loc != nil {
+			return timeKind(v, times)
 		}
 		return kindText
 	case json.RawMessage:
@@ -52,11 +54,11 @@ func argKind(v driver.Value, times timeFormat) byte {
 	return kindNone // the stock driver refuses it
 }
 
-func bytesKind(v []byte, times timeFormat) (kind byte) {
+func bytesKind(v []byte, times dsn.TimeFormat) (kind byte) {
 	switch {
 	case v == nil:
 		return kindNull
-	case times.loc == nil:
+	case times.Loc == nil:
 		return wordKind(v)
 	}
 	return textKind(v)
@@ -114,7 +116,7 @@ func (s *statement) accepts(args []driver.NamedValue) bool {
 // Where the server fixes types it may prepare a new statement again because of a number
 // or a time that it did not expect. By then it has converted the texts to one character
 // set, and a kept statement converts them to another. With ASCII both are the same.
-func canKeep(args []driver.NamedValue, times timeFormat, inserts bool) bool {
+func canKeep(args []driver.NamedValue, times dsn.TimeFormat, inserts bool) bool {
 	wide, bytes, other := false, false, false
 	for i := range args {
 		kind := argKind(args[i].Value, times)
@@ -133,7 +135,7 @@ func canKeep(args []driver.NamedValue, times timeFormat, inserts bool) bool {
 			other = true
 		}
 	}
-	return times.loc == nil || !other || !bytes && (!wide || inserts)
+	return times.Loc == nil || !other || !bytes && (!wide || inserts)
 }
 
 func isWord(kind byte) bool { return kind == kindText || kind == kindWide }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 )
 
@@ -320,7 +321,7 @@ func TestServerWithTooManyStatements(t *testing.T) {
 // Kept statements are at most half of what the server takes, spread over the
 // connections there are.
 func TestShareOfAConnection(t *testing.T) {
-	l := newStmtLimits(auto)
+	l := newStmtLimits(dsn.Auto)
 	p := []*physical{{}, {}, {}}
 	for i, want := range []struct{ max, conns, share int64 }{
 		{-1, 1, 256}, {16382, 3, 256}, {100, 1, 50}, {100, 3, 16}, {10, 2, 2}, {10, 1, 5}, {4, 3, 0}, {1, 1, 0}, {0, 1, 0},

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
 	"github.com/mysqlpool/mysqlpool/internal/session"
 	"github.com/mysqlpool/mysqlpool/internal/stmtcache"
 	"github.com/mysqlpool/mysqlpool/internal/stockdriver"
@@ -20,9 +21,9 @@ type statement struct {
 	charged int  // how many columns count in its cost
 	stale   bool // it must not run again: whoever has it prepares another
 
-	inserts bool       // see onlyInserts
-	noRows  bool       // see returnsNoRows
-	times   timeFormat // see argKind
+	inserts bool           // see onlyInserts
+	noRows  bool           // see returnsNoRows
+	times   dsn.TimeFormat // see argKind
 }
 
 // prepared is a statement of one physical connection, be it kept for whoever

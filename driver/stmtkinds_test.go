@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 )
 
@@ -196,7 +197,7 @@ func TestErrorsOfDataKeepTheStatement(t *testing.T) {
 
 // Where the server fixes types, what it converts depends on whether it prepared again.
 func TestWhatIsKeptWhereTypesAreFixed(t *testing.T) {
-	fixes := timeFormat{loc: time.UTC}
+	fixes := dsn.TimeFormat{Loc: time.UTC}
 	for _, test := range []struct {
 		args                   []any
 		kept, inserts, without bool
@@ -220,7 +221,7 @@ func TestWhatIsKeptWhereTypesAreFixed(t *testing.T) {
 		for i, v := range test.args {
 			args = append(args, driver.NamedValue{Ordinal: i + 1, Value: v})
 		}
-		kept, inserts, without := canKeep(args, fixes, false), canKeep(args, fixes, true), canKeep(args, timeFormat{}, false)
+		kept, inserts, without := canKeep(args, fixes, false), canKeep(args, fixes, true), canKeep(args, dsn.TimeFormat{}, false)
 		if kept != test.kept || inserts != test.inserts || without != test.without {
 			t.Errorf("%q: kept %v, when it only inserts %v, without fixed types %v; want %v, %v, %v", test.args, kept, inserts, without, test.kept, test.inserts, test.without)
 		}

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
 	"github.com/mysqlpool/mysqlpool/internal/stmtcache"
 )
 
@@ -63,15 +64,17 @@ func (l *stmtLimits) learn(serverMax int) {
 }
 
 // keeps reports whether statements are kept at all.
-func (l *stmtLimits) keeps() bool { return l.perConn > 0 || l.perConn == auto && l.total.Load() > 0 }
+func (l *stmtLimits) keeps() bool {
+	return l.perConn > 0 || l.perConn == dsn.Auto && l.total.Load() > 0
+}
 
 // full reports whether no more statements are to be kept unless others go.
-func (l *stmtLimits) full() bool { return l.perConn == auto && l.open.Load() >= l.total.Load() }
+func (l *stmtLimits) full() bool { return l.perConn == dsn.Auto && l.open.Load() >= l.total.Load() }
 
 // setLocked sets share.
 func (l *stmtLimits) setLocked() {
 	share := int64(l.perConn)
-	if l.perConn == auto {
+	if l.perConn == dsn.Auto {
 		share = min(maxStmtsPerConn, l.total.Load()/int64(max(len(l.conns), 1)))
 	}
 	if l.paused != nil {

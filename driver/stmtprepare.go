@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 	"github.com/mysqlpool/mysqlpool/internal/stmtcache"
 	"github.com/mysqlpool/mysqlpool/internal/stockdriver"
@@ -36,11 +37,11 @@ func (p *physical) prepare(ctx context.Context, query string) (*prepared, error)
 
 // timeFormat is the host's if the server goes by what arguments look like, else
 // without a location.
-func (p *physical) timeFormat() timeFormat {
+func (p *physical) timeFormat() dsn.TimeFormat {
 	if facts := p.host.learned.Load(); facts != nil && !facts.fixesTypes {
-		return timeFormat{}
+		return dsn.TimeFormat{}
 	}
-	return p.config.times
+	return p.config.Times
 }
 
 const (

@@ -1,14 +1,12 @@
 package mysqlpool
 
 import (
-	"cmp"
 	"fmt"
-	"reflect"
 	"strings"
 	"time"
 	"unicode/utf8"
 
-	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
 )
 
 // From 8.0.22 on MySQL gives each placeholder a type when it prepares, and when
@@ -116,29 +114,13 @@ func wordKind[T string | []byte](v T) byte {
 
 func isTextBlank(c byte) bool { return c == ' ' || '\t' <= c && c <= '\r' }
 
-// timeFormat is how the stock driver sends a time, as a text.
-type timeFormat struct {
-	loc      *time.Location
-	truncate time.Duration
-}
-
-// timeFormatOf reads what the config has. Its timeTruncate is not exported; where
-// a stock driver has none there is nothing to truncate.
-func timeFormatOf(cfg *mysql.Config) timeFormat {
-	f := timeFormat{loc: cmp.Or(cfg.Loc, time.UTC)}
-	if v := reflect.ValueOf(cfg).Elem().FieldByName("timeTruncate"); v.IsValid() && v.CanInt() {
-		f.truncate = time.Duration(v.Int())
-	}
-	return f
-}
-
-// kind is the kind of a time: with a fraction of a second or without, and a date
+// timeKind is the kind of a time: with a fraction of a second or without, and a date
 // alone.
-func (f timeFormat) kind(t time.Time) byte {
+func timeKind(t time.Time, f dsn.TimeFormat) byte {
 	if t.IsZero() {
 		return 'Z'
 	}
-	t = t.In(f.loc).Truncate(f.truncate)
+	t = t.In(f.Loc).Truncate(f.Truncate)
 	switch h, m, s := t.Clock(); {
 	case t.Nanosecond() != 0:
 		return 'T'

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
 )
 
 func TestFixesTypes(t *testing.T) {
@@ -114,7 +115,7 @@ func TestKindsOfTimes(t *testing.T) {
 		if err := cfg.Apply(mysql.TimeTruncate(test.truncate)); err != nil {
 			t.Fatal(err)
 		}
-		if got := argKind(test.t, timeFormatOf(cfg)); got != test.want {
+		if got := argKind(test.t, dsn.TimeFormatOf(cfg)); got != test.want {
 			t.Errorf("%+v: got %c, want %c", test, got, test.want)
 		}
 	}
@@ -136,15 +137,15 @@ func TestKindsAreOfWhatIsSent(t *testing.T) {
 		{kindNone, []any{int(1), struct{}{}, (*string)(nil), [4]byte{}}}, // the stock driver refuses them
 	} {
 		for _, arg := range test.args {
-			if got := argKind(arg, timeFormat{}); got != test.want {
+			if got := argKind(arg, dsn.TimeFormat{}); got != test.want {
 				t.Errorf("%T %v: got %c, want %c", arg, arg, got, test.want)
 			}
-			if got := argKind(arg, timeFormat{loc: time.UTC}); (got == kindNull) != (test.want == kindNull) {
+			if got := argKind(arg, dsn.TimeFormat{Loc: time.UTC}); (got == kindNull) != (test.want == kindNull) {
 				t.Errorf("%T %v: got %c where shapes count", arg, arg, got)
 			}
 		}
 	}
-	times := timeFormat{loc: time.UTC}
+	times := dsn.TimeFormat{Loc: time.UTC}
 	var text, date any = "550c8400-e29b-41d4", "2020-01-01"
 	if n := testing.AllocsPerRun(100, func() { argKind(text, times); argKind(date, times) }); n > 0 {
 		t.Errorf("%v allocations", n)

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 )
 
@@ -69,13 +70,13 @@ var argsTables = []string{
 // its DSN.
 func argsSchema(t *testing.T) string {
 	t.Helper()
-	dsn := os.Getenv("MYSQL_POOL_TEST_DSN")
-	if dsn == "" {
+	text := os.Getenv("MYSQL_POOL_TEST_DSN")
+	if text == "" {
 		t.Skip("needs a server: set MYSQL_POOL_TEST_DSN")
 	}
-	cfg := mustParse(t, dsn)
+	cfg := mustParse(t, text)
 	cfg.DBName = fmt.Sprintf("mp_args_%x", time.Now().UnixNano())
-	db := benchOpen(t, "mysql", dsn)
+	db := benchOpen(t, "mysql", text)
 	db.SetMaxOpenConns(1)
 	t.Cleanup(func() {
 		db.Exec("DROP DATABASE " + cfg.DBName)
@@ -108,9 +109,9 @@ func pickArgs(r *rand.Rand, query string) []any {
 	return args
 }
 
-func oneConnOf(t *testing.T, driver, dsn string) *sql.Conn {
+func oneConnOf(t *testing.T, driver, text string) *sql.Conn {
 	t.Helper()
-	db := benchOpen(t, driver, dsn)
+	db := benchOpen(t, driver, text)
 	t.Cleanup(func() { db.Close() })
 	c, err := db.Conn(t.Context())
 	if err != nil {
@@ -125,15 +126,15 @@ func TestSuiteArgumentsThroughThePool(t *testing.T) {
 	if strings.Contains(os.Getenv("MYSQL_POOL_TEST_SERVER"), "embedded") {
 		t.Skip("needs a real server: the embedded one has kinds of its own")
 	}
-	dsn := argsSchema(t)
+	text := argsSchema(t)
 	t.Cleanup(func() { Dispose(context.Background()) })
-	fresh := oneConnOf(t, "mysql", dsn)
+	fresh := oneConnOf(t, "mysql", text)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 2))
 	ctx := t.Context()
 	for range argsRounds() / 100 {
-		db := benchOpen(t, "mysql_pool", withParam(dsn, oneConnection))
+		db := benchOpen(t, "mysql_pool", withParam(text, oneConnection))
 		kept, err := db.Conn(ctx)
 		if err != nil {
 			t.Fatal(err)
@@ -164,9 +165,9 @@ func TestSuiteKindsOfArguments(t *testing.T) {
 	if strings.Contains(os.Getenv("MYSQL_POOL_TEST_SERVER"), "embedded") {
 		t.Skip("needs a real server: the embedded one has kinds of its own")
 	}
-	dsn := argsSchema(t)
-	cfg, ctx := mustParse(t, dsn), t.Context()
-	kept, fresh := oneConnOf(t, "mysql", dsn), oneConnOf(t, "mysql", dsn)
+	text := argsSchema(t)
+	cfg, ctx := mustParse(t, text), t.Context()
+	kept, fresh := oneConnOf(t, "mysql", text), oneConnOf(t, "mysql", text)
 	var checker driver.NamedValueChecker // does not touch its connection
 	fresh.Raw(func(dc any) error {
 		checker = dc.(driver.NamedValueChecker)
@@ -174,9 +175,9 @@ func TestSuiteKindsOfArguments(t *testing.T) {
 	})
 	var version string
 	fresh.QueryRowContext(ctx, "SELECT VERSION()").Scan(&version)
-	var times timeFormat
+	var times dsn.TimeFormat
 	if fixesTypes(version) {
-		times = timeFormatOf(cfg)
+		times = dsn.TimeFormatOf(cfg)
 	}
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("version %s, seed %d", version, seed)

@@ -16,7 +16,7 @@ var diffPlants = []plant{
 	},
 	{
 		name: "the password does not count in the key",
-		file: "driver/key.go",
+		file: "internal/dsn/key.go",
 		old:  `case "DBName":`,
 		new:  `case "DBName", "Passwd":`,
 	},
@@ -41,8 +41,8 @@ var diffPlants = []plant{
 	{
 		name: "the DSN's parameters are not set again",
 		file: "driver/restore.go",
-		old:  `if p.config.setParams != "" {`,
-		new:  `if p.config.setParams == "\x00" {`,
+		old:  `if p.config.SetParams != "" {`,
+		new:  `if p.config.SetParams == "\x00" {`,
 	},
 	{
 		name: "the schema is not selected again after a reset",
@@ -152,7 +152,7 @@ var diffPlants = []plant{
 	},
 	{
 		name: "the DSN's parameters do not count in the key",
-		file: "driver/key.go",
+		file: "internal/dsn/key.go",
 		old:  "b = appendString(b, cfg.Params[param])",
 		new:  `b = appendString(b, "")`,
 		test: "TestAnotherLoginAnotherPool",
@@ -178,8 +178,8 @@ var diffPlants = []plant{
 	{
 		name: "with pool_reset=always an offered connection is not reset",
 		file: "driver/lost.go",
-		old:  "if p.used && p.login.reset == resetAlways {",
-		new:  "if p.used && p.login.reset == resetAlways && p.login.resets.Load() < 0 {",
+		old:  "if p.used && p.login.Reset == dsn.ResetAlways {",
+		new:  "if p.used && p.login.Reset == dsn.ResetAlways && p.login.resets.Load() < 0 {",
 		test: "TestAlwaysResetsForAnotherOwner",
 	},
 	{
@@ -199,7 +199,7 @@ var diffPlants = []plant{
 		name: "a nil slice is no NULL",
 		file: "driver/stmtargs.go",
 		old:  "case v == nil:",
-		new:  "case v == nil && times.truncate < 0:",
+		new:  "case v == nil && times.Truncate < 0:",
 		test: "TestKindsAreOfWhatIsSent",
 	},
 	{

@@ -12,9 +12,9 @@ var restorePlants = []plant{
 	},
 	{
 		name:   "character sets and other parameters are set in one statement",
-		file:   "driver/connconfig.go",
-		old:    "c.oneByOne = !known || setsCharsets(c.setParams)",
-		new:    "c.oneByOne = !known",
+		file:   "internal/dsn/connconfig.go",
+		old:    "c.OneByOne = !known || setsCharsets(c.SetParams)",
+		new:    "c.OneByOne = !known",
 		test:   "TestSuiteCollationIsTheLogins",
 		server: "MariaDB 10",
 	},
@@ -51,8 +51,8 @@ var restorePlants = []plant{
 	{
 		name: "BeforeConnect's parameters are not restored",
 		file: "driver/physical.go",
-		old:  "p.config = connConfigOf(p.cfg)",
-		new:  "_ = connConfigOf",
+		old:  "p.config = dsn.ConnConfigOf(p.cfg)",
+		new:  "_ = dsn.ConnConfigOf",
 		test: "TestSuiteBeforeConnectIsRestored",
 	},
 	{

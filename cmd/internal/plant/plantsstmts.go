@@ -12,8 +12,8 @@ var stmtsPlants = []plant{
 	{
 		name: "statements are kept where the first argument's type is fixed",
 		file: "driver/stmtargs.go",
-		old:  "return times.loc == nil || !other || !bytes && (!wide || inserts)",
-		new:  "return times.loc == nil || !other || !bytes || wide || inserts || true",
+		old:  "return times.Loc == nil || !other || !bytes && (!wide || inserts)",
+		new:  "return times.Loc == nil || !other || !bytes || wide || inserts || true",
 		test: "TestWhatIsKeptWhereTypesAreFixed",
 	},
 	{
@@ -89,14 +89,15 @@ var stmtsPlants = []plant{
 	},
 	{
 		name: "time zones are told apart by name alone",
-		file: "driver/keyloc.go",
+		file: "internal/dsn/keyloc.go",
 		old:  "\tb = append(b, 0)\n",
 		new:  "\tif b != nil {\n\t\treturn append(b, 0), true\n\t}\n",
 		test: "TestTimeZonesByTheirRules",
+		pkg:  "./internal/dsn",
 	},
 	{
 		name: "root certificates with constraints are thought comparable",
-		file: "driver/keytls.go",
+		file: "internal/dsn/keytls.go",
 		old:  "if mayHaveConstraints(f) {",
 		new:  "if mayHaveConstraints(f) && false {",
 		test: "TestRootsWithConstraints",

@@ -1,4 +1,4 @@
-package mysqlpool
+package dsn
 
 import (
 	"reflect"
@@ -22,10 +22,10 @@ func appendPublicKey(b []byte, cfg *mysql.Config, v reflect.Value) ([]byte, bool
 	return b, okE && okN
 }
 
-// withoutKeyName returns a config that logs in with the key that was looked up
+// WithoutKeyName returns a config that logs in with the key that was looked up
 // when the handle was opened, as the stock driver does. NewConnector, which is
 // called for each login, would look the name up again.
-func withoutKeyName(cfg *mysql.Config) *mysql.Config {
+func WithoutKeyName(cfg *mysql.Config) *mysql.Config {
 	key := reflect.ValueOf(cfg).Elem().FieldByName(pubKeyField)
 	if cfg.ServerPubKey == "" || !key.IsValid() || key.IsNil() {
 		return cfg

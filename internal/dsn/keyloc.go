@@ -1,4 +1,4 @@
-package mysqlpool
+package dsn
 
 import (
 	"encoding/binary"
@@ -68,9 +68,9 @@ func sameSlice(a, b reflect.Value) bool {
 	return a.Len() == b.Len() && a.UnsafePointer() == b.UnsafePointer()
 }
 
-// isNamedLocation reports whether a location is the one that its name stands for, as one
+// IsNamedLocation reports whether a location is the one that its name stands for, as one
 // from a DSN is.
-func isNamedLocation(l *time.Location) bool {
+func IsNamedLocation(l *time.Location) bool {
 	if l == nil || l == time.UTC || l == time.Local {
 		return true
 	}

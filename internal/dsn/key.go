@@ -1,4 +1,4 @@
-package mysqlpool
+package dsn
 
 import (
 	"crypto/rand"
@@ -11,11 +11,11 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
-// key names a pool: two connectors share one exactly if their keys are equal.
+// Key names a pool: two connectors share one exactly if their keys are equal.
 // The config is in it as a keyed hash, since passwords are part of it.
-type key struct {
+type Key struct {
 	config [sha256.Size]byte
-	options
+	Options
 }
 
 // keySecret makes the keys of this process useless outside it.
@@ -33,7 +33,7 @@ var configFields = func() (names []string) {
 	return names
 }()
 
-// poolKey returns the key of a normalised config and its options. It reports
+// KeyOf returns the key of a normalised config and its options. It reports
 // false if the config holds something that cannot be compared with that of
 // another connector (a function, a logger, a TLS config of its own): then the
 // connector must have a pool of its own.
@@ -41,17 +41,17 @@ var configFields = func() (names []string) {
 // It goes through all fields of mysql.Config, so that one which a later
 // version adds makes another pool rather than being overlooked. namedLoc is for
 // appendLocation.
-func poolKey(cfg *mysql.Config, o options, namedLoc bool) (key, bool) {
+func KeyOf(cfg *mysql.Config, o Options, namedLoc bool) (Key, bool) {
 	b := append(make([]byte, 0, 1024), keySecret[:]...)
 	v := reflect.ValueOf(cfg).Elem()
 	for i, name := range configFields {
 		b = appendString(b, name)
 		var ok bool
 		if b, ok = appendField(b, cfg, name, v.Field(i), namedLoc); !ok {
-			return key{}, false
+			return Key{}, false
 		}
 	}
-	return key{sha256.Sum256(b), o}, true
+	return Key{sha256.Sum256(b), o}, true
 }
 
 func appendField(b []byte, cfg *mysql.Config, name string, v reflect.Value, namedLoc bool) ([]byte, bool) {
@@ -112,4 +112,11 @@ func appendString(b []byte, s string) []byte {
 func sameLogger(a, b mysql.Logger) bool {
 	va, vb := reflect.ValueOf(a), reflect.ValueOf(b)
 	return va.Type() == vb.Type() && va.Comparable() && va.Equal(vb)
+}
+
+// PasswordHash makes a password comparable. Where BeforeConnect sets another
+// one it is not known, and counts as the config's.
+func PasswordHash(cfg *mysql.Config) [32]byte {
+	b := append(make([]byte, 0, 128), keySecret[:]...)
+	return sha256.Sum256(appendString(b, cfg.Passwd))
 }
