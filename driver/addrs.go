@@ -9,23 +9,13 @@ import (
 	"time"
 
 	"github.com/mysqlpool/mysqlpool/internal/pool"
+	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 )
 
 const (
-	// lookupInterval is how often the name of a host is looked up while
-	// connections to it are open.
-	lookupInterval = 30 * time.Second
-
 	minMisses = 2  // in so many answers in a row an address is missing that is gone, at least
 	maxMisses = 20 // ... at most
 )
-
-// resolveFunc looks up the addresses behind a name.
-type resolveFunc func(ctx context.Context, name string) ([]netip.Addr, error)
-
-func resolveDNS(ctx context.Context, name string) ([]netip.Addr, error) {
-	return net.DefaultResolver.LookupNetIP(ctx, "ip", name)
-}
 
 // nameOf is the name that a host's address is looked up by, if the stock driver
 // dials it itself.
@@ -60,7 +50,7 @@ func (l *login) watchAddrs(p *physical) {
 			select {
 			case <-ctx.Done():
 				return
-			case <-time.After(lookupInterval):
+			case <-time.After(serverinfo.LookupInterval):
 			}
 			if h.open.Load() == 0 {
 				return
@@ -69,11 +59,11 @@ func (l *login) watchAddrs(p *physical) {
 	})
 }
 
-// lookUp looks a host's name up once.
+// LookUp looks a host's name up once.
 func (l *login) lookUp(ctx context.Context, h *host, name string, a *addrs) {
-	ctx, cancel := context.WithTimeout(ctx, lookupInterval)
+	ctx, cancel := context.WithTimeout(ctx, serverinfo.LookupInterval)
 	defer cancel()
-	gone := a.answer(h.server.lookUp(ctx, l.resolve, name))
+	gone := a.answer(h.known.LookUp(ctx, l.resolve, name))
 	if len(gone) == 0 {
 		return
 	}
@@ -89,30 +79,6 @@ func (l *login) lookUp(ctx context.Context, h *host, name string, a *addrs) {
 		l.log().LogAttrs(ctx, slog.LevelInfo, "mysqlpool: the host's name has other addresses now: connections to those that are gone are closed after use",
 			slog.String("login", l.name), slog.String("host", h.addr), slog.Int64("connections", n))
 	}
-}
-
-// lookup is an answer for a name.
-type lookup struct {
-	at    time.Time
-	addrs []netip.Addr
-}
-
-// lookUp looks the server's name up, for all pools together. It returns nothing if
-// that fails, or another pool is at it.
-func (s *server) lookUp(ctx context.Context, resolve resolveFunc, name string) []netip.Addr {
-	if latest := s.looked.Load(); latest != nil && time.Since(latest.at) < lookupInterval/2 {
-		return latest.addrs
-	}
-	if !s.looking.CompareAndSwap(false, true) {
-		return nil
-	}
-	defer s.looking.Store(false)
-	answer, err := resolve(ctx, name)
-	if err != nil {
-		return nil
-	}
-	s.looked.Store(&lookup{time.Now(), answer})
-	return answer
 }
 
 // addrs is what the answers for a name were, and says which addresses are gone: one

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 )
 
 // remoteSocket is of a connection to an address.
@@ -62,12 +64,12 @@ func TestNameThatMoves(t *testing.T) {
 			t.Errorf("nothing changed: %d closed, %d lookups, want none and about 20", p.Recycled, lookups.Load())
 		}
 		answer.Store(&[]netip.Addr{one, three})
-		time.Sleep(3 * lookupInterval)
+		time.Sleep(3 * serverinfo.LookupInterval)
 		if p := onePool(t); p.Recycled != 2 || p.Open != 2 {
 			t.Errorf("the second address is gone: %d closed, %d open, want 2 and 2", p.Recycled, p.Open)
 		}
 		answer.Store(&[]netip.Addr{three})
-		time.Sleep(3 * lookupInterval)
+		time.Sleep(3 * serverinfo.LookupInterval)
 		if p := onePool(t); p.Open != 2 || p.InUse != 2 {
 			t.Errorf("in use: %+v", p)
 		}

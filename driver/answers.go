@@ -99,7 +99,7 @@ func (p *physical) emptying(asks session.Asks) []string {
 
 func (p *physical) isMariaDB() bool {
 	s := p.host.learned.Load()
-	return s != nil && s.mariaDB
+	return s != nil && s.MariaDB
 }
 
 // answersAfter notes what a statement of the latest user made its own of p.foreign,
@@ -140,10 +140,10 @@ func (c *conn) after(p *physical, st *session.Statement, args []driver.NamedValu
 func (p *physical) acted(st *session.Statement) {
 	for _, h := range p.login.hosts.hosts {
 		if st.AltersSchemas() {
-			h.server.schemas.Add(1)
+			h.known.Schemas.Add(1)
 		}
 		if st.Kills() {
-			h.server.kills.Add(1)
+			h.known.Kills.Add(1)
 		}
 	}
 }

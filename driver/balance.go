@@ -32,7 +32,7 @@ type balancer struct {
 	logged   []failover.State
 	asked    time.Time // when a login was last asked for
 	moving   bool      // login.spread is under way
-	settling bool      // login.settle is
+	settling bool      // login.Settle is
 	paused   bool      // the pool was forgotten, and nobody logged in since
 	over     bool      // the pool ended
 }
@@ -248,7 +248,7 @@ func (l *login) giveUp() bool {
 	return true
 }
 
-// moveInterval is how long login.spread and login.settle wait between two steps.
+// moveInterval is how long login.spread and login.Settle wait between two steps.
 const moveInterval = time.Second
 
 // spread gives up connections beyond each host's even share, a quarter of them at

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mysqlpool/mysqlpool/internal/budget"
 	"github.com/mysqlpool/mysqlpool/internal/dsn"
 )
 
@@ -108,7 +109,7 @@ func randomBudget(t *testing.T, s *fakeServer, seed uint64) {
 		most = max(most, d)
 	}
 	// As many as 160 goroutines, in turns of 100 ms or of what they hold, on a place.
-	if bound := 2*time.Second + time.Duration(4*pools)*max(longest, turnTime)*2; most > bound {
+	if bound := 2*time.Second + time.Duration(4*pools)*max(longest, budget.TurnTime)*2; most > bound {
 		t.Errorf("somebody waited for %v, want %v at most: %d pools on %d places", most, bound, pools, limit)
 	}
 	if f.refused.Load() > 0 {
@@ -116,7 +117,7 @@ func randomBudget(t *testing.T, s *fakeServer, seed uint64) {
 	}
 	time.Sleep(5 * time.Second)
 	wantPlaces(t, s)
-	if open, _ := s.open(); open > maxOrphans {
-		t.Errorf("open without handles: got %d, want %d at most", open, maxOrphans)
+	if open, _ := s.open(); open > budget.MaxOrphans {
+		t.Errorf("open without handles: got %d, want %d at most", open, budget.MaxOrphans)
 	}
 }

@@ -146,11 +146,11 @@ func (e *hostsError) Unwrap() error { return e.cause }
 func (l *login) settles() func() {
 	grants := make([]uint64, len(l.hosts.hosts))
 	for i, h := range l.hosts.hosts {
-		grants[i] = h.server.budget.grantedUntil()
+		grants[i] = h.server.budget.GrantedUntil()
 	}
 	return func() {
 		for i, h := range l.hosts.hosts {
-			h.share.settle(grants[i])
+			h.share.Settle(grants[i])
 		}
 	}
 }
@@ -181,7 +181,7 @@ func (l *login) openInTime(ctx context.Context, h *host, schema string, shares i
 	switch {
 	case !l.hosts.tracks:
 	case err == nil:
-		l.report(h, p.answer.event, began, p.answer.why)
+		l.report(h, p.answer.Event, began, p.answer.Why)
 	case isHosts(err) && !hasConnections(h, err):
 		l.loginFailed(h, began, err)
 	}

@@ -10,14 +10,15 @@ import (
 	"github.com/go-sql-driver/mysql"
 	"github.com/mysqlpool/mysqlpool/internal/dsn"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
+	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 )
 
 // connector makes the logical connections of one handle.
 type connector struct {
 	settings
-	cfg     *mysql.Config // immutable private copy, without our options
-	dial    dialFunc      // the stock driver's login; replaced by tests
-	resolve resolveFunc   // replaced by tests
+	cfg     *mysql.Config          // immutable private copy, without our options
+	dial    dialFunc               // the stock driver's login; replaced by tests
+	resolve serverinfo.ResolveFunc // replaced by tests
 	key     dsn.Key
 	shared  bool // false: the pool is this connector's own, and key is unused
 
@@ -105,7 +106,7 @@ func connectorOf(cfg *mysql.Config, namedLoc bool, opts ...Option) (*connector, 
 		return nil, err
 	}
 	c.key, c.shared = dsn.KeyOf(cfg, c.Options, namedLoc)
-	c.dial, c.resolve = dialStock, resolveDNS
+	c.dial, c.resolve = dialStock, serverinfo.ResolveDNS
 	_, err := c.hosts()
 	return c, err
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 	"github.com/mysqlpool/mysqlpool/internal/dsn"
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
+	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 )
 
 // fakeServer stands in for a server behind the stock driver, so that tests can
@@ -33,10 +34,10 @@ type fakeServer struct {
 	query func(ctx context.Context, c *fakeConn, text string) error // of every statement
 	reach func(ctx context.Context, addr string) error              // of every login
 
-	tellsLimits bool // it answers askLimits; set before use
+	tellsLimits bool // it answers serverinfo.AskLimits; set before use
 
 	addr               string // of the DSN
-	waitTimeout        string // the answers to askServer; guarded by mu while askLimits may be answered
+	waitTimeout        string // the answers to serverinfo.AskServer; guarded by mu while serverinfo.AskLimits may be answered
 	maxConnections     string
 	sessionWaitTimeout string // what init_connect sets; "": nothing
 	maxUserGlobal      string
@@ -92,8 +93,8 @@ func (s *fakeServer) dial(ctx context.Context, h *host, schema string) (driver.C
 	if !s.unproved {
 		s.proved.Do(func() {
 			const forever = 100 * 365 * 24 * time.Hour
-			storeProof(&h.server.proofs.undo, ProofWorks, forever)
-			storeProof(&h.server.proofs.reset, ProofWorks, forever)
+			h.known.Proofs.Undo.Set(serverinfo.Works, forever)
+			h.known.Proofs.Reset.Set(serverinfo.Works, forever)
 		})
 	}
 	s.mu.Lock()
@@ -313,7 +314,7 @@ func (c *fakeConn) QueryContext(ctx context.Context, query string, args []driver
 	if query == "SELECT CURRENT_ROLE()" && c.server.role == "" {
 		return nil, &mysql.MySQLError{Number: 1305, Message: "fake: no roles"}
 	}
-	if query == askLimits && !c.server.tellsLimits {
+	if query == serverinfo.AskLimits && !c.server.tellsLimits {
 		return nil, &mysql.MySQLError{Number: 1193, Message: "fake: no limits"}
 	}
 	if err := c.run(ctx, query); err != nil {
@@ -321,23 +322,23 @@ func (c *fakeConn) QueryContext(ctx context.Context, query string, args []driver
 	}
 	row := []driver.Value{int64(c.id)}
 	switch {
-	case query == askLimits:
+	case query == serverinfo.AskLimits:
 		c.server.mu.Lock()
 		row = []driver.Value{c.server.maxConnections, c.server.maxUser(c.user), c.server.maxUserGlobal, c.server.waitTimeout, c.waitTimeout, "-1"}
 		c.server.mu.Unlock()
 	case query == "SELECT CURRENT_ROLE()":
 		row = []driver.Value{c.server.role}
-	case query == askServer:
+	case query == serverinfo.AskServer:
 		rows := &fakeRows{}
 		for name, value := range c.variables() {
 			rows.rows = append(rows.rows, []driver.Value{name, value})
 		}
 		return rows, nil
-	case strings.HasPrefix(query, askConn):
+	case strings.HasPrefix(query, serverinfo.AskConn):
 		row = append(row, c.server.autocommit)
 		query, answers := c.answers(query)
 		query, asksRole := strings.CutSuffix(query, ", CURRENT_ROLE()")
-		for name := range strings.SplitSeq(strings.TrimPrefix(query, askConn+", @@"), ", @@") {
+		for name := range strings.SplitSeq(strings.TrimPrefix(query, serverinfo.AskConn+", @@"), ", @@") {
 			row = append(row, c.variables()[name])
 		}
 		if asksRole {
@@ -359,25 +360,25 @@ func (c *fakeConn) QueryContext(ctx context.Context, query string, args []driver
 func (c *fakeConn) answers(query string) (rest string, values []driver.Value) {
 	c.server.mu.Lock()
 	defer c.server.mu.Unlock()
-	for _, q := range slices.Backward(questionColumns) {
-		cut, ok := strings.CutSuffix(query, q.column)
+	for _, q := range slices.Backward(serverinfo.QuestionColumns) {
+		cut, ok := strings.CutSuffix(query, q.Column)
 		if !ok {
 			continue
 		}
 		query = strings.TrimSuffix(cut, ", ")
 		var value driver.Value
-		switch q.question {
-		case asksReadOnly:
+		switch q.Question {
+		case serverinfo.AsksReadOnly:
 			value = int64(0)
 			if c.server.readOnly[c.addr] {
 				value = int64(1)
 			}
-		case asksWsrepReady:
+		case serverinfo.AsksWsrepReady:
 			value = "ON"
 			if c.server.unready[c.addr] {
 				value = "OFF"
 			}
-		case asksMember:
+		case serverinfo.AsksMember:
 			value = c.server.members[c.addr]
 		}
 		values = append([]driver.Value{value}, values...)
@@ -393,7 +394,7 @@ func (c *fakeConn) replicaStatus() *fakeRows {
 	return &fakeRows{names: []string{"Replica_IO_Running", "Replica_SQL_Running"}, rows: [][]driver.Value{{"Yes", running}}}
 }
 
-// variables is the answers to askServer.
+// variables is the answers to serverinfo.AskServer.
 func (c *fakeConn) variables() map[string]string {
 	all := c.sessionVariables()
 	if c.server.unready != nil {

@@ -4,7 +4,10 @@ import (
 	"sync/atomic"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/budget"
 	"github.com/mysqlpool/mysqlpool/internal/dsn"
+	"github.com/mysqlpool/mysqlpool/internal/loginpace"
+	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 	"github.com/mysqlpool/mysqlpool/internal/session"
 	"github.com/mysqlpool/mysqlpool/internal/stockdriver"
 )
@@ -14,16 +17,17 @@ type host struct {
 	addr string        // host:port, or a socket's path
 	cfg  *mysql.Config // the config to log in there with; immutable
 
-	server  *server  // shared with the other pools that log in there; nil until newLogin
-	share   *share   // what the pool has of the server's budget; likewise
-	account *account // shared with the pools that log in as the same user; likewise
+	server  *server            // shared with the other pools that log in there; nil until newLogin
+	known   *serverinfo.Server // of server
+	share   *budget.Share      // what the pool has of the server's budget; likewise
+	account *loginpace.Account // shared with the pools that log in as the same user; likewise
 
 	loginDoubts atomic.Int64 // doubts when the latest login began that succeeded
 
 	config  *dsn.ConnConfig // of cfg; immutable
 	changes bool            // BeforeConnect may change it for each login; immutable
 
-	learned  atomic.Pointer[serverFacts]      // nil until the first login
+	learned  atomic.Pointer[serverinfo.Facts] // nil until the first login
 	baseline atomic.Pointer[session.Baseline] // of the latest login
 
 	noReleaseAll atomic.Bool // it does not know RELEASE_ALL_LOCKS

@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/mysqlpool/mysqlpool/internal/dsn"
+	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 )
 
 // The recipe's rule: recycle one second before the server's wait_timeout, which
@@ -248,7 +249,7 @@ func TestLimitIsWhatTheServerAllows(t *testing.T) {
 func TestServerThatDoesNotTellItsLimits(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		s.query = func(_ context.Context, _ *fakeConn, text string) error {
-			if text == askServer {
+			if text == serverinfo.AskServer {
 				return errServer
 			}
 			return nil
@@ -272,7 +273,7 @@ func TestServerThatAnswersWithAnError(t *testing.T) {
 		{1053, false}, // shutting down
 	} {
 		bubble(t, func(t *testing.T, s *fakeServer) {
-			s.query = refuse(askServer, test.number)
+			s.query = refuse(serverinfo.AskServer, test.number)
 			db := handle(t, s, "")
 			err := db.PingContext(t.Context())
 			if (err == nil) != test.works {

@@ -12,10 +12,13 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/budget"
 	"github.com/mysqlpool/mysqlpool/internal/dsn"
 	"github.com/mysqlpool/mysqlpool/internal/histogram"
+	"github.com/mysqlpool/mysqlpool/internal/loginpace"
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
+	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 )
 
 // offerFor is how long a connection that its owner put away stays with it
@@ -40,15 +43,16 @@ type login struct {
 	settings
 	name    string // user@net(addr), for people
 	dial    dialFunc
-	resolve resolveFunc   // nil: names are not looked up
-	timeout time.Duration // of a login
+	resolve serverinfo.ResolveFunc // nil: names are not looked up
+	timeout time.Duration          // of a login
 	hosts   *balancer
 
 	// What it needs of its pool.
-	setLimit   func(int)
-	checkOut   func(ctx context.Context, schema string) (*pool.Conn[*physical], error)
-	invalidate func(why pool.Reason, which func(p *physical, idle time.Duration) bool)
-	eachUnused func(func(*physical))
+	setLimit     func(int)
+	checkOut     func(ctx context.Context, schema string) (*pool.Conn[*physical], error)
+	invalidate   func(why pool.Reason, which func(p *physical, idle time.Duration) bool)
+	eachUnused   func(func(*physical))
+	shortenLives func(func(*physical) time.Duration)
 
 	background *background // statements that are killed
 	watch      *background // what looks after the hosts; ends when the pool is forgotten
@@ -85,8 +89,9 @@ func newLogin(c *connector) *login {
 		h := newHost(cfg)
 		hosts = append(hosts, h)
 		h.server = servers.of(h.cfg)
-		h.share = &share{budget: h.server.budget, login: l, host: h, user: h.cfg.User, size: c.Size}
-		h.account = accounts.of(h.cfg)
+		h.known = h.server.Server
+		h.share = budget.NewShare(h.server.budget, h.cfg.User, c.Size)
+		h.account = loginpace.Accounts.Of(h.cfg)
 	}
 	l.hosts = newBalancer(hosts, c.Options)
 	return l
@@ -109,7 +114,7 @@ func poolConfig(c *connector, l *login, emptied func(), makeRoom func(n int)) po
 		Full:         hasNoRoom,
 		AuthFailed:   mysqlerr.IsRefused,
 		MustRestore:  (*physical).mustRestore,
-		Yield:        func(p *physical, needed bool) bool { return p.place.share.yields(p.place, needed) },
+		Yield:        func(p *physical, needed bool) bool { return p.place.Share.Yields(p.place, needed) },
 		MakeRoom:     makeRoom,
 		Size:         c.Size,
 		Limit:        c.Limit(),
@@ -156,7 +161,7 @@ func (l *login) openOn(ctx context.Context, h *host, schema string) (*physical, 
 	if err != nil {
 		return nil, err
 	}
-	place, err := h.share.take(!pool.IsUnasked(ctx))
+	place, err := h.share.Take(!pool.IsUnasked(ctx))
 	if err != nil {
 		end(err)
 		return nil, err
@@ -166,7 +171,7 @@ func (l *login) openOn(ctx context.Context, h *host, schema string) (*physical, 
 
 // openIn is openOn for a login that may start, with a place that was taken. end is
 // called when it has ended.
-func (l *login) openIn(ctx context.Context, h *host, schema string, place *place, end func(error)) (*physical, error) {
+func (l *login) openIn(ctx context.Context, h *host, schema string, place *budget.Place, end func(error)) (*physical, error) {
 	type opened struct {
 		p   *physical
 		err error
@@ -187,7 +192,7 @@ func (l *login) openIn(ctx context.Context, h *host, schema string, place *place
 		return o.p, o.err
 	case <-time.After(heedTime):
 	}
-	place.release() // or logins that never end would have them all
+	place.Release() // or logins that never end would have them all
 	go func() {
 		if o := <-done; o.err == nil {
 			o.p.stockConn.Close()
@@ -200,10 +205,10 @@ func (l *login) openIn(ctx context.Context, h *host, schema string, place *place
 const heedTime = 500 * time.Millisecond
 
 // attempt is openOn, for as long as it takes.
-func (l *login) attempt(ctx context.Context, h *host, schema string, place *place) (p *physical, err error) {
+func (l *login) attempt(ctx context.Context, h *host, schema string, place *budget.Place) (p *physical, err error) {
 	defer func() {
 		if err != nil {
-			place.release()
+			place.Release()
 		}
 	}()
 	// The stock driver indexes the greeting without looking how long it is, and
@@ -218,7 +223,7 @@ func (l *login) attempt(ctx context.Context, h *host, schema string, place *plac
 		}
 	}()
 	start := time.Now()
-	doubts, kills, schemas := h.doubts.Load(), h.server.kills.Load(), h.server.schemas.Load()
+	doubts, kills, schemas := h.doubts.Load(), h.known.Kills.Load(), h.known.Schemas.Load()
 	p, err = l.logIn(ctx, h, place, schema, false)
 	if err != nil {
 		return nil, l.explain(ctx, h, start, err)
@@ -234,7 +239,7 @@ func (l *login) attempt(ctx context.Context, h *host, schema string, place *plac
 
 // logIn logs in and asks what the pool wants to know; cautiously if the server may
 // take small packets only.
-func (l *login) logIn(ctx context.Context, h *host, place *place, schema string, cautious bool) (*physical, error) {
+func (l *login) logIn(ctx context.Context, h *host, place *budget.Place, schema string, cautious bool) (*physical, error) {
 	inner, err := l.connect(ctx, h, schema)
 	if err != nil {
 		return nil, err
@@ -249,7 +254,7 @@ func (l *login) logIn(ctx context.Context, h *host, place *place, schema string,
 	p.cautious = cautious
 	err = l.ask(ctx, p)
 	if err == nil {
-		err = h.share.askAtLogin(ctx, p)
+		err = l.relearnAtLogin(ctx, h, p)
 	}
 	if err == nil && !p.IsValid() {
 		err = mysql.ErrInvalidConn // it broke, and what was asked last may be left out
@@ -300,7 +305,7 @@ func (l *login) connect(ctx context.Context, h *host, schema string) (c driver.C
 // the login's end. Nobody waits here with a place on the server: see openOn.
 func (l *login) begin(ctx context.Context, h *host) (end func(error), err error) {
 	doubts := h.doubts.Load
-	ended, err := h.account.begin(ctx, dsn.PasswordHash(h.cfg), func() bool { return doubts() == h.loginDoubts.Load() })
+	ended, err := h.account.Begin(ctx, dsn.PasswordHash(h.cfg), func() bool { return doubts() == h.loginDoubts.Load() })
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 	"github.com/mysqlpool/mysqlpool/internal/dsn"
 	"github.com/mysqlpool/mysqlpool/internal/failover"
+	"github.com/mysqlpool/mysqlpool/internal/loginpace"
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 )
@@ -49,7 +50,7 @@ func (p *physical) checkAlive(ctx context.Context, idle time.Duration) error {
 	if err := p.checkSocket(ctx); err != nil {
 		return err
 	}
-	if idle < p.login.PingAfter && p.host.doubts.Load() == p.proven && p.host.server.kills.Load() == p.kills {
+	if idle < p.login.PingAfter && p.host.doubts.Load() == p.proven && p.host.known.Kills.Load() == p.kills {
 		return nil
 	}
 	return p.ping(ctx, idle)
@@ -87,7 +88,7 @@ const unproven = -1
 // deadline says nothing of others; then one of them is asked, in the pool's own
 // time.
 func (p *physical) within(ctx context.Context, limit, own, idle time.Duration, ask func(context.Context) error) error {
-	doubts, kills := p.host.doubts.Load(), p.host.server.kills.Load()
+	doubts, kills := p.host.doubts.Load(), p.host.known.Kills.Load()
 	timed, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	err := ask(timed)
@@ -239,4 +240,6 @@ func isContextError(err error) bool {
 func isHosts(err error) bool { return wasTried(err) && mysqlerr.IsOfHost(err) }
 
 // wasTried reports whether a login that failed reached the host at all, or tried to.
-func wasTried(err error) bool { return !errors.Is(err, pool.ErrNoPlace) && !errors.Is(err, errPaced) }
+func wasTried(err error) bool {
+	return !errors.Is(err, pool.ErrNoPlace) && !errors.Is(err, loginpace.ErrPaced)
+}

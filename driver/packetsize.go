@@ -24,8 +24,8 @@ func (p *physical) maxText() int {
 	if p.cautious {
 		limit = leastServerPacket
 	}
-	if s := p.host.learned.Load(); s != nil && s.maxPacket > 0 && (limit == 0 || s.maxPacket < limit) {
-		limit = s.maxPacket
+	if s := p.host.learned.Load(); s != nil && s.MaxPacket > 0 && (limit == 0 || s.MaxPacket < limit) {
+		limit = s.MaxPacket
 	}
 	if limit == 0 || limit > 64<<10 {
 		return 0

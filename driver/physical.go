@@ -8,9 +8,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/mysqlpool/mysqlpool/internal/budget"
 	"github.com/mysqlpool/mysqlpool/internal/dsn"
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
+	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 	"github.com/mysqlpool/mysqlpool/internal/session"
 )
 
@@ -50,10 +52,10 @@ type physical struct {
 	serial uint64 // tells it from every other one of the process; immutable
 	login  *login
 	host   *host
-	place  *place        // on the server; immutable
-	life   time.Duration // its greatest age; 0 is no limit
-	facts                // as of the login
-	answer hostAnswer    // what the server said of itself, at the login or the latest probe
+	place  *budget.Place     // on the server; immutable
+	life   time.Duration     // its greatest age; 0 is no limit
+	facts                    // as of the login
+	answer serverinfo.Answer // what the server said of itself, at the login or the latest probe
 
 	config   *dsn.ConnConfig // what it logged in with
 	label    string          // the schema that it was to log in to
@@ -77,8 +79,8 @@ type physical struct {
 	foreign session.Asks // which answers of ofStatements may be of another one's statements than latest's
 	lastID  sessionID
 
-	schemas int64 // server.schemas when the schema was last selected
-	kills   int64 // server.kills when the server last answered a login or a ping
+	schemas int64 // server.Schemas when the schema was last selected
+	kills   int64 // server.Kills when the server last answered a login or a ping
 
 	proven int64 // host.doubts when the server last answered a login or a ping
 	cut    bool  // an error ended it: the socket is closed
@@ -144,7 +146,7 @@ func (p *physical) Fits(label string) pool.Fit {
 	}
 	switch schema {
 	case p.schema:
-		if schema != "" && p.schemas != p.host.server.schemas.Load() {
+		if schema != "" && p.schemas != p.host.known.Schemas.Load() {
 			return pool.Convertible
 		}
 		return pool.Exact
@@ -171,7 +173,7 @@ func (p *physical) use(ctx context.Context, schema string) (kept bool, err error
 	timed, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	p.usedBy(nil)
-	schemas := p.host.server.schemas.Load()
+	schemas := p.host.known.Schemas.Load()
 	if p.schema == schema && p.schemas != schemas {
 		// To select the current one again changes nothing on MariaDB.
 		if _, err := p.ExecContext(timed, "USE "+elsewhere, nil); err != nil {

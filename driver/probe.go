@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/mysqlpool/mysqlpool/internal/budget"
 	"github.com/mysqlpool/mysqlpool/internal/failover"
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
@@ -57,7 +58,7 @@ func (l *login) probeLoop(ctx context.Context, h *host) {
 			return
 		}
 		if wait := time.Until(at); wait > 0 {
-			if wait > keepProbe || !h.share.budget.spacious() {
+			if wait > keepProbe || !h.share.Budget.Spacious() {
 				closeProbe() // nobody could claim its place
 			}
 			timer := time.NewTimer(wait)
@@ -78,7 +79,7 @@ func (l *login) probeLoop(ctx context.Context, h *host) {
 		if ctx.Err() != nil {
 			return
 		}
-		if !h.share.hasRoom() {
+		if !h.share.HasRoom() {
 			closeProbe() // a checkout may need its place
 		}
 	}
@@ -133,7 +134,7 @@ func (l *login) probe(ctx context.Context, h *host, p *physical) *physical {
 		timed, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
 		if err := p.askHost(timed); err == nil && p.IsValid() {
-			l.report(h, p.answer.event, began, p.answer.why)
+			l.report(h, p.answer.Event, began, p.answer.Why)
 			return p
 		}
 		p.stockConn.Close()
@@ -144,19 +145,19 @@ func (l *login) probe(ctx context.Context, h *host, p *physical) *physical {
 		l.loginFailed(h, began, err)
 		return nil
 	}
-	l.report(h, p.answer.event, began, p.answer.why)
+	l.report(h, p.answer.Event, began, p.answer.Why)
 	return p
 }
 
 // openProbe opens the connection of a probe.
-func (l *login) openProbe(ctx context.Context, h *host, place *place) (*physical, error) {
+func (l *login) openProbe(ctx context.Context, h *host, place *budget.Place) (*physical, error) {
 	err := h.panics.recent()
 	var end func(error)
 	if err == nil {
 		end, err = l.begin(ctx, h)
 	}
 	if err != nil {
-		place.release()
+		place.Release()
 		return nil, err
 	}
 	return l.openIn(ctx, h, "", place, end)
@@ -175,7 +176,7 @@ func (l *login) openToProbe(ctx context.Context, h *host, limit time.Duration) (
 		p, err = l.openOn(timed, h, "")
 		return p, began, err
 	}
-	place, err := h.share.await(ctx, limit)
+	place, err := h.share.Await(ctx, limit)
 	if err != nil {
 		return nil, began, err
 	}

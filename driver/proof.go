@@ -6,68 +6,19 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
+	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 	"github.com/mysqlpool/mysqlpool/internal/session"
 )
-
-// Proof is what was found out of one way in which a server restores a
-// session.
-type Proof string
-
-const (
-	ProofUnknown Proof = ""        // not tried, or found out too long ago
-	ProofWorks   Proof = "works"   // what was set is gone afterwards
-	ProofIgnored Proof = "ignored" // the server answered OK, and what was set is still there
-	ProofRefused Proof = "refused" // the server answered with an error
-)
-
-// proofs is what was found out of a server. Some that only look like MySQL
-// (Vitess, proxies) answer OK to COM_RESET_CONNECTION, or to a SET that puts a
-// variable back, and do nothing. So before the state that a user left is taken
-// back in one of these ways for the first time the way is tried.
-type proofs struct {
-	turn  chan struct{} // holds a token while somebody tries
-	undo  atomic.Pointer[found]
-	reset atomic.Pointer[found]
-}
-
-// found is a proof, and for how long it is believed. Immutable.
-type found struct {
-	proof Proof
-	until time.Time
-}
-
-const (
-	// proofLife is for how long a proof is believed: there may be another server
-	// behind the address by then.
-	proofLife = time.Hour
-
-	// refusalLife is proofLife of an error that may pass.
-	refusalLife = time.Minute
-
-	// proofTimeout bounds the trial, which is some ten round trips.
-	proofTimeout = 5 * time.Second
-)
-
-func newProofs() proofs { return proofs{turn: make(chan struct{}, 1)} }
-
-func readProof(from *atomic.Pointer[found]) Proof {
-	if f := from.Load(); f != nil && time.Now().Before(f.until) {
-		return f.proof
-	}
-	return ProofUnknown
-}
-
-func storeProof(to *atomic.Pointer[found], proof Proof, life time.Duration) {
-	to.Store(&found{proof, time.Now().Add(life)})
-}
 
 // sureKinds is the kinds of state that are undone by what the server cannot
 // but do, or that its answer shows.
 const sureKinds = session.Transaction | session.Schema | session.FoundRows
+
+// proofTimeout bounds the trial, which is some ten round trips.
+const proofTimeout = 5 * time.Second
 
 var (
 	errUndoIgnored  = errors.New("mysqlpool: the server answers OK when a variable is put back or a lock is released, and does not do it")
@@ -77,14 +28,14 @@ var (
 
 // trusts returns an error if the server is known not to do what it says, or not
 // to undo state in this way.
-func (s *server) trusts(how restoreMethod) error {
-	resets := readProof(&s.proofs.reset)
+func trusts(s *serverinfo.Server, how restoreMethod) error {
+	resets := s.Proofs.Reset.Verdict()
 	switch {
-	case how == undone && (resets == ProofIgnored || readProof(&s.proofs.undo) == ProofIgnored):
+	case how == undone && (resets == serverinfo.Ignored || s.Proofs.Undo.Verdict() == serverinfo.Ignored):
 		return errUndoIgnored
-	case how == reset && resets == ProofIgnored:
+	case how == reset && resets == serverinfo.Ignored:
 		return errResetIgnored
-	case how == reset && resets == ProofRefused:
+	case how == reset && resets == serverinfo.Refused:
 		return errResetRefused
 	}
 	return nil
@@ -92,9 +43,9 @@ func (s *server) trusts(how restoreMethod) error {
 
 // proved reports whether nothing is left to be tried before this way is trusted.
 func (p *physical) proved(how restoreMethod) bool {
-	s := &p.host.server.proofs
-	resets := readProof(&s.reset) != ProofUnknown || !p.canSendReset()
-	return resets && (how == reset || readProof(&s.undo) != ProofUnknown)
+	s := &p.host.known.Proofs
+	resets := s.Reset.Verdict() != serverinfo.Unknown || !p.canSendReset()
+	return resets && (how == reset || s.Undo.Verdict() != serverinfo.Unknown)
 }
 
 // prove tries what is not known of the server yet on this connection, whose state
@@ -105,28 +56,28 @@ func (p *physical) prove(ctx context.Context, how restoreMethod) (_ restoreMetho
 	defer p.survive("the trial of how a session is restored", &err)
 	ctx, cancel := context.WithTimeout(ctx, proofTimeout)
 	defer cancel()
-	s := p.host.server
+	s := p.host.known
 	select {
-	case s.proofs.turn <- struct{}{}:
-		defer func() { <-s.proofs.turn }()
+	case s.Proofs.Turn <- struct{}{}:
+		defer func() { <-s.Proofs.Turn }()
 	case <-ctx.Done():
 		return closed, ctx.Err()
 	}
-	if how == undone && readProof(&s.proofs.undo) == ProofUnknown {
+	if how == undone && s.Proofs.Undo.Verdict() == serverinfo.Unknown {
 		if err := p.proveUndo(ctx); err != nil {
 			return closed, err
 		}
 	}
-	if readProof(&s.proofs.reset) == ProofUnknown && p.canSendReset() {
+	if s.Proofs.Reset.Verdict() == serverinfo.Unknown && p.canSendReset() {
 		works, err := p.proveReset(ctx)
 		if err != nil {
 			return closed, err
 		}
-		if works && s.trusts(how) != nil {
+		if works && trusts(s, how) != nil {
 			how = reset
 		}
 	}
-	return how, s.trusts(how)
+	return how, trusts(s, how)
 }
 
 // proofVariable holds what a trial sets. Nobody else has it.
@@ -160,7 +111,7 @@ func (p *physical) proveUndo(ctx context.Context) error {
 	if !ok {
 		return errNotUndone
 	}
-	proof := ProofWorks
+	verdict := serverinfo.Works
 	for _, v := range []string{other, value} {
 		if _, err := p.ExecContext(ctx, "SET "+name+" = "+v, nil); err != nil {
 			return err
@@ -170,15 +121,15 @@ func (p *physical) proveUndo(ctx context.Context) error {
 			return err
 		}
 		if row[0] != v {
-			proof = ProofIgnored
+			verdict = serverinfo.Ignored
 		}
 	}
 	if released, err := p.releasesLocks(ctx); err != nil {
 		return err
 	} else if !released {
-		proof = ProofIgnored
+		verdict = serverinfo.Ignored
 	}
-	p.found(ctx, "undo", &p.host.server.proofs.undo, proof, proofLife, nil)
+	p.found(ctx, "undo", &p.host.known.Proofs.Undo, verdict, serverinfo.ProofLife, nil)
 	return nil
 }
 
@@ -228,11 +179,11 @@ func (p *physical) proveReset(ctx context.Context) (works bool, err error) {
 	}
 	if before[0] != "1" || ok && before[1] != other {
 		// It does not even keep what is set, so that nothing can be proved.
-		p.found(ctx, "reset", &p.host.server.proofs.reset, ProofIgnored, proofLife, nil)
+		p.found(ctx, "reset", &p.host.known.Proofs.Reset, serverinfo.Ignored, serverinfo.ProofLife, nil)
 		return false, nil
 	}
 	if err := p.resetAndSet(ctx, 0); err != nil {
-		if !errors.Is(err, errNoReset) && mysqlerr.Number(err) == 0 || p.host.server.trusts(reset) == nil {
+		if !errors.Is(err, errNoReset) && mysqlerr.Number(err) == 0 || trusts(p.host.known, reset) == nil {
 			return false, err
 		}
 		// It was refused. What is set here is put back as the undo does it.
@@ -247,12 +198,12 @@ func (p *physical) proveReset(ctx context.Context) (works bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	proof := ProofWorks
+	verdict := serverinfo.Works
 	if after[0] != "" || ok && after[1] == other {
-		proof = ProofIgnored
+		verdict = serverinfo.Ignored
 	}
-	p.found(ctx, "reset", &p.host.server.proofs.reset, proof, proofLife, nil)
-	return proof == ProofWorks, nil
+	p.found(ctx, "reset", &p.host.known.Proofs.Reset, verdict, serverinfo.ProofLife, nil)
+	return verdict == serverinfo.Works, nil
 }
 
 // refusedReset notes that a reset was refused, and whether that may pass.
@@ -261,21 +212,21 @@ func (p *physical) refusedReset(ctx context.Context, err error) {
 	if number == 0 || mysqlerr.EndsSession(number) || mysqlerr.IsUnready(err) {
 		return
 	}
-	life := refusalLife
+	life := serverinfo.RefusalLife
 	if number == mysqlerr.UnknownCom { // MySQL before 5.7
-		life = proofLife
+		life = serverinfo.ProofLife
 	}
-	p.found(ctx, "reset", &p.host.server.proofs.reset, ProofRefused, life, err)
+	p.found(ctx, "reset", &p.host.known.Proofs.Reset, serverinfo.Refused, life, err)
 }
 
-// found notes a proof. What is not as it should be is logged once for each time
+// found notes a verdict. What is not as it should be is logged once for each time
 // that it is found.
-func (p *physical) found(ctx context.Context, way string, to *atomic.Pointer[found], proof Proof, life time.Duration, why error) {
+func (p *physical) found(ctx context.Context, way string, to *serverinfo.Proof, v serverinfo.Verdict, life time.Duration, why error) {
 	level, text := slog.LevelDebug, "mysqlpool: tried how the server restores a session"
-	if proof == ProofIgnored {
+	if v == serverinfo.Ignored {
 		level, text = slog.LevelWarn, "mysqlpool: the server answers OK when a session is restored, and does not do it: connections with more on them than a transaction or another schema are closed"
 	}
 	p.login.log().LogAttrs(ctx, level, text,
-		slog.String("login", p.login.name), slog.String("host", p.host.addr), slog.String("way", way), slog.String("found", string(proof)), slog.Any("error", why))
-	storeProof(to, proof, life)
+		slog.String("login", p.login.name), slog.String("host", p.host.addr), slog.String("way", way), slog.String("found", string(v)), slog.Any("error", why))
+	to.Set(v, life)
 }

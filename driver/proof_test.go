@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 )
 
 // leaveState has a new user leave a user variable behind.
@@ -31,9 +32,9 @@ func TestRefusalsAreRemembered(t *testing.T) {
 		message string
 		life    time.Duration
 	}{
-		{1047, "Unknown command", proofLife},
-		{1105, "no healthy backend", refusalLife},
-		{1295, "not supported", refusalLife},
+		{1047, "Unknown command", serverinfo.ProofLife},
+		{1105, "no healthy backend", serverinfo.RefusalLife},
+		{1295, "not supported", serverinfo.RefusalLife},
 		{1047, "WSREP has not yet prepared node for application use", 0},
 		{1053, "Server shutdown in progress", 0},
 	} {
@@ -117,7 +118,7 @@ func TestErrorThatPassesBlindsNoPool(t *testing.T) {
 		s.resets = true
 		ill := true
 		s.query = func(_ context.Context, _ *fakeConn, text string) error {
-			if ill && text == askServer {
+			if ill && text == serverinfo.AskServer {
 				return &mysql.MySQLError{Number: 1105, Message: "no healthy tablet"}
 			}
 			return nil
@@ -142,7 +143,7 @@ func TestErrorThatPassesBlindsNoPool(t *testing.T) {
 		// And at a later one it fails no login.
 		ill = true
 		s.query = func(_ context.Context, _ *fakeConn, text string) error {
-			if strings.HasPrefix(text, askConn+",") {
+			if strings.HasPrefix(text, serverinfo.AskConn+",") {
 				return &mysql.MySQLError{Number: 1105, Message: "no healthy tablet"}
 			}
 			return nil
@@ -163,15 +164,15 @@ func TestErrorThatPassesBlindsNoPool(t *testing.T) {
 // TiDB says 0 and -1 where it has no limit.
 func TestNoLimits(t *testing.T) {
 	for _, c := range []struct {
-		facts serverFacts
+		facts serverinfo.Facts
 		want  int
 	}{
-		{serverFacts{}, 0},
-		{serverFacts{maxUserConnections: 7}, 7},
-		{serverFacts{maxConnections: 100, maxUserConnections: 7}, 7},
-		{serverFacts{maxConnections: 100}, 95},
+		{serverinfo.Facts{}, 0},
+		{serverinfo.Facts{MaxUserConnections: 7}, 7},
+		{serverinfo.Facts{MaxConnections: 100, MaxUserConnections: 7}, 7},
+		{serverinfo.Facts{MaxConnections: 100}, 95},
 	} {
-		if got := c.facts.limit(); got != c.want {
+		if got := c.facts.Limit(); got != c.want {
 			t.Errorf("%+v: got limit %d, want %d", c.facts, got, c.want)
 		}
 	}
@@ -183,8 +184,8 @@ func TestNoLimits(t *testing.T) {
 		ask(t, db)
 		for _, m := range allMembers() {
 			facts := m.login.hosts.hosts[0].learned.Load()
-			if facts.maxStmts != math.MaxInt32 || facts.limit() != 0 {
-				t.Errorf("got %d statements and %d connections, want no limit", facts.maxStmts, facts.limit())
+			if facts.MaxStmts != math.MaxInt32 || facts.Limit() != 0 {
+				t.Errorf("got %d statements and %d connections, want no limit", facts.MaxStmts, facts.Limit())
 			}
 		}
 	})

@@ -2,10 +2,10 @@ package mysqlpool
 
 import (
 	"math/rand/v2"
-	"strconv"
 	"time"
 
 	"github.com/mysqlpool/mysqlpool/internal/dsn"
+	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 )
 
 // life is the greatest age of a connection that is opened now, shortened by up
@@ -14,11 +14,11 @@ import (
 func (l *login) life(p *physical) time.Duration {
 	life := l.Recycle
 	if life == dsn.Auto {
-		wait := defaultWaitTimeout
+		wait := serverinfo.DefaultWaitTimeout
 		if s := p.host.learned.Load(); s != nil {
-			wait = s.waitTimeout
+			wait = s.WaitTimeout
 		}
-		if set, ok := waitTimeoutOf(p.config.Params["wait_timeout"]); ok {
+		if set, ok := serverinfo.WaitTimeoutOf(p.config.Params["wait_timeout"]); ok {
 			wait = set
 		}
 		life = recycleAfter(wait)
@@ -38,11 +38,4 @@ const maxAutoRecycle = time.Hour
 // at most. Of the shortest, which is one second, it leaves half.
 func recycleAfter(waitTimeout time.Duration) time.Duration {
 	return min(max(waitTimeout-time.Second, waitTimeout/2), maxAutoRecycle)
-}
-
-// waitTimeoutOf reads wait_timeout as a DSN has it. It may be any expression
-// there; then the server's answer counts.
-func waitTimeoutOf(param string) (time.Duration, bool) {
-	seconds, err := strconv.ParseUint(param, 10, 31)
-	return time.Duration(seconds) * time.Second, err == nil && seconds > 0
 }

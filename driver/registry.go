@@ -31,7 +31,7 @@ var pools = registry{shared: map[dsn.Key]*member{}, own: map[*member]bool{}}
 
 type registry struct {
 	// mu guards what follows. No pool is waited for under it. Lock order: mu, then
-	// pool.Pool.mu, then budget.mu.
+	// pool.Pool.mu, then budget.Budget.mu.
 	mu sync.Mutex
 
 	shared    map[dsn.Key]*member
@@ -80,9 +80,9 @@ func (r *registry) newMemberLocked(c *connector) *member {
 	m.pool = pool.New(poolConfig(c, m.login, func() { r.forgetEmpty(m) }, func(n int) { r.makeRoom(m, n) }))
 	m.login.setLimit, m.login.checkOut, m.login.invalidate = m.pool.SetLimit, m.checkOut, m.pool.Invalidate
 	for _, h := range m.login.hosts.hosts {
-		h.share.pool = m.pool
+		h.share.Join(pooled{m.pool, m.login})
 	}
-	m.login.eachUnused = m.pool.EachUnused
+	m.login.eachUnused, m.login.shortenLives = m.pool.EachUnused, m.pool.ShortenLives
 	m.login.tooManyStmts = func() { r.dropStmts(m) }
 	return m
 }
@@ -102,25 +102,25 @@ func (m *member) checkOut(ctx context.Context, schema string) (*pool.Conn[*physi
 	}
 }
 
-// setSize is pool.SetSize.
+// SetSize is pool.SetSize.
 func (m *member) setSize(size, warm int) {
 	m.pool.SetSize(size, warm)
 	for _, h := range m.login.hosts.hosts {
-		h.share.setSize(size)
+		h.share.SetSize(size)
 	}
 }
 
-// setOrphan notes for each server whether the pool has no handle.
+// SetOrphan notes for each server whether the pool has no handle.
 func (l *login) setOrphan(orphan bool) {
 	for _, h := range l.hosts.hosts {
-		h.share.setOrphan(orphan)
+		h.share.SetOrphan(orphan)
 	}
 }
 
-// trimOrphans closes what the pools without handles have too much.
+// TrimOrphans closes what the pools without handles have too much.
 func (l *login) trimOrphans() {
 	for _, h := range l.hosts.hosts {
-		h.server.budget.trimOrphans()
+		h.server.budget.TrimOrphans()
 	}
 }
 

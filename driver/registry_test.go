@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/budget"
 )
 
 func TestDisposeAndAFreshPool(t *testing.T) {
@@ -135,8 +136,8 @@ func TestPoolWithoutHandlesAndConnectionsIsForgotten(t *testing.T) {
 			db.Close()
 		}
 		synctest.Wait()
-		if n := len(Stats()); n != maxOrphans {
-			t.Errorf("pools: got %d, want those that keep a connection, %d", n, maxOrphans)
+		if n := len(Stats()); n != budget.MaxOrphans {
+			t.Errorf("pools: got %d, want those that keep a connection, %d", n, budget.MaxOrphans)
 		}
 		open := handle(t, s, "pool_recycle=10")
 		ask(t, open)

@@ -75,7 +75,7 @@ func (p *physical) tryMethods(ctx context.Context, kinds session.Kinds) (restore
 	if kinds&session.Identity != 0 || p.opaque {
 		return closed, errNotUndone
 	}
-	if p.login.Reset == dsn.ResetState && (kinds&^sureKinds == 0 || p.host.server.trusts(undone) == nil) {
+	if p.login.Reset == dsn.ResetState && (kinds&^sureKinds == 0 || trusts(p.host.known, undone) == nil) {
 		err := p.undo(ctx, kinds)
 		if err == nil {
 			return undone, nil
@@ -143,7 +143,7 @@ func (p *physical) resetAndSet(ctx context.Context, kinds session.Kinds) error {
 	if !p.canSendReset() {
 		return errNoReset
 	}
-	if err := p.host.server.trusts(reset); err != nil {
+	if err := trusts(p.host.known, reset); err != nil {
 		return err
 	}
 	if err := p.endXA(ctx, kinds); err != nil {
@@ -202,7 +202,7 @@ func (p *physical) canReset() bool {
 // the login packet says, which MariaDB's reset restores.
 func (p *physical) replaysNames() bool {
 	s := p.host.learned.Load()
-	return s != nil && s.mariaDB && p.config.OneByOne
+	return s != nil && s.MariaDB && p.config.OneByOne
 }
 
 // setAsLogin sets, after a reset, what a login sets.
@@ -252,7 +252,7 @@ func (p *physical) alsoSet() string {
 			sets = append(sets, name+" = "+value)
 		}
 	}
-	if s := p.host.learned.Load(); s != nil && s.hasTraces {
+	if s := p.host.learned.Load(); s != nil && s.HasTraces {
 		sets = append(sets, "optimizer_trace_offset = DEFAULT")
 	}
 	return strings.Join(sets, ", ")
@@ -289,10 +289,10 @@ func (p *physical) checkLeft(ctx context.Context, kinds session.Kinds) error {
 		return nil
 	}
 	var asks, want []string
-	if s.hasRoles {
+	if s.HasRoles {
 		asks, want = append(asks, "CURRENT_ROLE()"), append(want, p.roleAtLogin)
 	}
-	if s.mariaDB && s.hasProfiles {
+	if s.MariaDB && s.HasProfiles {
 		asks, want = append(asks, "(SELECT COUNT(*) FROM information_schema.PROFILING)"), append(want, "0")
 	}
 	if len(asks) == 0 {

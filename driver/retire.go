@@ -5,7 +5,7 @@ import "time"
 // retire lets a pool that has had no handle for pool_idle_timeout keep one
 // connection, until that is recycled: a handle per job must find it, and jobs
 // may be far apart. Then the pool is empty, and forgotten. How many the pools
-// without handles keep between them is the budget's (see maxOrphans).
+// without handles keep between them is the budget's (see budget.MaxOrphans).
 func (r *registry) retire(m *member) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

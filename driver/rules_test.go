@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/loginpace"
 )
 
 // Each test here names a rule of database/sql that the driver lives by.
@@ -21,10 +22,8 @@ import (
 func bubble(t *testing.T, test func(t *testing.T, s *fakeServer)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		servers.mu.Lock()
-		clear(servers.byAddress) // what was known on another clock
-		servers.mu.Unlock()
-		accounts.forgetAll() // of another bubble, at the same time of another server
+		servers.forgetAll()            // what was known on another clock
+		loginpace.Accounts.ForgetAll() // of another bubble, at the same time of another server
 		disposeAfter(t)
 		test(t, newFakeServer())
 	})

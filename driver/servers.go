@@ -1,53 +1,39 @@
 package mysqlpool
 
 import (
+	"fmt"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"weak"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/budget"
+	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 )
 
-// server is what this process knows of one server, whichever pool found it out.
-// Every host of every pool that logs in to the same network address has the same
-// one.
+// server is one server for all pools that log in to its network address.
 type server struct {
-	address serverAddress // immutable
-	proofs  proofs        // how it restores a session
-	budget  *budget       // immutable
-
-	// schemas counts what this process ran that may have dropped, made or altered
-	// a schema. See physical.Fits.
-	schemas atomic.Int64
-	// kills counts the KILLs that this process ran: which connections they were
-	// for is not known. See physical.checkAlive.
-	kills atomic.Int64
-
-	looked  atomic.Pointer[lookup] // the latest answer for its name; nil: none yet
-	looking atomic.Bool            // its name is being looked up
+	*serverinfo.Server
+	budget *budget.Budget // immutable
 }
 
-func newServer(a serverAddress) *server {
-	return &server{address: a, proofs: newProofs(), budget: newBudget(a)}
+func newServer(a serverinfo.Address) *server {
+	return &server{Server: serverinfo.NewServer(), budget: budget.New(fmt.Sprintf("%s(%s)", a.Net, a.Addr))}
 }
-
-// serverAddress names a server for this process.
-type serverAddress struct{ net, addr string }
 
 // servers is the servers that some host refers to. It holds none of them alive.
-var servers = serverTable{byAddress: map[serverAddress]weak.Pointer[server]{}}
+var servers = serverTable{byAddress: map[serverinfo.Address]weak.Pointer[server]{}}
 
 type serverTable struct {
 	mu        sync.Mutex // guards what follows; a leaf: no other lock is taken under it
-	byAddress map[serverAddress]weak.Pointer[server]
+	byAddress map[serverinfo.Address]weak.Pointer[server]
 }
 
 // of returns the server that a host's config logs in to. Where the config dials by
 // a function of its own, only that knows what the address means: then the
 // server is the host's alone.
 func (t *serverTable) of(cfg *mysql.Config) *server {
-	address := serverAddress{cfg.Net, cfg.Addr}
+	address := serverinfo.Address{Net: cfg.Net, Addr: cfg.Addr}
 	if cfg.DialFunc != nil {
 		return newServer(address)
 	}
@@ -64,10 +50,30 @@ func (t *serverTable) of(cfg *mysql.Config) *server {
 
 // forget takes a server off the table once no host refers to it, unless another
 // one has its address by now.
-func (t *serverTable) forget(address serverAddress) {
+func (t *serverTable) forget(address serverinfo.Address) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if p, ok := t.byAddress[address]; ok && p.Value() == nil {
 		delete(t.byAddress, address)
 	}
+}
+
+// list returns those that some host refers to. It is for tests.
+func (t *serverTable) list() (all []*server) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, p := range t.byAddress {
+		if s := p.Value(); s != nil {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// ForgetAll has every server be another one from now on. It is for tests on fake time,
+// where what was learned before is of another clock.
+func (t *serverTable) forgetAll() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	clear(t.byAddress)
 }

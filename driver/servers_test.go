@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 )
 
 func TestServersAreShared(t *testing.T) {
@@ -30,8 +31,8 @@ func TestServersAreShared(t *testing.T) {
 }
 
 func TestServersAreForgotten(t *testing.T) {
-	address := serverAddress{"tcp", "forgotten.invalid:3306"}
-	servers.of(&mysql.Config{Net: address.net, Addr: address.addr})
+	address := serverinfo.Address{Net: "tcp", Addr: "forgotten.invalid:3306"}
+	servers.of(&mysql.Config{Net: address.Net, Addr: address.Addr})
 	for until := time.Now().Add(10 * time.Second); ; {
 		runtime.GC()
 		servers.mu.Lock()

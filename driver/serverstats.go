@@ -1,9 +1,10 @@
 package mysqlpool
 
 import (
-	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/mysqlpool/mysqlpool/internal/budget"
 )
 
 // ServerStats is what this process has of one server, over all pools that log in
@@ -35,7 +36,7 @@ func Servers() []ServerStats {
 		for _, h := range m.login.hosts.hosts {
 			if !seen[h.server] {
 				seen[h.server] = true
-				all = append(all, h.server.budget.stats())
+				all = append(all, serverStats(h.server.budget.Stats()))
 			}
 		}
 	}
@@ -43,23 +44,10 @@ func Servers() []ServerStats {
 	return all
 }
 
-func (b *budget) stats() ServerStats {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	s := ServerStats{Addr: b.name, MaxConnections: b.all.max, Taken: b.all.taken, WithoutHandle: b.orphans}
-	if b.limits != nil {
-		s.Limit = b.all.limit
+func serverStats(b budget.Stats) ServerStats {
+	s := ServerStats{Addr: b.Name, MaxConnections: b.MaxConnections, Limit: b.Limit, Taken: b.Taken, WithoutHandle: b.WithoutHandle, Waiting: b.Waiting}
+	for _, a := range b.Accounts {
+		s.Accounts = append(s.Accounts, AccountStats{User: a.User, Limit: a.Limit, Taken: a.Taken})
 	}
-	for _, c := range b.claims {
-		if c.pool.HasWaiters() {
-			s.Waiting++
-		}
-	}
-	for user, q := range b.accounts {
-		if q.taken > 0 {
-			s.Accounts = append(s.Accounts, AccountStats{User: user, Limit: q.limit, Taken: q.taken})
-		}
-	}
-	slices.SortFunc(s.Accounts, func(x, y AccountStats) int { return cmp.Compare(x.User, y.User) })
 	return s
 }

@@ -139,7 +139,7 @@ func (b *balancer) hostStats() (all []HostStats) {
 		s := b.tracker.Status(i)
 		all = append(all, HostStats{
 			Addr: h.addr, Open: int(h.open.Load()), Opened: h.opened.Load(), LoginErrors: h.loginErrors.Load(), Probes: h.probes.Load(),
-			UndoProof: readProof(&h.server.proofs.undo), ResetProof: readProof(&h.server.proofs.reset),
+			UndoProof: Proof(h.server.Proofs.Undo.Verdict()), ResetProof: Proof(h.server.Proofs.Reset.Verdict()),
 			State: s.State.String(), Since: s.Since, Reason: s.Reason, ReadOnly: b.tracker.IsReadOnly(i), Wanted: b.tracker.Rating(i) == failover.Wanted,
 		})
 	}
@@ -182,14 +182,14 @@ func (m *member) stats() PoolStats {
 	handles := m.handlesNow()
 	s := m.pool.Stats()
 	hits, misses, evictions := m.login.stmts.counts()
-	proofs := &m.login.hosts.hosts[0].server.proofs
+	proofs := &m.login.hosts.hosts[0].server.Proofs
 	return PoolStats{
 		Login: m.login.name, Name: m.login.PoolName, Number: m.number, Size: s.Size, Limit: s.Limit,
 		Open: s.Open, InUse: s.InUse, Idle: s.Idle, Pinned: s.Pinned,
 		Keepalives: s.Keepalives, Killed: m.login.killed.Load(), Hosts: m.login.hosts.hostStats(),
 		CreateTime: readHistogram(&m.pool.CreateTimes), WaitTime: readHistogram(&m.pool.WaitTimes),
 		UseTime:   readHistogram(&m.login.useTimes),
-		UndoProof: readProof(&proofs.undo), ResetProof: readProof(&proofs.reset),
+		UndoProof: Proof(proofs.Undo.Verdict()), ResetProof: Proof(proofs.Reset.Verdict()),
 		PinnedBy: s.PinnedBy, Undone: m.login.undone.Load(), Reset: m.login.resets.Load(),
 		LoggingIn: s.LoggingIn, Waiting: s.Waiting, Handles: handles,
 		Opened: s.Opened, LoginErrors: s.LoginErrors,
@@ -201,3 +201,14 @@ func (m *member) stats() PoolStats {
 		Waits: s.Waits, WaitDuration: s.Waited, Timeouts: s.Timeouts,
 	}
 }
+
+// Proof is what was found out of one way in which a server restores a
+// session.
+type Proof string
+
+const (
+	ProofUnknown Proof = ""        // not tried, or found out too long ago
+	ProofWorks   Proof = "works"   // what was set is gone afterwards
+	ProofIgnored Proof = "ignored" // the server answered OK, and what was set is still there
+	ProofRefused Proof = "refused" // the server answered with an error
+)

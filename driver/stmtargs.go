@@ -19,7 +19,7 @@ import (
 // argKind is what a server tells apart of an argument, which is what the stock
 // driver sends for it (writeExecutePacket there), whatever its type in Go: texts,
 // bytes, JSON and times all go as a text, and each nil goes as NULL. If times has a
-// location the server tells texts apart by what they look like too: see fixesTypes.
+// location the server tells texts apart by what they look like too: see serverinfo.FixesTypes.
 func argKind(v driver.Value, times dsn.TimeFormat) byte {
 	switch v := v.(type) {
 	case nil:

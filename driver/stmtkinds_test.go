@@ -15,6 +15,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 	"github.com/mysqlpool/mysqlpool/internal/dsn"
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
+	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 )
 
 // run runs a text with arguments by Exec.
@@ -276,7 +277,7 @@ func TestReturnsNoRows(t *testing.T) {
 // A statement is used again only with a server that answers the same each time.
 func TestSubqueriesAreKeptWhereTheServerAsksThemAnew(t *testing.T) {
 	for version, want := range map[string]bool{"8.4.0": false, "8.0.22": false, "8.0.21": true, "5.7.44": true, "10.11.19-MariaDB": true, "11.8.9-MariaDB": true, "": true} {
-		if got := cachesSubqueries(version); got != want {
+		if got := serverinfo.CachesSubqueries(version); got != want {
 			t.Errorf("%q: got %v", version, got)
 		}
 	}

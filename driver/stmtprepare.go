@@ -38,7 +38,7 @@ func (p *physical) prepare(ctx context.Context, query string) (*prepared, error)
 // timeFormat is the host's if the server goes by what arguments look like, else
 // without a location.
 func (p *physical) timeFormat() dsn.TimeFormat {
-	if facts := p.host.learned.Load(); facts != nil && !facts.fixesTypes {
+	if facts := p.host.learned.Load(); facts != nil && !facts.FixesTypes {
 		return dsn.TimeFormat{}
 	}
 	return p.config.Times

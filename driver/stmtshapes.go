@@ -1,8 +1,6 @@
 package mysqlpool
 
 import (
-	"fmt"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -16,19 +14,6 @@ import (
 // is an integer, "5.5" a decimal number, and "abc" none. So there texts of
 // different shapes are arguments of different kinds, and those of which it is not
 // sure what the server makes of them are of none.
-
-// fixesTypes reports whether a server of that version does so. One that is not
-// known may.
-func fixesTypes(version string) bool {
-	if strings.Contains(version, "MariaDB") {
-		return false
-	}
-	var major, minor, patch int
-	if n, _ := fmt.Sscanf(version, "%d.%d.%d", &major, &minor, &patch); n < 3 {
-		return true
-	}
-	return major > 8 || major == 8 && (minor > 0 || patch >= 22)
-}
 
 // likeNumber is the kind of texts that look like numbers or dates; without any of the
 // bits that follow they are digits alone.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/mysqlpool/mysqlpool/internal/dsn"
+	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 )
 
 func TestFixesTypes(t *testing.T) {
@@ -17,7 +18,7 @@ func TestFixesTypes(t *testing.T) {
 		"10.11.19-MariaDB-deb12u1": false, "5.5.5-10.11.19-MariaDB": false, "11.8.9-MariaDB": false,
 		"8.0.30-Vitess": true, "": true, "proxy": true,
 	} {
-		if got := fixesTypes(version); got != want {
+		if got := serverinfo.FixesTypes(version); got != want {
 			t.Errorf("%q: got %v, want %v", version, got, want)
 		}
 	}

@@ -2,15 +2,9 @@ package mysqlpool
 
 import "strings"
 
-// cachesSubqueries reports whether the server may answer from what a subquery returned
-// in an earlier run of a statement: "NULL NOT IN (SELECT ...)" is on MariaDB, for each
-// statement, what it was when it first ran, whatever is in the table by now. MySQL is
-// known not to from 8.0.22 on.
-func cachesSubqueries(version string) bool { return version == "" || !fixesTypes(version) }
-
 func (p *physical) cachesSubqueries() bool {
 	facts := p.host.learned.Load()
-	return facts == nil || facts.cachesSubqueries
+	return facts == nil || facts.CachesSubqueries
 }
 
 // comparesWithSubquery reports whether a text may compare with the rows of a subquery:

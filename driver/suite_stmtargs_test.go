@@ -17,6 +17,7 @@ import (
 
 	"github.com/mysqlpool/mysqlpool/internal/dsn"
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
+	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 )
 
 // What a kept statement answers with arguments of the kinds it was used with is
@@ -176,7 +177,7 @@ func TestSuiteKindsOfArguments(t *testing.T) {
 	var version string
 	fresh.QueryRowContext(ctx, "SELECT VERSION()").Scan(&version)
 	var times dsn.TimeFormat
-	if fixesTypes(version) {
+	if serverinfo.FixesTypes(version) {
 		times = dsn.TimeFormatOf(cfg)
 	}
 	seed := uint64(time.Now().UnixNano())
@@ -200,7 +201,7 @@ func TestSuiteKindsOfArguments(t *testing.T) {
 				t.Fatalf("%T %v: %v", args[i], args[i], err)
 			}
 		}
-		if refused[query] || !canKeep(sent, times, onlyInserts(query)) || cachesSubqueries(version) && comparesWithSubquery(query) {
+		if refused[query] || !canKeep(sent, times, onlyInserts(query)) || serverinfo.CachesSubqueries(version) && comparesWithSubquery(query) {
 			continue
 		}
 		var k *keptStmt

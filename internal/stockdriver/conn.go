@@ -1,4 +1,4 @@
-// package stockdriver knows of the stock driver (github.com/go-sql-driver/mysql) what
+// Package stockdriver knows of the stock driver (github.com/go-sql-driver/mysql) what
 // it has no method for. It is the only package of the project that reads another's
 // fields, and the only one with unsafe.
 //

@@ -26,7 +26,7 @@ var answersPlants = []plant{
 	{
 		name: "a KILL by another connection is not heard of",
 		file: "driver/lost.go",
-		old:  " && p.host.server.kills.Load() == p.kills {",
+		old:  " && p.host.known.Kills.Load() == p.kills {",
 		new:  " {",
 		test: "TestKillByAnotherIsVerified",
 	},
@@ -69,8 +69,8 @@ var answersPlants = []plant{
 	{
 		name: "a schema that was recreated fits as it is",
 		file: "driver/physical.go",
-		old:  "p.schemas != p.host.server.schemas.Load()",
-		new:  "p.schemas > p.host.server.schemas.Load()",
+		old:  "p.schemas != p.host.known.Schemas.Load()",
+		new:  "p.schemas > p.host.known.Schemas.Load()",
 		test: "TestSuiteSchemaMadeAnew",
 	},
 	{

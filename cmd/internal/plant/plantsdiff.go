@@ -191,8 +191,8 @@ var diffPlants = []plant{
 	{
 		name: "a schema that was recreated is not selected again",
 		file: "driver/answers.go",
-		old:  "h.server.schemas.Add(1)",
-		new:  "h.server.schemas.Add(0)",
+		old:  "h.known.Schemas.Add(1)",
+		new:  "h.known.Schemas.Add(0)",
 		test: "TestSuiteSchemaMadeAnew",
 	},
 	{

@@ -79,14 +79,14 @@ var hostsPlants = []plant{
 	},
 	{
 		name: "a replica that does not replicate is chosen",
-		file: "driver/hostanswer.go",
+		file: "driver/askhost.go",
 		old:  `if c[name] == "No" {`,
 		new:  `if c[name] == "no" {`,
 		test: "TestTargetReplica",
 	},
 	{
 		name: "a group's member that recovers is chosen",
-		file: "driver/hostanswer.go",
+		file: "internal/serverinfo/questions.go",
 		old:  `case state != "" && state != "ONLINE":`,
 		new:  `case state == "ERROR":`,
 		test: "TestMembersOfAGroup",

@@ -52,9 +52,9 @@ var poolPlants = []plant{
 	},
 	{
 		name: "any number of logins try an unproven password",
-		file: "driver/loginpace.go",
-		old:  "\tif a.underway >= unprovenMost && waited < unprovenLimit {",
-		new:  "\tif a.underway >= unprovenMost && waited < 0*unprovenLimit {",
+		file: "internal/loginpace/loginpace.go",
+		old:  "\tif a.underway >= UnprovenMost && waited < UnprovenLimit {",
+		new:  "\tif a.underway >= UnprovenMost && waited < 0*UnprovenLimit {",
 		test: "TestRefusedLoginsAreFew",
 	},
 	{

@@ -28,15 +28,15 @@ var restorePlants = []plant{
 	{
 		name:   "statements of others show in a trace",
 		file:   "driver/restore.go",
-		old:    "s != nil && s.hasTraces {",
-		new:    "s != nil && s.hasTraces && false {",
+		old:    "s != nil && s.HasTraces {",
+		new:    "s != nil && s.HasTraces && false {",
 		test:   "TestSuiteStatementsOfOthersAreNotShown",
 		server: "MySQL",
 	},
 	{
 		name:   "statements of others show in a profile",
 		file:   "driver/restore.go",
-		old:    "if s.mariaDB && s.hasProfiles {",
+		old:    "if s.MariaDB && s.HasProfiles {",
 		new:    "if false {",
 		test:   "TestSuiteStatementsOfOthersAreNotShown",
 		server: "MariaDB",
@@ -101,8 +101,8 @@ var restorePlants = []plant{
 	{
 		name: "behind a proxy that ignores resets the undo is trusted",
 		file: "driver/proof.go",
-		old:  "(resets == ProofIgnored || readProof(&s.proofs.undo) == ProofIgnored)",
-		new:  "readProof(&s.proofs.undo) == ProofIgnored",
+		old:  "(resets == serverinfo.Ignored || s.Proofs.Undo.Verdict() == serverinfo.Ignored)",
+		new:  "s.Proofs.Undo.Verdict() == serverinfo.Ignored",
 		test: "TestSuiteProxiesLeakNothing",
 	},
 	{
@@ -114,7 +114,7 @@ var restorePlants = []plant{
 	},
 	{
 		name: "a refusal is remembered for ever",
-		file: "driver/proof.go",
+		file: "internal/serverinfo/proof.go",
 		old:  "f != nil && time.Now().Before(f.until)",
 		new:  "f != nil",
 		test: "TestRefusalsAreRemembered",

@@ -1,4 +1,4 @@
-package mysqlpool
+package serverinfo
 
 import (
 	"testing"
@@ -11,18 +11,18 @@ func TestQuestionsOf(t *testing.T) {
 	const provider = "/usr/lib/galera/libgalera_smm.so"
 	for _, c := range []struct {
 		variables map[string]string
-		want      hostQuestions
+		want      Questions
 	}{
 		{map[string]string{}, 0},
-		{map[string]string{"read_only": "OFF"}, asksReadOnly},
-		{map[string]string{"read_only": "OFF", "innodb_read_only": "OFF"}, asksReadOnly | asksInnoDBReadOnly},
-		{map[string]string{"version": "10.11.6-MariaDB", "wsrep_on": "ON", "wsrep_provider": provider}, asksWsrepReady},
+		{map[string]string{"read_only": "OFF"}, AsksReadOnly},
+		{map[string]string{"read_only": "OFF", "innodb_read_only": "OFF"}, AsksReadOnly | asksInnoDBReadOnly},
+		{map[string]string{"version": "10.11.6-MariaDB", "wsrep_on": "ON", "wsrep_provider": provider}, AsksWsrepReady},
 		{map[string]string{"version": "8.0.36", "wsrep_on": "ON", "wsrep_provider": provider}, asksWsrepReadyOfMySQL},
 		{map[string]string{"version": "10.11.6-MariaDB", "wsrep_on": "OFF", "wsrep_provider": provider}, 0},
 		{map[string]string{"version": "10.11.6-MariaDB", "wsrep_on": "ON", "wsrep_provider": "none"}, 0},
 		{map[string]string{"version": "10.11.6-MariaDB", "wsrep_on": "ON", "wsrep_provider": ""}, 0},
 		{map[string]string{"group_replication_group_name": ""}, 0},
-		{map[string]string{"group_replication_group_name": "aaaa"}, asksMember},
+		{map[string]string{"group_replication_group_name": "aaaa"}, AsksMember},
 	} {
 		if got := questionsOf(c.variables); got != c.want {
 			t.Errorf("%v: got %b, want %b", c.variables, got, c.want)
@@ -31,7 +31,7 @@ func TestQuestionsOf(t *testing.T) {
 }
 
 func TestAnswer(t *testing.T) {
-	const all = asksReadOnly | asksInnoDBReadOnly | asksWsrepReady | asksMember
+	const all = AsksReadOnly | asksInnoDBReadOnly | AsksWsrepReady | AsksMember
 	for _, c := range []struct {
 		values []string
 		want   failover.Event
@@ -46,7 +46,7 @@ func TestAnswer(t *testing.T) {
 		{[]string{"1", "1", "ON", "RECOVERING SECONDARY"}, failover.NotReady},
 		{[]string{"0", "0", "ON", "OFFLINE "}, failover.NotReady},
 	} {
-		if got := all.answer(c.values); got.event != c.want || (got.why == "") != (c.want == failover.Writable) {
+		if got := all.Answer(c.values); got.Event != c.want || (got.Why == "") != (c.want == failover.Writable) {
 			t.Errorf("%v: got %+v, want event %d and why", c.values, got, c.want)
 		}
 	}

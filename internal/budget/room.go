@@ -1,4 +1,4 @@
-package mysqlpool
+package budget
 
 import (
 	"maps"
@@ -9,15 +9,15 @@ import (
 )
 
 const (
-	// maxOrphans is how many connections the pools without handles keep between
+	// MaxOrphans is how many connections the pools without handles keep between
 	// them, for each server.
-	maxOrphans = 16
+	MaxOrphans = 16
 
-	// turnTime is for how long a pool has a place at least before another one, that
+	// TurnTime is for how long a pool has a place at least before another one, that
 	// has none, may have it; and how long a connection lies unused before anybody
 	// may have its place. It is long against a login, so that pools in turn use
 	// what they get for more than one query.
-	turnTime = 100 * time.Millisecond
+	TurnTime = 100 * time.Millisecond
 
 	// surplusIdle is for how long what a spike opened is unused before it is
 	// closed. A load that comes again each second uses it again.
@@ -29,16 +29,16 @@ const (
 
 // free is a connection that nobody uses.
 type free struct {
-	place *place
+	place *Place
 	idle  time.Duration // for how long
 }
 
 // unused lists what lies unused in some pools, longest unused first.
-func unused(shares []*share) (all []free) {
+func unused(shares []*Share) (all []free) {
 	for _, s := range shares {
-		s.pool.EachFree(func(p *physical, idle time.Duration) {
-			if p.place.share == s {
-				all = append(all, free{p.place, idle})
+		s.pool.EachPlace(func(p *Place, idle time.Duration) {
+			if p.Share == s {
+				all = append(all, free{p, idle})
 			}
 		})
 	}
@@ -48,7 +48,7 @@ func unused(shares []*share) (all []free) {
 
 // unmetLocked is the claimants, once for each place that they want, less those
 // that are about to be served by what is being closed.
-func (b *budget) unmetLocked() (unmet []*share) {
+func (b *Budget) unmetLocked() (unmet []*Share) {
 	for _, s := range b.queueLocked() {
 		for range s.wants() - s.granted {
 			unmet = append(unmet, s)
@@ -61,19 +61,19 @@ func (b *budget) unmetLocked() (unmet []*share) {
 // nobody uses now, and for so long: if it was unused for a while, or its pool has
 // more than its share, or the claimant has none at all and it is its turn. more is
 // how many the claimant is to get besides.
-func (b *budget) mayTakeLocked(c *share, more int, p *place, idle time.Duration, now time.Time) bool {
-	s := p.share
+func (b *Budget) mayTakeLocked(c *Share, more int, p *Place, idle time.Duration, now time.Time) bool {
+	s := p.Share
 	if s == c || s.user != c.user && !b.accountLocked(c).free() {
 		return false // it would be of no use
 	}
 	has := c.has() + more
-	return idle >= turnTime || s.has() >= has+2 ||
-		has == 0 && now.Sub(c.since) >= turnTime && now.Sub(p.since) >= turnTime
+	return idle >= TurnTime || s.has() >= has+2 ||
+		has == 0 && now.Sub(c.since) >= TurnTime && now.Sub(p.since) >= TurnTime
 }
 
 // makeRoom closes connections that others can do without, for those that claim a
 // place.
-func (b *budget) makeRoom() {
+func (b *Budget) makeRoom() {
 	b.mu.Lock()
 	wanted := len(b.unmetLocked()) > 0
 	shares := slices.Collect(maps.Keys(b.shares))
@@ -85,8 +85,8 @@ func (b *budget) makeRoom() {
 
 	b.mu.Lock()
 	now := time.Now()
-	more := map[*share]int{}
-	var victims []*place
+	more := map[*Share]int{}
+	var victims []*Place
 	for _, c := range b.unmetLocked() {
 		for _, f := range all {
 			if !f.place.leaving && !f.place.released && b.mayTakeLocked(c, more[c], f.place, f.idle, now) {
@@ -103,15 +103,15 @@ func (b *budget) makeRoom() {
 
 // evict closes the connections if nobody uses them still. They are noted as
 // leaving.
-func (b *budget) evict(victims []*place, why pool.Reason, needed bool) {
-	chosen := map[*place]bool{}
-	count := map[*share]int{}
+func (b *Budget) evict(victims []*Place, why pool.Reason, needed bool) {
+	chosen := map[*Place]bool{}
+	count := map[*Share]int{}
 	for _, p := range victims {
 		chosen[p] = true
-		count[p.share]++
+		count[p.Share]++
 	}
 	for s, n := range count {
-		s.pool.Evict(n, why, needed, func(p *physical, _ time.Duration) bool { return chosen[p.place] })
+		s.pool.EvictPlaces(n, why, needed, func(p *Place) bool { return chosen[p] })
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -124,20 +124,20 @@ func (b *budget) evict(victims []*place, why pool.Reason, needed bool) {
 
 // takeTurns makes room again and again while somebody claims a place: what was
 // used a moment ago may not be any more, and turns come.
-func (b *budget) takeTurns() {
+func (b *Budget) takeTurns() {
 	b.makeRoom()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.turns = nil
 	if len(b.queueLocked()) > 0 {
-		b.turns = time.AfterFunc(turnTime, b.takeTurns)
+		b.turns = time.AfterFunc(TurnTime, b.takeTurns)
 	}
 }
 
-// yields is pool.Config.Yield: whether a connection is closed that was just
+// Yields is pool.Config.Yield: whether a connection is closed that was just
 // checked in.
-func (s *share) yields(p *place, needed bool) bool {
-	b := s.budget
+func (s *Share) Yields(p *Place, needed bool) bool {
+	b := s.Budget
 	if !b.attentive.Load() && !s.orphan.Load() {
 		return false
 	}
@@ -162,7 +162,7 @@ func (s *share) yields(p *place, needed bool) bool {
 }
 
 // shrink closes what is unused of more connections than there may be.
-func (b *budget) shrink() {
+func (b *Budget) shrink() {
 	b.mu.Lock()
 	n := b.all.over()
 	over := map[string]int{}
@@ -174,7 +174,7 @@ func (b *budget) shrink() {
 	b.mu.Unlock()
 	if n > 0 {
 		b.closeUnused(unused(shares), pool.Overflow, true, func(f free) bool {
-			s := f.place.share
+			s := f.place.Share
 			return b.all.over() > 0 || b.accountLocked(s).over() > 0
 		})
 	}
@@ -182,8 +182,8 @@ func (b *budget) shrink() {
 
 // closeUnused closes those of all, in their order, that which names. That is called
 // under the lock, with what was chosen before noted as leaving.
-func (b *budget) closeUnused(all []free, why pool.Reason, needed bool, which func(f free) bool) {
-	var victims []*place
+func (b *Budget) closeUnused(all []free, why pool.Reason, needed bool, which func(f free) bool) {
+	var victims []*Place
 	b.mu.Lock()
 	for _, f := range all {
 		if !f.place.leaving && !f.place.released && which(f) {
@@ -195,9 +195,9 @@ func (b *budget) closeUnused(all []free, why pool.Reason, needed bool, which fun
 	b.evict(victims, why, needed)
 }
 
-// setOrphan notes whether the pool has no handle.
-func (s *share) setOrphan(orphan bool) {
-	b := s.budget
+// SetOrphan notes whether the pool has no handle.
+func (s *Share) SetOrphan(orphan bool) {
+	b := s.Budget
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if s.orphan.Swap(orphan) == orphan {
@@ -211,12 +211,12 @@ func (s *share) setOrphan(orphan bool) {
 	b.orphansLeaving += sign * s.leaving
 }
 
-func (b *budget) orphanSurplusLocked() int { return b.orphans - b.orphansLeaving - maxOrphans }
+func (b *Budget) orphanSurplusLocked() int { return b.orphans - b.orphansLeaving - MaxOrphans }
 
-// trimOrphans closes what the pools without handles have too much between them.
-func (b *budget) trimOrphans() {
+// TrimOrphans closes what the pools without handles have too much between them.
+func (b *Budget) TrimOrphans() {
 	b.mu.Lock()
-	var shares []*share
+	var shares []*Share
 	if b.orphanSurplusLocked() > 0 {
 		for s := range b.shares {
 			if s.orphan.Load() {
@@ -230,27 +230,27 @@ func (b *budget) trimOrphans() {
 	}
 }
 
-// spacious reports whether half of the places are free and nobody claims one: then
+// Spacious reports whether half of the places are free and nobody claims one: then
 // probes may keep connections, whose places nobody can claim.
-func (b *budget) spacious() bool {
+func (b *Budget) Spacious() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return len(b.claims) == 0 && (b.all.limit == 0 || 2*b.all.taken <= b.all.limit)
 }
 
-// setSize notes the pool's size.
-func (s *share) setSize(size int) {
-	s.budget.mu.Lock()
-	defer s.budget.mu.Unlock()
+// SetSize notes the pool's size.
+func (s *Share) SetSize(size int) {
+	s.Budget.mu.Lock()
+	defer s.Budget.mu.Unlock()
 	s.size = size
 }
 
 // beyond is how many connections the pool has beyond its size.
-func (s *share) beyond() int { return max(0, s.taken-s.leaving-s.size) }
+func (s *Share) beyond() int { return max(0, s.taken-s.leaving-s.size) }
 
 // surplusLocked is how many are open beyond the sizes of their pools, more than a
 // quarter of what the server takes: of an account, or of all with "" for the user.
-func (b *budget) surplusLocked(user string, q *quota) int {
+func (b *Budget) surplusLocked(user string, q *quota) int {
 	if q.max == 0 || q.taken <= q.max/4 {
 		return 0
 	}
@@ -265,14 +265,14 @@ func (b *budget) surplusLocked(user string, q *quota) int {
 
 // watchSurplusLocked has closeSurplus called soon if the pool, which took a place,
 // may have made a surplus.
-func (b *budget) watchSurplusLocked(s *share) {
+func (b *Budget) watchSurplusLocked(s *Share) {
 	if b.surplus == nil && s.beyond() > 0 && (b.surplusLocked("", &b.all) > 0 || b.surplusLocked(s.user, b.accountLocked(s)) > 0) {
 		b.surplus = time.AfterFunc(surplusTick, b.closeSurplus)
 	}
 }
 
 // closeSurplus closes what a spike opened and nobody used for a while.
-func (b *budget) closeSurplus() {
+func (b *Budget) closeSurplus() {
 	b.mu.Lock()
 	most := b.surplusLocked("", &b.all)
 	byUser := map[string]int{}
@@ -282,7 +282,7 @@ func (b *budget) closeSurplus() {
 		due = due || byUser[user] > 0
 	}
 	b.surplus = nil
-	var shares []*share
+	var shares []*Share
 	if due {
 		b.surplus = time.AfterFunc(surplusTick, b.closeSurplus)
 		for s := range b.shares {
@@ -296,7 +296,7 @@ func (b *budget) closeSurplus() {
 		return
 	}
 	b.closeUnused(unused(shares), pool.IdleTimeout, false, func(f free) bool {
-		s := f.place.share
+		s := f.place.Share
 		if f.idle < surplusIdle || s.beyond() == 0 || most <= 0 && byUser[s.user] <= 0 {
 			return false
 		}

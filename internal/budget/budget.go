@@ -1,15 +1,17 @@
-package mysqlpool
+// Package budget shares the connections that a server takes among the pools of the
+// process.
+package budget
 
 import (
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/mysqlpool/mysqlpool/internal/pool"
+	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 )
 
-// budget is how many connections this process may have to one server, over all its
+// Budget is how many connections this process may have to one server, over all its
 // pools. A login takes a place first, and the place is free again when the
 // connection is closed, or the login failed. If none is free the pool claims one:
 // the next that comes free is granted to the claimant with the fewest, of several
@@ -17,10 +19,10 @@ import (
 // what they do not use, and what they have more than their share: see makeRoom and
 // yields.
 //
-// Lock order: registry.mu, then pool.Pool.mu, then budget.mu, under which no other
+// Lock order: registry.mu, then pool.Pool.mu, then Budget.mu, under which no other
 // lock is taken.
-type budget struct {
-	name string // net(addr), for people; immutable
+type Budget struct {
+	Name string // net(addr), for people; immutable
 
 	// attentive says that somebody claims a place, or that more are taken than may
 	// be. It changes under mu, and yields reads it without.
@@ -29,8 +31,8 @@ type budget struct {
 	mu       sync.Mutex // guards what follows, and shares, quotas and places
 	all      quota
 	accounts map[string]*quota // by user; those with a place or a grant
-	shares   map[*share]bool   // those with a place, a grant or a claim
-	claims   []*share          // in the order in which they came
+	shares   map[*Share]bool   // those with a place, a grant or a claim
+	claims   []*Share          // in the order in which they came
 	grants   uint64            // counts them
 
 	orphans        int // places of pools without handles
@@ -46,20 +48,20 @@ type budget struct {
 }
 
 const (
-	// unknownPlaces is how many places there are until the first login has told how
+	// UnknownPlaces is how many places there are until the first login has told how
 	// many connections the server takes.
-	unknownPlaces = 8
+	UnknownPlaces = 8
 
-	// unknownWait is after how long there are as many places more: those logins may
+	// UnknownWait is after how long there are as many places more: those logins may
 	// hang.
-	unknownWait = 500 * time.Millisecond
+	UnknownWait = 500 * time.Millisecond
 )
 
-func newBudget(a serverAddress) *budget {
-	return &budget{
-		all:  quota{limit: unknownPlaces},
-		name: fmt.Sprintf("%s(%s)", a.net, a.addr), accounts: map[string]*quota{}, shares: map[*share]bool{},
-		relearning: relearning{globalMaxUser: unknownLimit},
+func New(name string) *Budget {
+	return &Budget{
+		all:  quota{limit: UnknownPlaces},
+		Name: name, accounts: map[string]*quota{}, shares: map[*Share]bool{},
+		relearning: relearning{globalMaxUser: UnknownLimit},
 	}
 }
 
@@ -85,36 +87,67 @@ func (q *quota) over() int {
 	return max(0, q.taken-q.leaving-q.limit)
 }
 
-// share is what one pool has of a budget. Guarded by budget.mu, unless it says
+// Share is what one pool has of a budget. Guarded by Budget.mu, unless it says
 // otherwise.
-type share struct {
-	budget *budget               // immutable
-	login  *login                // immutable
-	host   *host                 // immutable
-	user   string                // immutable
-	pool   *pool.Pool[*physical] // immutable once the pool is used
+type Share struct {
+	Budget *Budget // immutable
+	user   string  // immutable
+	pool   Pool    // immutable once the pool is used
 
-	maxUser int           // max_user_connections of the account, as the pool knows it; 0: none
-	adopted *serverLimits // what the pool knows of the server
-	mute    bool          // the server does not answer askLimits
-	size    int           // the pool's Size
+	maxUser int     // max_user_connections of the account, as the pool knows it; 0: none
+	adopted *Limits // what the pool knows of the server
+	mute    bool    // the server does not answer serverinfo.AskLimits
+	size    int     // the pool's Size
 
 	taken, leaving int
 	granted        int
 	grant          uint64    // the number of the latest grant
-	claimed        bool      // it is in budget.claims
+	claimed        bool      // it is in Budget.claims
 	since          time.Time // when it claimed
 	taking         int       // logins that look for room just now
 	attended       bool      // its pool was told of claims: see attentive
 
-	// orphan says that the pool has no handle. It changes under budget.mu, and
+	// orphan says that the pool has no handle. It changes under Budget.mu, and
 	// yields reads it without.
 	orphan atomic.Bool
 }
 
-// hasRoom reports whether the server, and the account, have a place free.
-func (s *share) hasRoom() bool {
-	b := s.budget
+// Pool is what a budget needs of a pool. The budget calls HasWaiters and Attend
+// under its lock, and nothing else.
+type Pool interface {
+	HasWaiters() bool
+	Attend(n int)
+	Wake() bool
+
+	// EachPlace calls f for the place of each connection that nobody uses, whatever
+	// its server is, with how long nobody has used it.
+	EachPlace(f func(p *Place, idle time.Duration))
+	// EvictPlaces is pool.Pool.Evict, by places.
+	EvictPlaces(n int, why pool.Reason, needed bool, which func(*Place) bool)
+
+	// Uses counts how often connections were used in all.
+	Uses() int64
+	// AskFree has the limits asked for on a connection with a place of s that nobody
+	// uses. It reports false if there is none.
+	AskFree(s *Share) bool
+	// AskNext has them asked for on the next one that is checked in.
+	AskNext(s *Share)
+	// Adopt has the pool go by what is known of a server by now: see Share.News.
+	Adopt(s *Share)
+}
+
+// NewShare returns what a pool has of a budget, with an account of the server, before
+// it has anything. size is the pool's.
+func NewShare(b *Budget, user string, size int) *Share {
+	return &Share{Budget: b, user: user, size: size}
+}
+
+// Join says whose share it is, before the pool is used.
+func (s *Share) Join(p Pool) { s.pool = p }
+
+// HasRoom reports whether the server, and the account, have a place free.
+func (s *Share) HasRoom() bool {
+	b := s.Budget
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	q := b.accounts[s.user]
@@ -122,9 +155,9 @@ func (s *share) hasRoom() bool {
 }
 
 // has is how many connections the pool has, or is about to have.
-func (s *share) has() int { return s.taken - s.leaving + s.granted }
+func (s *Share) has() int { return s.taken - s.leaving + s.granted }
 
-func (b *budget) addLocked(s *share) {
+func (b *Budget) addLocked(s *Share) {
 	if !b.shares[s] {
 		b.shares[s] = true
 		if b.attentive.Load() {
@@ -135,7 +168,7 @@ func (b *budget) addLocked(s *share) {
 }
 
 // accountLocked is the quota of the pool's account.
-func (b *budget) accountLocked(s *share) *quota {
+func (b *Budget) accountLocked(s *Share) *quota {
 	q := b.accounts[s.user]
 	if q == nil {
 		q = &quota{}
@@ -146,7 +179,7 @@ func (b *budget) accountLocked(s *share) *quota {
 }
 
 // forgetLocked drops what nobody needs of a pool, and of its account.
-func (b *budget) forgetLocked(s *share) {
+func (b *Budget) forgetLocked(s *Share) {
 	if s.taken == 0 && s.granted == 0 && !s.claimed && s.taking == 0 {
 		if s.attended {
 			s.attended = false
@@ -164,9 +197,9 @@ func (b *budget) forgetLocked(s *share) {
 }
 
 // restLocked stops what is due while there are connections.
-func (b *budget) restLocked() {
+func (b *Budget) restLocked() {
 	if b.limits == nil {
-		b.all.limit = unknownPlaces
+		b.all.limit = UnknownPlaces
 	}
 	for _, timer := range []**time.Timer{&b.surplus, &b.relearn} {
 		if *timer != nil {
@@ -177,7 +210,7 @@ func (b *budget) restLocked() {
 }
 
 // seeAccountsLocked sets accountsOver.
-func (b *budget) seeAccountsLocked() {
+func (b *Budget) seeAccountsLocked() {
 	b.accountsOver = false
 	for _, q := range b.accounts {
 		b.accountsOver = b.accountsOver || q.over() > 0
@@ -185,24 +218,18 @@ func (b *budget) seeAccountsLocked() {
 }
 
 // setLimitsLocked takes max_connections; 0 is no limit.
-func (b *budget) setLimitsLocked(maxConnections int) {
+func (b *Budget) setLimitsLocked(maxConnections int) {
 	b.all.max, b.all.limit = maxConnections, 0
 	if maxConnections > 0 {
-		b.all.limit = lessReserve(maxConnections)
+		b.all.limit = serverinfo.LessReserve(maxConnections)
 	}
 }
 
 // setAccountLocked takes max_user_connections of a pool's account; 0 is none.
-func (b *budget) setAccountLocked(s *share, maxUser int) {
+func (b *Budget) setAccountLocked(s *Share, maxUser int) {
 	s.maxUser = maxUser
 	if q := b.accounts[s.user]; q != nil {
 		q.setMax(maxUser)
 	}
 	b.seeAccountsLocked()
-}
-
-// lessReserve is what a server allows less a reserve of 5 %, at least 3, for
-// everybody else who must log in. It is never less than 1.
-func lessReserve(maxConnections int) int {
-	return max(1, maxConnections-max(3, maxConnections/20))
 }

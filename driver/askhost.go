@@ -9,120 +9,14 @@ import (
 
 	"github.com/mysqlpool/mysqlpool/internal/failover"
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
+	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 )
-
-// hostQuestions is what a server is asked about itself at each login, if the
-// answer decides which host is used.
-type hostQuestions uint8
-
-const (
-	asksReadOnly       hostQuestions = 1 << iota
-	asksInnoDBReadOnly               // an Aurora reader is read-only in this way
-	asksWsrepReady
-	asksWsrepReadyOfMySQL // of Percona XtraDB Cluster
-	asksMember
-
-	asksTables = asksWsrepReady | asksWsrepReadyOfMySQL | asksMember // for which rights may be missing
-)
-
-// hostVariables say which questions a server can answer.
-var hostVariables = []string{"innodb_read_only", "wsrep_on", "wsrep_provider", "group_replication_group_name"}
-
-// questionColumns is the column that answers each question.
-var questionColumns = []struct {
-	question hostQuestions
-	column   string
-}{
-	{asksReadOnly, "@@global.read_only"}, // super_read_only has it on too
-	{asksInnoDBReadOnly, "@@global.innodb_read_only"},
-	{asksWsrepReady, "(SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'wsrep_ready')"},
-	{asksWsrepReadyOfMySQL, "(SELECT VARIABLE_VALUE FROM performance_schema.global_status WHERE VARIABLE_NAME = 'wsrep_ready')"},
-	// A member that has left its group has no id.
-	{asksMember, "(SELECT CONCAT(MEMBER_STATE, ' ', MEMBER_ROLE) FROM performance_schema.replication_group_members WHERE MEMBER_ID IN (@@server_uuid, '') LIMIT 1)"},
-}
-
-// questionsOf says what a server can be asked, from its variables. Debian's
-// MariaDB has wsrep_ready, which is OFF, without being in any cluster.
-func questionsOf(variables map[string]string) (q hostQuestions) {
-	if variables["read_only"] != "" {
-		q |= asksReadOnly
-	}
-	if variables["innodb_read_only"] != "" {
-		q |= asksInnoDBReadOnly
-	}
-	if provider := variables["wsrep_provider"]; isOn(variables["wsrep_on"]) && provider != "" && provider != "none" {
-		if strings.Contains(variables["version"], "MariaDB") {
-			q |= asksWsrepReady
-		} else {
-			q |= asksWsrepReadyOfMySQL
-		}
-	}
-	if variables["group_replication_group_name"] != "" {
-		q |= asksMember
-	}
-	return q
-}
-
-func (q hostQuestions) columns() (all []string) {
-	for _, c := range questionColumns {
-		if q&c.question != 0 {
-			all = append(all, c.column)
-		}
-	}
-	return all
-}
-
-// hostAnswer is what a server says of itself, and why.
-type hostAnswer struct {
-	event failover.Event
-	why   string
-}
-
-// answer reads the values of q.columns. Nothing is known from a value that is
-// empty.
-func (q hostQuestions) answer(values []string) (a hostAnswer) {
-	readOnly := func(why string) {
-		if a.event == failover.Writable {
-			a = hostAnswer{failover.TakesNoWrites, why}
-		}
-	}
-	for _, c := range questionColumns {
-		if q&c.question == 0 {
-			continue
-		}
-		value := values[0]
-		values = values[1:]
-		switch c.question {
-		case asksReadOnly:
-			if isReadOnlyValue(value) {
-				readOnly("read_only is on")
-			}
-		case asksInnoDBReadOnly:
-			if isReadOnlyValue(value) {
-				readOnly("innodb_read_only is on")
-			}
-		case asksWsrepReady, asksWsrepReadyOfMySQL:
-			if value == "OFF" {
-				return hostAnswer{failover.NotReady, "wsrep_ready is OFF"}
-			}
-		case asksMember:
-			state, role, _ := strings.Cut(value, " ")
-			switch {
-			case state != "" && state != "ONLINE":
-				return hostAnswer{failover.NotReady, "its state in the replication group is " + state}
-			case role == "SECONDARY":
-				readOnly("it is a secondary of its replication group")
-			}
-		}
-	}
-	return a
-}
 
 // askFirst has the first connection to a host say what the host is, as far as its
 // variables did not.
 func (l *login) askFirst(ctx context.Context, p *physical, variables map[string]string) error {
-	switch q := p.host.learned.Load().asks; {
-	case q&asksTables != 0:
+	switch q := p.host.learned.Load().Asks; {
+	case q&serverinfo.AsksTables != 0:
 		return p.askHost(ctx)
 	case q != 0:
 		var values []string
@@ -131,20 +25,20 @@ func (l *login) askFirst(ctx context.Context, p *physical, variables map[string]
 				values = append(values, value)
 			}
 		}
-		p.answer = q.answer(values)
+		p.answer = q.Answer(values)
 	}
 	return p.askReplication(ctx)
 }
 
 // dropQuestions has the host asked no more what it could not answer. It reports
 // whether the rest is to be asked.
-func (l *login) dropQuestions(ctx context.Context, h *host, was *serverFacts, err error) bool {
+func (l *login) dropQuestions(ctx context.Context, h *host, was *serverinfo.Facts, err error) bool {
 	facts := *was
-	facts.asks &^= asksTables
-	if facts.asks == was.asks {
-		facts.asks = 0
+	facts.Asks &^= serverinfo.AsksTables
+	if facts.Asks == was.Asks {
+		facts.Asks = 0
 	}
-	if facts.asks == was.asks {
+	if facts.Asks == was.Asks {
 		return false
 	}
 	if !h.learned.CompareAndSwap(was, &facts) {
@@ -159,16 +53,16 @@ func (l *login) dropQuestions(ctx context.Context, h *host, was *serverFacts, er
 func (p *physical) askHost(ctx context.Context) (err error) {
 	defer p.survive("a probe", &err)
 	facts := p.host.learned.Load()
-	if facts == nil || facts.asks == 0 {
-		p.answer = hostAnswer{}
+	if facts == nil || facts.Asks == 0 {
+		p.answer = serverinfo.Answer{}
 		err = p.Ping(ctx)
 	} else {
 		var row []string
-		switch row, err = queryRow(ctx, p, "SELECT "+strings.Join(facts.asks.columns(), ", ")); {
+		switch row, err = queryRow(ctx, p, "SELECT "+strings.Join(facts.Asks.Columns(), ", ")); {
 		case err == nil:
-			p.answer = facts.asks.answer(row)
+			p.answer = facts.Asks.Answer(row)
 		case errors.Is(err, errNoRow):
-			p.answer, err = hostAnswer{}, nil
+			p.answer, err = serverinfo.Answer{}, nil
 		case mysqlerr.IsDenied(err) && p.login.dropQuestions(ctx, p.host, facts, err):
 			return p.askHost(ctx)
 		}
@@ -190,7 +84,7 @@ const (
 // the target is one. A replica that cannot reach its source keeps trying; it has
 // not stopped.
 func (p *physical) askReplication(ctx context.Context) error {
-	if !p.login.hosts.target.Monitors() || p.answer.event != failover.TakesNoWrites {
+	if !p.login.hosts.target.Monitors() || p.answer.Event != failover.TakesNoWrites {
 		return nil
 	}
 	for {
@@ -206,7 +100,7 @@ func (p *physical) askReplication(ctx context.Context) error {
 		switch {
 		case err == nil:
 			if why := stoppedReplication(channels); why != "" {
-				p.answer = hostAnswer{failover.NotReady, why}
+				p.answer = serverinfo.Answer{Event: failover.NotReady, Why: why}
 			}
 			return nil
 		case mysqlerr.Number(err) == mysqlerr.Parse: // it is older, or no MySQL

@@ -1,4 +1,4 @@
-package mysqlpool
+package budget
 
 import (
 	"context"
@@ -8,36 +8,25 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 )
 
-// place is one connection to a server, or one login under way. Guarded by
-// budget.mu.
-type place struct {
-	share    *share    // immutable
+// Place is one connection to a server, or one login under way. Guarded by
+// Budget.mu.
+type Place struct {
+	Share    *Share    // immutable
 	since    time.Time // immutable
 	leaving  bool      // it is being closed, or about to be, for the sake of others
 	closing  bool      // it is closed, and released soon
 	released bool
 }
 
-// placedConn gives up its place when it is closed, whoever closes it.
-type placedConn struct {
-	stockConn
-	place *place
-}
-
-func (c placedConn) Close() error {
-	defer c.place.closed()
-	return c.stockConn.Close()
-}
-
-// closeTime is how long a server may go on to count a connection that was closed.
+// CloseTime is how long a server may go on to count a connection that was closed.
 // Of max_connections there is a reserve for that.
-const closeTime = 10 * time.Millisecond
+const CloseTime = 10 * time.Millisecond
 
-// closed gives up the place of a connection that was closed, once the server has
+// Closed gives up the place of a connection that was closed, once the server has
 // noticed if that matters.
-func (p *place) closed() {
-	s := p.share
-	b := s.budget
+func (p *Place) Closed() {
+	s := p.Share
+	b := s.Budget
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
@@ -45,18 +34,18 @@ func (p *place) closed() {
 	case b.accountLocked(s).limit > 0:
 		p.closing = true
 		b.leaveLocked(p)
-		time.AfterFunc(closeTime, p.release)
+		time.AfterFunc(CloseTime, p.Release)
 	default:
 		b.releaseLocked(p)
 	}
 }
 
-// take takes a place for a login. Without one free it returns an error that is
+// Take takes a place for a login. Without one free it returns an error that is
 // pool.ErrNoPlace, after it has looked for connections that others can do without;
 // asked says that a checkout asked for the login: only then others make room, and
 // the pool is woken when there is some.
-func (s *share) take(asked bool) (*place, error) {
-	b := s.budget
+func (s *Share) Take(asked bool) (*Place, error) {
+	b := s.Budget
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	ok := b.admitLocked(s, asked)
@@ -78,22 +67,22 @@ func (s *share) take(asked bool) (*place, error) {
 }
 
 // tookLocked is the place that the pool took just now.
-func (b *budget) tookLocked(s *share) *place {
+func (b *Budget) tookLocked(s *Share) *Place {
 	if b.orphanSurplusLocked() > 0 {
-		go b.trimOrphans()
+		go b.TrimOrphans()
 	}
 	b.watchSurplusLocked(s)
 	b.watchLimitsLocked()
-	return &place{share: s, since: time.Now()}
+	return &Place{Share: s, since: time.Now()}
 }
 
 // awaitStep is how often await looks whether it was granted a place.
 const awaitStep = 20 * time.Millisecond
 
-// await is take for a probe, behind which no checkout waits: it claims a place for
+// Await is take for a probe, behind which no checkout waits: it claims a place for
 // as long as limit.
-func (s *share) await(ctx context.Context, limit time.Duration) (*place, error) {
-	b := s.budget
+func (s *Share) Await(ctx context.Context, limit time.Duration) (*Place, error) {
+	b := s.Budget
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s.taking++
@@ -124,7 +113,7 @@ func (s *share) await(ctx context.Context, limit time.Duration) (*place, error) 
 }
 
 // admitLocked takes a place if one is free, or granted to the pool.
-func (b *budget) admitLocked(s *share, asked bool) bool {
+func (b *Budget) admitLocked(s *Share, asked bool) bool {
 	account := b.accountLocked(s)
 	switch {
 	case asked && s.granted > 0:
@@ -144,9 +133,9 @@ func (b *budget) admitLocked(s *share, asked bool) bool {
 	return true
 }
 
-// release gives up the place. It may be called more than once.
-func (p *place) release() {
-	b := p.share.budget
+// Release gives up the place. It may be called more than once.
+func (p *Place) Release() {
+	b := p.Share.Budget
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !p.released {
@@ -154,8 +143,8 @@ func (p *place) release() {
 	}
 }
 
-func (b *budget) releaseLocked(p *place) {
-	s := p.share
+func (b *Budget) releaseLocked(p *Place) {
+	s := p.Share
 	b.stayLocked(p)
 	p.released = true
 	b.all.taken--
@@ -172,22 +161,22 @@ func (b *budget) releaseLocked(p *place) {
 }
 
 // leaveLocked notes that a connection is about to be closed for the sake of others.
-func (b *budget) leaveLocked(p *place) {
+func (b *Budget) leaveLocked(p *Place) {
 	if !p.leaving && !p.released {
 		b.addLeavingLocked(p, true, 1)
 	}
 }
 
 // stayLocked undoes leaveLocked.
-func (b *budget) stayLocked(p *place) {
+func (b *Budget) stayLocked(p *Place) {
 	if p.leaving {
 		b.addLeavingLocked(p, false, -1)
 	}
 }
 
-func (b *budget) addLeavingLocked(p *place, leaving bool, n int) {
+func (b *Budget) addLeavingLocked(p *Place, leaving bool, n int) {
 	p.leaving = leaving
-	s := p.share
+	s := p.Share
 	s.leaving += n
 	b.all.leaving += n
 	b.accountLocked(s).leaving += n
@@ -215,10 +204,10 @@ func (e *noPlaceError) Error() string {
 
 func (e *noPlaceError) Unwrap() error { return pool.ErrNoPlace }
 
-func (b *budget) refusalLocked(s *share) error {
-	e := &noPlaceError{what: b.name, limit: b.all.limit, max: b.all.max, variable: "max_connections", own: s.taken, taken: b.all.taken}
+func (b *Budget) refusalLocked(s *Share) error {
+	e := &noPlaceError{what: b.Name, limit: b.all.limit, max: b.all.max, variable: "max_connections", own: s.taken, taken: b.all.taken}
 	if account := b.accountLocked(s); b.all.free() || !account.free() && account.limit < b.all.limit {
-		e.what = "account " + s.user + " on " + b.name
+		e.what = "account " + s.user + " on " + b.Name
 		e.limit, e.max, e.variable, e.taken = account.limit, account.max, "max_user_connections", account.taken
 	}
 	return e

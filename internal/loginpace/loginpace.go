@@ -1,4 +1,6 @@
-package mysqlpool
+// Package loginpace holds logins back that may be refused, so that no account is locked
+// because of a wrong password.
+package loginpace
 
 import (
 	"context"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
+	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 )
 
 // A server may lock an account, for everybody, after some failed logins in a row
@@ -18,36 +21,36 @@ import (
 // pools:
 //
 //   - After three refused logins in ten seconds a password that was refused is tried
-//     again after refusedRest only. Until then every other login with it gets the
+//     again after RefusedRest only. Until then every other login with it gets the
 //     server's error at once, and the server sees none.
 //   - No more than five logins of an account are under way at once, unless one has
 //     succeeded within the last ten seconds, and since a connection was found dead: all
 //     of them may be refused.
-//   - A password that was not refused yet does not wait for refusedRest. Those under
+//   - A password that was not refused yet does not wait for RefusedRest. Those under
 //     way and those refused in the last ten seconds are nine at most together.
 //
 // Five at once and one each two seconds are nine in ten seconds. It may be more only
 // if a password is changed amid a burst of logins of which some have just
 // succeeded: then as many are refused as are under way.
 const (
-	refusedSpan   = 10 * time.Second
-	refusedMost   = 9
+	RefusedSpan   = 10 * time.Second
+	RefusedMost   = 9
 	refusedFree   = 3
-	refusedRest   = 2 * time.Second
-	unprovenMost  = 5
+	RefusedRest   = 2 * time.Second
+	UnprovenMost  = 5
 	provenFor     = 10 * time.Second
-	unprovenLimit = 500 * time.Millisecond // the longest wait for one of unprovenMost that does not end
+	UnprovenLimit = 500 * time.Millisecond // the longest wait for one of UnprovenMost that does not end
 )
 
-// errPaced is why a login was not tried that had no time left to wait for its turn.
-var errPaced = errors.New("mysqlpool: the login was not tried, since too many of this account are under way or were refused just now")
+// ErrPaced is why a login was not tried that had no time left to wait for its turn.
+var ErrPaced = errors.New("mysqlpool: the login was not tried, since too many of this account are under way or were refused just now")
 
-// account is what this process knows of the logins of one user to one server.
-type account struct {
+// Account is what this process knows of the logins of one user to one server.
+type Account struct {
 	mu        sync.Mutex // guards what follows; a leaf: no other lock is taken under it
 	underway  int
 	succeeded time.Time              // the latest that did; zero: it was refused since
-	refused   []time.Time            // in the last refusedSpan
+	refused   []time.Time            // in the last RefusedSpan
 	passwords map[[32]byte]*password // those that were refused, by their keyed hash
 	changed   chan struct{}          // closed when something changes that somebody waits for
 	touched   time.Time
@@ -63,54 +66,62 @@ type password struct {
 // accountName says which logins count together. The same server under another
 // address is another one.
 type accountName struct {
-	server serverAddress
+	server serverinfo.Address
 	user   string
 }
 
-// accounts is those that logged in lately, by pools of a shared server.
-var accounts accountTable
+// Accounts is those that logged in lately, by pools of a shared server.
+var Accounts Table
 
-type accountTable struct {
+type Table struct {
 	mu  sync.Mutex // guards what follows
-	all map[accountName]*account
+	all map[accountName]*Account
 }
 
-// of returns the account that a host's config logs in with. It is of that host
+// Of returns the account that a host's config logs in with. It is of that host
 // alone if its config dials by a function of its own.
-func (t *accountTable) of(cfg *mysql.Config) *account {
+func (t *Table) Of(cfg *mysql.Config) *Account {
 	if cfg.DialFunc != nil {
-		return new(account)
+		return new(Account)
 	}
-	name := accountName{serverAddress{cfg.Net, cfg.Addr}, cfg.User}
+	name := accountName{serverinfo.Address{Net: cfg.Net, Addr: cfg.Addr}, cfg.User}
 	now := time.Now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	a := t.all[name]
 	if a == nil {
 		// Not weak: a program may open a handle, fail, and close it, again and again.
-		maps.DeleteFunc(t.all, func(_ accountName, a *account) bool { return a.forgettable(now) })
+		maps.DeleteFunc(t.all, func(_ accountName, a *Account) bool { return a.forgettable(now) })
 		if t.all == nil {
-			t.all = map[accountName]*account{}
+			t.all = map[accountName]*Account{}
 		}
-		a = &account{touched: now}
+		a = &Account{touched: now}
 		t.all[name] = a
 	}
 	return a
 }
 
-// forgettable reports whether nothing was refused lately. A pool that has the
-// account still may use it on, apart from pools to come.
-func (a *account) forgettable(now time.Time) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.underway == 0 && now.Sub(a.touched) > refusedSpan
+// ForgetAll is for tests on fake time, where what was learned before is of another
+// clock.
+func (t *Table) ForgetAll() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.all = nil
 }
 
-// begin waits until a login may start, and returns what is to be called with its
+// forgettable reports whether nothing was refused lately. A pool that has the
+// account still may use it on, apart from pools to come.
+func (a *Account) forgettable(now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.underway == 0 && now.Sub(a.touched) > RefusedSpan
+}
+
+// Begin waits until a login may start, and returns what is to be called with its
 // end. It returns the server's error instead if the password was refused just now,
 // and ctx's if that ends first. quiet reports whether no connection was found
 // dead since the latest login: they may have been killed because of a new password.
-func (a *account) begin(ctx context.Context, hash [32]byte, quiet func() bool) (end func(error), err error) {
+func (a *Account) Begin(ctx context.Context, hash [32]byte, quiet func() bool) (end func(error), err error) {
 	start := time.Now()
 	for {
 		a.mu.Lock()
@@ -145,39 +156,39 @@ func (a *account) begin(ctx context.Context, hash [32]byte, quiet func() bool) (
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return nil, fmt.Errorf("%w: %w", errPaced, ctx.Err())
+			return nil, fmt.Errorf("%w: %w", ErrPaced, ctx.Err())
 		}
 		timer.Stop()
 	}
 }
 
-func (a *account) tooOftenLocked(p *password, now time.Time) bool {
+func (a *Account) tooOftenLocked(p *password, now time.Time) bool {
 	n := len(a.refused) + a.underway
-	return n >= refusedMost || n >= refusedFree && (p.trying || now.Sub(p.at) < refusedRest)
+	return n >= RefusedMost || n >= refusedFree && (p.trying || now.Sub(p.at) < RefusedRest)
 }
 
 // waitLocked is for how long a login waits at most that may be refused and began so
 // long ago; 0 if it may start.
-func (a *account) waitLocked(now time.Time, waited time.Duration) time.Duration {
-	if len(a.refused)+a.underway >= refusedMost {
+func (a *Account) waitLocked(now time.Time, waited time.Duration) time.Duration {
+	if len(a.refused)+a.underway >= RefusedMost {
 		if len(a.refused) == 0 {
-			return refusedSpan
+			return RefusedSpan
 		}
-		return a.refused[0].Add(refusedSpan).Sub(now)
+		return a.refused[0].Add(RefusedSpan).Sub(now)
 	}
-	if a.underway >= unprovenMost && waited < unprovenLimit {
-		return unprovenLimit - waited
+	if a.underway >= UnprovenMost && waited < UnprovenLimit {
+		return UnprovenLimit - waited
 	}
 	return 0
 }
 
 // forgetLocked drops what is too long ago to count.
-func (a *account) forgetLocked(now time.Time) {
-	for len(a.refused) > 0 && now.Sub(a.refused[0]) >= refusedSpan {
+func (a *Account) forgetLocked(now time.Time) {
+	for len(a.refused) > 0 && now.Sub(a.refused[0]) >= RefusedSpan {
 		a.refused = a.refused[1:]
 	}
 	for hash, p := range a.passwords {
-		if !p.trying && now.Sub(p.at) >= refusedSpan {
+		if !p.trying && now.Sub(p.at) >= RefusedSpan {
 			delete(a.passwords, hash)
 		}
 	}
@@ -185,7 +196,7 @@ func (a *account) forgetLocked(now time.Time) {
 
 // ender returns what notes the end of a login. A dialer that goes on after its
 // context ended takes no place, but a refusal counts still.
-func (a *account) ender(ctx context.Context, hash [32]byte) func(error) {
+func (a *Account) ender(ctx context.Context, hash [32]byte) func(error) {
 	var once sync.Once
 	release := func() {
 		once.Do(func() {
@@ -209,7 +220,7 @@ func (a *account) ender(ctx context.Context, hash [32]byte) func(error) {
 	}
 }
 
-func (a *account) note(hash [32]byte, err error) {
+func (a *Account) note(hash [32]byte, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := time.Now()
