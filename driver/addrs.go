@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/mysqlpool/mysqlpool/internal/physical"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 )
@@ -20,10 +21,10 @@ const (
 // nameOf is the name that a host's address is looked up by, if the stock driver
 // dials it itself.
 func (h *host) nameOf() (name string, ok bool) {
-	if h.cfg.Net != "tcp" || h.cfg.DialFunc != nil {
+	if h.Cfg.Net != "tcp" || h.Cfg.DialFunc != nil {
 		return "", false
 	}
-	name, _, err := net.SplitHostPort(h.addr)
+	name, _, err := net.SplitHostPort(h.Addr)
 	if err != nil {
 		return "", false
 	}
@@ -33,9 +34,8 @@ func (h *host) nameOf() (name string, ok bool) {
 
 // watchAddrs has connections closed after use whose address is not behind the
 // host's name any more. p is one that was opened just now.
-func (l *login) watchAddrs(p *physical) {
-	h := p.host
-	if l.resolve == nil || !p.remote.IsValid() || h.resolving.Load() {
+func (l *dialer) watchAddrs(h *host, p *physical.Conn) {
+	if l.resolve == nil || !p.Remote.IsValid() || h.resolving.Load() {
 		return
 	}
 	name, ok := h.nameOf()
@@ -52,32 +52,32 @@ func (l *login) watchAddrs(p *physical) {
 				return
 			case <-time.After(serverinfo.LookupInterval):
 			}
-			if h.open.Load() == 0 {
+			if h.Open.Load() == 0 {
 				return
 			}
 		}
 	})
 }
 
-// LookUp looks a host's name up once.
-func (l *login) lookUp(ctx context.Context, h *host, name string, a *addrs) {
+// lookUp looks a host's name up once.
+func (l *dialer) lookUp(ctx context.Context, h *host, name string, a *addrs) {
 	ctx, cancel := context.WithTimeout(ctx, serverinfo.LookupInterval)
 	defer cancel()
-	gone := a.answer(h.known.LookUp(ctx, l.resolve, name))
+	gone := a.answer(h.Known.LookUp(ctx, l.resolve, name))
 	if len(gone) == 0 {
 		return
 	}
 	var closed atomic.Int64
-	l.invalidate(pool.Recycled, func(p *physical, _ time.Duration) bool {
-		is := p.host == h && gone[p.remote]
+	l.invalidate(pool.Recycled, func(p *physical.Conn, _ time.Duration) bool {
+		is := p.Host == h.Host && gone[p.Remote]
 		if is {
 			closed.Add(1)
 		}
 		return is
 	})
 	if n := closed.Load(); n > 0 {
-		l.log().LogAttrs(ctx, slog.LevelInfo, "mysqlpool: the host's name has other addresses now: connections to those that are gone are closed after use",
-			slog.String("login", l.name), slog.String("host", h.addr), slog.Int64("connections", n))
+		l.Log().LogAttrs(ctx, slog.LevelInfo, "mysqlpool: the host's name has other addresses now: connections to those that are gone are closed after use",
+			slog.String("login", l.Name), slog.String("host", h.Addr), slog.Int64("connections", n))
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mysqlpool/mysqlpool/internal/physical"
 	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 )
 
@@ -35,7 +36,7 @@ func TestNameThatMoves(t *testing.T) {
 		connect := func() *sql.DB {
 			c := s.connector(t, "pool_size=4")
 			dial := c.dial
-			c.dial = func(ctx context.Context, h *host, schema string) (driver.Conn, error) {
+			c.dial = func(ctx context.Context, h *physical.Host, schema string) (driver.Conn, error) {
 				conn, err := dial(ctx, h, schema)
 				if err == nil {
 					fc := conn.(*fakeConn)
@@ -124,7 +125,7 @@ func TestNamesToLookUp(t *testing.T) {
 			t.Fatal(err)
 		}
 		hosts, _ := c.hosts()
-		if name, ok := newHost(hosts[0]).nameOf(); ok != (want != "") || ok && name != want {
+		if name, ok := newHost(hosts[0], 0, 1).nameOf(); ok != (want != "") || ok && name != want {
 			t.Errorf("%s: got %q, %v, want %q", dsn, name, ok, want)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mysqlpool/mysqlpool/internal/dsn"
 	"github.com/mysqlpool/mysqlpool/internal/failover"
+	"github.com/mysqlpool/mysqlpool/internal/physical"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 )
 
@@ -28,10 +29,10 @@ type balancer struct {
 
 	mu       sync.Mutex // guards what follows; no I/O under it
 	tracker  *failover.Tracker
-	probed   []bool // a goroutine probes the host when that is due; see login.probeLoop
+	probed   []bool // a goroutine probes the host when that is due; see dialer.probeLoop
 	logged   []failover.State
 	asked    time.Time // when a login was last asked for
-	moving   bool      // login.spread is under way
+	moving   bool      // dialer.spread is under way
 	settling bool      // login.Settle is
 	paused   bool      // the pool was forgotten, and nobody logged in since
 	over     bool      // the pool ended
@@ -44,9 +45,6 @@ func newBalancer(hosts []*host, o dsn.Options) *balancer {
 	}
 	b.tracks = len(hosts) > 1 || o.Target != dsn.TargetAuto && o.Target != dsn.TargetAny
 	b.tracker = failover.New(len(hosts), b.target, b.spreads)
-	for i, h := range hosts {
-		h.index, h.wake = i, make(chan struct{}, 1)
-	}
 	return b
 }
 
@@ -74,7 +72,7 @@ func (b *balancer) rating(h *host) (r failover.Rating, leaves bool) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.tracker.Rating(h.index), b.tracker.Leaves(h.index)
+	return b.tracker.Rating(h.Index), b.tracker.Leaves(h.Index)
 }
 
 // answers reports whether one of some hosts is known to take logins.
@@ -82,20 +80,20 @@ func (b *balancer) answers(hosts []*host) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.ContainsFunc(hosts, func(h *host) bool {
-		return b.tracker.IsReadOnly(h.index) || b.tracker.Status(h.index).State == failover.Up
+		return b.tracker.IsReadOnly(h.Index) || b.tracker.Status(h.Index).State == failover.Up
 	})
 }
 
 // leftLocked returns the hosts with connections that are to be given up, and with
 // logins under way that may bring one.
-func (b *balancer) leftLocked() map[*host]bool {
-	var left map[*host]bool
+func (b *balancer) leftLocked() map[*physical.Host]bool {
+	var left map[*physical.Host]bool
 	for i, h := range b.hosts {
 		if h.taken() > 0 && b.tracker.Leaves(i) {
 			if left == nil {
-				left = map[*host]bool{}
+				left = map[*physical.Host]bool{}
 			}
-			left[h] = true
+			left[h.Host] = true
 		}
 	}
 	return left
@@ -115,7 +113,7 @@ func (b *balancer) inUseLocked(now time.Time) bool {
 }
 
 // pause ends what looks after the hosts: the pool is empty, and has no handle.
-func (l *login) pause() {
+func (l *dialer) pause() {
 	b := l.hosts
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -144,7 +142,7 @@ func (b *balancer) describe() string {
 	var all []string
 	for i, h := range b.hosts {
 		s := b.tracker.Status(i)
-		text := h.addr + " is " + s.State.String()
+		text := h.Addr + " is " + s.State.String()
 		if !s.Since.IsZero() {
 			text += fmt.Sprintf(" for %v", time.Since(s.Since).Round(time.Millisecond))
 		}
@@ -159,7 +157,7 @@ func (b *balancer) describe() string {
 // report notes what happened to a host: a login or a probe that started at began,
 // or a connection that was in use. What follows from it is done: connections are
 // given up, hosts are probed, and the change is logged.
-func (l *login) report(h *host, event failover.Event, began time.Time, why string) {
+func (l *dialer) report(h *host, event failover.Event, began time.Time, why string) {
 	b := l.hosts
 	if !b.tracks {
 		return
@@ -169,11 +167,11 @@ func (l *login) report(h *host, event failover.Event, began time.Time, why strin
 		b.mu.Unlock()
 		return
 	}
-	wasWanted := b.tracker.Rating(h.index) == failover.Wanted
-	change := b.tracker.Report(h.index, event, began, time.Now(), why)
-	wanted := b.tracker.Rating(h.index) == failover.Wanted
-	logged := b.logged[h.index]
-	b.logged[h.index] = change.To
+	wasWanted := b.tracker.Rating(h.Index) == failover.Wanted
+	change := b.tracker.Report(h.Index, event, began, time.Now(), why)
+	wanted := b.tracker.Rating(h.Index) == failover.Wanted
+	logged := b.logged[h.Index]
+	b.logged[h.Index] = change.To
 	b.mu.Unlock()
 	if change.To != logged {
 		l.logState(h, logged, change.To, why)
@@ -185,7 +183,7 @@ func (l *login) report(h *host, event failover.Event, began time.Time, why strin
 	l.startProbes()
 }
 
-func (l *login) logState(h *host, was, is failover.State, why string) {
+func (l *dialer) logState(h *host, was, is failover.State, why string) {
 	level := slog.LevelInfo
 	switch {
 	case is == failover.Down || is == failover.Unready, is == failover.ReadOnly && was == failover.Up && l.hosts.target.Writes():
@@ -193,14 +191,14 @@ func (l *login) logState(h *host, was, is failover.State, why string) {
 	case was == failover.Unknown, is == failover.Suspect, was == failover.Suspect && is == failover.Up:
 		level = slog.LevelDebug
 	}
-	l.log().LogAttrs(context.Background(), level, "mysqlpool: host is "+is.String(),
-		slog.String("login", l.name), slog.String("host", h.addr), slog.String("was", was.String()), slog.String("reason", why))
+	l.Log().LogAttrs(context.Background(), level, "mysqlpool: host is "+is.String(),
+		slog.String("login", l.Name), slog.String("host", h.Addr), slog.String("was", was.String()), slog.String("reason", why))
 }
 
 // settle gives up the connections to hosts in whose place another one is wanted:
 // idle ones are closed now, those in use after use. Others are opened when
 // somebody needs them.
-func (l *login) settle() {
+func (l *dialer) settle() {
 	b := l.hosts
 	if !l.giveUp() {
 		return
@@ -237,14 +235,14 @@ func (b *balancer) settled(ctx context.Context) bool {
 }
 
 // giveUp gives up what settle says. It reports false if there is nothing.
-func (l *login) giveUp() bool {
+func (l *dialer) giveUp() bool {
 	l.hosts.mu.Lock()
 	left := l.hosts.leftLocked()
 	l.hosts.mu.Unlock()
 	if left == nil {
 		return false
 	}
-	l.invalidate(pool.Recycled, func(p *physical, _ time.Duration) bool { return left[p.host] })
+	l.invalidate(pool.Recycled, func(p *physical.Conn, _ time.Duration) bool { return left[p.Host] })
 	return true
 }
 
@@ -253,7 +251,7 @@ const moveInterval = time.Second
 
 // spread gives up connections beyond each host's even share, a quarter of them at
 // a time, so that a host which is up again gets its connections step by step.
-func (l *login) spread(ctx context.Context) {
+func (l *dialer) spread(ctx context.Context) {
 	b := l.hosts
 	b.mu.Lock()
 	if b.moving || ctx.Err() != nil {
@@ -274,9 +272,9 @@ func (l *login) spread(ctx context.Context) {
 		if many == nil {
 			return
 		}
-		l.invalidate(pool.Recycled, func(p *physical, _ time.Duration) bool {
-			many[p.host]--
-			return many[p.host] >= 0
+		l.invalidate(pool.Recycled, func(p *physical.Conn, _ time.Duration) bool {
+			many[p.Host]--
+			return many[p.Host] >= 0
 		})
 		select {
 		case <-ctx.Done():
@@ -288,26 +286,26 @@ func (l *login) spread(ctx context.Context) {
 
 // surplus is how many connections each host is to give up now, so that each host
 // that is wanted has an even share in the end; nil for none.
-func (b *balancer) surplus() map[*host]int {
+func (b *balancer) surplus() map[*physical.Host]int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	total, wanted := int64(0), int64(0)
 	for i, h := range b.hosts {
 		if b.tracker.Rating(i) == failover.Wanted {
-			total += h.open.Load()
+			total += h.Open.Load()
 			wanted++
 		}
 	}
-	var many map[*host]int
+	var many map[*physical.Host]int
 	for i, h := range b.hosts {
 		if b.tracker.Rating(i) != failover.Wanted {
 			continue
 		}
-		if over := h.open.Load() - (total+wanted-1)/wanted; over > 0 {
+		if over := h.Open.Load() - (total+wanted-1)/wanted; over > 0 {
 			if many == nil {
-				many = map[*host]int{}
+				many = map[*physical.Host]int{}
 			}
-			many[h] = int(over+3) / 4
+			many[h.Host] = int(over+3) / 4
 		}
 	}
 	return many

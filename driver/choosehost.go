@@ -10,32 +10,33 @@ import (
 
 	"github.com/mysqlpool/mysqlpool/internal/failover"
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
+	"github.com/mysqlpool/mysqlpool/internal/physical"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 )
 
 // open logs in to the first host that is wanted and takes it, else to one that
 // serves in its place, and returns the connection and its greatest age. Each
 // host has its share of the time.
-func (l *login) open(ctx context.Context, schema string) (p *physical, life time.Duration, err error) {
+func (l *dialer) open(ctx context.Context, schema string) (p *physical.Conn, life time.Duration, err error) {
 	defer l.settles()()
 	for again := true; ; again = false {
 		if p, err = l.openBest(ctx, schema); err != nil {
 			return nil, 0, err
 		}
-		if _, leaves := l.hosts.rating(p.host); leaves && again {
-			p.stockConn.Close() // meanwhile another one is wanted in its place
+		if _, leaves := l.hosts.rating(l.hostOf(p)); leaves && again {
+			p.Abandon() // meanwhile another one is wanted in its place
 			continue
 		}
 		l.joins(p)
-		return p, p.life, nil
+		return p, p.Life, nil
 	}
 }
 
 // openBest is open, but for what changes meanwhile.
-func (l *login) openBest(ctx context.Context, schema string) (*physical, error) {
+func (l *dialer) openBest(ctx context.Context, schema string) (*physical.Conn, error) {
 	hosts := l.hosts.candidates()
 	var (
-		fallback *physical
+		fallback *physical.Conn
 		best     failover.Rating // of fallback
 		errs     []error
 	)
@@ -62,14 +63,14 @@ func (l *login) openBest(ctx context.Context, schema string) (*physical, error) 
 		switch {
 		case rating == failover.Wanted:
 			if fallback != nil {
-				fallback.stockConn.Close()
+				fallback.Abandon()
 			}
 			return p, nil
 		case rating == failover.Never, fallback != nil && rating >= best:
-			p.stockConn.Close()
+			p.Abandon()
 		default:
 			if fallback != nil {
-				fallback.stockConn.Close()
+				fallback.Abandon()
 			}
 			fallback, best = p, rating
 		}
@@ -84,7 +85,7 @@ func (l *login) openBest(ctx context.Context, schema string) (*physical, error) 
 // are in their order. Beside a host that works, and has no room, another would split
 // the writes, or be given up after one use. A password that h refuses is as wrong on
 // the others, unless they are known to work and h has no connection that does.
-func (l *login) triesNext(h *host, err error, others []*host) bool {
+func (l *dialer) triesNext(h *host, err error, others []*host) bool {
 	switch {
 	case len(others) == 0:
 		return false
@@ -94,7 +95,7 @@ func (l *login) triesNext(h *host, err error, others []*host) bool {
 		return next < rating || next == rating && l.hosts.spreads
 	case isHosts(err):
 		return true
-	case !mysqlerr.IsRefused(err) || h.open.Load() > 0 || !l.hosts.answers(others):
+	case !mysqlerr.IsRefused(err) || h.Open.Load() > 0 || !l.hosts.answers(others):
 		return false
 	}
 	l.loginFailed(h, time.Time{}, err)
@@ -103,10 +104,10 @@ func (l *login) triesNext(h *host, err error, others []*host) bool {
 
 // hasConnections reports whether a login failed because the host has no room for
 // another, and those that there are work.
-func hasConnections(h *host, err error) bool { return hasNoRoom(err) && h.open.Load() > 0 }
+func hasConnections(h *host, err error) bool { return hasNoRoom(err) && h.Open.Load() > 0 }
 
 // noHost is the error of a login that found none.
-func (l *login) noHost(errs []error) error {
+func (l *dialer) noHost(errs []error) error {
 	// One that has room later is worth the wait: see mysqlerr.IsServerFull.
 	slices.SortStableFunc(errs, func(a, b error) int { return cmp.Compare(rank(a), rank(b)) })
 	cause := errors.Join(errs...)
@@ -121,9 +122,9 @@ func (l *login) noHost(errs []error) error {
 		if len(l.hosts.hosts) == 1 {
 			return cause
 		}
-		return fmt.Errorf("mysqlpool: login to %s: none of the hosts %s: %w", l.name, what, cause)
+		return fmt.Errorf("mysqlpool: login to %s: none of the hosts %s: %w", l.Name, what, cause)
 	}
-	text := fmt.Sprintf("mysqlpool: login to %s: none of the hosts %s: %s", l.name, what, l.hosts.describe())
+	text := fmt.Sprintf("mysqlpool: login to %s: none of the hosts %s: %s", l.Name, what, l.hosts.describe())
 	if cause == nil {
 		return errors.New(text)
 	}
@@ -143,7 +144,7 @@ func (e *hostsError) Unwrap() error { return e.cause }
 
 // settles returns what gives back, when a login has ended, what the pool was granted
 // of some host before it and did not use.
-func (l *login) settles() func() {
+func (l *dialer) settles() func() {
 	grants := make([]uint64, len(l.hosts.hosts))
 	for i, h := range l.hosts.hosts {
 		grants[i] = h.server.budget.GrantedUntil()
@@ -168,7 +169,7 @@ func rank(err error) int {
 
 // openInTime is openOn with one of so many shares of the time. What the host is
 // is reported.
-func (l *login) openInTime(ctx context.Context, h *host, schema string, shares int) (*physical, error) {
+func (l *dialer) openInTime(ctx context.Context, h *host, schema string, shares int) (*physical.Conn, error) {
 	if until, ok := ctx.Deadline(); ok && shares > 1 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Until(until)/time.Duration(shares))
@@ -181,7 +182,7 @@ func (l *login) openInTime(ctx context.Context, h *host, schema string, shares i
 	switch {
 	case !l.hosts.tracks:
 	case err == nil:
-		l.report(h, p.answer.Event, began, p.answer.Why)
+		l.report(h, p.Answer.Event, began, p.Answer.Why)
 	case isHosts(err) && !hasConnections(h, err):
 		l.loginFailed(h, began, err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/mysqlpool/mysqlpool/internal/dsn"
+	"github.com/mysqlpool/mysqlpool/internal/physical"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 )
@@ -115,12 +116,12 @@ func connectorOf(cfg *mysql.Config, namedLoc bool, opts ...Option) (*connector, 
 func (c *connector) hosts() ([]*mysql.Config, error) { return dsn.Hosts(dsn.WithoutKeyName(c.cfg)) }
 
 // dialFunc logs in to a host and returns a connection on the schema.
-type dialFunc func(ctx context.Context, h *host, schema string) (driver.Conn, error)
+type dialFunc func(ctx context.Context, h *physical.Host, schema string) (driver.Conn, error)
 
 // dialStock logs in with a copy of the config for each login: with tls=preferred
 // the stock driver clears TLS in its config if the server has none.
-func dialStock(ctx context.Context, h *host, schema string) (driver.Conn, error) {
-	cfg := h.cfg
+func dialStock(ctx context.Context, h *physical.Host, schema string) (driver.Conn, error) {
+	cfg := h.Cfg
 	if schema != cfg.DBName {
 		cfg = cfg.Clone()
 		cfg.DBName = schema
@@ -141,14 +142,17 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 		return nil, err
 	}
 	c.open.Add(1)
-	lc := &conn{connector: c, checker: lent.Value, lease: &lease{lent: lent}}
+	var gone func()
 	if !c.shared {
-		lc.lease.connector = c
+		gone = c.closedOne
+	}
+	lc := &conn{connector: c, checker: lent.Value, holder: physical.NewHolder(lent, gone)}
+	if !c.shared {
 		lc.watch()
 	}
 	// Born offered: database/sql may put a connection away that it never used,
 	// and calls no IsValid for it (see openNewConnection there).
-	lc.ticket = lent.PutAwayUnused()
+	lc.holder.PutAwayUnused()
 	return lc, nil
 }
 
@@ -172,7 +176,7 @@ func (c *connector) closedOne() {
 }
 
 // checkOut gets a physical connection from the pool of this login.
-func (c *connector) checkOut(ctx context.Context) (*pool.Conn[*physical], error) {
+func (c *connector) checkOut(ctx context.Context) (*pool.Conn[*physical.Conn], error) {
 	for {
 		m := c.member.Load()
 		if m == nil {

@@ -19,7 +19,9 @@ import (
 	"github.com/go-sql-driver/mysql"
 	"github.com/mysqlpool/mysqlpool/internal/dsn"
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
+	"github.com/mysqlpool/mysqlpool/internal/physical"
 	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
+	"github.com/mysqlpool/mysqlpool/internal/stockdriver"
 )
 
 // fakeServer stands in for a server behind the stock driver, so that tests can
@@ -89,12 +91,12 @@ func (s *fakeServer) maxUser(user string) string {
 	return s.maxUserGlobal
 }
 
-func (s *fakeServer) dial(ctx context.Context, h *host, schema string) (driver.Conn, error) {
+func (s *fakeServer) dial(ctx context.Context, h *physical.Host, schema string) (driver.Conn, error) {
 	if !s.unproved {
 		s.proved.Do(func() {
 			const forever = 100 * 365 * 24 * time.Hour
-			h.known.Proofs.Undo.Set(serverinfo.Works, forever)
-			h.known.Proofs.Reset.Set(serverinfo.Works, forever)
+			h.Known.Proofs.Undo.Set(serverinfo.Works, forever)
+			h.Known.Proofs.Reset.Set(serverinfo.Works, forever)
 		})
 	}
 	s.mu.Lock()
@@ -107,22 +109,22 @@ func (s *fakeServer) dial(ctx context.Context, h *host, schema string) (driver.C
 		}
 	}
 	if s.reach != nil {
-		if err := s.reach(ctx, h.addr); err != nil {
+		if err := s.reach(ctx, h.Addr); err != nil {
 			return nil, err
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := &fakeConn{server: s, id: len(s.conns) + 1, addr: h.addr, user: h.cfg.User, schema: schema, waitTimeout: cmp.Or(s.sessionWaitTimeout, s.waitTimeout)}
+	c := &fakeConn{server: s, id: len(s.conns) + 1, addr: h.Addr, user: h.Cfg.User, schema: schema, waitTimeout: cmp.Or(s.sessionWaitTimeout, s.waitTimeout)}
 	if s.autocommit == "1" || s.autocommit == "ON" {
-		c.status = statusAutocommit
+		c.status = stockdriver.StatusAutocommit
 	}
 	if s.resets {
 		c.netConn = fakeSocket{fakeConn: c}
 	}
 	s.conns = append(s.conns, c)
 	if s.bare {
-		return struct{ stockConn }{c}, nil
+		return struct{ physical.StockConn }{c}, nil
 	}
 	return c, nil
 }
@@ -139,7 +141,7 @@ func (s fakeSocket) RemoteAddr() net.Addr          { return nil }
 func (s fakeSocket) SetDeadline(t time.Time) error { return nil }
 
 func (s fakeSocket) Write(b []byte) (int, error) {
-	if !bytes.Equal(b, comResetConnection) {
+	if !bytes.Equal(b, stockdriver.ComResetConnection) {
 		panic(fmt.Sprintf("fake: got %x", b))
 	}
 	err := s.run(context.Background(), "reset")
@@ -193,7 +195,7 @@ type fakeConn struct {
 
 	status   uint16
 	netConn  net.Conn
-	compress bool //lint:ignore U1000 fieldsOf looks for it
+	compress bool //lint:ignore U1000 physical.fieldsOf looks for it
 
 	answer []byte // not read from netConn yet
 }
@@ -233,16 +235,16 @@ func (c *fakeConn) run(ctx context.Context, text string) error {
 			return err
 		}
 	}
-	c.status &^= statusUnknown // each answer but an error has the flags
+	c.status &^= stockdriver.StatusUnknown // each answer but an error has the flags
 	if c.hidden {
-		c.status |= statusInTransaction
+		c.status |= stockdriver.StatusInTransaction
 		c.hidden = false
 	}
 	switch text {
 	case "BEGIN", "begin":
-		c.status |= statusInTransaction
+		c.status |= stockdriver.StatusInTransaction
 	case "COMMIT", "ROLLBACK", "commit", "rollback", "reset":
-		c.status &^= statusInTransaction
+		c.status &^= stockdriver.StatusInTransaction
 	}
 	if schema, ok := strings.CutPrefix(text, "USE "); ok {
 		c.set(func() { c.schema = strings.Trim(schema, "`") })
@@ -437,7 +439,7 @@ func (c *fakeConn) PrepareContext(ctx context.Context, query string) (driver.Stm
 	}
 	c.set(func() { c.stmts++ })
 	if c.server.bareStmts {
-		return struct{ stockStmt }{&fakeStmt{c: c, query: query}}, nil
+		return struct{ physical.StockStmt }{&fakeStmt{c: c, query: query}}, nil
 	}
 	return &fakeStmt{c: c, query: query}, nil
 }

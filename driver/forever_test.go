@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/mysqlpool/mysqlpool/internal/dsn"
+	"github.com/mysqlpool/mysqlpool/internal/physical"
 )
 
 // Durations at the limits of their type, each with each: every wait ends, at
@@ -61,8 +62,8 @@ func TestNumbersAtTheirLimits(t *testing.T) {
 		if o := c.(*connector).Options; o.MaxOverflow != dsn.Auto && (o.Limit() < o.Size || o.Limit() < o.MaxOverflow) {
 			t.Errorf("%+v: got a limit of %d", o, o.Limit())
 		}
-		if l := newStmtLimits(c.(*connector).StmtCache); l.costs < connStmtCosts {
-			t.Errorf("%d statements: bound of %d bytes", c.(*connector).StmtCache, l.costs)
+		if l := physical.NewStmtLimits(c.(*connector).StmtCache); l.Costs < physical.ConnStmtCosts {
+			t.Errorf("%d statements: bound of %d bytes", c.(*connector).StmtCache, l.Costs)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/physical"
 )
 
 // localSocket has an address, so that pool_kill knows whose a connection is.
@@ -38,7 +39,7 @@ func (c *connAt) QueryContext(ctx context.Context, query string, args []driver.N
 // shown.
 func withAddresses(c *connector, shown string) *connector {
 	dial := c.dial
-	c.dial = func(ctx context.Context, h *host, schema string) (driver.Conn, error) {
+	c.dial = func(ctx context.Context, h *physical.Host, schema string) (driver.Conn, error) {
 		conn, err := dial(ctx, h, schema)
 		if err != nil {
 			return nil, err
@@ -102,7 +103,7 @@ func TestKillOfACall(t *testing.T) {
 				switch {
 				case got == text:
 					<-ctx.Done()
-				case strings.HasPrefix(got, "USE `"+unknownSchema): // MariaDB's answer
+				case strings.HasPrefix(got, "USE `"+physical.UnknownSchema): // MariaDB's answer
 					return &mysql.MySQLError{Number: 1064, Message: "You have an error in your SQL syntax"}
 				}
 				return nil
@@ -115,7 +116,7 @@ func TestKillOfACall(t *testing.T) {
 				t.Errorf("%s: got %d broken, %d killed, want 1 and 1", text, p.Broken, p.Killed)
 			}
 			for _, c := range s.conns {
-				if c.schema == unknownSchema {
+				if c.schema == physical.UnknownSchema {
 					t.Errorf("%s: a login to schema %q", text, c.schema)
 				}
 			}
@@ -219,35 +220,4 @@ func TestDisposeWaitsForAKill(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 	})
-}
-
-func TestIsAt(t *testing.T) {
-	local := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 4711}
-	six := &net.TCPAddr{IP: net.IPv6loopback, Port: 4711}
-	for _, row := range []struct {
-		shown string
-		local net.Addr
-		want  bool
-	}{
-		{"127.0.0.1:4711", local, true},
-		{"::ffff:127.0.0.1:4711", local, true},
-		{"localhost:4711", local, true},
-		{"127.0.0.1:4712", local, false},
-		{"127.0.0.2:4711", local, false},
-		{"127.0.0.1", local, false},
-		{"localhost", local, false},
-		{"", local, false},
-		{"no-such-host.invalid:4711", local, false},
-		{"::1:4711", six, true},
-		{"[::1]:4711", six, true},
-		{"127.0.0.1:4711", six, false},
-	} {
-		if _, err := net.LookupHost("localhost"); err != nil && row.shown == "localhost:4711" {
-			t.Logf("%q: %v", row.shown, err)
-			continue
-		}
-		if got := isAt(t.Context(), row.shown, row.local); got != row.want {
-			t.Errorf("%q at %v: got %v", row.shown, row.local, got)
-		}
-	}
 }

@@ -10,8 +10,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/go-sql-driver/mysql"
-	"github.com/mysqlpool/mysqlpool/internal/dsn"
 	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 )
 
@@ -64,19 +62,6 @@ func TestLifeOfAConnection(t *testing.T) {
 				c.Close()
 			})
 		})
-	}
-}
-
-func TestLivesAreSpread(t *testing.T) {
-	l := &login{settings: settings{Options: dsn.DefaultOptions()}}
-	l.Recycle = 100 * time.Millisecond // so short that whole seconds would show
-	least, most := l.Recycle, time.Duration(0)
-	for range 1000 {
-		life := l.life(newPhysical(l, newHost(mysql.NewConfig()), nil, ""))
-		least, most = min(least, life), max(most, life)
-	}
-	if least < 97500*time.Microsecond || most > l.Recycle || most-least < 2*time.Millisecond {
-		t.Errorf("lives of %v lie between %v and %v, want them spread over 2.5 %%", l.Recycle, least, most)
 	}
 }
 

@@ -14,9 +14,8 @@ import (
 	"github.com/go-sql-driver/mysql"
 	"github.com/mysqlpool/mysqlpool/internal/budget"
 	"github.com/mysqlpool/mysqlpool/internal/dsn"
-	"github.com/mysqlpool/mysqlpool/internal/histogram"
-	"github.com/mysqlpool/mysqlpool/internal/loginpace"
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
+	"github.com/mysqlpool/mysqlpool/internal/physical"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 )
@@ -38,10 +37,9 @@ func offerTime(pingAfter time.Duration) time.Duration {
 // driver.ErrBadConn: as often as database/sql would try.
 const loginTries = 3
 
-// login opens the physical connections of a pool.
-type login struct {
-	settings
-	name    string // user@net(addr), for people
+// dialer opens the physical connections of a pool.
+type dialer struct {
+	*physical.Login
 	dial    dialFunc
 	resolve serverinfo.ResolveFunc // nil: names are not looked up
 	timeout time.Duration          // of a login
@@ -49,72 +47,64 @@ type login struct {
 
 	// What it needs of its pool.
 	setLimit     func(int)
-	checkOut     func(ctx context.Context, schema string) (*pool.Conn[*physical], error)
-	invalidate   func(why pool.Reason, which func(p *physical, idle time.Duration) bool)
-	eachUnused   func(func(*physical))
-	shortenLives func(func(*physical) time.Duration)
+	checkOut     func(ctx context.Context, schema string) (*pool.Conn[*physical.Conn], error)
+	invalidate   func(why pool.Reason, which func(p *physical.Conn, idle time.Duration) bool)
+	eachUnused   func(func(*physical.Conn))
+	shortenLives func(func(*physical.Conn) time.Duration)
+	tooManyStmts func() // has every pool of the server drop what statements it keeps, for a while
 
 	background *background // statements that are killed
 	watch      *background // what looks after the hosts; ends when the pool is forgotten
 
-	stmts        *stmtLimits
-	tooManyStmts func() // has every pool of the server drop what statements it keeps, for a while
-
-	useTimes       histogram.Histogram
-	undone, resets atomic.Int64 // connections that were restored so
-	killed         atomic.Int64 // statements
-	killing        atomic.Int64 // under way
-	rejected       atomic.Int64 // when becameReadOnly last closed all, in nanoseconds of the Unix time
+	killed   atomic.Int64 // statements
+	killing  atomic.Int64 // under way
+	rejected atomic.Int64 // when BecameReadOnly last closed all, in nanoseconds of the Unix time
 }
 
-func newLogin(c *connector) *login {
+func newDialer(c *connector) *dialer {
 	timeout := c.cfg.Timeout
 	if timeout <= 0 {
 		timeout = c.Timeout
 	}
-	l := &login{
-		settings: c.settings,
-		name:     fmt.Sprintf("%s@%s(%s)", c.cfg.User, c.cfg.Net, dsn.Address(c.cfg)),
-		dial:     c.dial,
-		resolve:  c.resolve,
-		timeout:  timeout,
+	l := &dialer{
+		dial:    c.dial,
+		resolve: c.resolve,
+		timeout: timeout,
 
 		background: newBackground(),
 		watch:      newBackground(),
-		stmts:      newStmtLimits(c.StmtCache),
 	}
 	configs, _ := c.hosts() // as newConnector had them
-	hosts := make([]*host, 0, len(configs))
-	for _, cfg := range configs {
-		h := newHost(cfg)
-		hosts = append(hosts, h)
-		h.server = servers.of(h.cfg)
-		h.known = h.server.Server
-		h.share = budget.NewShare(h.server.budget, h.cfg.User, c.Size)
-		h.account = loginpace.Accounts.Of(h.cfg)
+	hosts := make([]*host, len(configs))
+	known := make([]*physical.Host, len(configs))
+	for i, cfg := range configs {
+		hosts[i] = newHost(cfg, i, c.Size)
+		known[i] = hosts[i].Host
 	}
 	l.hosts = newBalancer(hosts, c.Options)
+	name := fmt.Sprintf("%s@%s(%s)", c.cfg.User, c.cfg.Net, dsn.Address(c.cfg))
+	l.Login = physical.NewLogin(name, c.Options, c.logger, known, c.cfg.RejectReadOnly, l)
 	return l
 }
 
 // meets reports whether two logins are to the same server, or have one among
 // their hosts.
-func (l *login) meets(other *login) bool {
+func (l *dialer) meets(other *dialer) bool {
 	return slices.ContainsFunc(l.hosts.hosts, func(h *host) bool {
-		return slices.ContainsFunc(other.hosts.hosts, func(o *host) bool { return h.cfg.Net == o.cfg.Net && h.addr == o.addr })
+		return slices.ContainsFunc(other.hosts.hosts, func(o *host) bool { return h.Cfg.Net == o.Cfg.Net && h.Addr == o.Addr })
 	})
 }
 
 // poolConfig says how the pool of c behaves.
-func poolConfig(c *connector, l *login, emptied func(), makeRoom func(n int)) pool.Config[*physical] {
-	return pool.Config[*physical]{
+func poolConfig(c *connector, l *dialer, emptied func(), makeRoom func(n int)) pool.Config[*physical.Conn] {
+	return pool.Config[*physical.Conn]{
 		Login:        l.open,
 		LoginTimeout: l.timeout,
 		LoginLimit:   c.DialLimit,
 		Full:         hasNoRoom,
 		AuthFailed:   mysqlerr.IsRefused,
-		MustRestore:  (*physical).mustRestore,
-		Yield:        func(p *physical, needed bool) bool { return p.place.Share.Yields(p.place, needed) },
+		MustRestore:  (*physical.Conn).MustRestore,
+		Yield:        func(p *physical.Conn, needed bool) bool { return p.Place.Share.Yields(p.Place, needed) },
 		MakeRoom:     makeRoom,
 		Size:         c.Size,
 		Limit:        c.Limit(),
@@ -123,37 +113,28 @@ func poolConfig(c *connector, l *login, emptied func(), makeRoom func(n int)) po
 		Timeout:      c.Timeout,
 		OfferFor:     offerTime(c.PingAfter),
 		Keepalive:    c.Keepalive,
-		Ping:         l.keepalive,
+		Ping:         func(ctx context.Context, p *physical.Conn, quiet time.Duration) error { return p.Keepalive(ctx, quiet) },
 		Emptied:      emptied,
 		Name:         c.PoolName,
-		PinText:      pinText,
+		PinText:      physical.PinText,
 	}
 }
 
-// log returns the logger. It is not kept, since a program may set slog's
-// default late.
-func (l *login) log() *slog.Logger {
-	log := l.logger
-	if log == nil {
-		log = slog.Default()
-	}
-	if l.PoolName != "" {
-		log = log.With(slog.String("pool", l.PoolName))
-	}
-	return log
-}
+// hostOf is the host that a connection is to.
+func (l *dialer) hostOf(p *physical.Conn) *host { return l.hosts.hosts[p.Host.Index] }
 
 // joins takes a connection into the pool.
-func (l *login) joins(p *physical) {
-	p.host.open.Add(1)
-	p.host.opened.Add(1)
-	l.watchAddrs(p)
-	l.stmts.opened(p)
+func (l *dialer) joins(p *physical.Conn) {
+	h := l.hostOf(p)
+	h.Open.Add(1)
+	h.opened.Add(1)
+	l.watchAddrs(h, p)
+	l.Stmts.Opened(p)
 }
 
 // openOn logs in to one host. A dialer that does not heed its context is left
 // behind when that ends, and what it brings is closed.
-func (l *login) openOn(ctx context.Context, h *host, schema string) (*physical, error) {
+func (l *dialer) openOn(ctx context.Context, h *host, schema string) (*physical.Conn, error) {
 	if err := h.panics.recent(); err != nil {
 		return nil, err
 	}
@@ -171,9 +152,9 @@ func (l *login) openOn(ctx context.Context, h *host, schema string) (*physical, 
 
 // openIn is openOn for a login that may start, with a place that was taken. end is
 // called when it has ended.
-func (l *login) openIn(ctx context.Context, h *host, schema string, place *budget.Place, end func(error)) (*physical, error) {
+func (l *dialer) openIn(ctx context.Context, h *host, schema string, place *budget.Place, end func(error)) (*physical.Conn, error) {
 	type opened struct {
-		p   *physical
+		p   *physical.Conn
 		err error
 	}
 	done := make(chan opened, 1)
@@ -195,7 +176,7 @@ func (l *login) openIn(ctx context.Context, h *host, schema string, place *budge
 	place.Release() // or logins that never end would have them all
 	go func() {
 		if o := <-done; o.err == nil {
-			o.p.stockConn.Close()
+			o.p.Abandon()
 		}
 	}()
 	return nil, fmt.Errorf("mysqlpool: login to %s: given up, though the dialer goes on (it does not heed its context): %w", l.at(h), ctx.Err())
@@ -205,7 +186,7 @@ func (l *login) openIn(ctx context.Context, h *host, schema string, place *budge
 const heedTime = 500 * time.Millisecond
 
 // attempt is openOn, for as long as it takes.
-func (l *login) attempt(ctx context.Context, h *host, schema string, place *budget.Place) (p *physical, err error) {
+func (l *dialer) attempt(ctx context.Context, h *host, schema string, place *budget.Place) (p *physical.Conn, err error) {
 	defer func() {
 		if err != nil {
 			place.Release()
@@ -216,43 +197,40 @@ func (l *login) attempt(ctx context.Context, h *host, schema string, place *budg
 	// here, where the caller cannot recover.
 	defer func() {
 		if r := recover(); r != nil {
-			l.log().LogAttrs(ctx, slog.LevelError, "mysqlpool: a login panicked",
-				slog.String("login", l.name), slog.String("host", h.addr), slog.Any("panic", r), slog.String("stack", string(debug.Stack())))
+			l.Log().LogAttrs(ctx, slog.LevelError, "mysqlpool: a login panicked",
+				slog.String("login", l.Name), slog.String("host", h.Addr), slog.Any("panic", r), slog.String("stack", string(debug.Stack())))
 			p, err = nil, fmt.Errorf("mysqlpool: login to %s: panic in the stock driver, or in a function of the config (the log has the stack): %v; is the server MySQL or MariaDB?", l.at(h), r)
 			h.panics.add(err)
 		}
 	}()
 	start := time.Now()
-	doubts, kills, schemas := h.doubts.Load(), h.known.Kills.Load(), h.known.Schemas.Load()
+	began := h.Now()
 	p, err = l.logIn(ctx, h, place, schema, false)
 	if err != nil {
 		return nil, l.explain(ctx, h, start, err)
 	}
-	p.proven, p.kills, p.schemas = doubts, kills, schemas
+	p.Opened(began)
 	h.panics.forget()
-	p.life = l.life(p)
-	l.log().LogAttrs(ctx, slog.LevelDebug, "mysqlpool: opened a connection",
-		slog.String("login", l.name), slog.String("host", h.addr), slog.Uint64("id", p.id),
-		slog.Duration("took", time.Since(start)), slog.Duration("life", p.life))
+	l.Log().LogAttrs(ctx, slog.LevelDebug, "mysqlpool: opened a connection",
+		slog.String("login", l.Name), slog.String("host", h.Addr), slog.Uint64("id", p.Id),
+		slog.Duration("took", time.Since(start)), slog.Duration("life", p.Life))
 	return p, nil
 }
 
 // logIn logs in and asks what the pool wants to know; cautiously if the server may
 // take small packets only.
-func (l *login) logIn(ctx context.Context, h *host, place *budget.Place, schema string, cautious bool) (*physical, error) {
+func (l *dialer) logIn(ctx context.Context, h *host, place *budget.Place, schema string, cautious bool) (*physical.Conn, error) {
 	inner, err := l.connect(ctx, h, schema)
 	if err != nil {
 		return nil, err
 	}
-	stock, ok := inner.(stockConn)
+	stock, ok := inner.(physical.StockConn)
 	if !ok {
 		inner.Close()
 		return nil, fmt.Errorf("mysqlpool: login to %s: the stock driver's connection (%T) lacks an interface that mysqlpool forwards: update mysqlpool", l.at(h), inner)
 	}
-	p := newPhysical(l, h, stock, schema)
-	p.stockConn, p.place = placedConn{stock, place}, place
-	p.cautious = cautious
-	err = l.ask(ctx, p)
+	p := physical.New(l.Login, h.Host, stock, place, schema, cautious)
+	err = p.Ask(ctx)
 	if err == nil {
 		err = l.relearnAtLogin(ctx, h, p)
 	}
@@ -262,10 +240,10 @@ func (l *login) logIn(ctx context.Context, h *host, place *budget.Place, schema 
 	if err == nil {
 		return p, nil
 	}
-	tooLarge := p.mayBeTooLarge(ctx, err)
+	tooLarge := p.MayBeTooLarge(ctx, err)
 	stock.Close() // its place stays, for the next try
 	if tooLarge {
-		h.learned.Store(nil)
+		h.Learned.Store(nil)
 		return l.logIn(ctx, h, place, schema, true)
 	}
 	return nil, notBadConn(err)
@@ -281,19 +259,19 @@ func notBadConn(err error) error {
 }
 
 // at names a host of the login, for people.
-func (l *login) at(h *host) string {
+func (l *dialer) at(h *host) string {
 	if !l.hosts.several() {
-		return l.name
+		return l.Name
 	}
-	return fmt.Sprintf("%s (%s)", l.name, h.addr)
+	return fmt.Sprintf("%s (%s)", l.Name, h.Addr)
 }
 
 // connect is the stock driver's login. The stock driver returns
 // driver.ErrBadConn if the server breaks the login off, so that database/sql
 // tries again.
-func (l *login) connect(ctx context.Context, h *host, schema string) (c driver.Conn, err error) {
+func (l *dialer) connect(ctx context.Context, h *host, schema string) (c driver.Conn, err error) {
 	for range loginTries {
-		c, err = l.dial(ctx, h, schema)
+		c, err = l.dial(ctx, h.Host, schema)
 		if !errors.Is(err, driver.ErrBadConn) {
 			return c, err
 		}
@@ -303,9 +281,9 @@ func (l *login) connect(ctx context.Context, h *host, schema string) (c driver.C
 
 // begin waits until the account may log in, and returns what is to be called with
 // the login's end. Nobody waits here with a place on the server: see openOn.
-func (l *login) begin(ctx context.Context, h *host) (end func(error), err error) {
-	doubts := h.doubts.Load
-	ended, err := h.account.Begin(ctx, dsn.PasswordHash(h.cfg), func() bool { return doubts() == h.loginDoubts.Load() })
+func (l *dialer) begin(ctx context.Context, h *host) (end func(error), err error) {
+	doubts := h.Doubts.Load
+	ended, err := h.account.Begin(ctx, dsn.PasswordHash(h.Cfg), func() bool { return doubts() == h.loginDoubts.Load() })
 	if err != nil {
 		return nil, err
 	}
@@ -319,7 +297,7 @@ func (l *login) begin(ctx context.Context, h *host) (end func(error), err error)
 }
 
 // explain says so if an error came from the login's own time limit.
-func (l *login) explain(ctx context.Context, h *host, start time.Time, err error) error {
+func (l *dialer) explain(ctx context.Context, h *host, start time.Time, err error) error {
 	if ctx.Err() == context.DeadlineExceeded {
 		return fmt.Errorf("mysqlpool: login to %s: not done after %v (the DSN's timeout, else pool_timeout): %w",
 			l.at(h), time.Since(start).Round(time.Millisecond), err)

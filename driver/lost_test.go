@@ -16,6 +16,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
+	"github.com/mysqlpool/mysqlpool/internal/physical"
 )
 
 // hangOn has a statement hang until its context ends, as one does on a
@@ -123,8 +124,8 @@ func TestSilentConnectionsCostOnePing(t *testing.T) {
 		if id := ask(t, db); id != 6 {
 			t.Errorf("got connection %d, want a new one", id)
 		}
-		if took := time.Since(start); took != pingTimeout {
-			t.Errorf("took %v, want %v", took, pingTimeout)
+		if took := time.Since(start); took != physical.PingTimeout {
+			t.Errorf("took %v, want %v", took, physical.PingTimeout)
 		}
 		txs[4].Rollback()
 		wantOpen(t, s, 2, 6)
@@ -158,8 +159,8 @@ func TestPinnedConnectionIsPinged(t *testing.T) {
 		if id := ask(t, db); id != 2 {
 			t.Errorf("got connection %d, want another", id)
 		}
-		if took := time.Since(start); took != pingTimeout {
-			t.Errorf("took %v, want %v", took, pingTimeout)
+		if took := time.Since(start); took != physical.PingTimeout {
+			t.Errorf("took %v, want %v", took, physical.PingTimeout)
 		}
 	})
 }
@@ -318,7 +319,7 @@ func TestDroppedConnectionIsClosed(t *testing.T) {
 	wantOpen(t, s, 0, 2)
 }
 
-// A request's deadline that is shorter than pingTimeout must not make every dead
+// A request's deadline that is shorter than physical.PingTimeout must not make every dead
 // connection cost a request.
 func TestShortDeadlinesMeetEachSilentConnection(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {

@@ -1,10 +1,7 @@
 package mysqlpool
 
 import (
-	"context"
 	"fmt"
-	"log/slog"
-	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -45,18 +42,4 @@ func (p *panics) recent() error {
 		return fmt.Errorf("%w (%v ago, and not tried again before %v)", p.latest, ago.Round(time.Millisecond), p.rest)
 	}
 	return nil
-}
-
-// survive is deferred where the stock driver runs on a goroutine of the pool: a
-// panic of it, as on an answer that no server gives, would take the process down
-// from there. The connection is not used again.
-func (p *physical) survive(doing string, err *error) {
-	r := recover()
-	if r == nil {
-		return
-	}
-	p.broken = true
-	*err = fmt.Errorf("mysqlpool: %s on connection %d: panic in the stock driver: %v", doing, p.id, r)
-	p.login.log().LogAttrs(context.Background(), slog.LevelError, "mysqlpool: the stock driver panicked, and the connection is closed; is the server, or what is between, MySQL or MariaDB?",
-		slog.String("login", p.login.name), slog.Uint64("id", p.id), slog.String("doing", doing), slog.Any("panic", r), slog.String("stack", string(debug.Stack())))
 }

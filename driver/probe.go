@@ -9,6 +9,7 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/budget"
 	"github.com/mysqlpool/mysqlpool/internal/failover"
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
+	"github.com/mysqlpool/mysqlpool/internal/physical"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 )
 
@@ -21,7 +22,7 @@ const keepProbe = failover.MonitorInterval
 
 // startProbes sees to it that every host which is to be probed has a goroutine
 // that does so, and has those look again at when that is.
-func (l *login) startProbes() {
+func (l *dialer) startProbes() {
 	b := l.hosts
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -43,11 +44,11 @@ func (l *login) startProbes() {
 
 // probeLoop probes a host whenever that is due, until it need not be probed any
 // more, or nobody uses the pool: then the next login tries the host.
-func (l *login) probeLoop(ctx context.Context, h *host) {
-	var p *physical // what the latest probe left open
+func (l *dialer) probeLoop(ctx context.Context, h *host) {
+	var p *physical.Conn // what the latest probe left open
 	closeProbe := func() {
 		if p != nil {
-			p.stockConn.Close()
+			p.Abandon()
 			p = nil
 		}
 	}
@@ -93,9 +94,9 @@ func (b *balancer) nextProbe(ctx context.Context, h *host) (at time.Time, ok boo
 	if ctx.Err() != nil {
 		return at, false // probed is of another one by now
 	}
-	at, ok = b.tracker.NextProbe(h.index, time.Now())
-	b.probed[h.index] = ok && !b.over
-	return at, b.probed[h.index]
+	at, ok = b.tracker.NextProbe(h.Index, time.Now())
+	b.probed[h.Index] = ok && !b.over
+	return at, b.probed[h.Index]
 }
 
 // wakes has the goroutine that probes a host see when that is due.
@@ -116,28 +117,28 @@ func (b *balancer) startProbe(ctx context.Context, h *host) bool {
 	}
 	now := time.Now()
 	if !b.over && b.inUseLocked(now) {
-		b.tracker.ProbeStarted(h.index, now)
+		b.tracker.ProbeStarted(h.Index, now)
 		return true
 	}
-	b.tracker.Unwatch(h.index, now)
-	b.probed[h.index] = false
+	b.tracker.Unwatch(h.Index, now)
+	b.probed[h.Index] = false
 	return false
 }
 
 // probe asks a host what it is, on p or, if that is nil or broken, on a new
 // connection, and reports it. It returns the connection.
-func (l *login) probe(ctx context.Context, h *host, p *physical) *physical {
+func (l *dialer) probe(ctx context.Context, h *host, p *physical.Conn) *physical.Conn {
 	h.probes.Add(1)
 	limit := min(l.timeout/time.Duration(len(l.hosts.hosts)), maxProbe)
 	began := time.Now()
 	if p != nil {
 		timed, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
-		if err := p.askHost(timed); err == nil && p.IsValid() {
-			l.report(h, p.answer.Event, began, p.answer.Why)
+		if err := p.AskHost(timed); err == nil && p.IsValid() {
+			l.report(h, p.Answer.Event, began, p.Answer.Why)
 			return p
 		}
-		p.stockConn.Close()
+		p.Abandon()
 		limit -= time.Since(began)
 	}
 	p, began, err := l.openToProbe(ctx, h, limit)
@@ -145,12 +146,12 @@ func (l *login) probe(ctx context.Context, h *host, p *physical) *physical {
 		l.loginFailed(h, began, err)
 		return nil
 	}
-	l.report(h, p.answer.Event, began, p.answer.Why)
+	l.report(h, p.Answer.Event, began, p.Answer.Why)
 	return p
 }
 
 // openProbe opens the connection of a probe.
-func (l *login) openProbe(ctx context.Context, h *host, place *budget.Place) (*physical, error) {
+func (l *dialer) openProbe(ctx context.Context, h *host, place *budget.Place) (*physical.Conn, error) {
 	err := h.panics.recent()
 	var end func(error)
 	if err == nil {
@@ -168,7 +169,7 @@ func (l *login) openProbe(ctx context.Context, h *host, place *budget.Place) (*p
 // a pool could go on writing to another for as long as this one is full.
 //
 // began is when the login started.
-func (l *login) openToProbe(ctx context.Context, h *host, limit time.Duration) (p *physical, began time.Time, err error) {
+func (l *dialer) openToProbe(ctx context.Context, h *host, limit time.Duration) (p *physical.Conn, began time.Time, err error) {
 	began = time.Now()
 	if rating, _ := l.hosts.rating(h); rating == failover.Wanted {
 		timed, cancel := context.WithTimeout(pool.Unasked(ctx), limit)
@@ -188,16 +189,16 @@ func (l *login) openToProbe(ctx context.Context, h *host, limit time.Duration) (
 }
 
 // loginFailed reports a login that failed, or a probe.
-func (l *login) loginFailed(h *host, began time.Time, err error) {
+func (l *dialer) loginFailed(h *host, began time.Time, err error) {
 	switch {
 	case !l.hosts.tracks:
 	case mysqlerr.IsRefused(err):
 		l.hosts.mu.Lock()
-		first := l.hosts.tracker.RefusedLogin(h.index, time.Now())
+		first := l.hosts.tracker.RefusedLogin(h.Index, time.Now())
 		l.hosts.mu.Unlock()
 		if first {
-			l.log().LogAttrs(context.Background(), slog.LevelWarn, "mysqlpool: host refuses the login; it is tried again when a request logs in",
-				slog.String("login", l.name), slog.String("host", h.addr), slog.String("reason", reasonOf(err)))
+			l.Log().LogAttrs(context.Background(), slog.LevelWarn, "mysqlpool: host refuses the login; it is tried again when a request logs in",
+				slog.String("login", l.Name), slog.String("host", h.Addr), slog.String("reason", reasonOf(err)))
 		}
 	case mysqlerr.IsUnready(err):
 		l.report(h, failover.NotReady, began, reasonOf(err))
@@ -205,7 +206,7 @@ func (l *login) loginFailed(h *host, began time.Time, err error) {
 		l.report(h, failover.Failed, began, reasonOf(err))
 	default:
 		l.hosts.mu.Lock()
-		l.hosts.tracker.ProbeFailed(h.index, time.Now())
+		l.hosts.tracker.ProbeFailed(h.Index, time.Now())
 		l.hosts.mu.Unlock()
 	}
 }

@@ -5,12 +5,14 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/physical"
 	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 )
 
@@ -183,7 +185,7 @@ func TestNoLimits(t *testing.T) {
 		hold(t, s, "", 20)
 		ask(t, db)
 		for _, m := range allMembers() {
-			facts := m.login.hosts.hosts[0].learned.Load()
+			facts := m.login.hosts.hosts[0].Learned.Load()
 			if facts.MaxStmts != math.MaxInt32 || facts.Limit() != 0 {
 				t.Errorf("got %d statements and %d connections, want no limit", facts.MaxStmts, facts.Limit())
 			}
@@ -202,14 +204,15 @@ func TestUnknownConfig(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.dial = func(ctx context.Context, h *host, _ string) (driver.Conn, error) { return s.dial(ctx, h, "own") }
+		c.dial = func(ctx context.Context, h *physical.Host, _ string) (driver.Conn, error) {
+			return s.dial(ctx, h, "own")
+		}
 		lc, err := c.Connect(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := lc.(*conn).lent.Value
-		if !p.opaque || p.home != "own" || p.schema != "own" {
-			t.Errorf("got opaque %v, home %q, schema %q; want it unknown, on schema own", p.opaque, p.home, p.schema)
+		if !slices.Contains(s.conns[0].sent(), "SELECT DATABASE()") {
+			t.Error("nobody asked which schema it is on")
 		}
 		if _, err := lc.(*conn).ExecContext(t.Context(), "SET @a = 1", nil); err != nil {
 			t.Fatal(err)

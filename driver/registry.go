@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"github.com/mysqlpool/mysqlpool/internal/dsn"
+	"github.com/mysqlpool/mysqlpool/internal/physical"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 )
 
 // member is a pool and who uses it.
 type member struct {
-	login  *login
-	pool   *pool.Pool[*physical]
+	login  *dialer
+	pool   *pool.Pool[*physical.Conn]
 	key    dsn.Key
 	shared bool
 	number int64 // counts the pools of the process
@@ -76,7 +77,7 @@ func (r *registry) join(c *connector) (*member, error) {
 
 func (r *registry) newMemberLocked(c *connector) *member {
 	r.made++
-	m := &member{login: newLogin(c), key: c.key, shared: c.shared, number: r.made}
+	m := &member{login: newDialer(c), key: c.key, shared: c.shared, number: r.made}
 	m.pool = pool.New(poolConfig(c, m.login, func() { r.forgetEmpty(m) }, func(n int) { r.makeRoom(m, n) }))
 	m.login.setLimit, m.login.checkOut, m.login.invalidate = m.pool.SetLimit, m.checkOut, m.pool.Invalidate
 	for _, h := range m.login.hosts.hosts {
@@ -89,7 +90,7 @@ func (r *registry) newMemberLocked(c *connector) *member {
 
 // checkOut checks a connection out, in a pool that was forgotten too: a
 // connection may outlive its handle.
-func (m *member) checkOut(ctx context.Context, schema string) (*pool.Conn[*physical], error) {
+func (m *member) checkOut(ctx context.Context, schema string) (*pool.Conn[*physical.Conn], error) {
 	for {
 		lent, err := m.pool.CheckOut(ctx, schema)
 		if err != pool.ErrForgotten {
@@ -102,7 +103,7 @@ func (m *member) checkOut(ctx context.Context, schema string) (*pool.Conn[*physi
 	}
 }
 
-// SetSize is pool.SetSize.
+// setSize is pool.SetSize.
 func (m *member) setSize(size, warm int) {
 	m.pool.SetSize(size, warm)
 	for _, h := range m.login.hosts.hosts {
@@ -110,15 +111,15 @@ func (m *member) setSize(size, warm int) {
 	}
 }
 
-// SetOrphan notes for each server whether the pool has no handle.
-func (l *login) setOrphan(orphan bool) {
+// setOrphan notes for each server whether the pool has no handle.
+func (l *dialer) setOrphan(orphan bool) {
 	for _, h := range l.hosts.hosts {
 		h.share.SetOrphan(orphan)
 	}
 }
 
-// TrimOrphans closes what the pools without handles have too much.
-func (l *login) trimOrphans() {
+// trimOrphans closes what the pools without handles have too much.
+func (l *dialer) trimOrphans() {
 	for _, h := range l.hosts.hosts {
 		h.server.budget.TrimOrphans()
 	}
@@ -144,8 +145,8 @@ func (r *registry) dropStmts(m *member) {
 	all := r.membersLocked()
 	r.mu.Unlock()
 	for _, other := range all {
-		if other.login.meets(m.login) && other.login.stmts.pause() {
-			other.pool.EachUnused((*physical).tidy)
+		if other.login.meets(m.login) && other.login.Stmts.Pause() {
+			other.pool.EachUnused((*physical.Conn).Tidy)
 		}
 	}
 }

@@ -243,7 +243,7 @@ func poolsLoginShare(t *testing.T) int64 {
 	pools.mu.Lock()
 	defer pools.mu.Unlock()
 	for _, m := range pools.membersLocked() {
-		return m.login.stmts.share.Load()
+		return m.login.Stmts.Share.Load()
 	}
 	t.Fatal("no pool")
 	return 0
@@ -275,9 +275,9 @@ func TestHostsOpenAfterDispose(t *testing.T) {
 // name.
 func TestLoginsThatMeet(t *testing.T) {
 	s := newFakeServer()
-	to := func(addr string) *login {
+	to := func(addr string) *dialer {
 		s.addr = addr
-		return newLogin(s.connector(t, ""))
+		return newDialer(s.connector(t, ""))
 	}
 	one, both, other := to("db1"), to("db1:3306,db2"), to("db3,db4")
 	if !one.meets(both) || !both.meets(one) || one.meets(other) || other.meets(both) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/mysqlpool/mysqlpool/internal/loginpace"
+	"github.com/mysqlpool/mysqlpool/internal/physical"
 )
 
 // Each test here names a rule of database/sql that the driver lives by.
@@ -258,7 +259,7 @@ func TestFailedPingReplacesTheConnection(t *testing.T) {
 	})
 }
 
-// A ping that hangs must not hang the checkout for longer than pingTimeout.
+// A ping that hangs must not hang the checkout for longer than physical.PingTimeout.
 func TestHangingPingEnds(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		db := handle(t, s, "pool_ping_after=0")
@@ -273,8 +274,8 @@ func TestHangingPingEnds(t *testing.T) {
 		if id := ask(t, db); id != 2 {
 			t.Errorf("connection: got %d, want a new one", id)
 		}
-		if took := time.Since(start); took != pingTimeout {
-			t.Errorf("took %v, want %v", took, pingTimeout)
+		if took := time.Since(start); took != physical.PingTimeout {
+			t.Errorf("took %v, want %v", took, physical.PingTimeout)
 		}
 	})
 }

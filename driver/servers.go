@@ -70,7 +70,7 @@ func (t *serverTable) list() (all []*server) {
 	return all
 }
 
-// ForgetAll has every server be another one from now on. It is for tests on fake time,
+// forgetAll has every server be another one from now on. It is for tests on fake time,
 // where what was learned before is of another clock.
 func (t *serverTable) forgetAll() {
 	t.mu.Lock()

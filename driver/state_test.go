@@ -5,8 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
-	"io"
-	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +12,8 @@ import (
 	"time"
 
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
+	"github.com/mysqlpool/mysqlpool/internal/physical"
+	"github.com/mysqlpool/mysqlpool/internal/stockdriver"
 )
 
 func TestSessionStateStaysWithItsLogicalConnection(t *testing.T) {
@@ -111,7 +111,7 @@ func TestRestoreMethods(t *testing.T) {
 							t.Fatal(err)
 						}
 						if test.query == "BEGIN" {
-							s.conns[0].status |= statusInTransaction
+							s.conns[0].status |= stockdriver.StatusInTransaction
 						}
 						if _, err := stmt.Exec(); err != nil {
 							t.Fatal(err)
@@ -269,7 +269,7 @@ func TestSlowRestoreClosesAndReplaces(t *testing.T) {
 		if took := time.Since(start); took != 0 {
 			t.Errorf("Close took %v", took)
 		}
-		time.Sleep(restoreTimeout - 1)
+		time.Sleep(physical.RestoreTimeout - 1)
 		wantOpen(t, s, 1, 1)
 		time.Sleep(2 * time.Nanosecond)
 		wantOpen(t, s, 1, 2)
@@ -289,7 +289,7 @@ func TestTransactionLeftOpenInRawIsNotHandedOn(t *testing.T) {
 				t.Fatal(err)
 			}
 			err = c.Raw(func(dc any) error {
-				tx, err := dc.(stockConn).BeginTx(t.Context(), driver.TxOptions{})
+				tx, err := dc.(physical.StockConn).BeginTx(t.Context(), driver.TxOptions{})
 				if err == nil && ended {
 					err = tx.Rollback()
 				}
@@ -319,7 +319,7 @@ func TestRawQueryIsNotHandedOn(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = c.Raw(func(dc any) error {
-			_, err := dc.(stockConn).Query("SELECT 1", nil)
+			_, err := dc.(physical.StockConn).Query("SELECT 1", nil)
 			return err
 		})
 		if err != nil {
@@ -332,22 +332,4 @@ func TestRawQueryIsNotHandedOn(t *testing.T) {
 			t.Error("the connection was kept")
 		}
 	})
-}
-
-// A reset does not hold up a request that gave up.
-func TestResetEndsWithItsContext(t *testing.T) {
-	client, server := net.Pipe() // which says nothing
-	defer client.Close()
-	defer server.Close()
-	go io.Copy(io.Discard, server)
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- resetConnection(ctx, client) }()
-	cancel()
-	if err := <-done; err != context.Canceled {
-		t.Errorf("got %v, want %v", err, context.Canceled)
-	}
-	if _, err := client.Write([]byte("goodbye")); err != nil {
-		t.Errorf("afterwards nothing can be sent: %v", err)
-	}
 }

@@ -138,7 +138,7 @@ func (b *balancer) hostStats() (all []HostStats) {
 	for i, h := range b.hosts {
 		s := b.tracker.Status(i)
 		all = append(all, HostStats{
-			Addr: h.addr, Open: int(h.open.Load()), Opened: h.opened.Load(), LoginErrors: h.loginErrors.Load(), Probes: h.probes.Load(),
+			Addr: h.Addr, Open: int(h.Open.Load()), Opened: h.opened.Load(), LoginErrors: h.loginErrors.Load(), Probes: h.probes.Load(),
 			UndoProof: Proof(h.server.Proofs.Undo.Verdict()), ResetProof: Proof(h.server.Proofs.Reset.Verdict()),
 			State: s.State.String(), Since: s.Since, Reason: s.Reason, ReadOnly: b.tracker.IsReadOnly(i), Wanted: b.tracker.Rating(i) == failover.Wanted,
 		})
@@ -163,7 +163,7 @@ func allMembers() []*member {
 	defer pools.mu.Unlock()
 	all := pools.membersLocked()
 	slices.SortFunc(all, func(a, b *member) int {
-		return cmp.Or(cmp.Compare(a.login.name, b.login.name), cmp.Compare(a.number, b.number))
+		return cmp.Or(cmp.Compare(a.login.Name, b.login.Name), cmp.Compare(a.number, b.number))
 	})
 	return all
 }
@@ -181,23 +181,23 @@ func (m *member) handlesNow() int {
 func (m *member) stats() PoolStats {
 	handles := m.handlesNow()
 	s := m.pool.Stats()
-	hits, misses, evictions := m.login.stmts.counts()
+	hits, misses, evictions := m.login.Stmts.Counts()
 	proofs := &m.login.hosts.hosts[0].server.Proofs
 	return PoolStats{
-		Login: m.login.name, Name: m.login.PoolName, Number: m.number, Size: s.Size, Limit: s.Limit,
+		Login: m.login.Name, Name: m.login.PoolName, Number: m.number, Size: s.Size, Limit: s.Limit,
 		Open: s.Open, InUse: s.InUse, Idle: s.Idle, Pinned: s.Pinned,
 		Keepalives: s.Keepalives, Killed: m.login.killed.Load(), Hosts: m.login.hosts.hostStats(),
 		CreateTime: readHistogram(&m.pool.CreateTimes), WaitTime: readHistogram(&m.pool.WaitTimes),
-		UseTime:   readHistogram(&m.login.useTimes),
+		UseTime:   readHistogram(&m.login.UseTimes),
 		UndoProof: Proof(proofs.Undo.Verdict()), ResetProof: Proof(proofs.Reset.Verdict()),
-		PinnedBy: s.PinnedBy, Undone: m.login.undone.Load(), Reset: m.login.resets.Load(),
+		PinnedBy: s.PinnedBy, Undone: m.login.Undone.Load(), Reset: m.login.Resets.Load(),
 		LoggingIn: s.LoggingIn, Waiting: s.Waiting, Handles: handles,
 		Opened: s.Opened, LoginErrors: s.LoginErrors,
 		Recycled: s.Closed[pool.Recycled], IdleClosed: s.Closed[pool.IdleTimeout],
 		Broken: s.Closed[pool.Broken], Dirty: s.Closed[pool.Dirty],
 		Overflow: s.Closed[pool.Overflow], Leaked: s.Closed[pool.Leaked], Disposed: s.Closed[pool.Disposed],
 		Invalidated: s.Closed[pool.Invalidated],
-		Stmts:       m.login.stmts.open.Load(), StmtHits: hits, StmtMisses: misses, StmtEvictions: evictions,
+		Stmts:       m.login.Stmts.Open.Load(), StmtHits: hits, StmtMisses: misses, StmtEvictions: evictions,
 		Waits: s.Waits, WaitDuration: s.Waited, Timeouts: s.Timeouts,
 	}
 }

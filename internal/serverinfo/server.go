@@ -16,10 +16,10 @@ type Server struct {
 	Proofs proofs // how it restores a session
 
 	// Schemas counts what this process ran that may have dropped, made or altered
-	// a schema. See physical.Fits.
+	// a schema. See physical.Conn.Fits.
 	Schemas atomic.Int64
 	// Kills counts the KILLs that this process ran: which connections they were
-	// for is not known. See physical.checkAlive.
+	// for is not known. See physical.Conn.CheckAlive.
 	Kills atomic.Int64
 
 	looked  atomic.Pointer[lookup] // the latest answer for its name; nil: none yet

@@ -11,7 +11,7 @@ var budgetPlants = []plant{
 	},
 	{
 		name: "a closed connection's place is not given back",
-		file: "driver/placedconn.go",
+		file: "internal/physical/placedconn.go",
 		old:  "\tdefer c.place.Closed()\n",
 		new:  "",
 		test: "TestPlacesAreCountedExactly",
@@ -75,14 +75,14 @@ var budgetPlants = []plant{
 	},
 	{
 		name: "unchanged limits are taken for new ones",
-		file: "driver/asklogin.go",
+		file: "internal/physical/serverinfo.go",
 		old:  "\tcase !p.initConnect:",
 		new:  "\tcase true:",
 		test: "TestUnchangedLimitsAreNoNews",
 	},
 	{
 		name: "a host without a free place is taken for one that is down",
-		file: "driver/lost.go",
+		file: "driver/hostevents.go",
 		old:  "return !errors.Is(err, pool.ErrNoPlace) && !errors.Is(err, loginpace.ErrPaced)",
 		new:  "return !errors.Is(err, loginpace.ErrPaced)",
 		test: "TestPlacesOfSeveralHosts",

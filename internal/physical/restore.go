@@ -1,0 +1,333 @@
+package physical
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
+	"github.com/mysqlpool/mysqlpool/internal/session"
+	"github.com/mysqlpool/mysqlpool/internal/stockdriver"
+)
+
+// RestoreTimeout bounds what is done to restore a session. What takes
+// longer, such as the rollback of a large transaction, is left to the server:
+// the connection is closed.
+const RestoreTimeout = time.Second
+
+// restoreMethod is a way to restore a session; each costs more than the one before.
+type restoreMethod string
+
+const (
+	byUndo    restoreMethod = "undone" // statements that undo exactly what was left
+	byReset   restoreMethod = "reset"  // COM_RESET_CONNECTION, and what a login sets
+	byClosing restoreMethod = "closed"
+)
+
+// undoneWithInitConnect is the kinds of state that statements undo exactly
+// even if the server ran init_connect at the login, of which the pool knows what
+// session variables were like afterwards, and nothing else.
+const undoneWithInitConnect = session.Transaction | session.NextTransaction | session.Schema | session.Variables | session.FoundRows
+
+// errNotUndone means that no statements are known that undo all of it.
+var errNotUndone = errors.New("mysqlpool: session state of a kind that no statement undoes exactly")
+
+// Restore implements pool.Resource.
+func (p *Conn) Restore(life context.Context) bool {
+	ctx, cancel := context.WithTimeout(life, RestoreTimeout)
+	defer cancel()
+	err := p.Verify(ctx) // or an error may hide a transaction
+	kinds := p.kinds()
+	if err == nil && kinds == 0 && p.Login.Reset == dsn.ResetState {
+		return true // a statement failed, and left nothing
+	}
+	how := byClosing
+	if err == nil {
+		how, err = p.restore(ctx, kinds)
+	}
+	if err == nil && kinds&^sureKinds != 0 && !p.proved(how) {
+		how, err = p.prove(life, how)
+	}
+	if err != nil {
+		how = byClosing
+	}
+	p.Login.restored(how)
+	p.Login.Log().LogAttrs(ctx, slog.LevelDebug, "mysqlpool: restored a session",
+		slog.String("login", p.Login.Name), slog.Uint64("id", p.Id), slog.String("state", kinds.String()),
+		slog.String("how", string(how)), slog.Any("error", err))
+	return err == nil
+}
+
+func (p *Conn) restore(ctx context.Context, kinds session.Kinds) (how restoreMethod, err error) {
+	defer p.survive("the restoring of session state", &err)
+	p.usedBy(nil)
+	if how, err = p.tryMethods(ctx, kinds); err == nil {
+		err = p.findSchema(ctx)
+	}
+	return how, err
+}
+
+func (p *Conn) tryMethods(ctx context.Context, kinds session.Kinds) (restoreMethod, error) {
+	if kinds&session.Identity != 0 || p.opaque {
+		return byClosing, errNotUndone
+	}
+	if p.Login.Reset == dsn.ResetState && (kinds&^sureKinds == 0 || trusts(p.Host.Known, byUndo) == nil) {
+		err := p.undo(ctx, kinds)
+		if err == nil {
+			return byUndo, nil
+		}
+		if !errors.Is(err, errNotUndone) && mysqlerr.Number(err) == 0 {
+			return byClosing, err
+		}
+	}
+	if err := p.resetAndSet(ctx, kinds); err != nil {
+		return byClosing, err
+	}
+	return byReset, nil
+}
+
+// resetForNext is for pool_reset=always: the reset before a connection is handed
+// out.
+func (p *Conn) resetForNext(ctx context.Context) error {
+	err := p.resetAndSet(ctx, p.state.Kinds())
+	if err == nil && !p.proved(byReset) {
+		_, err = p.prove(ctx, byReset)
+	}
+	return err
+}
+
+// undo runs the statements that undo what was left.
+func (p *Conn) undo(ctx context.Context, kinds session.Kinds) error {
+	if p.initConnect && kinds&^undoneWithInitConnect != 0 {
+		return errNotUndone
+	}
+	p.state.Add(kinds &^ p.state.Kinds())
+	err := p.runUndo(ctx)
+	if mysqlerr.Number(err) == mysqlerr.NoSuchFunction && !p.Host.noReleaseAll.Swap(true) { // RELEASE_ALL_LOCKS
+		err = p.runUndo(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	p.state.Reset()
+	p.inTx = false
+	if left := p.kinds(); left != 0 {
+		return fmt.Errorf("%w: the server says that there is still: %v", errNotUndone, left)
+	}
+	return nil
+}
+
+func (p *Conn) runUndo(ctx context.Context) error {
+	statements, ok := p.state.Undo(p.baseline, !p.Host.noReleaseAll.Load(), p.maxText())
+	if !ok {
+		return errNotUndone
+	}
+	for _, st := range statements {
+		if _, err := p.ExecContext(ctx, st, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resetAndSet makes the session what it was after the login: by
+// COM_RESET_CONNECTION, after which variables have their global values, and what
+// the stock driver sets in a login. That goes through the stock driver, whose
+// copy of the server's status is right again afterwards. kinds is what may have
+// been left.
+func (p *Conn) resetAndSet(ctx context.Context, kinds session.Kinds) error {
+	if !p.canSendReset() {
+		return stockdriver.ErrNoReset
+	}
+	if err := trusts(p.Host.Known, byReset); err != nil {
+		return err
+	}
+	if err := p.endXA(ctx, kinds); err != nil {
+		return err
+	}
+	if err := stockdriver.ResetConnection(ctx, p.Socket); err != nil {
+		p.refusedReset(ctx, err)
+		return err
+	}
+	p.forgetStmts()
+	p.state.Reset()
+	p.inTx, p.used = false, false
+	p.lastID = sessionID{}
+	if err := p.setAsLogin(ctx); err != nil {
+		return err
+	}
+	if left := p.kinds(); left != 0 {
+		return fmt.Errorf("mysqlpool: after a reset the server says that there is still: %v", left)
+	}
+	if err := p.checkLeft(ctx, kinds); err != nil {
+		return err
+	}
+	return p.useAgain(ctx)
+}
+
+// endXA returns an error if a routine, or what else is not in any text, left an
+// XA transaction: MariaDB, when such a session is reset, breaks down as a whole,
+// with locks that stay for ever. Any server refuses to end one with ROLLBACK
+// (ER_XAER_RMFAIL); any other transaction the reset would roll back too. Stored
+// functions and triggers can begin none (MySQL manual, "Restrictions on Stored
+// Programs").
+func (p *Conn) endXA(ctx context.Context, kinds session.Kinds) error {
+	if kinds&session.Other == 0 {
+		return nil
+	}
+	_, err := p.ExecContext(ctx, "ROLLBACK", nil)
+	return err
+}
+
+// canSendReset reports whether a reset can be sent and be followed by what a login
+// sets.
+func (p *Conn) canSendReset() bool { return p.Socket != nil && p.canReset() }
+
+// canReset reports whether it is known what a login sets, so that a reset can be
+// followed by the same.
+func (p *Conn) canReset() bool {
+	if p.baseline == nil || p.initConnect || p.opaque {
+		return false
+	}
+	_, ok := p.baseline.Charset()
+	return ok || p.replaysNames()
+}
+
+// replaysNames reports whether the character sets after a reset are made by what
+// the login sent, since no other statement does it exactly. That begins with what
+// the login packet says, which MariaDB's reset restores.
+func (p *Conn) replaysNames() bool {
+	s := p.Host.Learned.Load()
+	return s != nil && s.MariaDB && p.config.OneByOne
+}
+
+// setAsLogin sets, after a reset, what a login sets.
+func (p *Conn) setAsLogin(ctx context.Context) error {
+	if err := p.setNames(ctx); err != nil {
+		return err
+	}
+	if p.config.SetParams != "" {
+		if _, err := p.ExecContext(ctx, p.config.SetParams, nil); err != nil {
+			return err
+		}
+	}
+	if p.replaysNames() {
+		return p.checkNames(ctx)
+	}
+	return nil
+}
+
+func (p *Conn) setNames(ctx context.Context) (err error) {
+	also := p.alsoSet()
+	if st, ok := p.baseline.Charset(); ok {
+		if also != "" {
+			st += ", " + also
+		}
+		_, err = p.ExecContext(ctx, st, nil)
+		return err
+	}
+	for _, st := range p.config.SetNames {
+		if _, err = p.ExecContext(ctx, st, nil); mysqlerr.Number(err) == 0 {
+			break
+		}
+	}
+	if err == nil && also != "" {
+		_, err = p.ExecContext(ctx, "SET "+also, nil)
+	}
+	return err
+}
+
+// alsoSet returns assignments of variables that a reset gives the right values,
+// without what comes with setting them: a server goes on by the old network
+// timeouts, and MySQL keeps the optimizer's traces of earlier statements (manual,
+// "System Variables Controlling Tracing").
+func (p *Conn) alsoSet() string {
+	var sets []string
+	for _, name := range []string{"net_read_timeout", "net_write_timeout"} {
+		if value := p.baseline.Value(name); value != "" {
+			sets = append(sets, name+" = "+value)
+		}
+	}
+	if s := p.Host.Learned.Load(); s != nil && s.HasTraces {
+		sets = append(sets, "optimizer_trace_offset = DEFAULT")
+	}
+	return strings.Join(sets, ", ")
+}
+
+// checkNames compares the variables of the character sets with those after the
+// login: a server that did not know the collation of the login packet resets them
+// to others.
+func (p *Conn) checkNames(ctx context.Context) error {
+	row, err := queryRow(ctx, p, "SELECT @@character_set_client, @@character_set_results, @@collation_connection")
+	if err == nil && !p.baseline.HasNames(row[0], row[1], row[2]) {
+		err = errors.New("mysqlpool: a reset made the character sets other than they were after the login")
+	}
+	return err
+}
+
+// useAgain selects the current schema once more. A reset leaves it in place, but
+// gives the variables that come with it (character_set_database) their global
+// values.
+func (p *Conn) useAgain(ctx context.Context) error {
+	if err := p.findSchema(ctx); err != nil || p.schema == "" {
+		return err
+	}
+	_, err := p.use(ctx, p.schema)
+	return err
+}
+
+// checkLeft looks at what a reset leaves in place, if something may have changed
+// it that no text shows, or one that is not understood, such as CALL: the role,
+// and on MariaDB what SHOW PROFILES shows of earlier statements.
+func (p *Conn) checkLeft(ctx context.Context, kinds session.Kinds) error {
+	s := p.Host.Learned.Load()
+	if s == nil || kinds&session.Other == 0 && p.Login.Reset != dsn.ResetAlways {
+		return nil
+	}
+	var asks, want []string
+	if s.HasRoles {
+		asks, want = append(asks, "CURRENT_ROLE()"), append(want, p.roleAtLogin)
+	}
+	if s.MariaDB && s.HasProfiles {
+		asks, want = append(asks, "(SELECT COUNT(*) FROM information_schema.PROFILING)"), append(want, "0")
+	}
+	if len(asks) == 0 {
+		return nil
+	}
+	got, err := p.selectRow(ctx, asks)
+	if err == nil && !slices.Equal(got, want) {
+		err = fmt.Errorf("mysqlpool: after a reset: %s: got %q, want %q as after the login", strings.Join(asks, ", "), got, want)
+	}
+	return err
+}
+
+// findSchema asks for the current schema if that is not known. A connection
+// that was without one and has one now could no more serve who wants none.
+func (p *Conn) findSchema(ctx context.Context) error {
+	if p.schema != UnknownSchema {
+		return nil
+	}
+	row, err := queryRow(ctx, p, "SELECT DATABASE()")
+	if err != nil {
+		return err
+	}
+	if p.schema = row[0]; p.schema != "" && p.lastSchema == "" {
+		return errors.New("mysqlpool: the connection was without a schema and has one now")
+	}
+	return nil
+}
+
+// restored counts.
+func (l *Login) restored(how restoreMethod) {
+	switch how {
+	case byUndo:
+		l.Undone.Add(1)
+	case byReset:
+		l.Resets.Add(1)
+	}
+}
