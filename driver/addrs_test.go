@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mysqlpool/mysqlpool/internal/hosts"
 	"github.com/mysqlpool/mysqlpool/internal/physical"
 	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 )
@@ -35,8 +36,8 @@ func TestNameThatMoves(t *testing.T) {
 		var lookups, n atomic.Int64
 		connect := func() *sql.DB {
 			c := s.connector(t, "pool_size=4")
-			dial := c.dial
-			c.dial = func(ctx context.Context, h *physical.Host, schema string) (driver.Conn, error) {
+			dial := c.Dial
+			c.Dial = func(ctx context.Context, h *physical.Host, schema string) (driver.Conn, error) {
 				conn, err := dial(ctx, h, schema)
 				if err == nil {
 					fc := conn.(*fakeConn)
@@ -45,7 +46,7 @@ func TestNameThatMoves(t *testing.T) {
 				}
 				return conn, err
 			}
-			c.resolve = func(_ context.Context, name string) ([]netip.Addr, error) {
+			c.Resolve = func(_ context.Context, name string) ([]netip.Addr, error) {
 				if name != "db.example" {
 					t.Errorf("looked up %s", name)
 				}
@@ -80,7 +81,7 @@ func TestNameThatMoves(t *testing.T) {
 			}
 			txs[i].Commit()
 		}
-		time.Sleep(3 * offerFor)
+		time.Sleep(3 * hosts.OfferFor)
 		if p := onePool(t); p.Recycled != 4 || p.Open != 0 {
 			t.Errorf("after use: %d closed, %d open, want 4 and 0", p.Recycled, p.Open)
 		}
@@ -90,43 +91,4 @@ func TestNameThatMoves(t *testing.T) {
 			t.Errorf("%d lookups without a connection", lookups.Load()-was)
 		}
 	})
-}
-
-// A name with one of its addresses in each answer has all of them.
-func TestNameThatRotates(t *testing.T) {
-	var all []netip.Addr
-	for i := range byte(4) {
-		all = append(all, netip.AddrFrom4([4]byte{10, 0, 0, i}))
-	}
-	a := addrs{misses: map[netip.Addr]int{}, needed: minMisses}
-	wrong := 0
-	for i := range 1000 {
-		if gone := a.answer(all[i%4 : i%4+1]); len(gone) > 0 && i > 20 {
-			wrong++
-		}
-	}
-	if wrong > 0 {
-		t.Errorf("%d times an address was taken to be gone", wrong)
-	}
-	for range maxMisses + 1 {
-		a.answer(all[:1])
-	}
-	if gone := a.answer(all[:1]); len(gone) != 3 {
-		t.Errorf("got %v, want the three that are gone", gone)
-	}
-}
-
-func TestNamesToLookUp(t *testing.T) {
-	for dsn, want := range map[string]string{
-		"u@tcp(db1:3306)/": "db1", "u@tcp(10.0.0.1:3306)/": "", "u@tcp([::1]:3306)/": "", "u@unix(/tmp/s)/": "",
-	} {
-		c, err := newConnector(mustParse(t, dsn))
-		if err != nil {
-			t.Fatal(err)
-		}
-		hosts, _ := c.hosts()
-		if name, ok := newHost(hosts[0], 0, 1).nameOf(); ok != (want != "") || ok && name != want {
-			t.Errorf("%s: got %q, %v, want %q", dsn, name, ok, want)
-		}
-	}
 }

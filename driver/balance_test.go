@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/mysqlpool/mysqlpool/internal/failover"
+	"github.com/mysqlpool/mysqlpool/internal/hosts"
 )
 
 var errDown = errors.New("fake: connection refused")
@@ -142,7 +143,7 @@ func TestFailover(t *testing.T) {
 		if took := time.Since(start); took > 0 {
 			t.Errorf("took %v, want no time: the host refuses at once", took)
 		}
-		time.Sleep(3 * offerFor)
+		time.Sleep(3 * hosts.OfferFor)
 		hold(t, s, "", 3)
 		c.want(t, [3]int{0, 3, 0})
 
@@ -193,7 +194,7 @@ func TestFailbackLeavesAloneWhatIsInUse(t *testing.T) {
 		}
 		tx.Commit()
 		ask(t, handle(t, s, ""))
-		time.Sleep(3 * offerFor) // its handle may keep it for so long
+		time.Sleep(3 * hosts.OfferFor) // its handle may keep it for so long
 		c.want(t, [3]int{1, 0, 0})
 	})
 }
@@ -437,12 +438,12 @@ func TestThirdHostIsPromoted(t *testing.T) {
 				update()
 				time.Sleep(time.Second)
 			}
-			time.Sleep(failover.MaxBackoff + 3*offerFor)
+			time.Sleep(failover.MaxBackoff + 3*hosts.OfferFor)
 			if err := update(); err != nil {
 				t.Errorf("promoted after %v: %v", after, err)
 			}
 			c.want(t, [3]int{0, 0, 1})
-			time.Sleep(3 * offerFor)
+			time.Sleep(3 * hosts.OfferFor)
 			hold(t, s, "", 3)
 			c.want(t, [3]int{0, 0, 3})
 		})
@@ -533,7 +534,7 @@ func TestHostThatIsBackDuringALogin(t *testing.T) {
 		ask(t, handle(t, s, ""))
 		c.want(t, [3]int{0, 1, 0})
 		c.is("a:1", "")
-		time.Sleep(failover.MaxBackoff + 3*offerFor)
+		time.Sleep(failover.MaxBackoff + 3*hosts.OfferFor)
 		ask(t, handle(t, s, ""))
 		c.want(t, [3]int{1, 0, 0})
 	})
@@ -679,7 +680,7 @@ func TestStrayWritesOnReplicas(t *testing.T) {
 		for range 20 {
 			db.Exec("UPDATE")
 			hold(t, s, params, 6)
-			time.Sleep(3 * offerFor)
+			time.Sleep(3 * hosts.OfferFor)
 		}
 		if n := s.logins - before; n > 20 {
 			t.Errorf("20 stray writes cost %d logins", n)

@@ -55,7 +55,7 @@ func randomBudget(t *testing.T, s *fakeServer, seed uint64) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.dial = s.dial
+		c.Dial = s.dial
 		db := sql.OpenDB(c)
 		db.SetMaxIdleConns(i % 4)
 		return db

@@ -19,6 +19,7 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/budget"
 	"github.com/mysqlpool/mysqlpool/internal/dsn"
 	"github.com/mysqlpool/mysqlpool/internal/failover"
+	"github.com/mysqlpool/mysqlpool/internal/hosts"
 	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 )
 
@@ -60,7 +61,7 @@ func asUser(t *testing.T, s *fakeServer, user, params string) *sql.DB {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.dial = s.dial
+	c.Dial = s.dial
 	db := sql.OpenDB(c)
 	t.Cleanup(func() { db.Close() })
 	return db
@@ -121,7 +122,7 @@ func wantPlaces(t *testing.T, s *fakeServer) {
 	synctest.Wait()
 	open, _ := s.open()
 	taken := 0
-	for _, b := range budgetsOf(t) {
+	for _, b := range hosts.Budgets() {
 		taken += b.Stats().Taken
 		if err := b.Check(); err != nil {
 			t.Error(err)
@@ -130,14 +131,6 @@ func wantPlaces(t *testing.T, s *fakeServer) {
 	if taken != open {
 		t.Errorf("places taken: got %d, want as many as connections are open, %d", taken, open)
 	}
-}
-
-func budgetsOf(t *testing.T) (all []*budget.Budget) {
-	t.Helper()
-	for _, s := range servers.list() {
-		all = append(all, s.budget)
-	}
-	return all
 }
 
 // Handles that stay open: the pools take from each other what they do not use.
@@ -663,8 +656,8 @@ func TestDialFuncHasABudgetOfItsOwn(t *testing.T) {
 		var txs []*sql.Tx
 		for range 3 {
 			c := s.connector(t, "pool_timeout=1")
-			c.cfg.DialFunc = func(context.Context, string, string) (net.Conn, error) { return nil, errServer }
-			c.shared = false
+			c.Cfg.DialFunc = func(context.Context, string, string) (net.Conn, error) { return nil, errServer }
+			c.Shared = false
 			db := sql.OpenDB(c)
 			defer db.Close()
 			for range 2 {

@@ -60,7 +60,7 @@ func (c *conn) hold(ctx context.Context) error {
 		return driver.ErrBadConn // as the stock driver does; nothing was sent
 	}
 	if !c.holder.TakeBack() {
-		lent, err := c.connector.checkOut(ctx)
+		lent, err := c.connector.CheckOut(ctx)
 		if err != nil {
 			return err
 		}
@@ -161,7 +161,7 @@ func (c *conn) Close() error {
 	if !c.closed {
 		c.closed = true
 		c.holder.Ends()
-		defer c.connector.closedOne()
+		defer c.connector.Closed()
 	}
 	if c.alone {
 		defer c.connector.Close()

@@ -80,7 +80,7 @@ func (s *fakeServer) connectorTo(t testing.TB, schema, params string) *connector
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.dial, c.resolve = s.dial, nil
+	c.Dial, c.Resolve = s.dial, nil
 	return c
 }
 

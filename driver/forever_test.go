@@ -75,7 +75,7 @@ func testLimits(t *testing.T, s *fakeServer, timeout, idle, recycle time.Duratio
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.dial = s.dial
+	c.Dial = s.dial
 	db := sql.OpenDB(c)
 	defer db.Close()
 	db.SetMaxIdleConns(-1)

@@ -24,10 +24,10 @@ func keyOf(t *testing.T, dsn string) dsn.Key {
 	if err != nil {
 		t.Fatalf("%s: %v", dsn, err)
 	}
-	if !c.(*connector).shared {
+	if !c.(*connector).Shared {
 		t.Fatalf("%s: does not share a pool", dsn)
 	}
-	return c.(*connector).key
+	return c.(*connector).Key
 }
 
 const keyDSN = "app:secret@tcp(127.0.0.1:3306)/app"
@@ -143,7 +143,7 @@ func TestRegisteredTLSConfig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.(*connector).shared {
+	if c.(*connector).Shared {
 		t.Error("a TLS config with a function: shares a pool, want one of its own")
 	}
 }
@@ -175,7 +175,7 @@ func TestConfigThatHasAPoolOfItsOwn(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", test.name, err)
 		}
-		if got := c.(*connector).shared; got != test.shared {
+		if got := c.(*connector).Shared; got != test.shared {
 			t.Errorf("%s: shared: got %v, want %v", test.name, got, test.shared)
 		}
 	}
@@ -198,7 +198,7 @@ func TestRegisteredServerPubKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.(*connector).shared {
+	if c.(*connector).Shared {
 		t.Error("a name that is looked up at each login: shares a pool, want one of its own")
 	}
 	for _, other := range []*rsa.PublicKey{{N: big.NewInt(1000033), E: 3}, {N: big.NewInt(1000003), E: 5}} {
@@ -232,8 +232,8 @@ func TestOddAddresses(t *testing.T) {
 			continue
 		}
 		c := made.(*connector)
-		if c.cfg.Addr != test.want || c.cfg.TLS.ServerName != test.name || !c.shared {
-			t.Errorf("%+v: got %s, for TLS %q, shared %v", test, c.cfg.Addr, c.cfg.TLS.ServerName, c.shared)
+		if c.Cfg.Addr != test.want || c.Cfg.TLS.ServerName != test.name || !c.Shared {
+			t.Errorf("%+v: got %s, for TLS %q, shared %v", test, c.Cfg.Addr, c.Cfg.TLS.ServerName, c.Shared)
 		}
 	}
 }
@@ -252,7 +252,7 @@ func TestNewConnectorIsTheDSNs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.(*connector).key != keyOf(t, keyDSN+"?pool_size=7&tls=true") {
+	if c.(*connector).Key != keyOf(t, keyDSN+"?pool_size=7&tls=true") {
 		t.Error("got another pool than the DSN's")
 	}
 	if _, err := NewConnector(nil); err == nil {

@@ -46,7 +46,7 @@ func TestRootsWithConstraints(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := c.(*connector).shared; got != test.shared {
+			if got := c.(*connector).Shared; got != test.shared {
 				t.Errorf("%s, constraint %v: shares a pool: got %v, want %v", name, test.constraint, got, test.shared)
 			}
 		}

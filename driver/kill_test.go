@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/hosts"
 	"github.com/mysqlpool/mysqlpool/internal/physical"
 )
 
@@ -38,8 +39,8 @@ func (c *connAt) QueryContext(ctx context.Context, query string, args []driver.N
 // withAddresses has every connection of c have a local address; the server shows
 // shown.
 func withAddresses(c *connector, shown string) *connector {
-	dial := c.dial
-	c.dial = func(ctx context.Context, h *physical.Host, schema string) (driver.Conn, error) {
+	dial := c.Dial
+	c.Dial = func(ctx context.Context, h *physical.Host, schema string) (driver.Conn, error) {
 		conn, err := dial(ctx, h, schema)
 		if err != nil {
 			return nil, err
@@ -71,7 +72,7 @@ func TestKillOfAStrangerClosesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		ask(t, b)
-		time.Sleep(2 * offerFor) // the second one is idle
+		time.Sleep(2 * hosts.OfferFor) // the second one is idle
 		s.query = hangOn("SELECT 2")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -98,7 +99,7 @@ func TestKillOfACall(t *testing.T) {
 			for _, tx := range beginAll(t, db, 5) {
 				tx.Rollback()
 			}
-			time.Sleep(2 * offerFor)
+			time.Sleep(2 * hosts.OfferFor)
 			s.query = func(ctx context.Context, c *fakeConn, got string) error {
 				switch {
 				case got == text:
@@ -111,7 +112,7 @@ func TestKillOfACall(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			open().ExecContext(ctx, text)
-			time.Sleep(killTimeout)
+			time.Sleep(hosts.KillTimeout)
 			if p := onePool(t); p.Broken != 1 || p.Killed != 1 {
 				t.Errorf("%s: got %d broken, %d killed, want 1 and 1", text, p.Broken, p.Killed)
 			}
@@ -134,7 +135,7 @@ func TestKillBegetsKills(t *testing.T) {
 		for _, tx := range beginAll(t, db, 5) {
 			tx.Rollback()
 		}
-		time.Sleep(2 * offerFor)
+		time.Sleep(2 * hosts.OfferFor)
 		s.query = func(ctx context.Context, c *fakeConn, text string) error {
 			if text == "SELECT 2" || strings.Contains(text, "PROCESSLIST") {
 				<-ctx.Done()

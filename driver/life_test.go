@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/mysqlpool/mysqlpool/internal/hosts"
 	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 )
 
@@ -38,7 +39,7 @@ func TestLifeOfAConnection(t *testing.T) {
 				s.waitTimeout = test.server
 				var log bytes.Buffer
 				c := s.connector(t, test.params)
-				c.logger = slog.New(slog.NewTextHandler(&log, nil))
+				c.Logger = slog.New(slog.NewTextHandler(&log, nil))
 				lc, err := c.Connect(t.Context())
 				if err != nil {
 					t.Fatal(err)
@@ -125,7 +126,7 @@ func TestIdleHandlesHoldNothing(t *testing.T) {
 		for range 100 {
 			ask(t, handle(t, s, "pool_size=2&pool_idle_timeout=1m"))
 		}
-		time.Sleep(time.Minute + 2*offerFor)
+		time.Sleep(time.Minute + 2*hosts.OfferFor)
 		synctest.Wait()
 		if open, _ := s.open(); open > 2 {
 			t.Errorf("open behind idle handles: got %d, want pool_size, 2, at most", open)

@@ -194,7 +194,7 @@ func TestAnotherPasswordIsTriedAtOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.dial = newFakeServer().dial
+		c.Dial = newFakeServer().dial
 		right := sql.OpenDB(c)
 		defer right.Close()
 		start := time.Now()
@@ -249,7 +249,7 @@ func TestPacedLoginsHoldNoPlace(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c.dial = s.dial
+			c.Dial = s.dial
 			db := sql.OpenDB(c)
 			t.Cleanup(func() { db.Close() })
 			return db

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/hosts"
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 	"github.com/mysqlpool/mysqlpool/internal/physical"
 )
@@ -249,7 +250,7 @@ func TestLeakIsLogged(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		var log logged
 		c := s.connector(t, "pool_leak_after=10s")
-		c.logger = slog.New(slog.NewTextHandler(&log, nil))
+		c.Logger = slog.New(slog.NewTextHandler(&log, nil))
 		db := sql.OpenDB(c)
 		defer db.Close()
 		wait := func(d time.Duration) string {
@@ -375,7 +376,7 @@ func TestConnectionThatBreaksInRowsHasTheOthersPinged(t *testing.T) {
 func TestSlowUseClosesOthersIdleConnections(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		hold(t, s, "", 5)
-		time.Sleep(2 * offerFor)
+		time.Sleep(2 * hosts.OfferFor)
 		s.query = hangOn("USE `other`")
 		db := handleTo(t, s, "other", "")
 		ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
@@ -393,7 +394,7 @@ func TestOfferTime(t *testing.T) {
 		20 * time.Millisecond: 5 * time.Millisecond, time.Second: 250 * time.Millisecond,
 		4 * time.Second: time.Second, 30 * time.Second: time.Second,
 	} {
-		if got := offerTime(pingAfter); got != want {
+		if got := hosts.OfferTime(pingAfter); got != want {
 			t.Errorf("pool_ping_after=%v: got %v, want %v", pingAfter, got, want)
 		}
 	}

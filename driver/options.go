@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/mysqlpool/mysqlpool/internal/dsn"
+	"github.com/mysqlpool/mysqlpool/internal/hosts"
 )
 
 // An Option sets what the DSN sets with the pool_* parameter that its
@@ -15,10 +15,7 @@ import (
 type Option func(*settings) error
 
 // settings is what a connector is made of, besides the stock driver's config.
-type settings struct {
-	dsn.Options
-	logger *slog.Logger // nil means slog.Default
-}
+type settings struct{ hosts.Config }
 
 func option(name, value string) Option {
 	return func(s *settings) error { return s.Set(name, value) }
@@ -118,7 +115,7 @@ func WithName(name string) Option { return option("pool_name", name) }
 // default.
 func WithLogger(l *slog.Logger) Option {
 	return func(s *settings) error {
-		s.logger = l
+		s.Logger = l
 		return nil
 	}
 }

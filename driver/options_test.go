@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mysqlpool/mysqlpool/internal/dsn"
+	"github.com/mysqlpool/mysqlpool/internal/hosts"
 )
 
 // An error names the option, what was given and what it takes.
@@ -103,7 +104,7 @@ func TestOptionFunctionsSetWhatTheDSNSets(t *testing.T) {
 		if err := want.TakeParams(paramsOf(test.params)); err != nil {
 			t.Fatal(err)
 		}
-		got := settings{Options: dsn.DefaultOptions()}
+		got := settings{hosts.Config{Options: dsn.DefaultOptions()}}
 		if err := test.option(&got); err != nil {
 			t.Errorf("%s: %v", test.params, err)
 		} else if got.Options != want {
@@ -169,7 +170,7 @@ func FuzzDSN(f *testing.F) {
 		if err != nil {
 			return
 		}
-		hosts, err := c.hosts()
+		hosts, err := c.Hosts()
 		if len(hosts) == 0 || err != nil {
 			t.Errorf("no host: %v", err)
 		}
@@ -178,7 +179,7 @@ func FuzzDSN(f *testing.F) {
 				t.Errorf("host %q: %v", h.Addr, err)
 			}
 		}
-		for param := range c.cfg.Params {
+		for param := range c.Cfg.Params {
 			if strings.HasPrefix(strings.ToLower(strings.TrimPrefix(param, "@")), dsn.OptionPrefix) {
 				t.Errorf("%q would reach the server", param)
 			}

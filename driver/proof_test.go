@@ -184,11 +184,9 @@ func TestNoLimits(t *testing.T) {
 		db := handle(t, s, "")
 		hold(t, s, "", 20)
 		ask(t, db)
-		for _, m := range allMembers() {
-			facts := m.login.hosts.hosts[0].Learned.Load()
-			if facts.MaxStmts != math.MaxInt32 || facts.Limit() != 0 {
-				t.Errorf("got %d statements and %d connections, want no limit", facts.MaxStmts, facts.Limit())
-			}
+		facts, _ := serverinfo.FactsOf(map[string]string{"max_connections": "0", "max_prepared_stmt_count": "-1"}, nil, false)
+		if facts.MaxStmts != math.MaxInt32 || onePool(t).Limit != 0 {
+			t.Errorf("got %d statements and %d connections, want no limit", facts.MaxStmts, onePool(t).Limit)
 		}
 	})
 }
@@ -204,7 +202,7 @@ func TestUnknownConfig(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.dial = func(ctx context.Context, h *physical.Host, _ string) (driver.Conn, error) {
+		c.Dial = func(ctx context.Context, h *physical.Host, _ string) (driver.Conn, error) {
 			return s.dial(ctx, h, "own")
 		}
 		lc, err := c.Connect(t.Context())

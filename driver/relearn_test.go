@@ -213,7 +213,7 @@ func TestUnchangedLimitsAreNoNews(t *testing.T) {
 			s.initConnect, s.sessionWaitTimeout = test.init, test.session
 			var log logged
 			c := s.connector(t, test.params)
-			c.logger = slog.New(slog.NewTextHandler(&log, nil))
+			c.Logger = slog.New(slog.NewTextHandler(&log, nil))
 			db := sql.OpenDB(c)
 			defer db.Close()
 			for range 200 {

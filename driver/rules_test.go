@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/hosts"
 	"github.com/mysqlpool/mysqlpool/internal/loginpace"
 	"github.com/mysqlpool/mysqlpool/internal/physical"
 )
@@ -23,7 +24,7 @@ import (
 func bubble(t *testing.T, test func(t *testing.T, s *fakeServer)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		servers.forgetAll()            // what was known on another clock
+		hosts.ForgetServers()          // what was known on another clock
 		loginpace.Accounts.ForgetAll() // of another bubble, at the same time of another server
 		disposeAfter(t)
 		test(t, newFakeServer())
@@ -288,8 +289,8 @@ func TestConnectNeverReturnsErrBadConn(t *testing.T) {
 		if errors.Is(err, driver.ErrBadConn) || !errors.Is(err, mysql.ErrInvalidConn) {
 			t.Errorf("got %v, want mysql.ErrInvalidConn", err)
 		}
-		if s.logins != loginTries {
-			t.Errorf("logins: got %d, want %d", s.logins, loginTries)
+		if s.logins != hosts.LoginTries {
+			t.Errorf("logins: got %d, want %d", s.logins, hosts.LoginTries)
 		}
 	})
 }
@@ -521,7 +522,7 @@ func TestStatementLeftBehindIsClosed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(2*offerFor + time.Millisecond) // until the pool has the connection
+		time.Sleep(2*hosts.OfferFor + time.Millisecond) // until the pool has the connection
 		held, err := b.Conn(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -661,7 +662,7 @@ func TestStatementsFollowBeforeTheSessionChanges(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer stmt.Close()
-		time.Sleep(2*offerFor + time.Millisecond) // until the pool has the connection
+		time.Sleep(2*hosts.OfferFor + time.Millisecond) // until the pool has the connection
 		held, err := b.Conn(t.Context())
 		if err != nil {
 			t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/mysqlpool/mysqlpool/internal/budget"
+	"github.com/mysqlpool/mysqlpool/internal/registry"
 )
 
 // ServerStats is what this process has of one server, over all pools that log in
@@ -30,15 +31,9 @@ type AccountStats struct {
 // Servers returns every server that a pool of the process logs in to, in the order
 // of Addr. A connector with a DialFunc of its own has servers of its own.
 func Servers() []ServerStats {
-	seen := map[*server]bool{}
 	var all []ServerStats
-	for _, m := range allMembers() {
-		for _, h := range m.login.hosts.hosts {
-			if !seen[h.server] {
-				seen[h.server] = true
-				all = append(all, serverStats(h.server.budget.Stats()))
-			}
-		}
+	for _, b := range registry.Servers() {
+		all = append(all, serverStats(b))
 	}
 	slices.SortStableFunc(all, func(a, b ServerStats) int { return strings.Compare(a.Addr, b.Addr) })
 	return all

@@ -157,7 +157,7 @@ func TestWrongPasswordMeetsNoConnection(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.dial = s.dial
+		c.Dial = s.dial
 		db := sql.OpenDB(c)
 		defer db.Close()
 		if err := db.PingContext(t.Context()); err != denied {

@@ -1,13 +1,13 @@
 package mysqlpool
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
-	"github.com/mysqlpool/mysqlpool/internal/failover"
 	"github.com/mysqlpool/mysqlpool/internal/histogram"
+	"github.com/mysqlpool/mysqlpool/internal/hosts"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
+	"github.com/mysqlpool/mysqlpool/internal/registry"
 )
 
 // PoolStats is one pool. Always
@@ -96,7 +96,7 @@ type Histogram struct {
 	Sum    time.Duration
 }
 
-func readHistogram(from *histogram.Histogram) Histogram {
+func histogramOf(from *histogram.Histogram) Histogram {
 	counts, sum := from.Read()
 	h := Histogram{Bounds: slices.Clone(histogram.Bounds[:]), Counts: counts[:], Sum: sum}
 	for _, n := range counts {
@@ -128,78 +128,47 @@ type HostStats struct {
 	Wanted   bool      // it is what pool_target asks for, as far as is known
 }
 
-// hostStats is nil for one host that may be anything.
-func (b *balancer) hostStats() (all []HostStats) {
-	if !b.tracks {
-		return nil
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for i, h := range b.hosts {
-		s := b.tracker.Status(i)
-		all = append(all, HostStats{
-			Addr: h.Addr, Open: int(h.Open.Load()), Opened: h.opened.Load(), LoginErrors: h.loginErrors.Load(), Probes: h.probes.Load(),
-			UndoProof: Proof(h.server.Proofs.Undo.Verdict()), ResetProof: Proof(h.server.Proofs.Reset.Verdict()),
-			State: s.State.String(), Since: s.Since, Reason: s.Reason, ReadOnly: b.tracker.IsReadOnly(i), Wanted: b.tracker.Rating(i) == failover.Wanted,
-		})
-	}
-	return all
-}
-
 // Stats returns every pool of the process, in the order of Login and, where that
 // is the same, of age.
 func Stats() []PoolStats {
-	all := allMembers()
+	all := registry.All()
 	stats := make([]PoolStats, len(all))
 	for i, m := range all {
-		stats[i] = m.stats()
+		stats[i] = statsOf(m.Stats())
 	}
 	return stats
 }
 
-// allMembers returns every pool, in the order of Stats.
-func allMembers() []*member {
-	pools.mu.Lock()
-	defer pools.mu.Unlock()
-	all := pools.membersLocked()
-	slices.SortFunc(all, func(a, b *member) int {
-		return cmp.Or(cmp.Compare(a.login.Name, b.login.Name), cmp.Compare(a.number, b.number))
-	})
-	return all
-}
-
-// handlesNow is how many handles use the pool.
-func (m *member) handlesNow() int {
-	pools.mu.Lock()
-	defer pools.mu.Unlock()
-	if m.ended {
-		return 0
-	}
-	return m.handles
-}
-
-func (m *member) stats() PoolStats {
-	handles := m.handlesNow()
-	s := m.pool.Stats()
-	hits, misses, evictions := m.login.Stmts.Counts()
-	proofs := &m.login.hosts.hosts[0].server.Proofs
+// statsOf is what the registry says of a pool.
+func statsOf(m registry.Stats) PoolStats {
+	s := &m.Pool
 	return PoolStats{
-		Login: m.login.Name, Name: m.login.PoolName, Number: m.number, Size: s.Size, Limit: s.Limit,
+		Login: m.Login, Name: m.Name, Number: m.Number, Size: s.Size, Limit: s.Limit,
 		Open: s.Open, InUse: s.InUse, Idle: s.Idle, Pinned: s.Pinned,
-		Keepalives: s.Keepalives, Killed: m.login.killed.Load(), Hosts: m.login.hosts.hostStats(),
-		CreateTime: readHistogram(&m.pool.CreateTimes), WaitTime: readHistogram(&m.pool.WaitTimes),
-		UseTime:   readHistogram(&m.login.UseTimes),
-		UndoProof: Proof(proofs.Undo.Verdict()), ResetProof: Proof(proofs.Reset.Verdict()),
-		PinnedBy: s.PinnedBy, Undone: m.login.Undone.Load(), Reset: m.login.Resets.Load(),
-		LoggingIn: s.LoggingIn, Waiting: s.Waiting, Handles: handles,
+		Keepalives: s.Keepalives, Killed: m.Killed, Hosts: hostStatsOf(m.Hosts),
+		CreateTime: histogramOf(m.CreateTimes), WaitTime: histogramOf(m.WaitTimes), UseTime: histogramOf(m.UseTimes),
+		UndoProof: Proof(m.UndoProof), ResetProof: Proof(m.ResetProof),
+		PinnedBy: s.PinnedBy, Undone: m.Undone, Reset: m.Resets,
+		LoggingIn: s.LoggingIn, Waiting: s.Waiting, Handles: m.Handles,
 		Opened: s.Opened, LoginErrors: s.LoginErrors,
 		Recycled: s.Closed[pool.Recycled], IdleClosed: s.Closed[pool.IdleTimeout],
 		Broken: s.Closed[pool.Broken], Dirty: s.Closed[pool.Dirty],
 		Overflow: s.Closed[pool.Overflow], Leaked: s.Closed[pool.Leaked], Disposed: s.Closed[pool.Disposed],
 		Invalidated: s.Closed[pool.Invalidated],
-		Stmts:       m.login.Stmts.Open.Load(), StmtHits: hits, StmtMisses: misses, StmtEvictions: evictions,
+		Stmts:       m.Stmts, StmtHits: m.StmtHits, StmtMisses: m.StmtMisses, StmtEvictions: m.StmtEvictions,
 		Waits: s.Waits, WaitDuration: s.Waited, Timeouts: s.Timeouts,
 	}
+}
+
+func hostStatsOf(hosts []hosts.Status) (all []HostStats) {
+	for _, h := range hosts {
+		all = append(all, HostStats{
+			Addr: h.Addr, Open: h.Open, Opened: h.Opened, LoginErrors: h.LoginErrors, Probes: h.Probes,
+			UndoProof: Proof(h.UndoProof), ResetProof: Proof(h.ResetProof),
+			State: h.State.String(), Since: h.Since, Reason: h.Reason, ReadOnly: h.ReadOnly, Wanted: h.Wanted,
+		})
+	}
+	return all
 }
 
 // Proof is what was found out of one way in which a server restores a

@@ -190,7 +190,7 @@ func (r *diffRun) remake(ctx context.Context, s diffStep) string {
 			r.closeDB(i)
 		}
 	}
-	// by the other handle, if that is one on another schema.
+	// By the other handle, if that is one on another schema.
 	by := r.dbs[1-s.on.n]
 	if again[1-s.on.n] || !by.free() {
 		var err error

@@ -82,7 +82,7 @@ type Conn struct {
 	schemas int64 // server.Schemas when the schema was last selected
 	kills   int64 // server.Kills when the server last answered a login or a ping
 
-	proven int64 // host.Doubts when the server last answered a login or a ping
+	proven int64 // hosts.host.Doubts when the server last answered a login or a ping
 	cut    bool  // an error ended it: the socket is closed
 	killer bool  // it is used to kill another's statement
 	broken bool  // an answer says that it must not be used again

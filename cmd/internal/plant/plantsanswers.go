@@ -83,7 +83,7 @@ var answersPlants = []plant{
 	},
 	{
 		name: "an unused sql.Conn's pool is closed with its handle",
-		file: "driver/registry.go",
+		file: "internal/registry/registry.go",
 		old:  "\tcase c.open.Load() > 0:",
 		new:  "\tcase c.open.Load() < 0:",
 		test: "TestSuiteUnusedConnOutlivesItsHandle",

@@ -82,7 +82,7 @@ var budgetPlants = []plant{
 	},
 	{
 		name: "a host without a free place is taken for one that is down",
-		file: "driver/hostevents.go",
+		file: "internal/hosts/events.go",
 		old:  "return !errors.Is(err, pool.ErrNoPlace) && !errors.Is(err, loginpace.ErrPaced)",
 		new:  "return !errors.Is(err, loginpace.ErrPaced)",
 		test: "TestPlacesOfSeveralHosts",

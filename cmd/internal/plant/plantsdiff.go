@@ -179,7 +179,7 @@ var diffPlants = []plant{
 		name: "with pool_reset=always an offered connection is not reset",
 		file: "internal/physical/liveness.go",
 		old:  "if p.used && p.Login.Reset == dsn.ResetAlways {",
-		new:  "if p.used && p.Login.Reset == dsn.ResetAlways && p.Login.resets.Load() < 0 {",
+		new:  "if p.used && p.Login.Reset == dsn.ResetAlways && p.Login.Resets.Load() < 0 {",
 		test: "TestAlwaysResetsForAnotherOwner",
 	},
 	{

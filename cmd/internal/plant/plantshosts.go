@@ -65,14 +65,14 @@ var hostsPlants = []plant{
 	},
 	{
 		name: "connections are balanced all at once",
-		file: "driver/balance.go",
+		file: "internal/hosts/balance.go",
 		old:  "many[h.Host] = int(over+3) / 4",
 		new:  "many[h.Host] = int(over)",
 		test: "TestSpreadIsCalm",
 	},
 	{
 		name: "a full primary is not waited for",
-		file: "driver/choosehost.go",
+		file: "internal/hosts/choose.go",
 		old:  "case !wasTried(err) || hasConnections(h, err):",
 		new:  "case false:",
 		test: "TestFullPrimaryIsWaitedFor",
@@ -93,10 +93,11 @@ var hostsPlants = []plant{
 	},
 	{
 		name: "an address that rotates away is forgotten too soon",
-		file: "driver/addrs.go",
+		file: "internal/hosts/addrs.go",
 		old:  "a.misses[addr] >= a.needed",
 		new:  "a.misses[addr] >= minMisses",
 		test: "TestNameThatRotates",
+		pkg:  "./internal/hosts",
 	},
 	// What is offered.
 	{
@@ -122,14 +123,14 @@ var hostsPlants = []plant{
 	},
 	{
 		name: "a probe of a host that serves takes another's place",
-		file: "driver/probe.go",
+		file: "internal/hosts/probe.go",
 		old:  "if rating, _ := l.hosts.rating(h); rating == failover.Wanted {",
 		new:  "if false {",
 		test: "TestProbesStarveNobody",
 	},
 	{
 		name: "a host without room for a probe is taken for one that is down",
-		file: "driver/probe.go",
+		file: "internal/hosts/probe.go",
 		old:  "case isHosts(err) && !hasConnections(h, err) && !errors.Is(err, context.Canceled):",
 		new:  "case isHosts(err) && !errors.Is(err, context.Canceled):",
 		test: "TestProbeOfAFullHostThatServes",

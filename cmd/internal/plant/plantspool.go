@@ -59,7 +59,7 @@ var poolPlants = []plant{
 	},
 	{
 		name: "the pool does not learn that a password was refused",
-		file: "driver/login.go",
+		file: "internal/hosts/dialer.go",
 		old:  "\t\tAuthFailed:   mysqlerr.IsRefused,\n",
 		new:  "",
 		test: "TestNoLoginUnaskedAfterARefusal",

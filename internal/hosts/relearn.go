@@ -1,4 +1,4 @@
-package mysqlpool
+package hosts
 
 import (
 	"context"
@@ -17,7 +17,7 @@ import (
 // pooled is the pool of a login, as its budgets see it.
 type pooled struct {
 	*pool.Pool[*physical.Conn]
-	login *dialer
+	login *Dialer
 }
 
 func (p pooled) EachPlace(f func(p *budget.Place, idle time.Duration)) {
@@ -47,7 +47,7 @@ func owns(s *budget.Share) func(*physical.Conn) bool {
 
 // askOn asks a server for its limits on a connection that is lent for it, in the
 // background.
-func (l *dialer) askOn(p *physical.Conn, giveBack func(sound bool)) {
+func (l *Dialer) askOn(p *physical.Conn, giveBack func(sound bool)) {
 	ran := l.background.run(func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, physical.CheckTimeout)
 		defer cancel()
@@ -63,7 +63,7 @@ func (l *dialer) askOn(p *physical.Conn, giveBack func(sound bool)) {
 func (p pooled) Adopt(s *budget.Share) { p.login.catchUp(s) }
 
 // relearn asks for the limits, and has everybody know.
-func (l *dialer) relearn(ctx context.Context, p *physical.Conn) error {
+func (l *Dialer) relearn(ctx context.Context, p *physical.Conn) error {
 	s := l.hostOf(p).share
 	limits, account, tells, err := p.AskLimits(ctx)
 	if !tells {
@@ -82,7 +82,7 @@ func (l *dialer) relearn(ctx context.Context, p *physical.Conn) error {
 
 // relearnAtLogin asks on a connection that has just logged in, if the latest answer is
 // old, and has the pool know what others were told meanwhile.
-func (l *dialer) relearnAtLogin(ctx context.Context, h *host, p *physical.Conn) error {
+func (l *Dialer) relearnAtLogin(ctx context.Context, h *host, p *physical.Conn) error {
 	if h.share.Asks() {
 		if err := l.relearn(ctx, p); err != nil && !physical.CannotTell(err) {
 			return mysqlerr.UnlessExpired(err)
@@ -93,7 +93,7 @@ func (l *dialer) relearnAtLogin(ctx context.Context, h *host, p *physical.Conn) 
 }
 
 // catchUp has the login go by what was learned of a server since.
-func (l *dialer) catchUp(s *budget.Share) {
+func (l *Dialer) catchUp(s *budget.Share) {
 	limits, maxUser, news := s.News()
 	i := slices.IndexFunc(l.hosts.hosts, func(h *host) bool { return h.share == s })
 	h := l.hosts.hosts[i]
@@ -122,7 +122,7 @@ func (l *dialer) catchUp(s *budget.Share) {
 }
 
 // least is the least that any host said of something, where unknown is nothing.
-func (l *dialer) least(of func(*serverinfo.Facts) int, unknown int) int {
+func (l *Dialer) least(of func(*serverinfo.Facts) int, unknown int) int {
 	n := unknown
 	for _, h := range l.hosts.hosts {
 		if s := h.Learned.Load(); s != nil {
@@ -136,7 +136,7 @@ func (l *dialer) least(of func(*serverinfo.Facts) int, unknown int) int {
 
 // Learned implements events: the pool, and all that use the server, go by what a first
 // login learned.
-func (l *dialer) Learned(h *physical.Host, facts *serverinfo.Facts, waitTimeout string) {
+func (l *Dialer) Learned(h *physical.Host, facts *serverinfo.Facts, waitTimeout string) {
 	l.applyLimits()
 	limits := budget.Limits{MaxConnections: facts.MaxConnections, MaxStmts: facts.MaxStmts}
 	if h.Config.Params["wait_timeout"] == "" {
@@ -146,7 +146,7 @@ func (l *dialer) Learned(h *physical.Host, facts *serverinfo.Facts, waitTimeout 
 }
 
 // applyLimits takes the least that the login's hosts said of their limits.
-func (l *dialer) applyLimits() {
+func (l *Dialer) applyLimits() {
 	l.Stmts.Learn(l.least(func(s *serverinfo.Facts) int { return s.MaxStmts }, -1))
 	if l.MaxOverflow == dsn.Auto {
 		l.setLimit(l.least((*serverinfo.Facts).Limit, 0))

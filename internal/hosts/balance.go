@@ -1,4 +1,4 @@
-package mysqlpool
+package hosts
 
 import (
 	"context"
@@ -112,8 +112,8 @@ func (b *balancer) inUseLocked(now time.Time) bool {
 	return false
 }
 
-// pause ends what looks after the hosts: the pool is empty, and has no handle.
-func (l *dialer) pause() {
+// Pause ends what looks after the hosts: the pool is empty, and has no handle.
+func (l *Dialer) Pause() {
 	b := l.hosts
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -157,7 +157,7 @@ func (b *balancer) describe() string {
 // report notes what happened to a host: a login or a probe that started at began,
 // or a connection that was in use. What follows from it is done: connections are
 // given up, hosts are probed, and the change is logged.
-func (l *dialer) report(h *host, event failover.Event, began time.Time, why string) {
+func (l *Dialer) report(h *host, event failover.Event, began time.Time, why string) {
 	b := l.hosts
 	if !b.tracks {
 		return
@@ -183,7 +183,7 @@ func (l *dialer) report(h *host, event failover.Event, began time.Time, why stri
 	l.startProbes()
 }
 
-func (l *dialer) logState(h *host, was, is failover.State, why string) {
+func (l *Dialer) logState(h *host, was, is failover.State, why string) {
 	level := slog.LevelInfo
 	switch {
 	case is == failover.Down || is == failover.Unready, is == failover.ReadOnly && was == failover.Up && l.hosts.target.Writes():
@@ -198,7 +198,7 @@ func (l *dialer) logState(h *host, was, is failover.State, why string) {
 // settle gives up the connections to hosts in whose place another one is wanted:
 // idle ones are closed now, those in use after use. Others are opened when
 // somebody needs them.
-func (l *dialer) settle() {
+func (l *Dialer) settle() {
 	b := l.hosts
 	if !l.giveUp() {
 		return
@@ -235,7 +235,7 @@ func (b *balancer) settled(ctx context.Context) bool {
 }
 
 // giveUp gives up what settle says. It reports false if there is nothing.
-func (l *dialer) giveUp() bool {
+func (l *Dialer) giveUp() bool {
 	l.hosts.mu.Lock()
 	left := l.hosts.leftLocked()
 	l.hosts.mu.Unlock()
@@ -251,7 +251,7 @@ const moveInterval = time.Second
 
 // spread gives up connections beyond each host's even share, a quarter of them at
 // a time, so that a host which is up again gets its connections step by step.
-func (l *dialer) spread(ctx context.Context) {
+func (l *Dialer) spread(ctx context.Context) {
 	b := l.hosts
 	b.mu.Lock()
 	if b.moving || ctx.Err() != nil {

@@ -1,4 +1,4 @@
-package mysqlpool
+package hosts
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package mysqlpool
+package hosts
 
 import (
 	"context"
@@ -20,25 +20,25 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 )
 
-// offerFor is how long a connection that its owner put away stays with it
+// OfferFor is how long a connection that its owner put away stays with it
 // while nobody else waits, at most.
-const offerFor = time.Second
+const OfferFor = time.Second
 
-// offerTime is a quarter of pool_ping_after at most, so that idle times are known
+// OfferTime is a quarter of pool_ping_after at most, so that idle times are known
 // well enough. So short that the pool would do little else, it is none.
-func offerTime(pingAfter time.Duration) time.Duration {
+func OfferTime(pingAfter time.Duration) time.Duration {
 	if pingAfter < 20*time.Millisecond {
 		return 0
 	}
-	return min(offerFor, pingAfter/4)
+	return min(OfferFor, pingAfter/4)
 }
 
-// loginTries is how often a login is tried that the server breaks off with
+// LoginTries is how often a login is tried that the server breaks off with
 // driver.ErrBadConn: as often as database/sql would try.
-const loginTries = 3
+const LoginTries = 3
 
-// dialer opens the physical connections of a pool.
-type dialer struct {
+// Dialer opens the physical connections of a pool.
+type Dialer struct {
 	*physical.Login
 	dial    dialFunc
 	resolve serverinfo.ResolveFunc // nil: names are not looked up
@@ -61,20 +61,21 @@ type dialer struct {
 	rejected atomic.Int64 // when BecameReadOnly last closed all, in nanoseconds of the Unix time
 }
 
-func newDialer(c *connector) *dialer {
-	timeout := c.cfg.Timeout
+// New returns a dialer that was not told yet of its pool: see serves.
+func New(c Config) *Dialer {
+	timeout := c.Cfg.Timeout
 	if timeout <= 0 {
 		timeout = c.Timeout
 	}
-	l := &dialer{
-		dial:    c.dial,
-		resolve: c.resolve,
+	l := &Dialer{
+		dial:    c.Dial,
+		resolve: c.Resolve,
 		timeout: timeout,
 
 		background: newBackground(),
 		watch:      newBackground(),
 	}
-	configs, _ := c.hosts() // as newConnector had them
+	configs, _ := c.Hosts() // as newConnector had them
 	hosts := make([]*host, len(configs))
 	known := make([]*physical.Host, len(configs))
 	for i, cfg := range configs {
@@ -82,21 +83,32 @@ func newDialer(c *connector) *dialer {
 		known[i] = hosts[i].Host
 	}
 	l.hosts = newBalancer(hosts, c.Options)
-	name := fmt.Sprintf("%s@%s(%s)", c.cfg.User, c.cfg.Net, dsn.Address(c.cfg))
-	l.Login = physical.NewLogin(name, c.Options, c.logger, known, c.cfg.RejectReadOnly, l)
+	name := fmt.Sprintf("%s@%s(%s)", c.Cfg.User, c.Cfg.Net, dsn.Address(c.Cfg))
+	l.Login = physical.NewLogin(name, c.Options, c.Logger, known, c.Cfg.RejectReadOnly, l)
 	return l
 }
 
-// meets reports whether two logins are to the same server, or have one among
+// Serves tells the dialer of its pool, before it is used. CheckOut checks a connection
+// out; tooManyStmts has every pool of the server drop what statements it keeps, for a
+// while.
+func (l *Dialer) Serves(p *pool.Pool[*physical.Conn], checkOut func(ctx context.Context, schema string) (*pool.Conn[*physical.Conn], error), tooManyStmts func()) {
+	l.setLimit, l.invalidate, l.eachUnused, l.shortenLives = p.SetLimit, p.Invalidate, p.EachUnused, p.ShortenLives
+	l.checkOut, l.tooManyStmts = checkOut, tooManyStmts
+	for _, h := range l.hosts.hosts {
+		h.share.Join(pooled{p, l})
+	}
+}
+
+// Meets reports whether two logins are to the same server, or have one among
 // their hosts.
-func (l *dialer) meets(other *dialer) bool {
+func (l *Dialer) Meets(other *Dialer) bool {
 	return slices.ContainsFunc(l.hosts.hosts, func(h *host) bool {
 		return slices.ContainsFunc(other.hosts.hosts, func(o *host) bool { return h.Cfg.Net == o.Cfg.Net && h.Addr == o.Addr })
 	})
 }
 
-// poolConfig says how the pool of c behaves.
-func poolConfig(c *connector, l *dialer, emptied func(), makeRoom func(n int)) pool.Config[*physical.Conn] {
+// PoolConfig says how the pool behaves.
+func (l *Dialer) PoolConfig(c *Config, emptied func(), makeRoom func(n int)) pool.Config[*physical.Conn] {
 	return pool.Config[*physical.Conn]{
 		Login:        l.open,
 		LoginTimeout: l.timeout,
@@ -111,7 +123,7 @@ func poolConfig(c *connector, l *dialer, emptied func(), makeRoom func(n int)) p
 		Warm:         c.Warm,
 		IdleTimeout:  c.IdleTimeout,
 		Timeout:      c.Timeout,
-		OfferFor:     offerTime(c.PingAfter),
+		OfferFor:     OfferTime(c.PingAfter),
 		Keepalive:    c.Keepalive,
 		Ping:         func(ctx context.Context, p *physical.Conn, quiet time.Duration) error { return p.Keepalive(ctx, quiet) },
 		Emptied:      emptied,
@@ -121,10 +133,10 @@ func poolConfig(c *connector, l *dialer, emptied func(), makeRoom func(n int)) p
 }
 
 // hostOf is the host that a connection is to.
-func (l *dialer) hostOf(p *physical.Conn) *host { return l.hosts.hosts[p.Host.Index] }
+func (l *Dialer) hostOf(p *physical.Conn) *host { return l.hosts.hosts[p.Host.Index] }
 
 // joins takes a connection into the pool.
-func (l *dialer) joins(p *physical.Conn) {
+func (l *Dialer) joins(p *physical.Conn) {
 	h := l.hostOf(p)
 	h.Open.Add(1)
 	h.opened.Add(1)
@@ -134,7 +146,7 @@ func (l *dialer) joins(p *physical.Conn) {
 
 // openOn logs in to one host. A dialer that does not heed its context is left
 // behind when that ends, and what it brings is closed.
-func (l *dialer) openOn(ctx context.Context, h *host, schema string) (*physical.Conn, error) {
+func (l *Dialer) openOn(ctx context.Context, h *host, schema string) (*physical.Conn, error) {
 	if err := h.panics.recent(); err != nil {
 		return nil, err
 	}
@@ -152,7 +164,7 @@ func (l *dialer) openOn(ctx context.Context, h *host, schema string) (*physical.
 
 // openIn is openOn for a login that may start, with a place that was taken. end is
 // called when it has ended.
-func (l *dialer) openIn(ctx context.Context, h *host, schema string, place *budget.Place, end func(error)) (*physical.Conn, error) {
+func (l *Dialer) openIn(ctx context.Context, h *host, schema string, place *budget.Place, end func(error)) (*physical.Conn, error) {
 	type opened struct {
 		p   *physical.Conn
 		err error
@@ -171,7 +183,7 @@ func (l *dialer) openIn(ctx context.Context, h *host, schema string, place *budg
 	select {
 	case o := <-done: // the stock driver heeds it
 		return o.p, o.err
-	case <-time.After(heedTime):
+	case <-time.After(HeedTime):
 	}
 	place.Release() // or logins that never end would have them all
 	go func() {
@@ -182,11 +194,11 @@ func (l *dialer) openIn(ctx context.Context, h *host, schema string, place *budg
 	return nil, fmt.Errorf("mysqlpool: login to %s: given up, though the dialer goes on (it does not heed its context): %w", l.at(h), ctx.Err())
 }
 
-// heedTime is how long a login has to end after its context.
-const heedTime = 500 * time.Millisecond
+// HeedTime is how long a login has to end after its context.
+const HeedTime = 500 * time.Millisecond
 
 // attempt is openOn, for as long as it takes.
-func (l *dialer) attempt(ctx context.Context, h *host, schema string, place *budget.Place) (p *physical.Conn, err error) {
+func (l *Dialer) attempt(ctx context.Context, h *host, schema string, place *budget.Place) (p *physical.Conn, err error) {
 	defer func() {
 		if err != nil {
 			place.Release()
@@ -219,7 +231,7 @@ func (l *dialer) attempt(ctx context.Context, h *host, schema string, place *bud
 
 // logIn logs in and asks what the pool wants to know; cautiously if the server may
 // take small packets only.
-func (l *dialer) logIn(ctx context.Context, h *host, place *budget.Place, schema string, cautious bool) (*physical.Conn, error) {
+func (l *Dialer) logIn(ctx context.Context, h *host, place *budget.Place, schema string, cautious bool) (*physical.Conn, error) {
 	inner, err := l.connect(ctx, h, schema)
 	if err != nil {
 		return nil, err
@@ -259,7 +271,7 @@ func notBadConn(err error) error {
 }
 
 // at names a host of the login, for people.
-func (l *dialer) at(h *host) string {
+func (l *Dialer) at(h *host) string {
 	if !l.hosts.several() {
 		return l.Name
 	}
@@ -269,19 +281,19 @@ func (l *dialer) at(h *host) string {
 // connect is the stock driver's login. The stock driver returns
 // driver.ErrBadConn if the server breaks the login off, so that database/sql
 // tries again.
-func (l *dialer) connect(ctx context.Context, h *host, schema string) (c driver.Conn, err error) {
-	for range loginTries {
+func (l *Dialer) connect(ctx context.Context, h *host, schema string) (c driver.Conn, err error) {
+	for range LoginTries {
 		c, err = l.dial(ctx, h.Host, schema)
 		if !errors.Is(err, driver.ErrBadConn) {
 			return c, err
 		}
 	}
-	return nil, fmt.Errorf("mysqlpool: login to %s: the server broke it off %d times: %w", l.at(h), loginTries, mysql.ErrInvalidConn)
+	return nil, fmt.Errorf("mysqlpool: login to %s: the server broke it off %d times: %w", l.at(h), LoginTries, mysql.ErrInvalidConn)
 }
 
 // begin waits until the account may log in, and returns what is to be called with
 // the login's end. Nobody waits here with a place on the server: see openOn.
-func (l *dialer) begin(ctx context.Context, h *host) (end func(error), err error) {
+func (l *Dialer) begin(ctx context.Context, h *host) (end func(error), err error) {
 	doubts := h.Doubts.Load
 	ended, err := h.account.Begin(ctx, dsn.PasswordHash(h.Cfg), func() bool { return doubts() == h.loginDoubts.Load() })
 	if err != nil {
@@ -297,7 +309,7 @@ func (l *dialer) begin(ctx context.Context, h *host) (end func(error), err error
 }
 
 // explain says so if an error came from the login's own time limit.
-func (l *dialer) explain(ctx context.Context, h *host, start time.Time, err error) error {
+func (l *Dialer) explain(ctx context.Context, h *host, start time.Time, err error) error {
 	if ctx.Err() == context.DeadlineExceeded {
 		return fmt.Errorf("mysqlpool: login to %s: not done after %v (the DSN's timeout, else pool_timeout): %w",
 			l.at(h), time.Since(start).Round(time.Millisecond), err)

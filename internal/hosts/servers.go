@@ -1,4 +1,4 @@
-package mysqlpool
+package hosts
 
 import (
 	"fmt"
@@ -58,22 +58,22 @@ func (t *serverTable) forget(address serverinfo.Address) {
 	}
 }
 
-// list returns those that some host refers to. It is for tests.
-func (t *serverTable) list() (all []*server) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, p := range t.byAddress {
+// Budgets returns those of the servers that some host refers to. It is for tests.
+func Budgets() (all []*budget.Budget) {
+	servers.mu.Lock()
+	defer servers.mu.Unlock()
+	for _, p := range servers.byAddress {
 		if s := p.Value(); s != nil {
-			all = append(all, s)
+			all = append(all, s.budget)
 		}
 	}
 	return all
 }
 
-// forgetAll has every server be another one from now on. It is for tests on fake time,
+// ForgetServers has every server be another one from now on. It is for tests on fake time,
 // where what was learned before is of another clock.
-func (t *serverTable) forgetAll() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	clear(t.byAddress)
+func ForgetServers() {
+	servers.mu.Lock()
+	defer servers.mu.Unlock()
+	clear(servers.byAddress)
 }

@@ -1,4 +1,4 @@
-package mysqlpool
+package hosts
 
 import (
 	"cmp"
@@ -17,7 +17,7 @@ import (
 // open logs in to the first host that is wanted and takes it, else to one that
 // serves in its place, and returns the connection and its greatest age. Each
 // host has its share of the time.
-func (l *dialer) open(ctx context.Context, schema string) (p *physical.Conn, life time.Duration, err error) {
+func (l *Dialer) open(ctx context.Context, schema string) (p *physical.Conn, life time.Duration, err error) {
 	defer l.settles()()
 	for again := true; ; again = false {
 		if p, err = l.openBest(ctx, schema); err != nil {
@@ -33,7 +33,7 @@ func (l *dialer) open(ctx context.Context, schema string) (p *physical.Conn, lif
 }
 
 // openBest is open, but for what changes meanwhile.
-func (l *dialer) openBest(ctx context.Context, schema string) (*physical.Conn, error) {
+func (l *Dialer) openBest(ctx context.Context, schema string) (*physical.Conn, error) {
 	hosts := l.hosts.candidates()
 	var (
 		fallback *physical.Conn
@@ -85,7 +85,7 @@ func (l *dialer) openBest(ctx context.Context, schema string) (*physical.Conn, e
 // are in their order. Beside a host that works, and has no room, another would split
 // the writes, or be given up after one use. A password that h refuses is as wrong on
 // the others, unless they are known to work and h has no connection that does.
-func (l *dialer) triesNext(h *host, err error, others []*host) bool {
+func (l *Dialer) triesNext(h *host, err error, others []*host) bool {
 	switch {
 	case len(others) == 0:
 		return false
@@ -107,7 +107,7 @@ func (l *dialer) triesNext(h *host, err error, others []*host) bool {
 func hasConnections(h *host, err error) bool { return hasNoRoom(err) && h.Open.Load() > 0 }
 
 // noHost is the error of a login that found none.
-func (l *dialer) noHost(errs []error) error {
+func (l *Dialer) noHost(errs []error) error {
 	// One that has room later is worth the wait: see mysqlerr.IsServerFull.
 	slices.SortStableFunc(errs, func(a, b error) int { return cmp.Compare(rank(a), rank(b)) })
 	cause := errors.Join(errs...)
@@ -144,7 +144,7 @@ func (e *hostsError) Unwrap() error { return e.cause }
 
 // settles returns what gives back, when a login has ended, what the pool was granted
 // of some host before it and did not use.
-func (l *dialer) settles() func() {
+func (l *Dialer) settles() func() {
 	grants := make([]uint64, len(l.hosts.hosts))
 	for i, h := range l.hosts.hosts {
 		grants[i] = h.server.budget.GrantedUntil()
@@ -169,7 +169,7 @@ func rank(err error) int {
 
 // openInTime is openOn with one of so many shares of the time. What the host is
 // is reported.
-func (l *dialer) openInTime(ctx context.Context, h *host, schema string, shares int) (*physical.Conn, error) {
+func (l *Dialer) openInTime(ctx context.Context, h *host, schema string, shares int) (*physical.Conn, error) {
 	if until, ok := ctx.Deadline(); ok && shares > 1 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Until(until)/time.Duration(shares))

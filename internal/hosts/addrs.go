@@ -1,4 +1,4 @@
-package mysqlpool
+package hosts
 
 import (
 	"context"
@@ -34,7 +34,7 @@ func (h *host) nameOf() (name string, ok bool) {
 
 // watchAddrs has connections closed after use whose address is not behind the
 // host's name any more. p is one that was opened just now.
-func (l *dialer) watchAddrs(h *host, p *physical.Conn) {
+func (l *Dialer) watchAddrs(h *host, p *physical.Conn) {
 	if l.resolve == nil || !p.Remote.IsValid() || h.resolving.Load() {
 		return
 	}
@@ -60,7 +60,7 @@ func (l *dialer) watchAddrs(h *host, p *physical.Conn) {
 }
 
 // lookUp looks a host's name up once.
-func (l *dialer) lookUp(ctx context.Context, h *host, name string, a *addrs) {
+func (l *Dialer) lookUp(ctx context.Context, h *host, name string, a *addrs) {
 	ctx, cancel := context.WithTimeout(ctx, serverinfo.LookupInterval)
 	defer cancel()
 	gone := a.answer(h.Known.LookUp(ctx, l.resolve, name))

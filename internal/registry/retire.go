@@ -1,4 +1,4 @@
-package mysqlpool
+package registry
 
 import "time"
 

@@ -1,4 +1,4 @@
-package mysqlpool
+package hosts
 
 import (
 	"fmt"
@@ -9,8 +9,8 @@ import (
 // How long a host is left alone after a login that panicked: each leaves its
 // socket open, which the stock driver alone could close.
 const (
-	minPanicRest = 100 * time.Millisecond // at first; doubles each time
-	maxPanicRest = 10 * time.Second
+	MinPanicRest = 100 * time.Millisecond // at first; doubles each time
+	MaxPanicRest = 10 * time.Second
 )
 
 // panics is the logins to a host that panicked, since the last one that succeeded.
@@ -25,7 +25,7 @@ func (p *panics) add(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.latest, p.at = err, time.Now()
-	p.rest = min(max(2*p.rest, minPanicRest), maxPanicRest)
+	p.rest = min(max(2*p.rest, MinPanicRest), MaxPanicRest)
 }
 
 func (p *panics) forget() {

@@ -1,4 +1,4 @@
-package mysqlpool
+package hosts
 
 import (
 	"context"
@@ -24,7 +24,7 @@ func wasTried(err error) bool {
 
 // Silent implements events: it notes that a connection to a host had no answer within limit, the pool's
 // own, and that others were idle for as long.
-func (l *dialer) Silent(h *physical.Host, limit, idle time.Duration) {
+func (l *Dialer) Silent(h *physical.Host, limit, idle time.Duration) {
 	h.Doubts.Add(1)
 	l.invalidate(pool.Broken, func(o *physical.Conn, unused time.Duration) bool {
 		return o.Host == h && unused > 0 && unused >= idle
@@ -35,7 +35,7 @@ func (l *dialer) Silent(h *physical.Host, limit, idle time.Duration) {
 // Verify implements events: it pings one unused connection to a host, if there is one, with the pool's
 // own limit: somebody whose deadline was shorter had no answer on another that
 // was idle for so long.
-func (l *dialer) Verify(known *physical.Host, limit, idle time.Duration) {
+func (l *Dialer) Verify(known *physical.Host, limit, idle time.Duration) {
 	h := l.hosts.hosts[known.Index]
 	if !h.verifying.CompareAndSwap(false, true) {
 		return
@@ -63,7 +63,7 @@ func (l *dialer) Verify(known *physical.Host, limit, idle time.Duration) {
 
 // Unready implements events: it has what is connected to a host closed after use that refuses
 // statements, if there are others.
-func (l *dialer) Unready(h *physical.Host, why error) {
+func (l *Dialer) Unready(h *physical.Host, why error) {
 	if !l.hosts.several() {
 		return
 	}
@@ -74,7 +74,7 @@ func (l *dialer) Unready(h *physical.Host, why error) {
 // WriteRefused implements events: it notes that a host refused a write because it takes none. If another
 // one takes writes, or was not asked yet, the connections to this one are closed
 // after use. Otherwise they stay, since reads go on.
-func (l *dialer) WriteRefused(p *physical.Conn, why error) {
+func (l *Dialer) WriteRefused(p *physical.Conn, why error) {
 	b := l.hosts
 	if !b.tracks || !b.target.Writes() {
 		return
@@ -89,21 +89,21 @@ func (l *dialer) WriteRefused(p *physical.Conn, why error) {
 	}
 }
 
-// rejectPause is how often a single host that became read-only has all its
+// RejectPause is how often a single host that became read-only has all its
 // connections closed, so that logins look its name up again.
-const rejectPause = time.Second
+const RejectPause = time.Second
 
 // BecameReadOnly implements events, for rejectReadOnly of a single host, with which the stock
 // driver closed the connection that said so. Otherwise a failover would be met
 // once for each.
-func (l *dialer) BecameReadOnly() {
+func (l *Dialer) BecameReadOnly() {
 	now := time.Now().UnixNano()
 	last := l.rejected.Load()
-	if now-last < int64(rejectPause) || !l.rejected.CompareAndSwap(last, now) {
+	if now-last < int64(RejectPause) || !l.rejected.CompareAndSwap(last, now) {
 		return
 	}
 	l.invalidate(pool.Broken, func(*physical.Conn, time.Duration) bool { return true })
 }
 
 // TooManyStmts implements events.
-func (l *dialer) TooManyStmts() { l.tooManyStmts() }
+func (l *Dialer) TooManyStmts() { l.tooManyStmts() }

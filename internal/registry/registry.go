@@ -1,4 +1,4 @@
-package mysqlpool
+package registry
 
 import (
 	"context"
@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"github.com/mysqlpool/mysqlpool/internal/dsn"
+	"github.com/mysqlpool/mysqlpool/internal/hosts"
 	"github.com/mysqlpool/mysqlpool/internal/physical"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 )
 
 // member is a pool and who uses it.
 type member struct {
-	login  *dialer
+	login  *hosts.Dialer
 	pool   *pool.Pool[*physical.Conn]
 	key    dsn.Key
 	shared bool
@@ -42,28 +43,28 @@ type registry struct {
 }
 
 // join makes c a member of its pool, which it makes if there is none.
-func (r *registry) join(c *connector) (*member, error) {
+func (r *registry) join(c *Handle) (*member, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if m := c.member.Load(); m != nil {
 		return m, nil
 	}
-	if r.disposing > 0 || c.closed && !c.shared {
-		return nil, ErrDisposed
+	if r.disposing > 0 || c.over && !c.Shared {
+		return nil, pool.ErrDisposed
 	}
-	m := r.shared[c.key]
-	if m == nil || !c.shared {
+	m := r.shared[c.Key]
+	if m == nil || !c.Shared {
 		m = r.newMemberLocked(c)
-		if c.shared {
-			r.shared[c.key] = m
+		if c.Shared {
+			r.shared[c.Key] = m
 		} else {
 			r.own[m] = true
 		}
 	}
 	switch {
-	case !c.closed:
+	case !c.over:
 		m.handles++
-		m.login.setOrphan(false)
+		m.login.SetOrphan(false)
 	case m.handles == 0:
 		r.watchLocked(m)
 	}
@@ -75,16 +76,11 @@ func (r *registry) join(c *connector) (*member, error) {
 	return m, nil
 }
 
-func (r *registry) newMemberLocked(c *connector) *member {
+func (r *registry) newMemberLocked(c *Handle) *member {
 	r.made++
-	m := &member{login: newDialer(c), key: c.key, shared: c.shared, number: r.made}
-	m.pool = pool.New(poolConfig(c, m.login, func() { r.forgetEmpty(m) }, func(n int) { r.makeRoom(m, n) }))
-	m.login.setLimit, m.login.checkOut, m.login.invalidate = m.pool.SetLimit, m.checkOut, m.pool.Invalidate
-	for _, h := range m.login.hosts.hosts {
-		h.share.Join(pooled{m.pool, m.login})
-	}
-	m.login.eachUnused, m.login.shortenLives = m.pool.EachUnused, m.pool.ShortenLives
-	m.login.tooManyStmts = func() { r.dropStmts(m) }
+	m := &member{login: hosts.New(c.Config), key: c.Key, shared: c.Shared, number: r.made}
+	m.pool = pool.New(m.login.PoolConfig(&c.Config, func() { r.forgetEmpty(m) }, func(n int) { r.makeRoom(m, n) }))
+	m.login.Serves(m.pool, m.checkOut, func() { r.dropStmts(m) })
 	return m
 }
 
@@ -97,7 +93,7 @@ func (m *member) checkOut(ctx context.Context, schema string) (*pool.Conn[*physi
 			return lent, err
 		}
 		if !pools.readmit(m) {
-			return nil, ErrDisposed
+			return nil, pool.ErrDisposed
 		}
 		defer pools.forgetEmpty(m) // it may fail
 	}
@@ -106,23 +102,7 @@ func (m *member) checkOut(ctx context.Context, schema string) (*pool.Conn[*physi
 // setSize is pool.SetSize.
 func (m *member) setSize(size, warm int) {
 	m.pool.SetSize(size, warm)
-	for _, h := range m.login.hosts.hosts {
-		h.share.SetSize(size)
-	}
-}
-
-// setOrphan notes for each server whether the pool has no handle.
-func (l *dialer) setOrphan(orphan bool) {
-	for _, h := range l.hosts.hosts {
-		h.share.SetOrphan(orphan)
-	}
-}
-
-// trimOrphans closes what the pools without handles have too much.
-func (l *dialer) trimOrphans() {
-	for _, h := range l.hosts.hosts {
-		h.server.budget.TrimOrphans()
-	}
+	m.login.SetSize(size)
 }
 
 // makeRoom closes n connections at most that lie unused in the other pools of
@@ -132,7 +112,7 @@ func (r *registry) makeRoom(m *member, n int) {
 	all := r.membersLocked()
 	r.mu.Unlock()
 	for _, other := range all {
-		if other != m && other.login.meets(m.login) {
+		if other != m && other.login.Meets(m.login) {
 			n -= other.pool.CloseUnused(n)
 		}
 	}
@@ -145,22 +125,22 @@ func (r *registry) dropStmts(m *member) {
 	all := r.membersLocked()
 	r.mu.Unlock()
 	for _, other := range all {
-		if other.login.meets(m.login) && other.login.Stmts.Pause() {
+		if other.login.Meets(m.login) && other.login.Stmts.Pause() {
 			other.pool.EachUnused((*physical.Conn).Tidy)
 		}
 	}
 }
 
 // leave undoes join, for good.
-func (r *registry) leave(c *connector) {
+func (r *registry) leave(c *Handle) {
 	r.mu.Lock()
 	m := c.member.Load()
-	if c.closed || m == nil {
-		c.closed = true
+	if c.over || m == nil {
+		c.over = true
 		r.mu.Unlock()
 		return
 	}
-	c.closed = true
+	c.over = true
 	m.handles--
 	if !r.forgetLocked(m) && m.handles == 0 && m.shared {
 		r.watchLocked(m)
@@ -168,7 +148,7 @@ func (r *registry) leave(c *connector) {
 	r.mu.Unlock()
 
 	if m.shared {
-		m.login.trimOrphans()
+		m.login.TrimOrphans()
 	} else {
 		r.leftBehind(c)
 	}
@@ -176,9 +156,9 @@ func (r *registry) leave(c *connector) {
 
 // leftBehind ends the pool of a connector of its own that is closed, if none of its
 // logical connections is open any more. Until then it keeps what these have.
-func (r *registry) leftBehind(c *connector) {
+func (r *registry) leftBehind(c *Handle) {
 	r.mu.Lock()
-	m, closed := c.member.Load(), c.closed
+	m, closed := c.member.Load(), c.over
 	r.mu.Unlock()
 	switch {
 	case m == nil || !closed:
@@ -195,7 +175,7 @@ func (r *registry) leftBehind(c *connector) {
 // watchLocked has a pool without handles retired in time.
 func (r *registry) watchLocked(m *member) {
 	m.left = time.Now()
-	m.login.setOrphan(true)
+	m.login.SetOrphan(true)
 	if m.watch == nil {
 		m.watch = time.AfterFunc(m.login.IdleTimeout, func() { r.retire(m) })
 	}
@@ -243,7 +223,7 @@ func (r *registry) disposedLocked(m *member) {
 }
 
 func (r *registry) removeLocked(m *member) {
-	m.login.pause()
+	m.login.Pause()
 	if m.watch != nil {
 		m.watch.Stop()
 	}
@@ -254,10 +234,10 @@ func (r *registry) removeLocked(m *member) {
 }
 
 // replaced reports whether c's pool, m, was disposed of and c may join another.
-func (r *registry) replaced(c *connector, m *member) bool {
+func (r *registry) replaced(c *Handle, m *member) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.disposing > 0 || !m.shared && c.closed {
+	if r.disposing > 0 || !m.shared && c.over {
 		return false
 	}
 	c.member.CompareAndSwap(m, nil)

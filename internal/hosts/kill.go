@@ -1,4 +1,4 @@
-package mysqlpool
+package hosts
 
 import (
 	"context"
@@ -11,11 +11,11 @@ import (
 
 const (
 	killLimit   = 4               // how many may be under way at once; more are not done
-	killTimeout = 5 * time.Second // for each
+	KillTimeout = 5 * time.Second // for each
 )
 
 // Kill implements events.
-func (l *dialer) Kill(v physical.Victim) {
+func (l *Dialer) Kill(v physical.Victim) {
 	if l.killing.Add(1) > killLimit {
 		l.killing.Add(-1)
 		l.Log().LogAttrs(context.Background(), slog.LevelDebug, "mysqlpool: no KILL of a statement that was given up: too many at once",
@@ -24,7 +24,7 @@ func (l *dialer) Kill(v physical.Victim) {
 	}
 	l.background.run(func(ctx context.Context) {
 		defer l.killing.Add(-1)
-		ctx, cancel := context.WithTimeout(ctx, killTimeout)
+		ctx, cancel := context.WithTimeout(ctx, KillTimeout)
 		defer cancel()
 		done, err := l.killOn(ctx, v)
 		if done {
@@ -37,7 +37,7 @@ func (l *dialer) Kill(v physical.Victim) {
 
 // killOn does it on a connection of the pool, or on one of its own if that is
 // to another host.
-func (l *dialer) killOn(ctx context.Context, v physical.Victim) (done bool, err error) {
+func (l *Dialer) killOn(ctx context.Context, v physical.Victim) (done bool, err error) {
 	lent, err := l.checkOut(ctx, v.Schema)
 	if err != nil {
 		return false, err

@@ -1,4 +1,4 @@
-package mysqlpool
+package hosts
 
 import (
 	"context"
@@ -22,7 +22,7 @@ const keepProbe = failover.MonitorInterval
 
 // startProbes sees to it that every host which is to be probed has a goroutine
 // that does so, and has those look again at when that is.
-func (l *dialer) startProbes() {
+func (l *Dialer) startProbes() {
 	b := l.hosts
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -44,7 +44,7 @@ func (l *dialer) startProbes() {
 
 // probeLoop probes a host whenever that is due, until it need not be probed any
 // more, or nobody uses the pool: then the next login tries the host.
-func (l *dialer) probeLoop(ctx context.Context, h *host) {
+func (l *Dialer) probeLoop(ctx context.Context, h *host) {
 	var p *physical.Conn // what the latest probe left open
 	closeProbe := func() {
 		if p != nil {
@@ -127,7 +127,7 @@ func (b *balancer) startProbe(ctx context.Context, h *host) bool {
 
 // probe asks a host what it is, on p or, if that is nil or broken, on a new
 // connection, and reports it. It returns the connection.
-func (l *dialer) probe(ctx context.Context, h *host, p *physical.Conn) *physical.Conn {
+func (l *Dialer) probe(ctx context.Context, h *host, p *physical.Conn) *physical.Conn {
 	h.probes.Add(1)
 	limit := min(l.timeout/time.Duration(len(l.hosts.hosts)), maxProbe)
 	began := time.Now()
@@ -151,7 +151,7 @@ func (l *dialer) probe(ctx context.Context, h *host, p *physical.Conn) *physical
 }
 
 // openProbe opens the connection of a probe.
-func (l *dialer) openProbe(ctx context.Context, h *host, place *budget.Place) (*physical.Conn, error) {
+func (l *Dialer) openProbe(ctx context.Context, h *host, place *budget.Place) (*physical.Conn, error) {
 	err := h.panics.recent()
 	var end func(error)
 	if err == nil {
@@ -169,7 +169,7 @@ func (l *dialer) openProbe(ctx context.Context, h *host, place *budget.Place) (*
 // a pool could go on writing to another for as long as this one is full.
 //
 // began is when the login started.
-func (l *dialer) openToProbe(ctx context.Context, h *host, limit time.Duration) (p *physical.Conn, began time.Time, err error) {
+func (l *Dialer) openToProbe(ctx context.Context, h *host, limit time.Duration) (p *physical.Conn, began time.Time, err error) {
 	began = time.Now()
 	if rating, _ := l.hosts.rating(h); rating == failover.Wanted {
 		timed, cancel := context.WithTimeout(pool.Unasked(ctx), limit)
@@ -189,7 +189,7 @@ func (l *dialer) openToProbe(ctx context.Context, h *host, limit time.Duration) 
 }
 
 // loginFailed reports a login that failed, or a probe.
-func (l *dialer) loginFailed(h *host, began time.Time, err error) {
+func (l *Dialer) loginFailed(h *host, began time.Time, err error) {
 	switch {
 	case !l.hosts.tracks:
 	case mysqlerr.IsRefused(err):
