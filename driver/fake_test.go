@@ -95,8 +95,8 @@ func (s *fakeServer) dial(ctx context.Context, h *physical.Host, schema string) 
 	if !s.unproved {
 		s.proved.Do(func() {
 			const forever = 100 * 365 * 24 * time.Hour
-			h.Known.Proofs.Undo.Set(serverinfo.Works, forever)
-			h.Known.Proofs.Reset.Set(serverinfo.Works, forever)
+			h.Server.Proofs.Undo.Set(serverinfo.Works, forever)
+			h.Server.Proofs.Reset.Set(serverinfo.Works, forever)
 		})
 	}
 	s.mu.Lock()

@@ -30,7 +30,7 @@ func (c *conn) watchLoan() {
 	const skip = 3 // runtime.Callers, this function, its caller
 	stack := make([]uintptr, maxLeakFrames)
 	loan := &loan{since: c.since, stack: stack[:runtime.Callers(skip, stack)]}
-	id := c.holder.Current().Id
+	id := c.holder.Current().ID
 	loan.timer = time.AfterFunc(l.LeakAfter, func() {
 		loan.told.Store(true)
 		l.Log().LogAttrs(context.Background(), slog.LevelWarn, "mysqlpool: a connection has been checked out for longer than pool_leak_after: close the Rows, end the Tx or close the Conn that holds it",
@@ -50,7 +50,7 @@ func (c *conn) endLoan() {
 	if loan.told.Load() {
 		l := c.holder.Current().Login
 		l.Log().LogAttrs(context.Background(), slog.LevelInfo, "mysqlpool: a connection that was checked out for longer than pool_leak_after came back",
-			slog.String("login", l.Name), slog.Uint64("id", c.holder.Current().Id), slog.Duration("held", time.Since(loan.since)))
+			slog.String("login", l.Name), slog.Uint64("id", c.holder.Current().ID), slog.Duration("held", time.Since(loan.since)))
 	}
 }
 

@@ -63,7 +63,7 @@ func (l *Dialer) watchAddrs(h *host, p *physical.Conn) {
 func (l *Dialer) lookUp(ctx context.Context, h *host, name string, a *addrs) {
 	ctx, cancel := context.WithTimeout(ctx, serverinfo.LookupInterval)
 	defer cancel()
-	gone := a.answer(h.Known.LookUp(ctx, l.resolve, name))
+	gone := a.answer(h.Server.LookUp(ctx, l.resolve, name))
 	if len(gone) == 0 {
 		return
 	}

@@ -19,7 +19,7 @@ func (l *Dialer) Kill(v physical.Victim) {
 	if l.killing.Add(1) > killLimit {
 		l.killing.Add(-1)
 		l.Log().LogAttrs(context.Background(), slog.LevelDebug, "mysqlpool: no KILL of a statement that was given up: too many at once",
-			slog.String("login", l.Name), slog.Uint64("id", v.Id))
+			slog.String("login", l.Name), slog.Uint64("id", v.ID))
 		return
 	}
 	l.background.run(func(ctx context.Context) {
@@ -31,7 +31,7 @@ func (l *Dialer) Kill(v physical.Victim) {
 			l.killed.Add(1)
 		}
 		l.Log().LogAttrs(ctx, slog.LevelDebug, "mysqlpool: KILL of a statement that was given up",
-			slog.String("login", l.Name), slog.Uint64("id", v.Id), slog.Bool("done", done), slog.Any("error", err))
+			slog.String("login", l.Name), slog.Uint64("id", v.ID), slog.Bool("done", done), slog.Any("error", err))
 	})
 }
 

@@ -140,10 +140,10 @@ func (h *Holder) after(p *Conn, st *session.Statement, args []driver.NamedValue,
 func (p *Conn) acted(st *session.Statement) {
 	for _, h := range p.Login.hosts {
 		if st.AltersSchemas() {
-			h.Known.Schemas.Add(1)
+			h.Server.Schemas.Add(1)
 		}
 		if st.Kills() {
-			h.Known.Kills.Add(1)
+			h.Server.Kills.Add(1)
 		}
 	}
 }

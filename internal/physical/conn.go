@@ -37,7 +37,7 @@ type StockConn interface {
 
 // facts is what the server says of a session after the login.
 type facts struct {
-	Id                uint64            // CONNECTION_ID(); 0: unknown
+	ID                uint64            // CONNECTION_ID(); 0: unknown
 	autocommitAtLogin bool              // false if unknown
 	baseline          *session.Baseline // nil: unknown
 	initConnect       bool              // the server ran statements of its own, or may have
@@ -121,16 +121,16 @@ func New(l *Login, h *Host, stock StockConn, place *budget.Place, schema string,
 	return p
 }
 
-// moment is what a host's counters were at some time.
-type moment struct{ doubts, kills, schemas int64 }
+// Moment is what a host's counters were at some time.
+type Moment struct{ doubts, kills, schemas int64 }
 
 // Now returns what they are.
-func (h *Host) Now() moment {
-	return moment{h.Doubts.Load(), h.Known.Kills.Load(), h.Known.Schemas.Load()}
+func (h *Host) Now() Moment {
+	return Moment{h.Doubts.Load(), h.Server.Kills.Load(), h.Server.Schemas.Load()}
 }
 
 // Opened notes that the login, which began at that moment, succeeded.
-func (p *Conn) Opened(began moment) {
+func (p *Conn) Opened(began Moment) {
 	p.proven, p.kills, p.schemas = began.doubts, began.kills, began.schemas
 	p.Life = p.GreatestAge()
 }
@@ -166,7 +166,7 @@ func (p *Conn) Fits(label string) pool.Fit {
 	}
 	switch schema {
 	case p.schema:
-		if schema != "" && p.schemas != p.Host.Known.Schemas.Load() {
+		if schema != "" && p.schemas != p.Host.Server.Schemas.Load() {
 			return pool.Convertible
 		}
 		return pool.Exact
@@ -193,7 +193,7 @@ func (p *Conn) use(ctx context.Context, schema string) (kept bool, err error) {
 	timed, cancel := context.WithTimeout(ctx, CheckTimeout)
 	defer cancel()
 	p.usedBy(nil)
-	schemas := p.Host.Known.Schemas.Load()
+	schemas := p.Host.Server.Schemas.Load()
 	if p.schema == schema && p.schemas != schemas {
 		// To select the current one again changes nothing on MariaDB.
 		if _, err := p.ExecContext(timed, "USE "+elsewhere, nil); err != nil {
@@ -230,6 +230,6 @@ func (p *Conn) Close(why pool.Reason) {
 	p.Login.Stmts.Open.Add(-p.stmts.open)
 	p.Login.Stmts.closed(p)
 	p.Login.Log().LogAttrs(context.Background(), slog.LevelDebug, "mysqlpool: closed a connection",
-		slog.String("login", p.Login.Name), slog.Uint64("id", p.Id), slog.String("reason", why.String()),
+		slog.String("login", p.Login.Name), slog.Uint64("id", p.ID), slog.String("reason", why.String()),
 		slog.Any("error", err))
 }

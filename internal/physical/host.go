@@ -16,7 +16,7 @@ type Host struct {
 	Cfg   *mysql.Config // the config to log in there with; immutable
 	Index int           // its place among the hosts; immutable
 
-	Known *serverinfo.Server // shared with the other pools that log in there; immutable
+	Server *serverinfo.Server // shared with the other pools that log in there; immutable
 
 	Config  *dsn.ConnConfig // of cfg; immutable
 	changes bool            // BeforeConnect may change it for each login; immutable
@@ -38,5 +38,5 @@ type Host struct {
 }
 
 func NewHost(cfg *mysql.Config, index int, known *serverinfo.Server) *Host {
-	return &Host{Addr: cfg.Addr, Cfg: cfg, Index: index, Known: known, Config: dsn.ConnConfigOf(cfg), changes: stockdriver.MayChange(cfg)}
+	return &Host{Addr: cfg.Addr, Cfg: cfg, Index: index, Server: known, Config: dsn.ConnConfigOf(cfg), changes: stockdriver.MayChange(cfg)}
 }

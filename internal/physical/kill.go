@@ -12,7 +12,7 @@ import (
 // Victim is a session whose statement is to be ended on the server.
 type Victim struct {
 	Host   *Host
-	Id     uint64
+	ID     uint64
 	local  net.Addr // its socket's address
 	Schema string   // that a checkout of it wanted
 }
@@ -20,7 +20,7 @@ type Victim struct {
 // kill has the statement ended that a connection left running on the server when its
 // socket was closed here, as for a context that ended. It returns at once.
 func (p *Conn) kill() {
-	if !p.Login.Kill || p.Id == 0 || p.local == nil || p.killer {
+	if !p.Login.Kill || p.ID == 0 || p.local == nil || p.killer {
 		return
 	}
 	schema := p.schema
@@ -30,7 +30,7 @@ func (p *Conn) kill() {
 	if p.label != p.home {
 		schema = p.label
 	}
-	p.Login.events.Kill(Victim{p.Host, p.Id, p.local, schema})
+	p.Login.events.Kill(Victim{p.Host, p.ID, p.local, schema})
 }
 
 // KillFor ends a statement from this connection, whose own statement is never killed for
@@ -52,14 +52,14 @@ func (p *Conn) KillFor(ctx context.Context, v Victim) (done, sound bool, err err
 func (p *Conn) KillSession(ctx context.Context, v Victim) (done bool, err error) {
 	defer p.survive("the KILL of a statement", &err)
 	p.usedBy(nil)
-	all, err := queryRows(ctx, p, fmt.Sprintf("SELECT HOST FROM information_schema.PROCESSLIST WHERE ID = %d", v.Id))
+	all, err := queryRows(ctx, p, fmt.Sprintf("SELECT HOST FROM information_schema.PROCESSLIST WHERE ID = %d", v.ID))
 	if err != nil || len(all) == 0 {
 		return false, err
 	}
 	if !isAt(ctx, all[0][0], v.local) {
-		return false, fmt.Errorf("mysqlpool: the server has connection %d from %s, not from %v: it is not known to be ours", v.Id, all[0][0], v.local)
+		return false, fmt.Errorf("mysqlpool: the server has connection %d from %s, not from %v: it is not known to be ours", v.ID, all[0][0], v.local)
 	}
-	_, err = p.ExecContext(ctx, fmt.Sprintf("KILL %d", v.Id), nil)
+	_, err = p.ExecContext(ctx, fmt.Sprintf("KILL %d", v.ID), nil)
 	return err == nil, err
 }
 

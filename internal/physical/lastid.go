@@ -23,8 +23,8 @@ import (
 // the id is uncertain: it is read once, by whoever gets the physical connection
 // next.
 
-// lastID is LAST_INSERT_ID() of a logical connection.
-type lastID struct {
+// LastID is LAST_INSERT_ID() of a logical connection.
+type LastID struct {
 	home  atomic.Uint64 // the serial of the physical connection that was used last
 	Value atomic.Uint64 // unless on is set
 	gone  atomic.Bool   // the logical connection is closed
@@ -36,7 +36,7 @@ type lastID struct {
 	guess uint64     // what the latest uncertain answer told; 0: nothing; guarded by mu
 }
 
-func (l *lastID) Set(id uint64) {
+func (l *LastID) Set(id uint64) {
 	if l.on.Load() != nil {
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -180,7 +180,7 @@ func (h *Holder) uncertain(p *Conn, told uint64) {
 }
 
 // lost ends the uncertainty: what is likely is all that will be known.
-func (l *lastID) lost() {
+func (l *LastID) lost() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.on.Swap(nil) != nil && l.guess != 0 {

@@ -13,7 +13,7 @@ type Lease struct {
 	lent   *pool.Conn[*Conn] // nil: empty
 	held   bool              // lent is in use by it
 	ticket pool.Ticket       // what lent was put away with, unless held
-	LastID lastID            // LAST_INSERT_ID()
+	LastID LastID            // LAST_INSERT_ID()
 	died   atomic.Bool       // see diedOn
 
 	gone func() // called once the logical connection is garbage, unless it was closed; may be nil

@@ -47,7 +47,7 @@ func (p *Conn) CheckAlive(ctx context.Context, idle time.Duration) error {
 	if err := p.checkSocket(ctx); err != nil {
 		return err
 	}
-	if idle < p.Login.PingAfter && p.Host.Doubts.Load() == p.proven && p.Host.Known.Kills.Load() == p.kills {
+	if idle < p.Login.PingAfter && p.Host.Doubts.Load() == p.proven && p.Host.Server.Kills.Load() == p.kills {
 		return nil
 	}
 	return p.ping(ctx, idle)
@@ -85,7 +85,7 @@ const unproven = -1
 // deadline says nothing of others; then one of them is asked, in the pool's own
 // time.
 func (p *Conn) within(ctx context.Context, limit, own, idle time.Duration, ask func(context.Context) error) error {
-	doubts, kills := p.Host.Doubts.Load(), p.Host.Known.Kills.Load()
+	doubts, kills := p.Host.Doubts.Load(), p.Host.Server.Kills.Load()
 	timed, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	err := ask(timed)

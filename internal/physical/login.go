@@ -19,17 +19,17 @@ type Login struct {
 	hosts          []*Host // in the order of the DSN; immutable
 	tracks         bool    // there are several, or pool_target says what the one must be; immutable
 	rejectReadOnly bool    // of the DSN; immutable
-	events         events  // immutable
+	events         Events  // immutable
 
-	Stmts *stmtLimits
+	Stmts *StmtLimits
 
 	UseTimes       histogram.Histogram
 	Undone, Resets atomic.Int64 // connections that were restored so
 }
 
-// events is whom a physical connection tells what it meets that others must know. No
+// Events is whom a physical connection tells what it meets that others must know. No
 // method waits.
-type events interface {
+type Events interface {
 	// Learned says what the first login to a host learned of it. waitTimeout is the
 	// session's, as the server says it.
 	Learned(h *Host, facts *serverinfo.Facts, waitTimeout string)
@@ -53,7 +53,7 @@ type events interface {
 	Kill(v Victim)
 }
 
-func NewLogin(name string, o dsn.Options, logger *slog.Logger, hosts []*Host, rejectReadOnly bool, e events) *Login {
+func NewLogin(name string, o dsn.Options, logger *slog.Logger, hosts []*Host, rejectReadOnly bool, e Events) *Login {
 	target := o.Target
 	return &Login{
 		Options: o, logger: logger, Name: name,

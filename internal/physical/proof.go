@@ -44,7 +44,7 @@ func trusts(s *serverinfo.Server, how restoreMethod) error {
 
 // proved reports whether nothing is left to be tried before this way is trusted.
 func (p *Conn) proved(how restoreMethod) bool {
-	s := &p.Host.Known.Proofs
+	s := &p.Host.Server.Proofs
 	resets := s.Reset.Verdict() != serverinfo.Unknown || !p.canSendReset()
 	return resets && (how == byReset || s.Undo.Verdict() != serverinfo.Unknown)
 }
@@ -57,7 +57,7 @@ func (p *Conn) prove(ctx context.Context, how restoreMethod) (_ restoreMethod, e
 	defer p.survive("the trial of how a session is restored", &err)
 	ctx, cancel := context.WithTimeout(ctx, proofTimeout)
 	defer cancel()
-	s := p.Host.Known
+	s := p.Host.Server
 	select {
 	case s.Proofs.Turn <- struct{}{}:
 		defer func() { <-s.Proofs.Turn }()
@@ -130,14 +130,14 @@ func (p *Conn) proveUndo(ctx context.Context) error {
 	} else if !released {
 		verdict = serverinfo.Ignored
 	}
-	p.found(ctx, "undo", &p.Host.Known.Proofs.Undo, verdict, serverinfo.ProofLife, nil)
+	p.found(ctx, "undo", &p.Host.Server.Proofs.Undo, verdict, serverinfo.ProofLife, nil)
 	return nil
 }
 
 // releasesLocks sees whether a lock that is released is free afterwards. On a
 // server without locks nobody takes any.
 func (p *Conn) releasesLocks(ctx context.Context) (bool, error) {
-	lock := "'mysqlpool " + strconv.FormatUint(p.Id, 10) + " " + strconv.FormatInt(time.Now().UnixNano(), 36) + "'"
+	lock := "'mysqlpool " + strconv.FormatUint(p.ID, 10) + " " + strconv.FormatInt(time.Now().UnixNano(), 36) + "'"
 	switch row, err := queryRow(ctx, p, "SELECT GET_LOCK("+lock+", 0)"); {
 	case mysqlerr.Number(err) != 0:
 		return true, nil
@@ -180,11 +180,11 @@ func (p *Conn) proveReset(ctx context.Context) (works bool, err error) {
 	}
 	if before[0] != "1" || ok && before[1] != other {
 		// It does not even keep what is set, so that nothing can be proved.
-		p.found(ctx, "reset", &p.Host.Known.Proofs.Reset, serverinfo.Ignored, serverinfo.ProofLife, nil)
+		p.found(ctx, "reset", &p.Host.Server.Proofs.Reset, serverinfo.Ignored, serverinfo.ProofLife, nil)
 		return false, nil
 	}
 	if err := p.resetAndSet(ctx, 0); err != nil {
-		if !errors.Is(err, stockdriver.ErrNoReset) && mysqlerr.Number(err) == 0 || trusts(p.Host.Known, byReset) == nil {
+		if !errors.Is(err, stockdriver.ErrNoReset) && mysqlerr.Number(err) == 0 || trusts(p.Host.Server, byReset) == nil {
 			return false, err
 		}
 		// It was refused. What is set here is put back as the undo does it.
@@ -203,7 +203,7 @@ func (p *Conn) proveReset(ctx context.Context) (works bool, err error) {
 	if after[0] != "" || ok && after[1] == other {
 		verdict = serverinfo.Ignored
 	}
-	p.found(ctx, "reset", &p.Host.Known.Proofs.Reset, verdict, serverinfo.ProofLife, nil)
+	p.found(ctx, "reset", &p.Host.Server.Proofs.Reset, verdict, serverinfo.ProofLife, nil)
 	return verdict == serverinfo.Works, nil
 }
 
@@ -217,7 +217,7 @@ func (p *Conn) refusedReset(ctx context.Context, err error) {
 	if number == mysqlerr.UnknownCom { // MySQL before 5.7
 		life = serverinfo.ProofLife
 	}
-	p.found(ctx, "reset", &p.Host.Known.Proofs.Reset, serverinfo.Refused, life, err)
+	p.found(ctx, "reset", &p.Host.Server.Proofs.Reset, serverinfo.Refused, life, err)
 }
 
 // found notes a verdict. What is not as it should be is logged once for each time

@@ -58,7 +58,7 @@ func (p *Conn) Restore(life context.Context) bool {
 	}
 	p.Login.restored(how)
 	p.Login.Log().LogAttrs(ctx, slog.LevelDebug, "mysqlpool: restored a session",
-		slog.String("login", p.Login.Name), slog.Uint64("id", p.Id), slog.String("state", kinds.String()),
+		slog.String("login", p.Login.Name), slog.Uint64("id", p.ID), slog.String("state", kinds.String()),
 		slog.String("how", string(how)), slog.Any("error", err))
 	return err == nil
 }
@@ -76,7 +76,7 @@ func (p *Conn) tryMethods(ctx context.Context, kinds session.Kinds) (restoreMeth
 	if kinds&session.Identity != 0 || p.opaque {
 		return byClosing, errNotUndone
 	}
-	if p.Login.Reset == dsn.ResetState && (kinds&^sureKinds == 0 || trusts(p.Host.Known, byUndo) == nil) {
+	if p.Login.Reset == dsn.ResetState && (kinds&^sureKinds == 0 || trusts(p.Host.Server, byUndo) == nil) {
 		err := p.undo(ctx, kinds)
 		if err == nil {
 			return byUndo, nil
@@ -144,7 +144,7 @@ func (p *Conn) resetAndSet(ctx context.Context, kinds session.Kinds) error {
 	if !p.canSendReset() {
 		return stockdriver.ErrNoReset
 	}
-	if err := trusts(p.Host.Known, byReset); err != nil {
+	if err := trusts(p.Host.Server, byReset); err != nil {
 		return err
 	}
 	if err := p.endXA(ctx, kinds); err != nil {

@@ -99,7 +99,7 @@ func (p *Conn) askID(ctx context.Context) error {
 		}
 		return err
 	}
-	p.Id, _ = strconv.ParseUint(row[0], 10, 64)
+	p.ID, _ = strconv.ParseUint(row[0], 10, 64)
 	p.autocommitAtLogin = serverinfo.IsOn(row[1])
 	return nil
 }
@@ -108,7 +108,7 @@ func (p *Conn) askID(ctx context.Context) error {
 // same, and share the memory.
 func (p *Conn) know(values map[string]string) {
 	if id, err := strconv.ParseUint(values["pseudo_thread_id"], 10, 64); err == nil {
-		p.Id = id
+		p.ID = id
 	}
 	p.autocommitAtLogin = serverinfo.IsOn(values["autocommit"])
 	p.initConnect = values["init_connect"] != ""

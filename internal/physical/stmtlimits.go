@@ -23,9 +23,9 @@ const (
 	StmtPause = 10 * time.Second
 )
 
-// stmtLimits is how many prepared statements the connections of a pool keep, and
+// StmtLimits is how many prepared statements the connections of a pool keep, and
 // what they count.
-type stmtLimits struct {
+type StmtLimits struct {
 	perConn int            // pool_stmt_cache, or auto; immutable
 	Costs   int            // of what a connection keeps, at most: see StmtCost; immutable
 	seen    stmtcache.Seen // texts that were used
@@ -46,14 +46,14 @@ type stmtCounts struct {
 	hits, misses, evictions atomic.Int64
 }
 
-func NewStmtLimits(perConn int) *stmtLimits {
-	l := &stmtLimits{perConn: perConn, Costs: max(ConnStmtCosts, min(perConn, maxStmtsPerConn<<8)*minStmtCost), conns: map[*Conn]bool{}}
+func NewStmtLimits(perConn int) *StmtLimits {
+	l := &StmtLimits{perConn: perConn, Costs: max(ConnStmtCosts, min(perConn, maxStmtsPerConn<<8)*minStmtCost), conns: map[*Conn]bool{}}
 	l.setLocked()
 	return l
 }
 
 // Learn takes the server's max_prepared_stmt_count; below 0: it did not say.
-func (l *stmtLimits) Learn(serverMax int) {
+func (l *StmtLimits) Learn(serverMax int) {
 	if serverMax < 0 {
 		serverMax = defaultMaxStmts
 	}
@@ -64,15 +64,15 @@ func (l *stmtLimits) Learn(serverMax int) {
 }
 
 // keeps reports whether statements are kept at all.
-func (l *stmtLimits) keeps() bool {
+func (l *StmtLimits) keeps() bool {
 	return l.perConn > 0 || l.perConn == dsn.Auto && l.total.Load() > 0
 }
 
 // full reports whether no more statements are to be kept unless others go.
-func (l *stmtLimits) full() bool { return l.perConn == dsn.Auto && l.Open.Load() >= l.total.Load() }
+func (l *StmtLimits) full() bool { return l.perConn == dsn.Auto && l.Open.Load() >= l.total.Load() }
 
 // setLocked sets share.
-func (l *stmtLimits) setLocked() {
+func (l *StmtLimits) setLocked() {
 	share := int64(l.perConn)
 	if l.perConn == dsn.Auto {
 		share = min(maxStmtsPerConn, l.total.Load()/int64(max(len(l.conns), 1)))
@@ -84,7 +84,7 @@ func (l *stmtLimits) setLocked() {
 }
 
 // Opened notes a connection.
-func (l *stmtLimits) Opened(p *Conn) {
+func (l *StmtLimits) Opened(p *Conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.conns[p] = true
@@ -92,7 +92,7 @@ func (l *stmtLimits) Opened(p *Conn) {
 }
 
 // closed notes that a connection is closed, and its statements with it.
-func (l *stmtLimits) closed(p *Conn) {
+func (l *StmtLimits) closed(p *Conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.conns, p)
@@ -104,7 +104,7 @@ func (l *stmtLimits) closed(p *Conn) {
 
 // Pause has every connection drop what it keeps when it is next used, for a
 // while. It reports false if that was so already.
-func (l *stmtLimits) Pause() bool {
+func (l *StmtLimits) Pause() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.paused != nil {
@@ -115,7 +115,7 @@ func (l *stmtLimits) Pause() bool {
 	return true
 }
 
-func (l *stmtLimits) resume() {
+func (l *StmtLimits) resume() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.paused = nil
@@ -123,7 +123,7 @@ func (l *stmtLimits) resume() {
 }
 
 // Counts adds up what all connections counted.
-func (l *stmtLimits) Counts() (hits, misses, evictions int64) {
+func (l *StmtLimits) Counts() (hits, misses, evictions int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	hits, misses, evictions = l.gone.hits.Load(), l.gone.misses.Load(), l.gone.evictions.Load()

@@ -26,7 +26,7 @@ var answersPlants = []plant{
 	{
 		name: "a KILL by another connection is not heard of",
 		file: "internal/physical/liveness.go",
-		old:  " && p.Host.Known.Kills.Load() == p.kills {",
+		old:  " && p.Host.Server.Kills.Load() == p.kills {",
 		new:  " {",
 		test: "TestKillByAnotherIsVerified",
 	},
@@ -69,8 +69,8 @@ var answersPlants = []plant{
 	{
 		name: "a schema that was recreated fits as it is",
 		file: "internal/physical/conn.go",
-		old:  "p.schemas != p.Host.Known.Schemas.Load()",
-		new:  "p.schemas > p.Host.Known.Schemas.Load()",
+		old:  "p.schemas != p.Host.Server.Schemas.Load()",
+		new:  "p.schemas > p.Host.Server.Schemas.Load()",
 		test: "TestSuiteSchemaMadeAnew",
 	},
 	{

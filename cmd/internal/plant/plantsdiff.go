@@ -191,8 +191,8 @@ var diffPlants = []plant{
 	{
 		name: "a schema that was recreated is not selected again",
 		file: "internal/physical/answers.go",
-		old:  "h.Known.Schemas.Add(1)",
-		new:  "h.Known.Schemas.Add(0)",
+		old:  "h.Server.Schemas.Add(1)",
+		new:  "h.Server.Schemas.Add(0)",
 		test: "TestSuiteSchemaMadeAnew",
 	},
 	{
