@@ -19,7 +19,7 @@ import (
 // what they do not use, and what they have more than their share: see makeRoom and
 // yields.
 //
-// Lock order: registry.registry.mu, then pool.Pool.mu, then Budget.mu, under which no other
+// Lock order: the registry's mu, then pool.Pool.mu, then Budget.mu, under which no other
 // lock is taken.
 type Budget struct {
 	Name string // net(addr), for people; immutable

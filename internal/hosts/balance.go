@@ -33,7 +33,7 @@ type balancer struct {
 	logged   []failover.State
 	asked    time.Time // when a login was last asked for
 	moving   bool      // dialer.spread is under way
-	settling bool      // login.Settle is
+	settling bool      // dialer.settle is
 	paused   bool      // the pool was forgotten, and nobody logged in since
 	over     bool      // the pool ended
 }
@@ -246,7 +246,7 @@ func (l *Dialer) giveUp() bool {
 	return true
 }
 
-// moveInterval is how long login.spread and login.Settle wait between two steps.
+// moveInterval is how long dialer.spread and dialer.settle wait between two steps.
 const moveInterval = time.Second
 
 // spread gives up connections beyond each host's even share, a quarter of them at

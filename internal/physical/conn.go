@@ -82,10 +82,9 @@ type Conn struct {
 	schemas int64 // server.Schemas when the schema was last selected
 	kills   int64 // server.Kills when the server last answered a login or a ping
 
-	proven int64 // hosts.host.Doubts when the server last answered a login or a ping
-	cut    bool  // an error ended it: the socket is closed
-	killer bool  // it is used to kill another's statement
-	broken bool  // an answer says that it must not be used again
+	proven int64  // Host.Doubts when the server last answered a login or a ping
+	health health // see there
+	killer bool   // it is used to kill another's statement
 
 	altered bool // for good: with pool_reset=never, state was left that texts may depend on
 
@@ -139,7 +138,7 @@ func (p *Conn) Opened(began Moment) {
 func (p *Conn) Abandon() { p.StockConn.Close() }
 
 // MarkBroken notes that the connection must not be used again.
-func (p *Conn) MarkBroken() { p.broken = true }
+func (p *Conn) MarkBroken() { p.worsens(broken) }
 
 // wants returns the schema that a checkout with the label wants on this
 // connection: what a login with it would be on. It reports false if only a login

@@ -60,11 +60,11 @@ func (h *Holder) Usable() bool {
 	p := h.lent.Value
 	p.stmts.rows = nil // database/sql has closed them
 	p.Tidy()
-	if p.broken {
+	if p.health >= broken {
 		return false
 	}
 	if !p.IsValid() {
-		p.isCut(p.cancelled()) // perhaps while rows were read
+		p.closedHere(p.cancelled()) // perhaps while rows were read
 		return false
 	}
 	return true
@@ -83,10 +83,7 @@ func (h *Holder) PutAway() (pinned bool) {
 
 // Sound reports whether nothing says that the connection that is held must not be used
 // again.
-func (h *Holder) Sound() bool {
-	p := h.lent.Value
-	return !p.broken && p.IsValid()
-}
+func (h *Holder) Sound() bool { return h.lent.Value.sound() }
 
 // CheckIn gives up the connection that is held. It takes no time, since database/sql may
 // call Close under its own lock.
@@ -148,7 +145,7 @@ func (h *Holder) saw(err error) error {
 	}
 	p := h.lent.Value
 	if err == driver.ErrBadConn {
-		suspect := p.config.RejectReadOnly && !p.Login.several() && !p.cut && !h.mayRefuseWrites()
+		suspect := p.config.RejectReadOnly && !p.Login.several() && p.health != closedLocally && !h.mayRefuseWrites()
 		p.saw(err)
 		h.bad = true
 		if suspect {

@@ -39,7 +39,7 @@ func (p *Conn) kill() {
 func (p *Conn) KillFor(ctx context.Context, v Victim) (done, sound bool, err error) {
 	p.killer = true
 	done, err = p.KillSession(ctx, v)
-	if p.broken || !p.IsValid() {
+	if !p.sound() {
 		return done, false, err
 	}
 	p.killer = false

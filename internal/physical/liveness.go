@@ -47,7 +47,7 @@ func (p *Conn) CheckAlive(ctx context.Context, idle time.Duration) error {
 	if err := p.checkSocket(ctx); err != nil {
 		return err
 	}
-	if idle < p.Login.PingAfter && p.Host.Doubts.Load() == p.proven && p.Host.Server.Kills.Load() == p.kills {
+	if idle < p.Login.PingAfter && p.health < suspect && p.Host.Doubts.Load() == p.proven && p.Host.Server.Kills.Load() == p.kills {
 		return nil
 	}
 	return p.ping(ctx, idle)
@@ -74,9 +74,35 @@ func (p *Conn) ping(ctx context.Context, idle time.Duration) error {
 	return p.within(ctx, limit, own, idle, p.Ping)
 }
 
-// unproven is no number of doubts: the server is asked before the connection is
-// used again, by its owner too.
-const unproven = -1
+// health is what is known of a connection besides what the socket says. It gets worse, and
+// better only by an answer of the server.
+//
+//	verified -> suspect        an error after which the server may end the session
+//	suspect -> verified        it answered since
+//	any -> broken              an answer says that the session ends, or the stock driver panicked
+//	any -> closedLocally       the socket was closed here
+type health uint8
+
+const (
+	verified      health = iota
+	suspect              // the server is asked before the connection is used again, by its owner too
+	broken               // it must not be used again
+	closedLocally        // nor can it be
+)
+
+// worsens notes that the health is as bad as that, or worse.
+func (p *Conn) worsens(to health) { p.health = max(p.health, to) }
+
+// answered notes that the server answered, when the host had so many doubts.
+func (p *Conn) answered(doubts int64) {
+	p.proven = doubts
+	if p.health == suspect {
+		p.health = verified
+	}
+}
+
+// sound reports whether nothing says that the connection must not be used again.
+func (p *Conn) sound() bool { return p.health < broken && p.IsValid() }
 
 // within does what asks the server before the connection is handed out, which
 // nobody used for so long, and notes what the answer says of others. If there is
@@ -91,7 +117,8 @@ func (p *Conn) within(ctx context.Context, limit, own, idle time.Duration, ask f
 	err := ask(timed)
 	switch {
 	case err == nil:
-		p.proven, p.kills = doubts, kills
+		p.answered(doubts)
+		p.kills = kills
 	case ctx.Err() != nil: // the caller gave up
 		if ctx.Err() == context.DeadlineExceeded {
 			p.Login.events.Verify(p.Host, own, idle)
@@ -117,25 +144,25 @@ func (p *Conn) saw(err error) {
 	switch {
 	case number == 0:
 		if err != driver.ErrSkip && err != mysql.ErrBusyBuffer && !p.IsValid() {
-			p.isCut(isContextError(err))
+			p.closedHere(isContextError(err))
 		}
 	case mysqlerr.MayEndSession(number):
-		p.proven = unproven
+		p.worsens(suspect)
 	case mysqlerr.EndsSession(number):
-		p.broken = true
+		p.worsens(broken)
 		p.Host.Doubts.Add(1)
 	case mysqlerr.IsUnready(err), mysqlerr.IsOffline(err):
-		p.broken = true
+		p.worsens(broken)
 		p.Login.events.Unready(p.Host, err)
 	}
 }
 
-// isCut notes that the socket was closed here, once.
-func (p *Conn) isCut(cancelled bool) {
-	if !p.cut && !cancelled {
+// closedHere notes that the socket was closed here, once.
+func (p *Conn) closedHere(cancelled bool) {
+	if p.health != closedLocally && !cancelled {
 		p.Host.Doubts.Add(1)
 	}
-	p.cut = true
+	p.worsens(closedLocally)
 }
 
 func isContextError(err error) bool {
@@ -147,7 +174,7 @@ func (p *Conn) VerifyUnused(ctx context.Context) error {
 	doubts := p.Host.Doubts.Load()
 	err := p.verifyPing(ctx)
 	if err == nil {
-		p.proven = doubts
+		p.answered(doubts)
 	}
 	return err
 }

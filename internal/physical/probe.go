@@ -73,7 +73,7 @@ func (p *Conn) AskHost(ctx context.Context) (err error) {
 	return err
 }
 
-// How a host is asked for its replication, in hosts.host.replicaQuery.
+// How a host is asked for its replication, in Host.replicaQuery.
 const (
 	showReplica int32 = iota
 	showSlave

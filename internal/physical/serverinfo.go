@@ -190,7 +190,7 @@ func (l *Login) learn(ctx context.Context, h *Host, values map[string]string) {
 	l.events.Learned(h, s, values["wait_timeout"])
 }
 
-// serverinfo.AskLimits asks the server for its limits again. It reports whether the server tells
+// AskLimits asks the server for its limits again. It reports whether the server tells
 // them.
 func (p *Conn) AskLimits(ctx context.Context) (l budget.Limits, account budget.AccountLimits, tells bool, err error) {
 	tells = true // if it panics

@@ -20,7 +20,7 @@ var answersPlants = []plant{
 		name: "an error that may end the session is not verified",
 		file: "internal/physical/liveness.go",
 		old:  "\tcase mysqlerr.MayEndSession(number):",
-		new:  "\tcase mysqlerr.MayEndSession(number) && p.cut:",
+		new:  "\tcase mysqlerr.MayEndSession(number) && p.health == closedLocally:",
 		test: "TestKilledConnectionIsVerified",
 	},
 	{
