@@ -10,7 +10,9 @@ import (
 
 const (
 	// MaxOrphans is how many connections the pools without handles keep between
-	// them, for each server.
+	// them, for each server: enough for the handles that come and go of a process
+	// at work, and little of what a server takes (151 by default), however many
+	// pools were used once and left.
 	MaxOrphans = 16
 
 	// TurnTime is for how long a pool has a place at least before another one, that

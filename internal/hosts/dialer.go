@@ -1,3 +1,7 @@
+// Package hosts opens the physical connections of a pool: it chooses the host to log in
+// to, probes hosts that failed, gives up connections to hosts that are not wanted any
+// more, and goes by what the servers say of their limits. Package failover decides; this
+// one does what is decided.
 package hosts
 
 import (

@@ -10,8 +10,13 @@ import (
 )
 
 const (
-	killLimit   = 4               // how many may be under way at once; more are not done
-	KillTimeout = 5 * time.Second // for each
+	// killLimit is how many may be under way at once; more are not done. Each takes a
+	// connection of the pool, which has 5 by default, and contexts often end together.
+	killLimit = 4
+
+	// KillTimeout is for each: by then a statement that was given up is likely to have
+	// ended by itself, or the server hangs.
+	KillTimeout = 5 * time.Second
 )
 
 // Kill implements events.

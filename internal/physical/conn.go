@@ -1,3 +1,10 @@
+// Package physical is one session on the server: it logs in, is validated, switches its
+// schema, runs statements, keeps those that are prepared, and is restored for its next
+// user. What a connection meets that others must know it tells through Events.
+//
+// A Conn is the session, a Holder the logical connection that runs statements on it, a
+// Host what is known of the server's side, and a Login what the connections of one pool
+// have in common.
 package physical
 
 import (
@@ -17,7 +24,9 @@ import (
 )
 
 // CheckTimeout bounds what is done before a connection is handed out, besides a
-// ping: the switch of its schema, and with pool_reset=always the reset.
+// ping: the switch of its schema, and with pool_reset=always the reset. These are a few
+// round trips, for which 5 s leave time to send a lost packet again; and the default
+// pool_timeout, 30 s, leaves time for another connection after it.
 const CheckTimeout = 5 * time.Second
 
 // StockConn is everything that the stock driver's connection implements.

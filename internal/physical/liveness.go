@@ -19,7 +19,7 @@ import (
 const PingTimeout = 2 * time.Second
 
 // leastPing is the least time after which a ping without an answer says that the
-// connection is dead.
+// connection is dead: a round trip to another continent takes up to some 250 ms.
 const leastPing = 250 * time.Millisecond
 
 // Check implements pool.Resource: the stock driver's liveness check, which

@@ -1,3 +1,5 @@
+// Package registry has every pool of the process: which handles share one, and when a
+// pool that has none is retired, forgotten or disposed of.
 package registry
 
 import (
