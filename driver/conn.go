@@ -24,7 +24,7 @@ type conn struct {
 	checker   driver.NamedValueChecker // the physical connection that it had last
 
 	holder  physical.Holder
-	watched bool // lease.Dropped is called once it is garbage
+	watched bool // physical.Lease.Dropped is called once it is garbage
 	used    bool // something ran since database/sql last asked IsValid
 	closed  bool
 	alone   bool      // it is the only one of its connector, and closes that with itself

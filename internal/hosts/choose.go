@@ -109,7 +109,7 @@ func hasConnections(h *host, err error) bool { return hasNoRoom(err) && h.Open.L
 // noHost is the error of a login that found none.
 func (l *Dialer) noHost(errs []error) error {
 	// One that has room later is worth the wait: see mysqlerr.IsServerFull.
-	slices.SortStableFunc(errs, func(a, b error) int { return cmp.Compare(rank(a), rank(b)) })
+	slices.SortStableFunc(errs, func(a, b error) int { return cmp.Compare(orderOfError(a), orderOfError(b)) })
 	cause := errors.Join(errs...)
 	what := "can be used"
 	switch l.hosts.target {
@@ -160,7 +160,7 @@ func (l *Dialer) settles() func() {
 // another, or was not tried for that reason.
 func hasNoRoom(err error) bool { return errors.Is(err, pool.ErrNoPlace) || mysqlerr.IsServerFull(err) }
 
-func rank(err error) int {
+func orderOfError(err error) int {
 	if hasNoRoom(err) {
 		return 0
 	}

@@ -16,7 +16,7 @@ type Config struct {
 	dsn.Options
 	Logger  *slog.Logger           // nil: slog.Default
 	Cfg     *mysql.Config          // without the pool's options; immutable
-	Dial    dialFunc               // the stock driver's login; replaced by tests
+	Dial    DialFunc               // the stock driver's login; replaced by tests
 	Resolve serverinfo.ResolveFunc // nil: names are not looked up
 }
 
@@ -25,8 +25,8 @@ func (c *Config) Hosts() ([]*mysql.Config, error) {
 	return dsn.Hosts(dsn.WithoutKeyName(c.Cfg))
 }
 
-// dialFunc logs in to a host and returns a connection on the schema.
-type dialFunc func(ctx context.Context, h *physical.Host, schema string) (driver.Conn, error)
+// DialFunc logs in to a host and returns a connection on the schema.
+type DialFunc func(ctx context.Context, h *physical.Host, schema string) (driver.Conn, error)
 
 // DialStock logs in with a copy of the config for each login: with tls=preferred
 // the stock driver clears TLS in its config if the server has none.

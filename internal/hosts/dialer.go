@@ -44,7 +44,7 @@ const LoginTries = 3
 // Dialer opens the physical connections of a pool.
 type Dialer struct {
 	*physical.Login
-	dial    dialFunc
+	dial    DialFunc
 	resolve serverinfo.ResolveFunc // nil: names are not looked up
 	timeout time.Duration          // of a login
 	hosts   *balancer
@@ -65,7 +65,7 @@ type Dialer struct {
 	rejected atomic.Int64 // when BecameReadOnly last closed all, in nanoseconds of the Unix time
 }
 
-// New returns a dialer that was not told yet of its pool: see serves.
+// New returns a dialer that was not told yet of its pool: see Serves.
 func New(c Config) *Dialer {
 	timeout := c.Cfg.Timeout
 	if timeout <= 0 {
@@ -92,7 +92,7 @@ func New(c Config) *Dialer {
 	return l
 }
 
-// Serves tells the dialer of its pool, before it is used. CheckOut checks a connection
+// Serves tells the dialer of its pool, before it is used. checkOut checks a connection
 // out; tooManyStmts has every pool of the server drop what statements it keeps, for a
 // while.
 func (l *Dialer) Serves(p *pool.Pool[*physical.Conn], checkOut func(ctx context.Context, schema string) (*pool.Conn[*physical.Conn], error), tooManyStmts func()) {

@@ -22,7 +22,7 @@ func wasTried(err error) bool {
 	return !errors.Is(err, pool.ErrNoPlace) && !errors.Is(err, loginpace.ErrPaced)
 }
 
-// Silent implements events: it notes that a connection to a host had no answer within limit, the pool's
+// Silent implements physical.Events: it notes that a connection to a host had no answer within limit, the pool's
 // own, and that others were idle for as long.
 func (l *Dialer) Silent(h *physical.Host, limit, idle time.Duration) {
 	h.Doubts.Add(1)
@@ -32,7 +32,7 @@ func (l *Dialer) Silent(h *physical.Host, limit, idle time.Duration) {
 	l.report(l.hosts.hosts[h.Index], failover.Silent, time.Now(), fmt.Sprintf("a connection had no answer for %v", limit))
 }
 
-// Verify implements events: it pings one unused connection to a host, if there is one, with the pool's
+// Verify implements physical.Events: it pings one unused connection to a host, if there is one, with the pool's
 // own limit: somebody whose deadline was shorter had no answer on another that
 // was idle for so long.
 func (l *Dialer) Verify(known *physical.Host, limit, idle time.Duration) {
@@ -61,7 +61,7 @@ func (l *Dialer) Verify(known *physical.Host, limit, idle time.Duration) {
 	})
 }
 
-// Unready implements events: it has what is connected to a host closed after use that refuses
+// Unready implements physical.Events: it has what is connected to a host closed after use that refuses
 // statements, if there are others.
 func (l *Dialer) Unready(h *physical.Host, why error) {
 	if !l.hosts.several() {
@@ -71,7 +71,7 @@ func (l *Dialer) Unready(h *physical.Host, why error) {
 	l.invalidate(pool.Broken, func(o *physical.Conn, _ time.Duration) bool { return o.Host == h })
 }
 
-// WriteRefused implements events: it notes that a host refused a write because it takes none. If another
+// WriteRefused implements physical.Events: it notes that a host refused a write because it takes none. If another
 // one takes writes, or was not asked yet, the connections to this one are closed
 // after use. Otherwise they stay, since reads go on.
 func (l *Dialer) WriteRefused(p *physical.Conn, why error) {
@@ -93,7 +93,7 @@ func (l *Dialer) WriteRefused(p *physical.Conn, why error) {
 // connections closed, so that logins look its name up again.
 const RejectPause = time.Second
 
-// BecameReadOnly implements events, for rejectReadOnly of a single host, with which the stock
+// BecameReadOnly implements physical.Events, for rejectReadOnly of a single host, with which the stock
 // driver closed the connection that said so. Otherwise a failover would be met
 // once for each.
 func (l *Dialer) BecameReadOnly() {
@@ -105,5 +105,5 @@ func (l *Dialer) BecameReadOnly() {
 	l.invalidate(pool.Broken, func(*physical.Conn, time.Duration) bool { return true })
 }
 
-// TooManyStmts implements events.
+// TooManyStmts implements physical.Events.
 func (l *Dialer) TooManyStmts() { l.tooManyStmts() }

@@ -19,7 +19,7 @@ const (
 	KillTimeout = 5 * time.Second
 )
 
-// Kill implements events.
+// Kill implements physical.Events.
 func (l *Dialer) Kill(v physical.Victim) {
 	if l.killing.Add(1) > killLimit {
 		l.killing.Add(-1)

@@ -134,7 +134,7 @@ func (l *Dialer) least(of func(*serverinfo.Facts) int, unknown int) int {
 	return n
 }
 
-// Learned implements events: the pool, and all that use the server, go by what a first
+// Learned implements physical.Events: the pool, and all that use the server, go by what a first
 // login learned.
 func (l *Dialer) Learned(h *physical.Host, facts *serverinfo.Facts, waitTimeout string) {
 	l.applyLimits()

@@ -119,7 +119,7 @@ func (p *Conn) answersAfter(st *session.Statement, err error) {
 // after notes how a statement of h on p went. args are its arguments, result is
 // nil if its answer was rows.
 func (h *Holder) after(p *Conn, st *session.Statement, args []driver.NamedValue, result driver.Result, err error) {
-	p.ran(st, first(args), err)
+	p.ran(st, firstValue(args), err)
 	if p.foreign != 0 {
 		p.answersAfter(st, err)
 	}

@@ -22,7 +22,7 @@ type Holder struct {
 
 // NewHolder returns a holder that does not hold lent yet, which is the caller's. gone is
 // called if the logical connection becomes garbage without being closed; it may be nil.
-// See lease.Dropped.
+// See Lease.Dropped.
 func NewHolder(lent *pool.Conn[*Conn], gone func()) Holder {
 	return Holder{Lease: &Lease{lent: lent, gone: gone}}
 }

@@ -122,8 +122,8 @@ func (p *Conn) MustRestore() bool {
 // PinText names the kinds for Stats and errors.
 func PinText(why uint32) []string { return session.Kinds(why).Names() }
 
-// first is the value of the first argument, nil for none.
-func first(args []driver.NamedValue) any {
+// firstValue is the value of the first argument, nil for none.
+func firstValue(args []driver.NamedValue) any {
 	if len(args) == 0 {
 		return nil
 	}

@@ -30,7 +30,7 @@ func Dispose(ctx context.Context) error {
 }
 
 // dispose ends a pool, and what its login does in the background.
-func (m *member) dispose(ctx context.Context) error {
+func (m *Member) dispose(ctx context.Context) error {
 	m.login.End()
 	err := m.pool.Dispose(ctx)
 	m.login.Wait(ctx)

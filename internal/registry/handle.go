@@ -17,7 +17,7 @@ type Handle struct {
 	Key    dsn.Key
 	Shared bool // false: the pool is this handle's own, and key is unused
 
-	member atomic.Pointer[member] // nil until first use; changed under pools.mu
+	member atomic.Pointer[Member] // nil until first use; changed under pools.mu
 	over   bool                   // it is closed; guarded by pools.mu
 
 	// open is how many logical connections are not closed. It counts only if the

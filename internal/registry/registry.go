@@ -13,8 +13,8 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 )
 
-// member is a pool and who uses it.
-type member struct {
+// Member is a pool and who uses it.
+type Member struct {
 	login  *hosts.Dialer
 	pool   *pool.Pool[*physical.Conn]
 	key    dsn.Key
@@ -31,21 +31,21 @@ type member struct {
 }
 
 // pools is every pool of the process.
-var pools = registry{shared: map[dsn.Key]*member{}, own: map[*member]bool{}}
+var pools = registry{shared: map[dsn.Key]*Member{}, own: map[*Member]bool{}}
 
 type registry struct {
 	// mu guards what follows. No pool is waited for under it. Lock order: mu, then
 	// pool.Pool.mu, then budget.Budget.mu.
 	mu sync.Mutex
 
-	shared    map[dsn.Key]*member
-	own       map[*member]bool // of one connector each, or ended and still in use
+	shared    map[dsn.Key]*Member
+	own       map[*Member]bool // of one connector each, or ended and still in use
 	disposing int              // calls of Dispose that have not returned
 	made      int64            // pools
 }
 
 // join makes c a member of its pool, which it makes if there is none.
-func (r *registry) join(c *Handle) (*member, error) {
+func (r *registry) join(c *Handle) (*Member, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if m := c.member.Load(); m != nil {
@@ -78,9 +78,9 @@ func (r *registry) join(c *Handle) (*member, error) {
 	return m, nil
 }
 
-func (r *registry) newMemberLocked(c *Handle) *member {
+func (r *registry) newMemberLocked(c *Handle) *Member {
 	r.made++
-	m := &member{login: hosts.New(c.Config), key: c.Key, shared: c.Shared, number: r.made}
+	m := &Member{login: hosts.New(c.Config), key: c.Key, shared: c.Shared, number: r.made}
 	m.pool = pool.New(m.login.PoolConfig(&c.Config, func() { r.forgetEmpty(m) }, func(n int) { r.makeRoom(m, n) }))
 	m.login.Serves(m.pool, m.checkOut, func() { r.dropStmts(m) })
 	return m
@@ -88,7 +88,7 @@ func (r *registry) newMemberLocked(c *Handle) *member {
 
 // checkOut checks a connection out, in a pool that was forgotten too: a
 // connection may outlive its handle.
-func (m *member) checkOut(ctx context.Context, schema string) (*pool.Conn[*physical.Conn], error) {
+func (m *Member) checkOut(ctx context.Context, schema string) (*pool.Conn[*physical.Conn], error) {
 	for {
 		lent, err := m.pool.CheckOut(ctx, schema)
 		if err != pool.ErrForgotten {
@@ -102,14 +102,14 @@ func (m *member) checkOut(ctx context.Context, schema string) (*pool.Conn[*physi
 }
 
 // setSize is pool.SetSize.
-func (m *member) setSize(size, warm int) {
+func (m *Member) setSize(size, warm int) {
 	m.pool.SetSize(size, warm)
 	m.login.SetSize(size)
 }
 
 // makeRoom closes n connections at most that lie unused in the other pools of
 // m's server, which is full.
-func (r *registry) makeRoom(m *member, n int) {
+func (r *registry) makeRoom(m *Member, n int) {
 	r.mu.Lock()
 	all := r.membersLocked()
 	r.mu.Unlock()
@@ -122,7 +122,7 @@ func (r *registry) makeRoom(m *member, n int) {
 
 // dropStmts has the pools of m's server drop the statements that they keep, for
 // a while: the server has too many.
-func (r *registry) dropStmts(m *member) {
+func (r *registry) dropStmts(m *Member) {
 	r.mu.Lock()
 	all := r.membersLocked()
 	r.mu.Unlock()
@@ -175,7 +175,7 @@ func (r *registry) leftBehind(c *Handle) {
 }
 
 // watchLocked has a pool without handles retired in time.
-func (r *registry) watchLocked(m *member) {
+func (r *registry) watchLocked(m *Member) {
 	m.left = time.Now()
 	m.login.SetOrphan(true)
 	if m.watch == nil {
@@ -184,13 +184,13 @@ func (r *registry) watchLocked(m *member) {
 }
 
 // forgetEmpty drops a pool that has neither connections nor handles.
-func (r *registry) forgetEmpty(m *member) {
+func (r *registry) forgetEmpty(m *Member) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.forgetLocked(m)
 }
 
-func (r *registry) forgetLocked(m *member) bool {
+func (r *registry) forgetLocked(m *Member) bool {
 	if m.handles > 0 && !m.ended || r.disposing > 0 {
 		return false
 	}
@@ -203,7 +203,7 @@ func (r *registry) forgetLocked(m *member) bool {
 
 // readmit lists a pool again that was forgotten, which keeps nothing for long. It
 // reports false while Dispose is under way, which would miss it.
-func (r *registry) readmit(m *member) bool {
+func (r *registry) readmit(m *Member) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.disposing > 0 {
@@ -217,14 +217,14 @@ func (r *registry) readmit(m *member) bool {
 
 // disposedLocked makes room for a fresh pool in the place of one that was
 // disposed of, which is listed until it is empty.
-func (r *registry) disposedLocked(m *member) {
+func (r *registry) disposedLocked(m *Member) {
 	m.ended = true
 	r.removeLocked(m)
 	r.own[m] = true
 	r.forgetLocked(m)
 }
 
-func (r *registry) removeLocked(m *member) {
+func (r *registry) removeLocked(m *Member) {
 	m.login.Pause()
 	if m.watch != nil {
 		m.watch.Stop()
@@ -236,7 +236,7 @@ func (r *registry) removeLocked(m *member) {
 }
 
 // replaced reports whether c's pool, m, was disposed of and c may join another.
-func (r *registry) replaced(c *Handle, m *member) bool {
+func (r *registry) replaced(c *Handle, m *Member) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.disposing > 0 || !m.shared && c.over {
@@ -247,8 +247,8 @@ func (r *registry) replaced(c *Handle, m *member) bool {
 }
 
 // membersLocked returns every pool.
-func (r *registry) membersLocked() []*member {
-	all := make([]*member, 0, len(r.shared)+len(r.own))
+func (r *registry) membersLocked() []*Member {
+	all := make([]*Member, 0, len(r.shared)+len(r.own))
 	for _, m := range r.shared {
 		all = append(all, m)
 	}

@@ -6,7 +6,7 @@ import "time"
 // connection, until that is recycled: a handle per job must find it, and jobs
 // may be far apart. Then the pool is empty, and forgotten. How many the pools
 // without handles keep between them is the budget's (see budget.MaxOrphans).
-func (r *registry) retire(m *member) {
+func (r *registry) retire(m *Member) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m.watch = nil

@@ -23,18 +23,18 @@ type Stats struct {
 
 // All returns every pool, in the order of logins and, where that is the same, of
 // age.
-func All() []*member {
+func All() []*Member {
 	pools.mu.Lock()
 	defer pools.mu.Unlock()
 	all := pools.membersLocked()
-	slices.SortFunc(all, func(a, b *member) int {
+	slices.SortFunc(all, func(a, b *Member) int {
 		return cmp.Or(cmp.Compare(a.login.Name, b.login.Name), cmp.Compare(a.number, b.number))
 	})
 	return all
 }
 
 // handlesNow is how many handles use the pool.
-func (m *member) handlesNow() int {
+func (m *Member) handlesNow() int {
 	pools.mu.Lock()
 	defer pools.mu.Unlock()
 	if m.ended {
@@ -44,7 +44,7 @@ func (m *member) handlesNow() int {
 }
 
 // Stats returns what the pool counts.
-func (m *member) Stats() Stats {
+func (m *Member) Stats() Stats {
 	return Stats{
 		Login: m.login.Name, Name: m.login.PoolName, Number: m.number, Handles: m.handlesNow(),
 		Pool: m.pool.Stats(), Stats: m.login.Stats(),
@@ -53,7 +53,7 @@ func (m *member) Stats() Stats {
 }
 
 // InvalidateAll has the connections of the pool replaced. It returns how many there are.
-func (m *member) InvalidateAll() int { return m.pool.InvalidateAll() }
+func (m *Member) InvalidateAll() int { return m.pool.InvalidateAll() }
 
 // Servers returns every server that a pool logs in to.
 func Servers() []budget.Stats {

@@ -15,17 +15,17 @@ const (
 	Refused Verdict = "refused" // the server answered with an error
 )
 
-// proofs is what was found out of a server. Some that only look like MySQL
+// Proofs is what was found out of a server. Some that only look like MySQL
 // (Vitess, proxies) answer OK to COM_RESET_CONNECTION, or to a SET that puts a
 // variable back, and do nothing. So before the state that a user left is taken
 // back in one of these ways for the first time the way is tried.
-type proofs struct {
+type Proofs struct {
 	Turn  chan struct{} // holds a token while somebody tries
 	Undo  Proof
 	Reset Proof
 }
 
-func newProofs() proofs { return proofs{Turn: make(chan struct{}, 1)} }
+func newProofs() Proofs { return Proofs{Turn: make(chan struct{}, 1)} }
 
 // Proof is a verdict, for as long as it is believed. The zero value is unknown.
 type Proof struct{ latest atomic.Pointer[found] }

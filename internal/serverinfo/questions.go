@@ -12,12 +12,12 @@ type Questions uint8
 
 const (
 	AsksReadOnly       Questions = 1 << iota
-	asksInnoDBReadOnly           // an Aurora reader is read-only in this way
+	AsksInnoDBReadOnly           // an Aurora reader is read-only in this way
 	AsksWsrepReady
-	asksWsrepReadyOfMySQL // of Percona XtraDB Cluster
+	AsksWsrepReadyOfMySQL // of Percona XtraDB Cluster
 	AsksMember
 
-	AsksTables = AsksWsrepReady | asksWsrepReadyOfMySQL | AsksMember // for which rights may be missing
+	AsksTables = AsksWsrepReady | AsksWsrepReadyOfMySQL | AsksMember // for which rights may be missing
 )
 
 // variablesOfHost say which questions a server can answer.
@@ -29,9 +29,9 @@ var QuestionColumns = []struct {
 	Column   string
 }{
 	{AsksReadOnly, "@@global.read_only"}, // super_read_only has it on too
-	{asksInnoDBReadOnly, "@@global.innodb_read_only"},
+	{AsksInnoDBReadOnly, "@@global.innodb_read_only"},
 	{AsksWsrepReady, "(SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'wsrep_ready')"},
-	{asksWsrepReadyOfMySQL, "(SELECT VARIABLE_VALUE FROM performance_schema.global_status WHERE VARIABLE_NAME = 'wsrep_ready')"},
+	{AsksWsrepReadyOfMySQL, "(SELECT VARIABLE_VALUE FROM performance_schema.global_status WHERE VARIABLE_NAME = 'wsrep_ready')"},
 	// A member that has left its group has no id.
 	{AsksMember, "(SELECT CONCAT(MEMBER_STATE, ' ', MEMBER_ROLE) FROM performance_schema.replication_group_members WHERE MEMBER_ID IN (@@server_uuid, '') LIMIT 1)"},
 }
@@ -43,13 +43,13 @@ func questionsOf(variables map[string]string) (q Questions) {
 		q |= AsksReadOnly
 	}
 	if variables["innodb_read_only"] != "" {
-		q |= asksInnoDBReadOnly
+		q |= AsksInnoDBReadOnly
 	}
 	if provider := variables["wsrep_provider"]; IsOn(variables["wsrep_on"]) && provider != "" && provider != "none" {
 		if strings.Contains(variables["version"], "MariaDB") {
 			q |= AsksWsrepReady
 		} else {
-			q |= asksWsrepReadyOfMySQL
+			q |= AsksWsrepReadyOfMySQL
 		}
 	}
 	if variables["group_replication_group_name"] != "" {
@@ -92,11 +92,11 @@ func (q Questions) Answer(values []string) (a Answer) {
 			if isReadOnlyValue(value) {
 				readOnly("read_only is on")
 			}
-		case asksInnoDBReadOnly:
+		case AsksInnoDBReadOnly:
 			if isReadOnlyValue(value) {
 				readOnly("innodb_read_only is on")
 			}
-		case AsksWsrepReady, asksWsrepReadyOfMySQL:
+		case AsksWsrepReady, AsksWsrepReadyOfMySQL:
 			if value == "OFF" {
 				return Answer{failover.NotReady, "wsrep_ready is OFF"}
 			}

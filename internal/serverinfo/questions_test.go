@@ -15,9 +15,9 @@ func TestQuestionsOf(t *testing.T) {
 	}{
 		{map[string]string{}, 0},
 		{map[string]string{"read_only": "OFF"}, AsksReadOnly},
-		{map[string]string{"read_only": "OFF", "innodb_read_only": "OFF"}, AsksReadOnly | asksInnoDBReadOnly},
+		{map[string]string{"read_only": "OFF", "innodb_read_only": "OFF"}, AsksReadOnly | AsksInnoDBReadOnly},
 		{map[string]string{"version": "10.11.6-MariaDB", "wsrep_on": "ON", "wsrep_provider": provider}, AsksWsrepReady},
-		{map[string]string{"version": "8.0.36", "wsrep_on": "ON", "wsrep_provider": provider}, asksWsrepReadyOfMySQL},
+		{map[string]string{"version": "8.0.36", "wsrep_on": "ON", "wsrep_provider": provider}, AsksWsrepReadyOfMySQL},
 		{map[string]string{"version": "10.11.6-MariaDB", "wsrep_on": "OFF", "wsrep_provider": provider}, 0},
 		{map[string]string{"version": "10.11.6-MariaDB", "wsrep_on": "ON", "wsrep_provider": "none"}, 0},
 		{map[string]string{"version": "10.11.6-MariaDB", "wsrep_on": "ON", "wsrep_provider": ""}, 0},
@@ -31,7 +31,7 @@ func TestQuestionsOf(t *testing.T) {
 }
 
 func TestAnswer(t *testing.T) {
-	const all = AsksReadOnly | asksInnoDBReadOnly | AsksWsrepReady | AsksMember
+	const all = AsksReadOnly | AsksInnoDBReadOnly | AsksWsrepReady | AsksMember
 	for _, c := range []struct {
 		values []string
 		want   failover.Event

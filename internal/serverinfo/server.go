@@ -13,7 +13,7 @@ import (
 
 // Server is what this process knows of one server, whichever pool found it out.
 type Server struct {
-	Proofs proofs // how it restores a session
+	Proofs Proofs // how it restores a session
 
 	// Schemas counts what this process ran that may have dropped, made or altered
 	// a schema. See physical.Conn.Fits.
