@@ -43,7 +43,7 @@ func trusts(s *serverinfo.Server, how restoreMethod) error {
 }
 
 // proved reports whether nothing is left to be tried before this way is trusted.
-func (p *Conn) proved(how restoreMethod) bool {
+func (p restorer) proved(how restoreMethod) bool {
 	s := &p.Host.Server.Proofs
 	resets := s.Reset.Verdict() != serverinfo.Unknown || !p.canSendReset()
 	return resets && (how == byReset || s.Undo.Verdict() != serverinfo.Unknown)
@@ -53,7 +53,7 @@ func (p *Conn) proved(how restoreMethod) bool {
 // was undone just now, in this way. It returns how that was done in the end,
 // and an error if that is not to be trusted. One connection tries at a time; the
 // others wait for it.
-func (p *Conn) prove(ctx context.Context, how restoreMethod) (_ restoreMethod, err error) {
+func (p restorer) prove(ctx context.Context, how restoreMethod) (_ restoreMethod, err error) {
 	defer p.survive("the trial of how a session is restored", &err)
 	ctx, cancel := context.WithTimeout(ctx, proofTimeout)
 	defer cancel()
@@ -89,7 +89,7 @@ const proofVariable = "@mysqlpool_proof"
 var proofNumbers = []string{"group_concat_max_len", "lock_wait_timeout", "sort_buffer_size"}
 
 // another returns a variable, its value and another value for it.
-func (p *Conn) another() (name, value, other string, ok bool) {
+func (p restorer) another() (name, value, other string, ok bool) {
 	for _, name := range proofNumbers {
 		value := p.baseline.Value(name)
 		n, err := strconv.ParseUint(value, 10, 64)
@@ -107,7 +107,7 @@ func (p *Conn) another() (name, value, other string, ok bool) {
 
 // proveUndo sees whether variables that are put back, and locks that are
 // released, are so afterwards.
-func (p *Conn) proveUndo(ctx context.Context) error {
+func (p restorer) proveUndo(ctx context.Context) error {
 	name, value, other, ok := p.another()
 	if !ok {
 		return errNotUndone
@@ -136,7 +136,7 @@ func (p *Conn) proveUndo(ctx context.Context) error {
 
 // releasesLocks sees whether a lock that is released is free afterwards. On a
 // server without locks nobody takes any.
-func (p *Conn) releasesLocks(ctx context.Context) (bool, error) {
+func (p restorer) releasesLocks(ctx context.Context) (bool, error) {
 	lock := "'mysqlpool " + strconv.FormatUint(p.ID, 10) + " " + strconv.FormatInt(time.Now().UnixNano(), 36) + "'"
 	switch row, err := queryRow(ctx, p, "SELECT GET_LOCK("+lock+", 0)"); {
 	case mysqlerr.Number(err) != 0:
@@ -164,7 +164,7 @@ func (p *Conn) releasesLocks(ctx context.Context) (bool, error) {
 
 // proveReset sees whether a reset takes a user variable, and sets another
 // variable anew. It reports whether this connection was reset by it.
-func (p *Conn) proveReset(ctx context.Context) (works bool, err error) {
+func (p restorer) proveReset(ctx context.Context) (works bool, err error) {
 	set, sel := "SET "+proofVariable+" = 1", "SELECT "+proofVariable
 	name, _, other, ok := p.another()
 	if ok {
@@ -208,7 +208,7 @@ func (p *Conn) proveReset(ctx context.Context) (works bool, err error) {
 }
 
 // refusedReset notes that a reset was refused, and whether that may pass.
-func (p *Conn) refusedReset(ctx context.Context, err error) {
+func (p restorer) refusedReset(ctx context.Context, err error) {
 	number := mysqlerr.Number(err)
 	if number == 0 || mysqlerr.EndsSession(number) || mysqlerr.IsUnready(err) {
 		return
@@ -222,7 +222,7 @@ func (p *Conn) refusedReset(ctx context.Context, err error) {
 
 // found notes a verdict. What is not as it should be is logged once for each time
 // that it is found.
-func (p *Conn) found(ctx context.Context, way string, to *serverinfo.Proof, v serverinfo.Verdict, life time.Duration, why error) {
+func (p restorer) found(ctx context.Context, way string, to *serverinfo.Proof, v serverinfo.Verdict, life time.Duration, why error) {
 	level, text := slog.LevelDebug, "mysqlpool: tried how the server restores a session"
 	if v == serverinfo.Ignored {
 		level, text = slog.LevelWarn, "mysqlpool: the server answers OK when a session is restored, and does not do it: connections with more on them than a transaction or another schema are closed"

@@ -38,8 +38,15 @@ const undoneWithInitConnect = session.Transaction | session.NextTransaction | se
 // errNotUndone means that no statements are known that undo all of it.
 var errNotUndone = errors.New("mysqlpool: session state of a kind that no statement undoes exactly")
 
+// restorer restores the session of a connection for its next user.
+type restorer struct{ *Conn }
+
 // Restore implements pool.Resource.
-func (p *Conn) Restore(life context.Context) bool {
+func (p *Conn) Restore(life context.Context) bool { return restorer{p}.restoreAny(life) }
+
+// restoreAny restores the session, whatever is on it. It reports false if that cannot be
+// done.
+func (p restorer) restoreAny(life context.Context) bool {
 	ctx, cancel := context.WithTimeout(life, RestoreTimeout)
 	defer cancel()
 	err := p.Verify(ctx) // or an error may hide a transaction
@@ -64,7 +71,7 @@ func (p *Conn) Restore(life context.Context) bool {
 	return err == nil
 }
 
-func (p *Conn) restore(ctx context.Context, kinds session.Kinds) (how restoreMethod, err error) {
+func (p restorer) restore(ctx context.Context, kinds session.Kinds) (how restoreMethod, err error) {
 	defer p.survive("the restoring of session state", &err)
 	p.usedBy(nil)
 	if how, err = p.tryMethods(ctx, kinds); err == nil {
@@ -73,7 +80,7 @@ func (p *Conn) restore(ctx context.Context, kinds session.Kinds) (how restoreMet
 	return how, err
 }
 
-func (p *Conn) tryMethods(ctx context.Context, kinds session.Kinds) (restoreMethod, error) {
+func (p restorer) tryMethods(ctx context.Context, kinds session.Kinds) (restoreMethod, error) {
 	if kinds&session.Identity != 0 || p.opaque {
 		return byClosing, errNotUndone
 	}
@@ -94,7 +101,9 @@ func (p *Conn) tryMethods(ctx context.Context, kinds session.Kinds) (restoreMeth
 
 // resetForNext is for pool_reset=always: the reset before a connection is handed
 // out.
-func (p *Conn) resetForNext(ctx context.Context) error {
+func (p *Conn) resetForNext(ctx context.Context) error { return restorer{p}.resetForNext(ctx) }
+
+func (p restorer) resetForNext(ctx context.Context) error {
 	err := p.resetAndSet(ctx, p.state.Kinds())
 	if err == nil && !p.proved(byReset) {
 		_, err = p.prove(ctx, byReset)
@@ -103,7 +112,7 @@ func (p *Conn) resetForNext(ctx context.Context) error {
 }
 
 // undo runs the statements that undo what was left.
-func (p *Conn) undo(ctx context.Context, kinds session.Kinds) error {
+func (p restorer) undo(ctx context.Context, kinds session.Kinds) error {
 	if p.initConnect && kinds&^undoneWithInitConnect != 0 {
 		return errNotUndone
 	}
@@ -123,7 +132,7 @@ func (p *Conn) undo(ctx context.Context, kinds session.Kinds) error {
 	return nil
 }
 
-func (p *Conn) runUndo(ctx context.Context) error {
+func (p restorer) runUndo(ctx context.Context) error {
 	statements, ok := p.state.Undo(p.baseline, !p.Host.noReleaseAll.Load(), p.maxText())
 	if !ok {
 		return errNotUndone
@@ -141,7 +150,7 @@ func (p *Conn) runUndo(ctx context.Context) error {
 // the stock driver sets in a login. That goes through the stock driver, whose
 // copy of the server's status is right again afterwards. kinds is what may have
 // been left.
-func (p *Conn) resetAndSet(ctx context.Context, kinds session.Kinds) error {
+func (p restorer) resetAndSet(ctx context.Context, kinds session.Kinds) error {
 	if !p.canSendReset() {
 		return stockdriver.ErrNoReset
 	}
@@ -177,7 +186,7 @@ func (p *Conn) resetAndSet(ctx context.Context, kinds session.Kinds) error {
 // (ER_XAER_RMFAIL); any other transaction the reset would roll back too. Stored
 // functions and triggers can begin none (MySQL manual, "Restrictions on Stored
 // Programs").
-func (p *Conn) endXA(ctx context.Context, kinds session.Kinds) error {
+func (p restorer) endXA(ctx context.Context, kinds session.Kinds) error {
 	if kinds&session.Other == 0 {
 		return nil
 	}
@@ -187,11 +196,11 @@ func (p *Conn) endXA(ctx context.Context, kinds session.Kinds) error {
 
 // canSendReset reports whether a reset can be sent and be followed by what a login
 // sets.
-func (p *Conn) canSendReset() bool { return p.Socket != nil && p.canReset() }
+func (p restorer) canSendReset() bool { return p.Socket != nil && p.canReset() }
 
 // canReset reports whether it is known what a login sets, so that a reset can be
 // followed by the same.
-func (p *Conn) canReset() bool {
+func (p restorer) canReset() bool {
 	if p.baseline == nil || p.initConnect || p.opaque {
 		return false
 	}
@@ -202,13 +211,13 @@ func (p *Conn) canReset() bool {
 // replaysNames reports whether the character sets after a reset are made by what
 // the login sent, since no other statement does it exactly. That begins with what
 // the login packet says, which MariaDB's reset restores.
-func (p *Conn) replaysNames() bool {
+func (p restorer) replaysNames() bool {
 	s := p.Host.Learned.Load()
 	return s != nil && s.MariaDB && p.config.OneByOne
 }
 
 // setAsLogin sets, after a reset, what a login sets.
-func (p *Conn) setAsLogin(ctx context.Context) error {
+func (p restorer) setAsLogin(ctx context.Context) error {
 	if err := p.setNames(ctx); err != nil {
 		return err
 	}
@@ -223,7 +232,7 @@ func (p *Conn) setAsLogin(ctx context.Context) error {
 	return nil
 }
 
-func (p *Conn) setNames(ctx context.Context) (err error) {
+func (p restorer) setNames(ctx context.Context) (err error) {
 	also := p.alsoSet()
 	if st, ok := p.baseline.Charset(); ok {
 		if also != "" {
@@ -247,7 +256,7 @@ func (p *Conn) setNames(ctx context.Context) (err error) {
 // without what comes with setting them: a server goes on by the old network
 // timeouts, and MySQL keeps the optimizer's traces of earlier statements (manual,
 // "System Variables Controlling Tracing").
-func (p *Conn) alsoSet() string {
+func (p restorer) alsoSet() string {
 	var sets []string
 	for _, name := range []string{"net_read_timeout", "net_write_timeout"} {
 		if value := p.baseline.Value(name); value != "" {
@@ -263,7 +272,7 @@ func (p *Conn) alsoSet() string {
 // checkNames compares the variables of the character sets with those after the
 // login: a server that did not know the collation of the login packet resets them
 // to others.
-func (p *Conn) checkNames(ctx context.Context) error {
+func (p restorer) checkNames(ctx context.Context) error {
 	row, err := queryRow(ctx, p, "SELECT @@character_set_client, @@character_set_results, @@collation_connection")
 	if err == nil && !p.baseline.HasNames(row[0], row[1], row[2]) {
 		err = errors.New("mysqlpool: a reset made the character sets other than they were after the login")
@@ -274,7 +283,7 @@ func (p *Conn) checkNames(ctx context.Context) error {
 // useAgain selects the current schema once more. A reset leaves it in place, but
 // gives the variables that come with it (character_set_database) their global
 // values.
-func (p *Conn) useAgain(ctx context.Context) error {
+func (p restorer) useAgain(ctx context.Context) error {
 	if err := p.findSchema(ctx); err != nil || p.schema == "" {
 		return err
 	}
@@ -285,7 +294,7 @@ func (p *Conn) useAgain(ctx context.Context) error {
 // checkLeft looks at what a reset leaves in place, if something may have changed
 // it that no text shows, or one that is not understood, such as CALL: the role,
 // and on MariaDB what SHOW PROFILES shows of earlier statements.
-func (p *Conn) checkLeft(ctx context.Context, kinds session.Kinds) error {
+func (p restorer) checkLeft(ctx context.Context, kinds session.Kinds) error {
 	s := p.Host.Learned.Load()
 	if s == nil || kinds&session.Other == 0 && p.Login.Reset != dsn.ResetAlways {
 		return nil
@@ -309,7 +318,7 @@ func (p *Conn) checkLeft(ctx context.Context, kinds session.Kinds) error {
 
 // findSchema asks for the current schema if that is not known. A connection
 // that was without one and has one now could no more serve who wants none.
-func (p *Conn) findSchema(ctx context.Context) error {
+func (p restorer) findSchema(ctx context.Context) error {
 	if p.schema != UnknownSchema {
 		return nil
 	}
