@@ -52,7 +52,7 @@ func (p *Conn) inOneRound() bool {
 
 // execCached is exec on a cached statement, else driver.ErrSkip.
 func (h *Holder) execCached(ctx context.Context, p *Conn, query string, args []driver.NamedValue) (driver.Result, error) {
-	e, err := p.cached(ctx, query, args)
+	e, err := p.kept().cached(ctx, query, args)
 	if err != nil {
 		return nil, err
 	}
@@ -64,8 +64,8 @@ func (h *Holder) execCached(ctx context.Context, p *Conn, query string, args []d
 	}
 	p.running()
 	result, err := e.Stmt.ExecContext(ctx, args)
-	if err != nil && p.afterError(e, err) {
-		if e, err = p.prepareAgain(ctx, query, args); err != nil {
+	if err != nil && p.kept().afterError(e, err) {
+		if e, err = p.kept().prepareAgain(ctx, query, args); err != nil {
 			return nil, err
 		}
 		result, err = e.Stmt.ExecContext(ctx, args)
@@ -76,7 +76,7 @@ func (h *Holder) execCached(ctx context.Context, p *Conn, query string, args []d
 
 // queryCached is query on a cached statement, else driver.ErrSkip.
 func (h *Holder) queryCached(ctx context.Context, p *Conn, query string, args []driver.NamedValue) (driver.Rows, error) {
-	e, err := p.cached(ctx, query, args)
+	e, err := p.kept().cached(ctx, query, args)
 	if err != nil {
 		return nil, err
 	}
@@ -85,14 +85,14 @@ func (h *Holder) queryCached(ctx context.Context, p *Conn, query string, args []
 	}
 	p.running()
 	rows, err := e.Stmt.QueryContext(ctx, args)
-	if err != nil && p.afterError(e, err) {
-		if e, err = p.prepareAgain(ctx, query, args); err != nil {
+	if err != nil && p.kept().afterError(e, err) {
+		if e, err = p.kept().prepareAgain(ctx, query, args); err != nil {
 			return nil, err
 		}
 		rows, err = e.Stmt.QueryContext(ctx, args)
 	}
 	p.reads(rows, err)
-	p.charge(e)
+	p.kept().charge(e)
 	h.after(p, &e.Stmt.says, args, nil, err)
 	return rows, err
 }

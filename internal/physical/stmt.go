@@ -31,7 +31,7 @@ type Stmt struct {
 // PrepareFor prepares a text as s, which has the zero value.
 func (h *Holder) PrepareFor(ctx context.Context, query string, s *Stmt) error {
 	p := h.lent.Value
-	inner, err := p.acquire(ctx, query)
+	inner, err := p.kept().acquire(ctx, query)
 	if err != nil {
 		return h.saw(err)
 	}
@@ -60,7 +60,7 @@ func (s *Stmt) ready(ctx context.Context, args []driver.NamedValue, rows bool) (
 	case p.passesCache():
 		p.stmts.cache.Remove(inner) // the server remembers what it ran under
 	case !inner.Stmt.accepts(args):
-		if err := s.exchange(s.on.acquireFor(ctx, s.queryText, args)); err != nil {
+		if err := s.exchange(s.on.kept().acquireFor(ctx, s.queryText, args)); err != nil {
 			return nil, err
 		}
 	}
@@ -87,7 +87,7 @@ func (s *Stmt) ownToExec(ctx context.Context) error {
 	if !s.inner.Cached() || !s.inner.Stmt.mayHaveRows() {
 		return nil
 	}
-	err := s.exchange(s.on.acquireOwn(ctx, s.queryText))
+	err := s.exchange(s.on.kept().acquireOwn(ctx, s.queryText))
 	if err != nil {
 		s.on.busy = false
 	}
@@ -100,7 +100,7 @@ func (s *Stmt) follow(ctx context.Context, p *Conn) error {
 	if p == s.on && p.stmts.epoch == s.epoch && !s.inner.Stmt.stale {
 		return nil
 	}
-	inner, err := p.acquireAgain(ctx, s.queryText)
+	inner, err := p.kept().acquireAgain(ctx, s.queryText)
 	if err != nil {
 		return s.h.saw(err)
 	}
@@ -115,10 +115,10 @@ func (s *Stmt) follow(ctx context.Context, p *Conn) error {
 // again returns the statement once more if it surely did not run, and was
 // prepared again.
 func (s *Stmt) again(ctx context.Context, args []driver.NamedValue, err error) StockStmt {
-	if err == nil || !s.on.afterError(s.inner, err) || s.follow(ctx, s.on) != nil {
+	if err == nil || !s.on.kept().afterError(s.inner, err) || s.follow(ctx, s.on) != nil {
 		return nil
 	}
-	if s.inner.Cached() && !s.inner.Stmt.accepts(args) && s.exchange(s.on.acquireFor(ctx, s.queryText, args)) != nil {
+	if s.inner.Cached() && !s.inner.Stmt.accepts(args) && s.exchange(s.on.kept().acquireFor(ctx, s.queryText, args)) != nil {
 		return nil
 	}
 	return s.inner.Stmt
@@ -143,7 +143,7 @@ func (s *Stmt) exchange(inner *prepared, err error) error {
 	if err != nil {
 		return s.h.saw(err)
 	}
-	s.on.release(s.inner)
+	s.on.kept().release(s.inner)
 	s.inner = inner
 	return nil
 }
@@ -151,7 +151,7 @@ func (s *Stmt) exchange(inner *prepared, err error) error {
 // failed is again for those that are not tried again.
 func (s *Stmt) failed(err error) {
 	if err != nil {
-		s.on.afterError(s.inner, err)
+		s.on.kept().afterError(s.inner, err)
 	}
 }
 
@@ -197,7 +197,7 @@ func (s *Stmt) Query(ctx context.Context, args []driver.NamedValue) (driver.Rows
 		rows, err = stock.QueryContext(ctx, args)
 	}
 	s.on.reads(rows, err)
-	s.on.charge(s.inner)
+	s.on.kept().charge(s.inner)
 	return rows, s.ran(args, nil, err)
 }
 
@@ -239,7 +239,7 @@ func (s *Stmt) Close() error {
 	s.inner = nil
 	s.h.forget(s)
 	if s.h.held && s.h.lent.Value == s.on && s.on.stmts.epoch == s.epoch {
-		return s.on.release(inner)
+		return s.on.kept().release(inner)
 	}
 	s.on.leave(inner, s.epoch)
 	return nil

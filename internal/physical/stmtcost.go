@@ -34,7 +34,7 @@ func StmtCost(query string, columns int) int {
 
 // keep puts a statement in the cache, unless it costs too much now that its columns are
 // known.
-func (p *Conn) keep(e *prepared) bool {
+func (p keeper) keep(e *prepared) bool {
 	if e.Cost() > maxStmtCost {
 		p.Login.Stmts.refused.Add(e.Schema(), e.Text())
 		return false
@@ -45,7 +45,7 @@ func (p *Conn) keep(e *prepared) bool {
 
 // charge notes what a kept statement costs, once its columns are known: MySQL's are
 // when it has run.
-func (p *Conn) charge(e *prepared) {
+func (p keeper) charge(e *prepared) {
 	n := e.Stmt.columns.Len()
 	if n == e.Stmt.charged || !e.Cached() {
 		return

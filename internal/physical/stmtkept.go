@@ -51,6 +51,12 @@ func (s *statement) mayHaveRows() bool {
 	return !s.noRows
 }
 
+// keeper prepares statements on a connection, and keeps those that are used again.
+type keeper struct{ *Conn }
+
+// kept returns the keeper of the connection's statements.
+func (p *Conn) kept() keeper { return keeper{p} }
+
 // reads notes rows that are about to be read.
 func (p *Conn) reads(rows driver.Rows, err error) {
 	if err == nil {
@@ -74,7 +80,7 @@ const MaxKinds = 4
 // cached returns the statement of a text that is kept for arguments of these kinds, or
 // prepares one to be kept. It returns driver.ErrSkip if the stock driver's way is to be
 // gone, which database/sql then does: prepare, run, close.
-func (p *Conn) cached(ctx context.Context, query string, args []driver.NamedValue) (*prepared, error) {
+func (p keeper) cached(ctx context.Context, query string, args []driver.NamedValue) (*prepared, error) {
 	for e := p.stmts.cache.Get(p.schema, query); e != nil; e = e.Also() {
 		if e.Stmt.accepts(args) {
 			p.stmts.cache.Use(e)
@@ -106,7 +112,7 @@ func (p *Conn) cached(ctx context.Context, query string, args []driver.NamedValu
 // the server even if the text is kept: whoever prepares wants to know whether
 // that can be done. A text is kept from its second use on, so that one that is
 // used once pushes nothing out.
-func (p *Conn) acquire(ctx context.Context, query string) (*prepared, error) {
+func (p keeper) acquire(ctx context.Context, query string) (*prepared, error) {
 	e, err := p.prepare(ctx, query)
 	if err != nil {
 		return nil, err
@@ -124,7 +130,7 @@ func (p *Conn) acquire(ctx context.Context, query string) (*prepared, error) {
 
 // acquireFor is acquire for arguments that a kept statement of the text does not
 // accept: it takes another one that does, or prepares one.
-func (p *Conn) acquireFor(ctx context.Context, query string, args []driver.NamedValue) (*prepared, error) {
+func (p keeper) acquireFor(ctx context.Context, query string, args []driver.NamedValue) (*prepared, error) {
 	for e := p.stmts.cache.Get(p.schema, query); e != nil; e = e.Also() {
 		if !e.Used() && e.Stmt.accepts(args) {
 			p.stmts.counts.hits.Add(1)
@@ -140,7 +146,7 @@ func (p *Conn) acquireFor(ctx context.Context, query string, args []driver.Named
 }
 
 // acquireOwn is acquire of a statement that nobody else gets.
-func (p *Conn) acquireOwn(ctx context.Context, query string) (*prepared, error) {
+func (p keeper) acquireOwn(ctx context.Context, query string) (*prepared, error) {
 	e, err := p.prepare(ctx, query)
 	if err == nil {
 		p.stmts.cache.Acquire(e)
@@ -150,7 +156,7 @@ func (p *Conn) acquireOwn(ctx context.Context, query string) (*prepared, error) 
 
 // acquireAgain is acquire for a logical statement that had the text prepared
 // elsewhere, and takes what is kept here.
-func (p *Conn) acquireAgain(ctx context.Context, query string) (*prepared, error) {
+func (p keeper) acquireAgain(ctx context.Context, query string) (*prepared, error) {
 	if !p.passesCache() {
 		for e := p.stmts.cache.Get(p.schema, query); e != nil; e = e.Also() {
 			if e.Used() {
@@ -166,7 +172,7 @@ func (p *Conn) acquireAgain(ctx context.Context, query string) (*prepared, error
 
 // release takes a user of a statement away, and closes it if nobody has it and
 // it is not kept.
-func (p *Conn) release(e *prepared) error {
+func (p keeper) release(e *prepared) error {
 	p.stmts.cache.Release(e)
 	if e.Kept() {
 		return nil
@@ -175,7 +181,7 @@ func (p *Conn) release(e *prepared) error {
 }
 
 // mayKeepFor is mayKeep for arguments that no statement is kept for.
-func (p *Conn) mayKeepFor(query string, args []driver.NamedValue) bool {
+func (p keeper) mayKeepFor(query string, args []driver.NamedValue) bool {
 	if !canKeep(args, p.timeFormat(), onlyInserts(query)) || !p.mayKeep(query) {
 		return false
 	}
@@ -184,7 +190,7 @@ func (p *Conn) mayKeepFor(query string, args []driver.NamedValue) bool {
 }
 
 // mayKeep makes room for one more statement, if its text is to be kept.
-func (p *Conn) mayKeep(query string) bool {
+func (p keeper) mayKeep(query string) bool {
 	cost := StmtCost(query, 0)
 	if cost > maxStmtCost || p.Login.Stmts.refused.Has(p.schema, query) {
 		return false
@@ -214,11 +220,11 @@ func (p *Conn) mayKeep(query string) bool {
 
 // evict takes a statement out of the cache. It reports false if there is none,
 // or each has a user.
-func (p *Conn) evict() bool {
+func (p keeper) evict() bool {
 	return p.evicted(p.stmts.cache.Evict())
 }
 
-func (p *Conn) evicted(e *prepared) bool {
+func (p keeper) evicted(e *prepared) bool {
 	if e == nil {
 		return false
 	}
@@ -228,13 +234,13 @@ func (p *Conn) evicted(e *prepared) bool {
 }
 
 // drop takes a statement out of use.
-func (p *Conn) drop(e *prepared) {
+func (p keeper) drop(e *prepared) {
 	e.Stmt.stale = true
 	p.stmts.cache.Remove(e)
 	p.closeUnlessKept(e)
 }
 
-func (p *Conn) closeUnlessKept(e *prepared) {
+func (p keeper) closeUnlessKept(e *prepared) {
 	if !e.Kept() {
 		p.stmts.toClose = append(p.stmts.toClose, e)
 	}
@@ -247,17 +253,17 @@ func (p *Conn) Tidy() {
 	if s.left.any.Load() {
 		for _, e := range s.left.take() {
 			s.cache.Release(e)
-			p.closeUnlessKept(e)
+			p.kept().closeUnlessKept(e)
 		}
 	}
 	l := p.Login.Stmts
-	for share := int(l.Share.Load()); (s.cache.Len() > share || s.cache.Cost() > l.Costs) && p.evict(); {
+	for share := int(l.Share.Load()); (s.cache.Len() > share || s.cache.Cost() > l.Costs) && p.kept().evict(); {
 	}
 	if len(s.toClose) == 0 || s.rows != nil && !stockdriver.RowsEnded(s.rows) {
 		return
 	}
 	for i, e := range s.toClose {
-		p.closeStmt(e) // an error breaks the connection, which then shows by itself
+		p.kept().closeStmt(e) // an error breaks the connection, which then shows by itself
 		s.toClose[i] = nil
 	}
 	s.toClose = s.toClose[:0]

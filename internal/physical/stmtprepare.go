@@ -16,7 +16,7 @@ import (
 // prepare prepares a text on the server. While the server has too many
 // statements (max_prepared_stmt_count), of which the pool's own may be some, it
 // has those closed and tries again for a second at most: nothing has run.
-func (p *Conn) prepare(ctx context.Context, query string) (*prepared, error) {
+func (p keeper) prepare(ctx context.Context, query string) (*prepared, error) {
 	p.stmts.counts.misses.Add(1)
 	says := p.scan(query)
 	p.prepares(&says)
@@ -37,7 +37,7 @@ func (p *Conn) prepare(ctx context.Context, query string) (*prepared, error) {
 
 // timeFormat is the host's if the server goes by what arguments look like, else
 // without a location.
-func (p *Conn) timeFormat() dsn.TimeFormat {
+func (p keeper) timeFormat() dsn.TimeFormat {
 	if facts := p.Host.Learned.Load(); facts != nil && !facts.FixesTypes {
 		return dsn.TimeFormat{}
 	}
@@ -50,7 +50,7 @@ const (
 	MaxStmtWait   = 20 * time.Millisecond
 )
 
-func (p *Conn) prepareWhenPossible(ctx context.Context, query string) (stock driver.Stmt, err error) {
+func (p keeper) prepareWhenPossible(ctx context.Context, query string) (stock driver.Stmt, err error) {
 	until := time.Now().Add(StmtPatience)
 	for wait := firstStmtWait; ; wait = min(2*wait, MaxStmtWait) {
 		p.Login.events.TooManyStmts()
@@ -70,7 +70,7 @@ func (p *Conn) prepareWhenPossible(ctx context.Context, query string) (stock dri
 // afterError takes a statement out of use if the error of its run says that it is
 // no good any more, or may have come because it ran before. It reports whether it surely
 // did not run, and would if it were prepared again.
-func (p *Conn) afterError(e *prepared, err error) bool {
+func (p keeper) afterError(e *prepared, err error) bool {
 	switch number := mysqlerr.Number(err); number {
 	case mysqlerr.UnknownStmt, mysqlerr.CommandsOutOfSync: // the latter of servers made with Vitess
 		if !isOfItself(err) {
@@ -120,7 +120,7 @@ func isOfItself(err error) bool {
 
 // prepareAgain prepares the text of a statement that is no good any more, to run
 // with the arguments, and keeps it if there is room.
-func (p *Conn) prepareAgain(ctx context.Context, query string, args []driver.NamedValue) (*prepared, error) {
+func (p keeper) prepareAgain(ctx context.Context, query string, args []driver.NamedValue) (*prepared, error) {
 	e, err := p.prepare(ctx, query)
 	if err != nil {
 		p.busy = false
@@ -148,7 +148,7 @@ func (p *Conn) forgetStmts() {
 	s.epoch++
 }
 
-func (p *Conn) closeStmt(e *prepared) error {
+func (p keeper) closeStmt(e *prepared) error {
 	p.stmts.open--
 	p.Login.Stmts.Open.Add(-1)
 	return e.Stmt.Close()

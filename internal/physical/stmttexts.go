@@ -2,7 +2,7 @@ package physical
 
 import "strings"
 
-func (p *Conn) cachesSubqueries() bool {
+func (p keeper) cachesSubqueries() bool {
 	facts := p.Host.Learned.Load()
 	return facts == nil || facts.CachesSubqueries
 }
