@@ -9,8 +9,9 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
-// Hosts returns a config for each of the hosts that its address names, in its order. With tcp there may be
-// several: tcp(db1:3306,db2:3306), each with port 3306 unless it says another.
+// Hosts returns a config for each of the hosts that its address names, in its order. With
+// tcp there may be several: tcp(db1:3306,db2:3306), each with port 3306 unless it says
+// another.
 func Hosts(cfg *mysql.Config) ([]*mysql.Config, error) {
 	if !namesHosts(cfg) {
 		return []*mysql.Config{cfg}, nil

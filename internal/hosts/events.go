@@ -22,8 +22,8 @@ func wasTried(err error) bool {
 	return !errors.Is(err, pool.ErrNoPlace) && !errors.Is(err, loginpace.ErrPaced)
 }
 
-// Silent implements physical.Events: it notes that a connection to a host had no answer within limit, the pool's
-// own, and that others were idle for as long.
+// Silent implements physical.Events: it notes that a connection to a host had no answer
+// within limit, the pool's own, and that others were idle for as long.
 func (l *Dialer) Silent(h *physical.Host, limit, idle time.Duration) {
 	h.Doubts.Add(1)
 	l.invalidate(pool.Broken, func(o *physical.Conn, unused time.Duration) bool {
@@ -32,9 +32,9 @@ func (l *Dialer) Silent(h *physical.Host, limit, idle time.Duration) {
 	l.report(l.hosts.hosts[h.Index], failover.Silent, time.Now(), fmt.Sprintf("a connection had no answer for %v", limit))
 }
 
-// Verify implements physical.Events: it pings one unused connection to a host, if there is one, with the pool's
-// own limit: somebody whose deadline was shorter had no answer on another that
-// was idle for so long.
+// Verify implements physical.Events: it pings one unused connection to a host, if there is
+// one, with the pool's own limit: somebody whose deadline was shorter had no answer on
+// another that was idle for so long.
 func (l *Dialer) Verify(known *physical.Host, limit, idle time.Duration) {
 	h := l.hosts.hosts[known.Index]
 	if !h.verifying.CompareAndSwap(false, true) {
@@ -61,8 +61,8 @@ func (l *Dialer) Verify(known *physical.Host, limit, idle time.Duration) {
 	})
 }
 
-// Unready implements physical.Events: it has what is connected to a host closed after use that refuses
-// statements, if there are others.
+// Unready implements physical.Events: it has what is connected to a host closed after use
+// that refuses statements, if there are others.
 func (l *Dialer) Unready(h *physical.Host, why error) {
 	if !l.hosts.several() {
 		return
@@ -71,9 +71,9 @@ func (l *Dialer) Unready(h *physical.Host, why error) {
 	l.invalidate(pool.Broken, func(o *physical.Conn, _ time.Duration) bool { return o.Host == h })
 }
 
-// WriteRefused implements physical.Events: it notes that a host refused a write because it takes none. If another
-// one takes writes, or was not asked yet, the connections to this one are closed
-// after use. Otherwise they stay, since reads go on.
+// WriteRefused implements physical.Events: it notes that a host refused a write because it
+// takes none. If another one takes writes, or was not asked yet, the connections to this
+// one are closed after use. Otherwise they stay, since reads go on.
 func (l *Dialer) WriteRefused(p *physical.Conn, why error) {
 	b := l.hosts
 	if !b.tracks || !b.target.Writes() {
@@ -93,9 +93,9 @@ func (l *Dialer) WriteRefused(p *physical.Conn, why error) {
 // connections closed, so that logins look its name up again.
 const RejectPause = time.Second
 
-// BecameReadOnly implements physical.Events, for rejectReadOnly of a single host, with which the stock
-// driver closed the connection that said so. Otherwise a failover would be met
-// once for each.
+// BecameReadOnly implements physical.Events, for rejectReadOnly of a single host, with
+// which the stock driver closed the connection that said so. Otherwise a failover would be
+// met once for each.
 func (l *Dialer) BecameReadOnly() {
 	now := time.Now().UnixNano()
 	last := l.rejected.Load()

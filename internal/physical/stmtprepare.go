@@ -89,7 +89,8 @@ func (p keeper) afterError(e *prepared, err error) bool {
 		}
 		p.Login.Stmts.refused.Add(e.Schema(), e.Text())
 		p.drop(e)
-		// The server converts arguments before it runs anything, unless a procedure executes by name.
+		// The server converts arguments before it runs anything, unless a procedure
+		// executes by name.
 		return e.Stmt.says.Leaves == 0 && strings.HasSuffix(err.Error(), "for parameter")
 	case 0, mysqlerr.Unknown: // as for an argument that is too large
 		if isContextError(err) && p.IsValid() {
