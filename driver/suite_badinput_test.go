@@ -270,7 +270,7 @@ func (s *server) account(t *testing.T, connections int) *mysql.Config {
 	return cfg
 }
 
-// loginpace.accountName is user@host for the host that we are to the server. For % an
+// accountName is user@host for the host that we are to the server. For % an
 // anonymous account of that host would come first, as some servers have by default.
 func (s *server) accountName(t *testing.T, user string) string {
 	t.Helper()

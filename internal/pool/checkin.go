@@ -10,7 +10,7 @@ import (
 // kept.
 func (p *Pool[T]) CheckIn(c *Conn[T]) { p.checkIn(c, clock()) }
 
-// CheckIn is CheckIn of a connection that nobody used since unused.
+// checkIn is CheckIn of a connection that nobody used since unused.
 func (p *Pool[T]) checkIn(c *Conn[T], unused instant) {
 	now := clock()
 	p.mu.Lock()

@@ -81,7 +81,7 @@ func (c *Conn[T]) Pin(why uint32) Ticket {
 	return c.putAway(Pinned)
 }
 
-// PutAway publishes the connection and then looks for waiters. A waiter queues
+// putAway publishes the connection and then looks for waiters. A waiter queues
 // and then looks for published connections (see Pool.enqueueLocked). One of
 // the two must see the other, so that no wake-up is lost.
 func (c *Conn[T]) putAway(s State) Ticket {

@@ -11,7 +11,7 @@ func (p *Pool[T]) CheckInDirty(c *Conn[T]) {
 	go p.restore(c)
 }
 
-// MustRestore reports whether an offered connection is restored before it becomes
+// mustRestore reports whether an offered connection is restored before it becomes
 // idle. The caller owns it.
 func (p *Pool[T]) mustRestore(c *Conn[T]) bool {
 	return p.cfg.MustRestore != nil && p.cfg.MustRestore(c.Value)
@@ -28,7 +28,7 @@ func (p *Pool[T]) takeInLocked(c *Conn[T], now, unused instant) {
 	p.releaseLocked(c, now, unused)
 }
 
-// putBack is CheckIn of a connection that was not checked since it was put away.
+// putBack is checkIn of a connection that was not checked since it was put away.
 func (p *Pool[T]) putBack(c *Conn[T], unused instant) {
 	if p.mustRestore(c) {
 		go p.restore(c)

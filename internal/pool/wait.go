@@ -39,7 +39,7 @@ type waiter[T Resource] struct {
 
 // enqueueLocked gives a checkout its place in the queue and then looks for
 // what could serve the queue: in this order, because whoever puts a connection
-// away does it in the opposite one (see Conn.PutAway).
+// away does it in the opposite one (see Conn.putAway).
 func (p *Pool[T]) enqueueLocked(r *request, now instant) *waiter[T] {
 	w, _ := p.spare.Get().(*waiter[T])
 	if w == nil {

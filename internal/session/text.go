@@ -6,7 +6,7 @@ func isSpace(c byte) bool {
 	return c == ' ' || '\t' <= c && c <= '\r'
 }
 
-// physical.isWordByte reports whether c is ASCII and can be part of an unquoted
+// isWordByte reports whether c is ASCII and can be part of an unquoted
 // identifier (MySQL manual, "Schema Object Names"). A byte beyond ASCII ends a
 // word, although it may be a letter: in latin1 0xA0 is white space, and what is
 // behind it begins a word for the server.
