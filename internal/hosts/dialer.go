@@ -79,7 +79,7 @@ func New(c Config) *Dialer {
 		background: newBackground(),
 		watch:      newBackground(),
 	}
-	configs, _ := c.Hosts() // as newConnector had them
+	configs, _ := c.Hosts() // which were read when the handle was opened
 	hosts := make([]*host, len(configs))
 	known := make([]*physical.Host, len(configs))
 	for i, cfg := range configs {
