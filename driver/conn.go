@@ -64,7 +64,7 @@ func (c *conn) hold(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		c.holder.Takes(lent)
+		c.holder.CheckedOut(lent)
 		c.checker = lent.Value
 	}
 	c.holds()
@@ -131,7 +131,7 @@ func (c *conn) ResetSession(ctx context.Context) error {
 	}
 	if err := c.check(ctx); err != nil {
 		c.discard(pool.Broken)
-		c.holder.Loses()
+		c.holder.Lost()
 		return nil
 	}
 	c.holder.Current().Tidy()
@@ -160,7 +160,7 @@ func (c *conn) check(ctx context.Context) error {
 func (c *conn) Close() error {
 	if !c.closed {
 		c.closed = true
-		c.holder.Ends()
+		c.holder.Closed()
 		defer c.connector.Closed()
 	}
 	if c.alone {
@@ -170,9 +170,9 @@ func (c *conn) Close() error {
 		return nil
 	}
 	switch {
-	case c.holder.GaveUp():
+	case c.holder.Rejected():
 		c.checkIn()
-	case c.used && (c.connector.validates.Load() || calledByDatabaseSQL() || c.holder.ToldBad() || !c.holder.Sound()):
+	case c.used && (c.connector.validates.Load() || calledByDatabaseSQL() || c.holder.ReturnedBadConn() || !c.holder.Sound()):
 		c.discard(pool.Broken)
 	default:
 		c.checkIn()

@@ -65,7 +65,7 @@ type Dialer struct {
 	rejected atomic.Int64 // when BecameReadOnly last closed all, in nanoseconds of the Unix time
 }
 
-// New returns a dialer that was not told yet of its pool: see Serves.
+// New returns a dialer that was not told yet of its pool: see SetPool.
 func New(c Config) *Dialer {
 	timeout := c.Cfg.Timeout
 	if timeout <= 0 {
@@ -92,10 +92,10 @@ func New(c Config) *Dialer {
 	return l
 }
 
-// Serves tells the dialer of its pool, before it is used. checkOut checks a connection
+// SetPool tells the dialer of its pool, before it is used. checkOut checks a connection
 // out; tooManyStmts has every pool of the server drop what statements it keeps, for a
 // while.
-func (l *Dialer) Serves(p *pool.Pool[*physical.Conn], checkOut func(ctx context.Context, schema string) (*pool.Conn[*physical.Conn], error), tooManyStmts func()) {
+func (l *Dialer) SetPool(p *pool.Pool[*physical.Conn], checkOut func(ctx context.Context, schema string) (*pool.Conn[*physical.Conn], error), tooManyStmts func()) {
 	l.setLimit, l.invalidate, l.eachUnused, l.shortenLives = p.SetLimit, p.Invalidate, p.EachUnused, p.ShortenLives
 	l.checkOut, l.tooManyStmts = checkOut, tooManyStmts
 	for _, h := range l.hosts.hosts {
@@ -225,7 +225,7 @@ func (l *Dialer) attempt(ctx context.Context, h *host, schema string, place *bud
 	if err != nil {
 		return nil, l.explain(ctx, h, start, err)
 	}
-	p.Opened(began)
+	p.LoggedIn(began)
 	h.panics.forget()
 	l.Log().LogAttrs(ctx, slog.LevelDebug, "mysqlpool: opened a connection",
 		slog.String("login", l.Name), slog.String("host", h.Addr), slog.Uint64("id", p.ID),

@@ -137,8 +137,8 @@ func (h *Host) Now() Moment {
 	return Moment{h.Doubts.Load(), h.Server.Kills.Load(), h.Server.Schemas.Load()}
 }
 
-// Opened notes that the login, which began at that moment, succeeded.
-func (p *Conn) Opened(began Moment) {
+// LoggedIn notes that the login, which began at that moment, succeeded.
+func (p *Conn) LoggedIn(began Moment) {
 	p.proven, p.kills, p.schemas = began.doubts, began.kills, began.schemas
 	p.Life = p.GreatestAge()
 }

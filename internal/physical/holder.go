@@ -30,8 +30,8 @@ func NewHolder(lent *pool.Conn[*Conn], gone func()) Holder {
 // Current is the connection that is held.
 func (h *Holder) Current() *Conn { return h.lent.Value }
 
-// Takes notes that a connection was checked out.
-func (h *Holder) Takes(lent *pool.Conn[*Conn]) {
+// CheckedOut notes that a connection was checked out.
+func (h *Holder) CheckedOut(lent *pool.Conn[*Conn]) {
 	h.lent, h.held = lent, true
 	if h.died.Swap(false) {
 		h.loseStmts()
@@ -109,20 +109,20 @@ func (h *Holder) Discard(why pool.Reason) {
 // Holds reports whether a connection is held.
 func (h *Holder) Holds() bool { return h.held }
 
-// GaveUp reports whether the connection that is held is good, though a write on it was
+// Rejected reports whether the connection that is held is good, though a write on it was
 // refused and driver.ErrBadConn returned.
-func (h *Holder) GaveUp() bool { return h.rejected && h.Sound() }
+func (h *Holder) Rejected() bool { return h.rejected && h.Sound() }
 
-// ToldBad reports whether driver.ErrBadConn was returned.
-func (h *Holder) ToldBad() bool { return h.bad }
+// ReturnedBadConn reports whether driver.ErrBadConn was returned.
+func (h *Holder) ReturnedBadConn() bool { return h.bad }
 
-// Ends notes that the logical connection is closed: nobody asks it for LAST_INSERT_ID()
+// Closed notes that the logical connection is closed: nobody asks it for LAST_INSERT_ID()
 // any more.
-func (h *Holder) Ends() { h.LastID.gone.Store(true) }
+func (h *Holder) Closed() { h.LastID.gone.Store(true) }
 
-// Loses is for a connection that was found dead and discarded: what the stock driver's
+// Lost is for a connection that was found dead and discarded: what the stock driver's
 // would have lost with it is lost.
-func (h *Holder) Loses() {
+func (h *Holder) Lost() {
 	h.loseStmts()
 	h.LastID.Set(0) // as of the connection that the stock driver would open now
 }

@@ -82,7 +82,7 @@ func (r *registry) newMemberLocked(c *Handle) *Member {
 	r.made++
 	m := &Member{login: hosts.New(c.Config), key: c.Key, shared: c.Shared, number: r.made}
 	m.pool = pool.New(m.login.PoolConfig(&c.Config, func() { r.forgetEmpty(m) }, func(n int) { r.makeRoom(m, n) }))
-	m.login.Serves(m.pool, m.checkOut, func() { r.dropStmts(m) })
+	m.login.SetPool(m.pool, m.checkOut, func() { r.dropStmts(m) })
 	return m
 }
 

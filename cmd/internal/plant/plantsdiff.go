@@ -72,7 +72,7 @@ var diffPlants = []plant{
 		name:  "an evicted connection is kept",
 		alone: true,
 		file:  "driver/conn.go",
-		old:   "c.connector.validates.Load() || calledByDatabaseSQL() || c.holder.ToldBad() || !c.holder.Sound()",
+		old:   "c.connector.validates.Load() || calledByDatabaseSQL() || c.holder.ReturnedBadConn() || !c.holder.Sound()",
 		new:   "!c.holder.Current().IsValid()",
 	},
 	{

@@ -52,7 +52,7 @@ var hostsPlants = []plant{
 		name:  "a connection that another host replaces is closed",
 		alone: true,
 		file:  "driver/conn.go",
-		old:   "\tcase c.holder.GaveUp():\n\t\tc.checkIn()\n",
+		old:   "\tcase c.holder.Rejected():\n\t\tc.checkIn()\n",
 		new:   "",
 		test:  "TestElectionAfterACrash",
 	},
