@@ -71,7 +71,6 @@ var budgetPlants = []plant{
 		old:  "if epoch != p.epoch.Load()",
 		new:  "if epoch > p.epoch.Load()",
 		test: "TestInvalidate",
-		pkg:  "./internal/pool",
 	},
 	{
 		name: "unchanged limits are taken for new ones",
