@@ -47,6 +47,7 @@ type options struct {
 	stmtCache   int           // or auto
 	leakAfter   time.Duration // 0 is never
 	kill        bool
+	pipeline    bool        // where the server is known to answer several commands sent at once
 	balance     balanceMode // "" until check
 	target      targetMode
 	poolName    string
@@ -64,6 +65,7 @@ func defaultOptions() options {
 		dialLimit:   32,
 		reset:       resetState,
 		stmtCache:   auto,
+		pipeline:    true,
 		target:      targetAuto,
 	}
 }
@@ -90,6 +92,7 @@ var table = map[string]struct {
 	"pool_stmt_cache":   {takesCount(0) + ", or auto", func(o *options, v string) bool { return setAutoCount(&o.stmtCache, v) }},
 	"pool_leak_after":   {takesTime, func(o *options, v string) bool { return setTime(&o.leakAfter, v) }},
 	"pool_kill":         {"on or off", setKill},
+	"pool_pipeline":     {"auto or off", setPipeline},
 	"pool_balance":      {"failover or round_robin", setBalance},
 	"pool_target":       {"auto, primary, replica, prefer_replica or any", setTarget},
 	"pool_name":         {"up to 64 letters, digits, and any of . _ : / -", setName},
@@ -135,6 +138,11 @@ func setAutoTime(to *time.Duration, v string) bool {
 func setReset(o *options, v string) bool {
 	o.reset = resetMode(v)
 	return slices.Contains([]resetMode{resetState, resetAlways, resetNever}, o.reset)
+}
+
+func setPipeline(o *options, v string) bool {
+	o.pipeline = v == "auto"
+	return v == "auto" || v == "off"
 }
 
 func setKill(o *options, v string) bool {

@@ -28,9 +28,10 @@ const (
 // variable back, and do nothing. So before the state that a user left is taken
 // back in one of these ways for the first time the way is tried.
 type proofs struct {
-	turn  chan struct{} // holds a token while somebody tries
-	undo  atomic.Pointer[found]
-	reset atomic.Pointer[found]
+	turn     chan struct{} // holds a token while somebody tries
+	undo     atomic.Pointer[found]
+	reset    atomic.Pointer[found]
+	pipeline atomic.Pointer[found] // of several commands sent at once all are answered
 }
 
 // found is a proof, and for how long it is believed. Immutable.
@@ -67,6 +68,9 @@ func storeProof(to *atomic.Pointer[found], proof Proof, life time.Duration) {
 // sureKinds is the kinds of state that are undone by what the server cannot
 // but do, or that its answer shows.
 const sureKinds = session.Transaction | session.Schema | session.FoundRows
+
+// errNoReset means that the session cannot be reset.
+var errNoReset = errors.New("mysqlpool: the connection cannot be reset")
 
 var (
 	errUndoIgnored  = errors.New("mysqlpool: the server answers OK when a variable is put back or a lock is released, and does not do it")
@@ -271,7 +275,10 @@ func (p *physical) refusedReset(ctx context.Context, err error) {
 // that it is found.
 func (p *physical) found(ctx context.Context, way string, to *atomic.Pointer[found], proof Proof, life time.Duration, why error) {
 	level, text := slog.LevelDebug, "mysqlpool: tried how the server restores a session"
-	if proof == ProofIgnored {
+	switch {
+	case to == &p.host.server.proofs.pipeline && proof != ProofWorks:
+		level, text = slog.LevelInfo, "mysqlpool: the server does not answer several commands that are sent at once: the pool sends its own one by one, and needs more round trips to restore a session"
+	case proof == ProofIgnored:
 		level, text = slog.LevelWarn, "mysqlpool: the server answers OK when a session is restored, and does not do it: connections with more on them than a transaction or another schema are closed"
 	}
 	p.login.log().LogAttrs(ctx, level, text,

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mysqlpool/mysqlpool/internal/session"
+	"github.com/mysqlpool/mysqlpool/internal/stockdriver"
 )
 
 // restoreTimeout bounds what is done to restore a session. What takes
@@ -39,6 +40,9 @@ func (p *physical) Restore(life context.Context) bool {
 	ctx, cancel := context.WithTimeout(life, restoreTimeout)
 	defer cancel()
 	err := p.verify(ctx) // or an error may hide a transaction
+	if err == nil {
+		err = p.provePipeline(ctx)
+	}
 	kinds := p.kinds()
 	if err == nil && kinds == 0 && p.login.reset == resetState {
 		return true // a statement failed, and left nothing
@@ -124,12 +128,49 @@ func (p *physical) runUndo(ctx context.Context) error {
 	if !ok {
 		return errNotUndone
 	}
+	commands := make([]stockdriver.Command, 0, len(statements)+2)
 	for _, st := range statements {
-		if _, err := p.ExecContext(ctx, st, nil); err != nil {
+		commands = append(commands, stockdriver.Query(st))
+	}
+	if p.state.AutocommitSet() {
+		// A ROLLBACK that is refused must not be followed by what commits.
+		if _, err := p.runAll(ctx, commands[:1]); err != nil {
 			return err
 		}
+		commands = commands[1:]
 	}
-	return nil
+	if p.schema == unknownSchema {
+		_, err := p.runAndUse(ctx, commands)
+		return err
+	}
+	_, err := p.runAll(ctx, commands)
+	return err
+}
+
+// runAndUse is runAll, and then selects the schema that the connection is on, or
+// was on before that became unknown: a reset leaves the schema in place, but gives
+// the variables that come with it (character_set_database) their global values.
+// Where the former schema cannot be selected any more it stays unknown.
+func (p *physical) runAndUse(ctx context.Context, commands []stockdriver.Command) (ran int, err error) {
+	schema, unknown, schemas := p.schema, p.schema == unknownSchema, p.host.server.schemas.Load()
+	if unknown {
+		schema = p.lastSchema
+	}
+	n := len(commands)
+	if schema != "" {
+		if p.schemas != schemas {
+			commands = append(commands, stockdriver.Query("USE "+elsewhere)) // or to select it again changes nothing on MariaDB
+		}
+		commands = append(commands, stockdriver.Query(useText(schema)))
+	}
+	ran, err = p.runAll(ctx, commands)
+	switch {
+	case err == nil && schema != "":
+		p.schema, p.schemas = schema, schemas
+	case err != nil && ran >= n && errorNumber(err) != 0 && unknown:
+		return ran, nil
+	}
+	return ran, err
 }
 
 // resetAndSet makes the session what it was after the login: by
@@ -147,7 +188,13 @@ func (p *physical) resetAndSet(ctx context.Context, kinds session.Kinds) error {
 	if err := p.endXA(ctx, kinds); err != nil {
 		return err
 	}
-	if err := resetConnection(ctx, p.socket); err != nil {
+	commands := []stockdriver.Command{stockdriver.ResetConnection}
+	names, known := p.baseline.Charset()
+	if known {
+		commands = append(commands, p.loginCommands(names)...)
+	}
+	ran, err := p.runAndUse(ctx, commands)
+	if ran == 0 {
 		p.refusedReset(ctx, err)
 		return err
 	}
@@ -155,16 +202,16 @@ func (p *physical) resetAndSet(ctx context.Context, kinds session.Kinds) error {
 	p.state.Reset()
 	p.inTx, p.used = false, false
 	p.lastID = sessionID{}
-	if err := p.setAsLogin(ctx); err != nil {
+	if err == nil && !known {
+		err = p.replayLogin(ctx)
+	}
+	if err != nil {
 		return err
 	}
 	if left := p.kinds(); left != 0 {
 		return fmt.Errorf("mysqlpool: after a reset the server says that there is still: %v", left)
 	}
-	if err := p.checkLeft(ctx, kinds); err != nil {
-		return err
-	}
-	return p.useAgain(ctx)
+	return p.checkLeft(ctx, kinds)
 }
 
 // endXA returns an error if a routine, or what else is not in any text, left an
@@ -203,40 +250,47 @@ func (p *physical) replaysNames() bool {
 	return s != nil && s.mariaDB && p.config.oneByOne
 }
 
-// setAsLogin sets, after a reset, what a login sets.
-func (p *physical) setAsLogin(ctx context.Context) error {
-	if err := p.setNames(ctx); err != nil {
-		return err
+// loginCommands sets, after a reset, what a login sets; names is the statement for
+// the character sets.
+func (p *physical) loginCommands(names string) []stockdriver.Command {
+	if also := p.alsoSet(); also != "" {
+		names += ", " + also
 	}
+	commands := []stockdriver.Command{stockdriver.Query(names)}
 	if p.config.setParams != "" {
-		if _, err := p.ExecContext(ctx, p.config.setParams, nil); err != nil {
-			return err
-		}
+		commands = append(commands, stockdriver.Query(p.config.setParams))
 	}
-	if p.replaysNames() {
-		return p.checkNames(ctx)
-	}
-	return nil
+	return commands
 }
 
-func (p *physical) setNames(ctx context.Context) (err error) {
-	also := p.alsoSet()
-	if st, ok := p.baseline.Charset(); ok {
-		if also != "" {
-			st += ", " + also
-		}
-		_, err = p.ExecContext(ctx, st, nil)
-		return err
-	}
+// replayLogin is loginCommands where no statement says what the character sets were:
+// it runs what the login ran, of which each but the first is tried if the one before
+// was refused, and looks at what came of it.
+func (p *physical) replayLogin(ctx context.Context) (err error) {
 	for _, st := range p.config.setNames {
 		if _, err = p.ExecContext(ctx, st, nil); errorNumber(err) == 0 {
 			break
 		}
 	}
-	if err == nil && also != "" {
-		_, err = p.ExecContext(ctx, "SET "+also, nil)
+	if err != nil {
+		return err
 	}
-	return err
+	for _, set := range []string{prefixed("SET ", p.alsoSet()), p.config.setParams} {
+		if set == "" {
+			continue
+		}
+		if _, err := p.ExecContext(ctx, set, nil); err != nil {
+			return err
+		}
+	}
+	return p.checkNames(ctx)
+}
+
+func prefixed(prefix, s string) string {
+	if s == "" {
+		return ""
+	}
+	return prefix + s
 }
 
 // alsoSet returns assignments of variables that a reset gives the right values,
@@ -264,17 +318,6 @@ func (p *physical) checkNames(ctx context.Context) error {
 	if err == nil && !p.baseline.HasNames(row[0], row[1], row[2]) {
 		err = errors.New("mysqlpool: a reset made the character sets other than they were after the login")
 	}
-	return err
-}
-
-// useAgain selects the current schema once more. A reset leaves it in place, but
-// gives the variables that come with it (character_set_database) their global
-// values.
-func (p *physical) useAgain(ctx context.Context) error {
-	if err := p.findSchema(ctx); err != nil || p.schema == "" {
-		return err
-	}
-	_, err := p.use(ctx, p.schema)
 	return err
 }
 

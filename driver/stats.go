@@ -62,6 +62,11 @@ type PoolStats struct {
 	UndoProof  Proof // statements that put variables back and release locks
 	ResetProof Proof // COM_RESET_CONNECTION
 
+	// PipelineProof is whether the server is known to answer several commands that
+	// are sent at once, by which the pool restores a session in one round trip.
+	// Refused: the connection broke when it was tried.
+	PipelineProof Proof
+
 	Keepalives int64 // pings of idle connections (pool_keepalive)
 
 	Killed int64 // statements whose context ended, that were ended on the server too (pool_kill)
@@ -107,13 +112,14 @@ func readHistogram(from *histogram.Histogram) Histogram {
 
 // HostStats is one of several hosts of a pool.
 type HostStats struct {
-	Addr        string // host:port
-	Open        int    // connections
-	Opened      int64  // logins that succeeded
-	LoginErrors int64  // logins that failed
-	Probes      int64  // times that it was probed, by logins of its own that are in no other number, or on a connection that such a login left open
-	UndoProof   Proof  // as in PoolStats
-	ResetProof  Proof  // as in PoolStats
+	Addr          string // host:port
+	Open          int    // connections
+	Opened        int64  // logins that succeeded
+	LoginErrors   int64  // logins that failed
+	Probes        int64  // times that it was probed, by logins of its own that are in no other number, or on a connection that such a login left open
+	UndoProof     Proof  // as in PoolStats
+	ResetProof    Proof  // as in PoolStats
+	PipelineProof Proof  // as in PoolStats
 
 	// State is what is known of the host, as the log says it: "unknown", nobody
 	// logged in to it yet, or nobody used the pool for a while; "up"; "suspect", a
@@ -139,7 +145,7 @@ func (b *balancer) hostStats() (all []HostStats) {
 		s := b.tracker.Status(i)
 		all = append(all, HostStats{
 			Addr: h.addr, Open: int(h.open.Load()), Opened: h.opened.Load(), LoginErrors: h.loginErrors.Load(), Probes: h.probes.Load(),
-			UndoProof: readProof(&h.server.proofs.undo), ResetProof: readProof(&h.server.proofs.reset),
+			UndoProof: readProof(&h.server.proofs.undo), ResetProof: readProof(&h.server.proofs.reset), PipelineProof: readProof(&h.server.proofs.pipeline),
 			State: s.State.String(), Since: s.Since, Reason: s.Reason, ReadOnly: b.tracker.IsReadOnly(i), Wanted: b.tracker.Rating(i) == failover.Wanted,
 		})
 	}
@@ -189,7 +195,7 @@ func (m *member) stats() PoolStats {
 		Keepalives: s.Keepalives, Killed: m.login.killed.Load(), Hosts: m.login.hosts.hostStats(),
 		CreateTime: readHistogram(&m.pool.CreateTimes), WaitTime: readHistogram(&m.pool.WaitTimes),
 		UseTime:   readHistogram(&m.login.useTimes),
-		UndoProof: readProof(&proofs.undo), ResetProof: readProof(&proofs.reset),
+		UndoProof: readProof(&proofs.undo), ResetProof: readProof(&proofs.reset), PipelineProof: readProof(&proofs.pipeline),
 		PinnedBy: s.PinnedBy, Undone: m.login.undone.Load(), Reset: m.login.resets.Load(),
 		LoggingIn: s.LoggingIn, Waiting: s.Waiting, Handles: handles,
 		Opened: s.Opened, LoginErrors: s.LoginErrors,

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/stockdriver"
 )
 
 // stmtLog is what of prepared statements was sent on a connection.
@@ -464,7 +465,11 @@ func TestServerForgotItsStatements(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = c.Raw(func(dc any) error {
-		return resetConnection(t.Context(), dc.(*conn).lent.Value.socket)
+		refused, err := dc.(*conn).lent.Value.known.Run(t.Context(), stockdriver.ResetConnection)
+		if err != nil {
+			return err
+		}
+		return refused[0]
 	})
 	c.Close()
 	if errorNumber(err) == 1047 {

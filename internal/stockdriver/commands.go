@@ -21,6 +21,7 @@ type Command struct {
 // Commands of the protocol (MySQL source code documentation, "Command Phase").
 const (
 	comQuery           = 0x03
+	comPing            = 0x0e
 	comResetConnection = 0x1f
 )
 
@@ -28,8 +29,14 @@ const (
 // send.
 var ResetConnection = Command{code: comResetConnection}
 
+// Ping is COM_PING.
+var Ping = Command{code: comPing}
+
 // Query is a statement that returns no rows.
 func Query(text string) Command { return Command{comQuery, text} }
+
+// Text returns the text of a [Query]; ok is false for another command.
+func (c Command) Text() (text string, ok bool) { return c.text, c.code == comQuery }
 
 // Limits of the packets of a protocol without compression.
 const (

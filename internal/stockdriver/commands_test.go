@@ -122,9 +122,13 @@ func TestRunEndsWithItsContext(t *testing.T) {
 		var packet [5]byte
 		io.ReadFull(server, packet[:])
 		cancel() // and no answer
+		io.Copy(io.Discard, server)
 	}()
 	if _, err := f.Run(ctx, ResetConnection); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want the context's error", err)
+	}
+	if _, err := client.Write([]byte("COM_QUIT")); err != nil {
+		t.Errorf("afterwards nothing can be sent: %v", err)
 	}
 	if _, err := (Conn{}).Run(t.Context(), ResetConnection); err != ErrNoSocket {
 		t.Errorf("without a socket: got %v", err)
