@@ -29,8 +29,8 @@ var diffPlants = []plant{
 	{
 		name: "the login's character set is not restored",
 		file: "driver/restore.go",
-		old:  "if err := p.setNames(ctx); err != nil {",
-		new:  "if err := ctx.Err(); err != nil {",
+		old:  "commands = append(commands, p.loginCommands(names)...)",
+		new:  "commands = append(commands, p.loginCommands(names)[1:]...)",
 	},
 	{
 		name: "autocommit does not count",
@@ -47,8 +47,8 @@ var diffPlants = []plant{
 	{
 		name: "the schema is not selected again after a reset",
 		file: "driver/restore.go",
-		old:  "return p.useAgain(ctx)",
-		new:  "return p.findSchema(ctx)",
+		old:  "\tif schema != \"\" {\n\t\tif p.schemas",
+		new:  "\tif schema != \"\" && unknown {\n\t\tif p.schemas",
 	},
 	{
 		name: "user variables go unseen",

@@ -21,8 +21,8 @@ var restorePlants = []plant{
 	{
 		name: "net_write_timeout is not restored after a reset",
 		file: "driver/restore.go",
-		old:  `st += ", " + also`,
-		new:  `st += ""`,
+		old:  `names += ", " + also`,
+		new:  `names += ""`,
 		test: "TestSuiteNetWriteTimeoutIsRestored",
 	},
 	{
@@ -104,6 +104,41 @@ var restorePlants = []plant{
 		old:  "(resets == ProofIgnored || readProof(&s.proofs.undo) == ProofIgnored)",
 		new:  "readProof(&s.proofs.undo) == ProofIgnored",
 		test: "TestSuiteProxiesLeakNothing",
+	},
+	{
+		name: "what restores a session is sent one by one",
+		file: "driver/pipeline.go",
+		old:  "if len(commands) > 1 && p.login.pipeline",
+		new:  "if false && p.login.pipeline",
+		test: "TestSuiteRoundTripsOfARestore",
+	},
+	{
+		name: "any server is thought to answer several commands",
+		file: "driver/pipeline.go",
+		old:  "if !p.login.pipeline || p.socket == nil ||",
+		new:  "if storeProof(&proofs.pipeline, ProofWorks, proofLife); true ||",
+		test: "TestSuiteServerDropsPackets",
+	},
+	{
+		name: "that a server drops packets by now is not noted",
+		file: "driver/pipeline.go",
+		old:  "if err != nil && len(refused) > 0 &&",
+		new:  "if err != nil && len(refused) > 10000 &&",
+		test: "TestSuiteServerDropsPackets",
+	},
+	{
+		name: "what commits follows a ROLLBACK that is refused",
+		file: "driver/restore.go",
+		old:  "if p.state.AutocommitSet() {",
+		new:  "if false {",
+		test: "TestRestoreMethods",
+	},
+	{
+		name: "a schema that cannot be selected again is thought current",
+		file: "driver/restore.go",
+		old:  "case err == nil && schema != \"\":",
+		new:  "case schema != \"\":",
+		test: "TestRestoreMethods",
 	},
 	{
 		name: "any answer proves that a lock is free",
