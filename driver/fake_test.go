@@ -1,7 +1,6 @@
 package mysqlpool
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"database/sql/driver"
@@ -97,6 +96,7 @@ func (s *fakeServer) dial(ctx context.Context, h *physical.Host, schema string) 
 			const forever = 100 * 365 * 24 * time.Hour
 			h.Server.Proofs.Undo.Set(serverinfo.Works, forever)
 			h.Server.Proofs.Reset.Set(serverinfo.Works, forever)
+			h.Server.Proofs.Pipeline.Set(serverinfo.Works, forever)
 		})
 	}
 	s.mu.Lock()
@@ -129,7 +129,7 @@ func (s *fakeServer) dial(ctx context.Context, h *physical.Host, schema string) 
 	return c, nil
 }
 
-// fakeSocket answers COM_RESET_CONNECTION, and nothing else.
+// fakeSocket answers commands that return no rows.
 type fakeSocket struct {
 	net.Conn
 	*fakeConn
@@ -141,16 +141,29 @@ func (s fakeSocket) RemoteAddr() net.Addr          { return nil }
 func (s fakeSocket) SetDeadline(t time.Time) error { return nil }
 
 func (s fakeSocket) Write(b []byte) (int, error) {
-	if !bytes.Equal(b, stockdriver.ComResetConnection) {
-		panic(fmt.Sprintf("fake: got %x", b))
-	}
-	err := s.run(context.Background(), "reset")
-	s.answer = []byte{7, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0}
-	if number := mysqlerr.Number(err); number != 0 {
-		text := "#08S01" + err.(*mysql.MySQLError).Message
-		s.answer = append([]byte{byte(3 + len(text)), 0, 0, 1, 0xff, byte(number), byte(number >> 8)}, text...)
-	} else if err != nil {
-		return 0, err
+	for rest := b; len(rest) > 0; {
+		n := 4 + (int(rest[0]) | int(rest[1])<<8 | int(rest[2])<<16)
+		text := string(rest[5:n])
+		switch code := rest[4]; code {
+		case 0x03:
+		case 0x0e:
+			text = "ping"
+		case 0x1f:
+			text = "reset"
+		default:
+			panic(fmt.Sprintf("fake: got command %#x", code))
+		}
+		rest = rest[n:]
+		err := s.run(context.Background(), text)
+		if number := mysqlerr.Number(err); number != 0 {
+			text := "#08S01" + err.(*mysql.MySQLError).Message
+			s.answer = append(s.answer, byte(3+len(text)), 0, 0, 1, 0xff, byte(number), byte(number>>8))
+			s.answer = append(s.answer, text...)
+			continue
+		} else if err != nil {
+			return 0, err
+		}
+		s.answer = append(s.answer, 7, 0, 0, 1, 0, 0, 0, byte(s.status), byte(s.status>>8), 0, 0)
 	}
 	return len(b), nil
 }

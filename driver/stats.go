@@ -62,6 +62,11 @@ type PoolStats struct {
 	UndoProof  Proof // statements that put variables back and release locks
 	ResetProof Proof // COM_RESET_CONNECTION
 
+	// PipelineProof is whether the server is known to answer several commands that
+	// are sent at once, by which the pool restores a session in one round trip.
+	// Ignored: not all were answered. Refused: the connection broke when it was tried.
+	PipelineProof Proof
+
 	Keepalives int64 // pings of idle connections (pool_keepalive)
 
 	Killed int64 // statements whose context ended, that were ended on the server too (pool_kill)
@@ -107,13 +112,14 @@ func histogramOf(from *histogram.Histogram) Histogram {
 
 // HostStats is one of several hosts of a pool.
 type HostStats struct {
-	Addr        string // host:port
-	Open        int    // connections
-	Opened      int64  // logins that succeeded
-	LoginErrors int64  // logins that failed
-	Probes      int64  // times that it was probed, by logins of its own that are in no other number, or on a connection that such a login left open
-	UndoProof   Proof  // as in PoolStats
-	ResetProof  Proof  // as in PoolStats
+	Addr          string // host:port
+	Open          int    // connections
+	Opened        int64  // logins that succeeded
+	LoginErrors   int64  // logins that failed
+	Probes        int64  // times that it was probed, by logins of its own that are in no other number, or on a connection that such a login left open
+	UndoProof     Proof  // as in PoolStats
+	ResetProof    Proof  // as in PoolStats
+	PipelineProof Proof  // as in PoolStats
 
 	// State is what is known of the host, as the log says it: "unknown", nobody
 	// logged in to it yet, or nobody used the pool for a while; "up"; "suspect", a
@@ -147,7 +153,7 @@ func statsOf(m registry.Stats) PoolStats {
 		Open: s.Open, InUse: s.InUse, Idle: s.Idle, Pinned: s.Pinned,
 		Keepalives: s.Keepalives, Killed: m.Killed, Hosts: hostStatsOf(m.Hosts),
 		CreateTime: histogramOf(m.CreateTimes), WaitTime: histogramOf(m.WaitTimes), UseTime: histogramOf(m.UseTimes),
-		UndoProof: Proof(m.UndoProof), ResetProof: Proof(m.ResetProof),
+		UndoProof: Proof(m.UndoProof), ResetProof: Proof(m.ResetProof), PipelineProof: Proof(m.PipelineProof),
 		PinnedBy: s.PinnedBy, Undone: m.Undone, Reset: m.Resets,
 		LoggingIn: s.LoggingIn, Waiting: s.Waiting, Handles: m.Handles,
 		Opened: s.Opened, LoginErrors: s.LoginErrors,
@@ -164,7 +170,7 @@ func hostStatsOf(hosts []hosts.Status) (all []HostStats) {
 	for _, h := range hosts {
 		all = append(all, HostStats{
 			Addr: h.Addr, Open: h.Open, Opened: h.Opened, LoginErrors: h.LoginErrors, Probes: h.Probes,
-			UndoProof: Proof(h.UndoProof), ResetProof: Proof(h.ResetProof),
+			UndoProof: Proof(h.UndoProof), ResetProof: Proof(h.ResetProof), PipelineProof: Proof(h.PipelineProof),
 			State: h.State.String(), Since: h.Since, Reason: h.Reason, ReadOnly: h.ReadOnly, Wanted: h.Wanted,
 		})
 	}

@@ -411,7 +411,11 @@ func TestServerForgotItsStatements(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = c.Raw(func(dc any) error {
-		return stockdriver.ResetConnection(t.Context(), dc.(*conn).holder.Current().Socket)
+		refused, err := stockdriver.ConnOf(dc.(*conn).holder.Current().StockConn).Run(t.Context(), stockdriver.ResetConnection)
+		if err != nil {
+			return err
+		}
+		return refused[0]
 	})
 	c.Close()
 	if mysqlerr.Number(err) == 1047 {

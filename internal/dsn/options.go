@@ -46,6 +46,7 @@ type Options struct {
 	StmtCache   int           // or auto
 	LeakAfter   time.Duration // 0 is never
 	Kill        bool
+	Pipeline    bool        // where the server is known to answer several commands sent at once
 	Balance     BalanceMode // "" until check
 	Target      TargetMode
 	PoolName    string
@@ -63,6 +64,7 @@ func DefaultOptions() Options {
 		DialLimit:   32,
 		Reset:       ResetState,
 		StmtCache:   Auto,
+		Pipeline:    true,
 		Target:      TargetAuto,
 	}
 }
@@ -89,6 +91,7 @@ var optionTable = map[string]struct {
 	"pool_stmt_cache":   {takesCount(0) + ", or auto", func(o *Options, v string) bool { return setAutoCount(&o.StmtCache, v) }},
 	"pool_leak_after":   {takesTime, func(o *Options, v string) bool { return setTime(&o.LeakAfter, v) }},
 	"pool_kill":         {"on or off", setKill},
+	"pool_pipeline":     {"auto or off", setPipeline},
 	"pool_balance":      {"failover or round_robin", setBalance},
 	"pool_target":       {"auto, primary, replica, prefer_replica or any", setTarget},
 	"pool_name":         {"up to 64 letters, digits, and any of . _ : / -", setName},
@@ -134,6 +137,11 @@ func setAutoTime(to *time.Duration, v string) bool {
 func setReset(o *Options, v string) bool {
 	o.Reset = ResetMode(v)
 	return slices.Contains([]ResetMode{ResetState, ResetAlways, ResetNever}, o.Reset)
+}
+
+func setPipeline(o *Options, v string) bool {
+	o.Pipeline = v == "auto"
+	return v == "auto" || v == "off"
 }
 
 func setKill(o *Options, v string) bool {

@@ -17,6 +17,7 @@ type Status struct {
 	Opened, LoginErrors   int64 // logins that succeeded, and that failed
 	Probes                int64
 	UndoProof, ResetProof serverinfo.Verdict
+	PipelineProof         serverinfo.Verdict
 
 	State            failover.State
 	Since            time.Time // zero if nobody logged in yet
@@ -35,7 +36,7 @@ func (b *balancer) status() (all []Status) {
 		s := b.tracker.Status(i)
 		all = append(all, Status{
 			Addr: h.Addr, Open: int(h.Open.Load()), Opened: h.opened.Load(), LoginErrors: h.loginErrors.Load(), Probes: h.probes.Load(),
-			UndoProof: h.server.Proofs.Undo.Verdict(), ResetProof: h.server.Proofs.Reset.Verdict(),
+			UndoProof: h.server.Proofs.Undo.Verdict(), ResetProof: h.server.Proofs.Reset.Verdict(), PipelineProof: h.server.Proofs.Pipeline.Verdict(),
 			State: s.State, Since: s.Since, Reason: s.Reason, ReadOnly: b.tracker.IsReadOnly(i), Wanted: b.tracker.Rating(i) == failover.Wanted,
 		})
 	}
@@ -46,7 +47,7 @@ func (b *balancer) status() (all []Status) {
 type Stats struct {
 	Hosts                                      []Status
 	Killed, Undone, Resets                     int64
-	UndoProof, ResetProof                      serverinfo.Verdict // of the first host
+	UndoProof, ResetProof, PipelineProof       serverinfo.Verdict // of the first host
 	Stmts, StmtHits, StmtMisses, StmtEvictions int64
 	StmtShare                                  int64 // how many statements a connection may keep now
 	UseTimes                                   *histogram.Histogram
@@ -58,7 +59,7 @@ func (l *Dialer) Stats() Stats {
 	proofs := &l.hosts.hosts[0].server.Proofs
 	return Stats{
 		Hosts: l.hosts.status(), Killed: l.killed.Load(), Undone: l.Undone.Load(), Resets: l.Resets.Load(),
-		UndoProof: proofs.Undo.Verdict(), ResetProof: proofs.Reset.Verdict(),
+		UndoProof: proofs.Undo.Verdict(), ResetProof: proofs.Reset.Verdict(), PipelineProof: proofs.Pipeline.Verdict(),
 		Stmts: l.Stmts.Open.Load(), StmtHits: hits, StmtMisses: misses, StmtEvictions: evictions,
 		StmtShare: l.Stmts.Share.Load(), UseTimes: &l.UseTimes,
 	}

@@ -209,7 +209,7 @@ func (p *Conn) use(ctx context.Context, schema string) (kept bool, err error) {
 		}
 		p.schema = elsewhere
 	}
-	_, err = p.ExecContext(timed, "USE `"+strings.ReplaceAll(schema, "`", "``")+"`", nil)
+	_, err = p.ExecContext(timed, useText(schema), nil)
 	if err == nil {
 		p.schema, p.schemas = schema, schemas
 	}
@@ -223,6 +223,9 @@ func (p *Conn) use(ctx context.Context, schema string) (kept bool, err error) {
 	}
 	return false, err
 }
+
+// useText returns the statement that selects a schema.
+func useText(schema string) string { return "USE `" + strings.ReplaceAll(schema, "`", "``") + "`" }
 
 // Close implements pool.Resource, and hides the stock connection's Close.
 func (p *Conn) Close(why pool.Reason) {

@@ -9,7 +9,6 @@ import (
 	"github.com/go-sql-driver/mysql"
 	"github.com/mysqlpool/mysqlpool/internal/dsn"
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
-	"github.com/mysqlpool/mysqlpool/internal/stockdriver"
 )
 
 // PingTimeout bounds a ping before a connection is handed out. A router that
@@ -127,7 +126,7 @@ func (p *Conn) within(ctx context.Context, limit, own, idle time.Duration, ask f
 		p.Login.events.Verify(p.Host, own, idle)
 	case timed.Err() != nil:
 		p.Login.events.Silent(p.Host, own, idle)
-	case mysqlerr.Number(err) == 0 && !errors.Is(err, stockdriver.ErrNoReset):
+	case mysqlerr.Number(err) == 0 && !errors.Is(err, errNoReset):
 		p.Host.Doubts.Add(1)
 	}
 	return err

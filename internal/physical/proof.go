@@ -11,7 +11,6 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 	"github.com/mysqlpool/mysqlpool/internal/session"
-	"github.com/mysqlpool/mysqlpool/internal/stockdriver"
 )
 
 // sureKinds is the kinds of state that are undone by what the server cannot
@@ -21,10 +20,13 @@ const sureKinds = session.Transaction | session.Schema | session.FoundRows
 // proofTimeout bounds the trial, which is some ten round trips.
 const proofTimeout = 5 * time.Second
 
+// errNoReset means that the session cannot be reset.
+var errNoReset = errors.New("mysqlpool: the connection cannot be reset")
+
 var (
 	errUndoIgnored  = errors.New("mysqlpool: the server answers OK when a variable is put back or a lock is released, and does not do it")
-	errResetIgnored = fmt.Errorf("%w: the server answers OK and resets nothing", stockdriver.ErrNoReset)
-	errResetRefused = fmt.Errorf("%w: the server refused it lately", stockdriver.ErrNoReset)
+	errResetIgnored = fmt.Errorf("%w: the server answers OK and resets nothing", errNoReset)
+	errResetRefused = fmt.Errorf("%w: the server refused it lately", errNoReset)
 )
 
 // trusts returns an error if the server is known not to do what it says, or not
@@ -184,7 +186,7 @@ func (p restorer) proveReset(ctx context.Context) (works bool, err error) {
 		return false, nil
 	}
 	if err := p.resetAndSet(ctx, 0); err != nil {
-		if !errors.Is(err, stockdriver.ErrNoReset) && mysqlerr.Number(err) == 0 || trusts(p.Host.Server, byReset) == nil {
+		if !errors.Is(err, errNoReset) && mysqlerr.Number(err) == 0 || trusts(p.Host.Server, byReset) == nil {
 			return false, err
 		}
 		// It was refused. What is set here is put back as the undo does it.
@@ -224,7 +226,10 @@ func (p restorer) refusedReset(ctx context.Context, err error) {
 // that it is found.
 func (p restorer) found(ctx context.Context, way string, to *serverinfo.Proof, v serverinfo.Verdict, life time.Duration, why error) {
 	level, text := slog.LevelDebug, "mysqlpool: tried how the server restores a session"
-	if v == serverinfo.Ignored {
+	switch {
+	case to == &p.Host.Server.Proofs.Pipeline && v != serverinfo.Works:
+		level, text = slog.LevelInfo, "mysqlpool: the server does not answer several commands that are sent at once: the pool sends its own one by one, and needs more round trips to restore a session"
+	case v == serverinfo.Ignored:
 		level, text = slog.LevelWarn, "mysqlpool: the server answers OK when a session is restored, and does not do it: connections with more on them than a transaction or another schema are closed"
 	}
 	p.Login.Log().LogAttrs(ctx, level, text,

@@ -74,6 +74,9 @@ func (p restorer) restoreAny(life context.Context) bool {
 func (p restorer) restore(ctx context.Context, kinds session.Kinds) (how restoreMethod, err error) {
 	defer p.survive("the restoring of session state", &err)
 	p.usedBy(nil)
+	if err := p.provePipeline(ctx); err != nil {
+		return byClosing, err
+	}
 	if how, err = p.tryMethods(ctx, kinds); err == nil {
 		err = p.findSchema(ctx)
 	}
@@ -137,12 +140,50 @@ func (p restorer) runUndo(ctx context.Context) error {
 	if !ok {
 		return errNotUndone
 	}
+	commands := make([]stockdriver.Command, 0, len(statements)+2)
 	for _, st := range statements {
-		if _, err := p.ExecContext(ctx, st, nil); err != nil {
+		commands = append(commands, stockdriver.Query(st))
+	}
+	if p.state.AutocommitSet() {
+		// A ROLLBACK that is refused must not be followed by what commits.
+		if _, err := p.runAll(ctx, commands[:1]); err != nil {
 			return err
 		}
+		commands = commands[1:]
 	}
-	return nil
+	var err error
+	if p.schema == UnknownSchema {
+		_, err = p.runAndUse(ctx, commands)
+	} else {
+		_, err = p.runAll(ctx, commands)
+	}
+	return err
+}
+
+// runAndUse is runAll, and then selects the schema that the connection is on, or
+// was on before that became unknown: a reset leaves the schema in place, but gives
+// the variables that come with it (character_set_database) their global values.
+// Where the former schema cannot be selected any more it stays unknown.
+func (p restorer) runAndUse(ctx context.Context, commands []stockdriver.Command) (ran int, err error) {
+	schema, unknown, schemas := p.schema, p.schema == UnknownSchema, p.Host.Server.Schemas.Load()
+	if unknown {
+		schema = p.lastSchema
+	}
+	n := len(commands)
+	if schema != "" {
+		if p.schemas != schemas {
+			commands = append(commands, stockdriver.Query("USE "+elsewhere)) // or to select it again changes nothing on MariaDB
+		}
+		commands = append(commands, stockdriver.Query(useText(schema)))
+	}
+	ran, err = p.runAll(ctx, commands)
+	switch {
+	case err == nil && schema != "":
+		p.schema, p.schemas = schema, schemas
+	case err != nil && ran >= n && mysqlerr.Number(err) != 0 && unknown:
+		return ran, nil
+	}
+	return ran, err
 }
 
 // resetAndSet makes the session what it was after the login: by
@@ -152,7 +193,7 @@ func (p restorer) runUndo(ctx context.Context) error {
 // been left.
 func (p restorer) resetAndSet(ctx context.Context, kinds session.Kinds) error {
 	if !p.canSendReset() {
-		return stockdriver.ErrNoReset
+		return errNoReset
 	}
 	if err := trusts(p.Host.Server, byReset); err != nil {
 		return err
@@ -160,7 +201,13 @@ func (p restorer) resetAndSet(ctx context.Context, kinds session.Kinds) error {
 	if err := p.endXA(ctx, kinds); err != nil {
 		return err
 	}
-	if err := stockdriver.ResetConnection(ctx, p.Socket); err != nil {
+	commands := []stockdriver.Command{stockdriver.ResetConnection}
+	names, known := p.baseline.Charset()
+	if known {
+		commands = append(commands, p.loginCommands(names)...)
+	}
+	ran, err := p.runAndUse(ctx, commands)
+	if ran == 0 {
 		p.refusedReset(ctx, err)
 		return err
 	}
@@ -168,16 +215,16 @@ func (p restorer) resetAndSet(ctx context.Context, kinds session.Kinds) error {
 	p.state.Reset()
 	p.inTx, p.used = false, false
 	p.lastID = sessionID{}
-	if err := p.setAsLogin(ctx); err != nil {
+	if err == nil && !known {
+		err = p.replayLogin(ctx)
+	}
+	if err != nil {
 		return err
 	}
 	if left := p.kinds(); left != 0 {
 		return fmt.Errorf("mysqlpool: after a reset the server says that there is still: %v", left)
 	}
-	if err := p.checkLeft(ctx, kinds); err != nil {
-		return err
-	}
-	return p.useAgain(ctx)
+	return p.checkLeft(ctx, kinds)
 }
 
 // endXA returns an error if a routine, or what else is not in any text, left an
@@ -216,40 +263,44 @@ func (p restorer) replaysNames() bool {
 	return s != nil && s.MariaDB && p.config.OneByOne
 }
 
-// setAsLogin sets, after a reset, what a login sets.
-func (p restorer) setAsLogin(ctx context.Context) error {
-	if err := p.setNames(ctx); err != nil {
-		return err
+// loginCommands sets, after a reset, what a login sets; names is the statement for
+// the character sets.
+func (p restorer) loginCommands(names string) []stockdriver.Command {
+	if also := p.alsoSet(); also != "" {
+		names += ", " + also
 	}
+	commands := []stockdriver.Command{stockdriver.Query(names)}
 	if p.config.SetParams != "" {
-		if _, err := p.ExecContext(ctx, p.config.SetParams, nil); err != nil {
-			return err
-		}
+		commands = append(commands, stockdriver.Query(p.config.SetParams))
 	}
-	if p.replaysNames() {
-		return p.checkNames(ctx)
-	}
-	return nil
+	return commands
 }
 
-func (p restorer) setNames(ctx context.Context) (err error) {
-	also := p.alsoSet()
-	if st, ok := p.baseline.Charset(); ok {
-		if also != "" {
-			st += ", " + also
-		}
-		_, err = p.ExecContext(ctx, st, nil)
-		return err
-	}
+// replayLogin is loginCommands where no statement says what the character sets were:
+// it runs what the login ran, of which each but the first is tried if the one before
+// was refused, and looks at what came of it.
+func (p restorer) replayLogin(ctx context.Context) (err error) {
 	for _, st := range p.config.SetNames {
 		if _, err = p.ExecContext(ctx, st, nil); mysqlerr.Number(err) == 0 {
 			break
 		}
 	}
-	if err == nil && also != "" {
-		_, err = p.ExecContext(ctx, "SET "+also, nil)
+	if err != nil {
+		return err
 	}
-	return err
+	var sets []string
+	if also := p.alsoSet(); also != "" {
+		sets = append(sets, "SET "+also)
+	}
+	if p.config.SetParams != "" {
+		sets = append(sets, p.config.SetParams)
+	}
+	for _, set := range sets {
+		if _, err := p.ExecContext(ctx, set, nil); err != nil {
+			return err
+		}
+	}
+	return p.checkNames(ctx)
 }
 
 // alsoSet returns assignments of variables that a reset gives the right values,
@@ -277,17 +328,6 @@ func (p restorer) checkNames(ctx context.Context) error {
 	if err == nil && !p.baseline.HasNames(row[0], row[1], row[2]) {
 		err = errors.New("mysqlpool: a reset made the character sets other than they were after the login")
 	}
-	return err
-}
-
-// useAgain selects the current schema once more. A reset leaves it in place, but
-// gives the variables that come with it (character_set_database) their global
-// values.
-func (p restorer) useAgain(ctx context.Context) error {
-	if err := p.findSchema(ctx); err != nil || p.schema == "" {
-		return err
-	}
-	_, err := p.use(ctx, p.schema)
 	return err
 }
 

@@ -23,6 +23,8 @@ type Proofs struct {
 	Turn  chan struct{} // holds a token while somebody tries
 	Undo  Proof
 	Reset Proof
+
+	Pipeline Proof // of several commands sent at once all are answered
 }
 
 func newProofs() Proofs { return Proofs{Turn: make(chan struct{}, 1)} }

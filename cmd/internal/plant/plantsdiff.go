@@ -29,8 +29,8 @@ var diffPlants = []plant{
 	{
 		name: "the login's character set is not restored",
 		file: "internal/physical/restore.go",
-		old:  "if err := p.setNames(ctx); err != nil {",
-		new:  "if err := ctx.Err(); err != nil {",
+		old:  "commands = append(commands, p.loginCommands(names)...)",
+		new:  "commands = append(commands, p.loginCommands(names)[1:]...)",
 	},
 	{
 		name: "autocommit does not count",
@@ -41,14 +41,14 @@ var diffPlants = []plant{
 	{
 		name: "the DSN's parameters are not set again",
 		file: "internal/physical/restore.go",
-		old:  `if p.config.SetParams != "" {`,
-		new:  `if p.config.SetParams == "\x00" {`,
+		old:  "commands = append(commands, stockdriver.Query(p.config.SetParams))",
+		new:  "_ = p.config.SetParams",
 	},
 	{
 		name: "the schema is not selected again after a reset",
 		file: "internal/physical/restore.go",
-		old:  "return p.useAgain(ctx)",
-		new:  "return p.findSchema(ctx)",
+		old:  "\tif schema != \"\" {\n\t\tif p.schemas",
+		new:  "\tif schema != \"\" && unknown {\n\t\tif p.schemas",
 	},
 	{
 		name: "user variables go unseen",

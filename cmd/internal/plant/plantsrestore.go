@@ -21,8 +21,8 @@ var restorePlants = []plant{
 	{
 		name: "net_write_timeout is not restored after a reset",
 		file: "internal/physical/restore.go",
-		old:  `st += ", " + also`,
-		new:  `st += ""`,
+		old:  `names += ", " + also`,
+		new:  `names += ""`,
 		test: "TestSuiteNetWriteTimeoutIsRestored",
 	},
 	{
@@ -104,6 +104,41 @@ var restorePlants = []plant{
 		old:  "(resets == serverinfo.Ignored || s.Proofs.Undo.Verdict() == serverinfo.Ignored)",
 		new:  "s.Proofs.Undo.Verdict() == serverinfo.Ignored",
 		test: "TestSuiteProxiesLeakNothing",
+	},
+	{
+		name: "what restores a session is sent one by one",
+		file: "internal/physical/pipeline.go",
+		old:  "if len(commands) > 1 && p.Login.Pipeline",
+		new:  "if false && p.Login.Pipeline",
+		test: "TestSuiteRoundTripsOfARestore",
+	},
+	{
+		name: "any server is thought to answer several commands",
+		file: "internal/physical/pipeline.go",
+		old:  "if !p.Login.Pipeline || p.Socket == nil ||",
+		new:  "if proofs.Pipeline.Set(serverinfo.Works, serverinfo.ProofLife); true ||",
+		test: "TestSuiteServerDropsPackets",
+	},
+	{
+		name: "that a server drops packets by now is not noted",
+		file: "internal/physical/pipeline.go",
+		old:  "if err != nil && len(refused) > 0 &&",
+		new:  "if err != nil && len(refused) > 10000 &&",
+		test: "TestSuiteServerDropsPackets",
+	},
+	{
+		name: "what commits follows a ROLLBACK that is refused",
+		file: "internal/physical/restore.go",
+		old:  "if p.state.AutocommitSet() {",
+		new:  "if false {",
+		test: "TestRestoreMethods",
+	},
+	{
+		name: "a schema that cannot be selected again is thought current",
+		file: "internal/physical/restore.go",
+		old:  "case err == nil && schema != \"\":",
+		new:  "case schema != \"\":",
+		test: "TestRestoreMethods",
 	},
 	{
 		name: "any answer proves that a lock is free",
