@@ -21,6 +21,9 @@ const ofStatements = session.Warnings | session.RowCount | session.Found
 // ctx ended.
 func (h *Holder) asks(ctx context.Context, p *Conn, st *session.Statement, rows bool) error {
 	asks := st.Asks()
+	if p.foreign&session.Warnings != 0 && p.keepsWarnings() && st.MayWarnWithoutTables() {
+		asks |= session.Warnings // or afterwards nobody could tell whose they are
+	}
 	if p.config.AutoIsNull || st.ChangesID() && (rows || p.lastID.unknown || !st.Inserts()) {
 		asks |= session.LastID // or it could not be told whether it changed it
 	}
@@ -81,6 +84,9 @@ func serious(err error) error {
 //	MySQL, new                              0           0            none
 //	  SELECT 1 LIMIT 0                     -1           0            none
 //	  SET sql_notes = @@sql_notes           0           as before    none
+//	MySQL 5.6, new                          0           0            none
+//	  DO (SELECT 1 FROM (SELECT 1) AS t)    0           1            none
+//	  SELECT 1 LIMIT 0                     -1           0            as before
 //	MariaDB, new                            0           any          none
 //	  DO (SELECT 1 FROM (SELECT 1) AS t)    0           1            none
 //	  SELECT 1                             -1           1            as before
@@ -91,10 +97,22 @@ func (p *Conn) emptying(asks session.Asks) []string {
 		return []string{"DO (SELECT 1 FROM (SELECT 1) AS t)"}
 	case p.isMariaDB():
 		return []string{"SELECT 1"}
-	case nothingOwn:
-		return []string{"SELECT 1 LIMIT 0", "SET SESSION sql_notes = @@SESSION.sql_notes"}
 	}
-	return []string{"SELECT 1 LIMIT 0"}
+	var all []string
+	if p.keepsWarnings() && (nothingOwn || asks&session.Warnings != 0) {
+		all = append(all, "DO (SELECT 1 FROM (SELECT 1) AS t)")
+	}
+	all = append(all, "SELECT 1 LIMIT 0")
+	if nothingOwn {
+		all = append(all, "SET SESSION sql_notes = @@SESSION.sql_notes")
+	}
+	return all
+}
+
+// keepsWarnings: see serverinfo.KeepsWarnings.
+func (p *Conn) keepsWarnings() bool {
+	s := p.Host.Learned.Load()
+	return s != nil && s.KeepsWarnings
 }
 
 func (p *Conn) isMariaDB() bool {
@@ -106,12 +124,12 @@ func (p *Conn) isMariaDB() bool {
 // which is not 0.
 func (p *Conn) answersAfter(st *session.Statement, err error) {
 	p.foreign &^= session.RowCount
-	if err == nil && st.SetsFound(p.isMariaDB()) {
+	if err == nil && st.SetsFound(p.keepsWarnings()) {
 		p.foreign &^= session.Found
 	}
 	switch {
 	case st.Asks()&session.Warnings != 0: // they are there after it too
-	case !p.isMariaDB(), err == nil && st.UsesTables(), err != nil && mysqlerr.Number(err) != 0:
+	case !p.keepsWarnings(), err == nil && st.UsesTables(), err != nil && mysqlerr.Number(err) != 0:
 		p.foreign &^= session.Warnings
 	}
 }

@@ -27,6 +27,7 @@ type Facts struct {
 	Asks               Questions // what it is asked of itself at each login
 	FixesTypes         bool      // see there
 	CachesSubqueries   bool      // see there
+	KeepsWarnings      bool      // see there
 	MariaDB            bool
 }
 
@@ -70,6 +71,7 @@ func FactsOf(values, params map[string]string, questions bool) (s *Facts, noWait
 		HasRoles:         values != nil && values["role"] != NoRoles,
 		FixesTypes:       FixesTypes(values["version"]),
 		CachesSubqueries: CachesSubqueries(values["version"]),
+		KeepsWarnings:    KeepsWarnings(values["version"]),
 		MariaDB:          strings.Contains(values["version"], "MariaDB"),
 	}
 	s.HasProfiles = values["have_profiling"] == "YES"

@@ -18,6 +18,18 @@ func FixesTypes(version string) bool {
 	return major > 8 || major == 8 && (minor > 0 || patch >= 22)
 }
 
+// KeepsWarnings reports whether a server of that version keeps the warnings of
+// earlier statements through one that uses no tables and has none of its own:
+// MariaDB, and MySQL before 5.7. One that is not known does not.
+func KeepsWarnings(version string) bool {
+	if strings.Contains(version, "MariaDB") {
+		return true
+	}
+	var major, minor int
+	n, _ := fmt.Sscanf(version, "%d.%d", &major, &minor)
+	return n == 2 && (major < 5 || major == 5 && minor < 7)
+}
+
 // CachesSubqueries reports whether the server may answer from what a subquery returned
 // in an earlier run of a statement: "NULL NOT IN (SELECT ...)" is on MariaDB, for each
 // statement, what it was when it first ran, whatever is in the table by now. MySQL is

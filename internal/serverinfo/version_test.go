@@ -15,3 +15,14 @@ func TestFixesTypes(t *testing.T) {
 		}
 	}
 }
+
+func TestKeepsWarnings(t *testing.T) {
+	for version, want := range map[string]bool{
+		"5.6.24": true, "5.5.62-log": true, "5.7.44": false, "8.0.30-Vitess": false, "9.7.4-2": false, "": false, "proxy": false,
+		"10.11.19-MariaDB-deb12u1": true, "5.5.5-10.11.19-MariaDB": true,
+	} {
+		if got := KeepsWarnings(version); got != want {
+			t.Errorf("%q: got %v, want %v", version, got, want)
+		}
+	}
+}

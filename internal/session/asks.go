@@ -165,28 +165,61 @@ func (st *Statement) Several() bool { return st.marks&several != 0 }
 func (st *Statement) IsZero() bool { return !st.scanned }
 
 // UsesTables reports whether the statement surely used tables if it succeeded:
-// then MariaDB dropped the warnings of earlier ones.
+// then MariaDB, and MySQL before 5.7, dropped the warnings of earlier ones.
 func (st *Statement) UsesTables() bool {
 	p := parser{lexer: lexer{s: st.text}}
 	p.advance()
-	if p.is("insert") || p.is("replace") || p.is("update") || p.is("delete") || p.is("truncate") ||
-		p.is("create") || p.is("drop") || p.is("alter") {
+	switch {
+	case p.is("insert"), p.is("replace"), p.is("update"), p.is("delete"), p.is("truncate"):
 		return true
-	}
-	if !p.is("select") || st.marks&vague != 0 {
+	case p.is("create"), p.is("drop"), p.is("alter"):
+		return p.isOfTables()
+	case !p.is("select"), st.marks&vague != 0:
 		return false
 	}
-	for p.tok.kind != atEnd {
-		if p.accept("from") {
+	// TRIM(x FROM y) names none.
+	for depth := 0; p.tok.kind != atEnd; p.advance() {
+		switch {
+		case p.isSymbol('('):
+			depth++
+		case p.isSymbol(')'):
+			depth--
+		case depth == 0 && p.is("from"):
+			p.advance()
 			return !p.is("dual")
 		}
-		p.advance()
 	}
 	return false
 }
 
-// SetsFound reports whether the statement surely set FOUND_ROWS() if it succeeded.
-func (st *Statement) SetsFound(mariaDB bool) bool {
+// MayWarnWithoutTables reports whether the statement creates, drops or alters
+// something else than tables: it may leave a note of its own (that there is no such
+// procedure), or none, and those of earlier statements stay.
+func (st *Statement) MayWarnWithoutTables() bool {
+	p := parser{lexer: lexer{s: st.text}}
+	p.advance()
+	return (p.is("create") || p.is("drop") || p.is("alter")) && !p.isOfTables()
+}
+
+// isOfTables reports whether CREATE, DROP or ALTER, at which the parser is, has a
+// table, an index or a view as its object.
+func (p *parser) isOfTables() bool {
+	const modifiers = 8 // CREATE OR REPLACE ALGORITHM = MERGE … VIEW has more, and counts as unknown
+	for range modifiers {
+		p.advance()
+		switch {
+		case p.is("table"), p.is("tables"), p.is("index"), p.is("view"):
+			return true
+		case p.tok.kind != word:
+			return false
+		}
+	}
+	return false
+}
+
+// SetsFound reports whether the statement surely set FOUND_ROWS() if it succeeded;
+// keeps is of MariaDB, and MySQL before 5.7.
+func (st *Statement) SetsFound(keeps bool) bool {
 	if (st.Ends|st.Leaves)&FoundRows != 0 {
 		return true
 	}
@@ -197,7 +230,7 @@ func (st *Statement) SetsFound(mariaDB bool) bool {
 	p.advance()
 	switch {
 	case p.is("do"), p.is("update"):
-		return !mariaDB
+		return !keeps
 	case p.accept("show"):
 		return st.asks&Warnings == 0 && !p.is("profile") && !p.is("profiles") && !p.is("count")
 	}

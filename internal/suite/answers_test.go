@@ -228,8 +228,10 @@ var left = [][]string{
 func TestSuiteAnswersOfStatementsAreTheirHandles(t *testing.T) {
 	s := needServer(t)
 	for i, before := range left {
-		for j, own := range []string{"", "SELECT 1", "UPDATE two SET v = 5 WHERE id = 500", "DROP TABLE IF EXISTS own_one", "SELECT v FROM two ORDER BY v LIMIT 2", "SELECT nonsense of its own", "INSERT INTO two (v) VALUES (1), (2)", "DO 1"} {
-			if (i+j)%3 != 0 {
+		for j, own := range []string{"", "SELECT 1", "UPDATE two SET v = 5 WHERE id = 500", "DROP TABLE IF EXISTS own_one", "SELECT v FROM two ORDER BY v LIMIT 2", "SELECT nonsense of its own", "INSERT INTO two (v) VALUES (1), (2)", "DO 1",
+			"DROP DATABASE IF EXISTS mp_nowhere", "DROP PROCEDURE IF EXISTS own_one", "ALTER DATABASE CHARACTER SET utf8mb4", "DROP INDEX own_one ON two",
+			"SELECT TRIM('x' FROM 'xax')", "SELECT EXTRACT(YEAR FROM '2020-01-02')", "SELECT (SELECT 1 FROM two LIMIT 1)"} {
+			if n := 3 + j/8*3; (i+j)%n != 0 { // a third, and of the later ones a sixth
 				continue
 			}
 			t.Run(fmt.Sprintf("%s/%s", before[len(before)-1], own), func(t *testing.T) {
@@ -251,12 +253,14 @@ func TestSuiteAnswersOfStatementsAreTheirHandles(t *testing.T) {
 						switch {
 						case !found || reads:
 						case own != "" && strings.Contains(strings.ToLower(ask), "row_count"):
-							continue // its own row count is lost: see emptying
+							next.Close() // its own row count is lost: see emptying
+							continue
 						case strings.Contains(s.row(t, "SELECT VERSION()"), "MariaDB"):
 							// A new session of MariaDB may show another session's.
 							if got := seen(next, "SELECT FOUND_ROWS()"); driver == pooled && got != "1" {
 								t.Errorf("FOUND_ROWS(): got %s, want 1, as after a SELECT of nobody else's", got)
 							}
+							next.Close()
 							continue
 						}
 						for range 2 {

@@ -200,14 +200,14 @@ func TestSuiteHandleLimitBelowAndAboveThePools(t *testing.T) {
 func TestSuitePoolResetAlwaysKeepsNothing(t *testing.T) {
 	s := needServer(t)
 	setup := s.open(t, stock, "")
-	if _, err := setup.Exec("CREATE FUNCTION leaves() RETURNS INT DETERMINISTIC NO SQL BEGIN SET @kept = 77; RETURN 1; END"); err != nil {
+	if _, err := setup.Exec("CREATE FUNCTION sets_kept() RETURNS INT DETERMINISTIC NO SQL BEGIN SET @kept = 77; RETURN 1; END"); err != nil {
 		t.Skip(err)
 	}
 	setup.Close()
 	const one = "@pool_size=1&@pool_max_overflow=0"
 	for params, want := range map[string]string{one: "77", one + "&@pool_reset=%27always%27": "0"} {
 		a := s.open(t, pooled, params)
-		row(t, a, "SELECT leaves()")
+		row(t, a, "SELECT sets_kept()")
 		a.Close()
 		b := s.open(t, pooled, params)
 		if got := row(t, b, "SELECT COALESCE(@kept, 0)"); got != want {
