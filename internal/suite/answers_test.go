@@ -192,6 +192,9 @@ func TestSuiteLastInsertIDIsItsHandles(t *testing.T) {
 	for i := range programs {
 		seed := first + uint64(i)
 		params := []string{poolOfOne, poolOfOne + "&@pool_reset='always'", poolOfOne + "&@pool_stmt_cache=0", poolOfOne + "&interpolateParams=true", poolOfOne + "&clientFoundRows=true"}[seed%5]
+		if strings.Contains(params, "always") && strings.HasPrefix(s.row(t, "SELECT VERSION()"), "5.6") {
+			continue // a server that resets nothing: each connection is closed, and the id with it
+		}
 		want := s.idProgram(t, stock, params, seed, length)
 		got := s.idProgram(t, pooled, params, seed, length)
 		for i := range want {
