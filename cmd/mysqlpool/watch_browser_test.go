@@ -224,27 +224,50 @@ func TestWatchInBrowser(t *testing.T) {
 	})
 }
 
-// Makes docs/watch.png anew: MYSQL_POOL_TEST_SCREENSHOT names the file.
+// Makes docs/watch.png anew, in the folder that MYSQL_POOL_TEST_SCREENSHOTS names,
+// and with MYSQL_POOL_TEST_ALL_SCREENSHOTS others of the page to look at.
 func TestWatchScreenshot(t *testing.T) {
 	dir := os.Getenv("MYSQL_POOL_TEST_SCREENSHOTS")
 	if dir == "" {
 		t.Skip("MYSQL_POOL_TEST_SCREENSHOTS names no folder to write to")
 	}
+	all := os.Getenv("MYSQL_POOL_TEST_ALL_SCREENSHOTS") != ""
 	chromium := needChromium(t)
-	server := watchedServer(t)
-	w := startWatch(t, "--dsn="+server.DSN)
+	w := startWatch(t, "--dsn="+watchedServer(t).DSN)
 	p := openTab(t, chromium, w.url)
-	p.look(1200, 1285, "light")
-	w.loadBoth(t)
+	if all {
+		p.until(`document.getElementById("server").textContent !== "Asking…"`)
+		p.screenshot(dir, "watch-first", 1280, "light")
+		p.screenshot(dir, "watch-first-390", 390, "light")
+	}
+	w.underLoad(t, 8)
 	for n := 20; n < 120; n += 20 {
 		w.until(t, "there is more to plot", func(s watchState) bool { return len(s.Samples) >= n })
 	}
 	p.until(`document.querySelector("#mysql .conns tbody")`)
+	p.screenshot(dir, "watch", 1280, "light")
+	if !all {
+		return
+	}
+	for _, width := range []int64{390, 1280} {
+		for _, scheme := range []string{"light", "dark"} {
+			p.screenshot(dir, fmt.Sprintf("watch-%d-%s", width, scheme), width, scheme)
+		}
+	}
+}
+
+// screenshot takes a picture of the whole page.
+func (p *tab) screenshot(dir, name string, width int64, scheme string) {
+	p.t.Helper()
+	p.look(width, 800, scheme)
+	p.until(fmt.Sprintf("innerWidth === %d && matchMedia('(prefers-color-scheme: %s)').matches", width, scheme))
+	p.until(`[...document.querySelectorAll(".canvas")].every(e => e.querySelector(".uplot").clientWidth === e.clientWidth)`)
+	p.look(width, eval[int64](p, "document.documentElement.scrollHeight"), scheme)
 	png, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
 	if err != nil {
-		t.Fatal(err)
+		p.t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "watch.png"), png, 0o644); err != nil {
-		t.Fatal(err)
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644); err != nil {
+		p.t.Fatal(err)
 	}
 }

@@ -133,11 +133,10 @@ func (w *watching) until(t *testing.T, what string, wanted func(watchState) bool
 	t.Fatalf("it never came about that %s: %+v", what, s)
 }
 
-func (w *watching) loadBoth(t *testing.T) {
+// underLoad switches the load on.
+func (w *watching) underLoad(t *testing.T, atATime int) {
 	t.Helper()
-	for _, driver := range drivers {
-		w.post(t, "sides/"+driver+"/load/on")
-	}
+	w.post(t, fmt.Sprintf("load?on=true&at=%d&arguments=true", atATime))
 	w.until(t, "both sides serve", func(s watchState) bool { return s.Sides[0].Served > 2 && s.Sides[1].Served > 2 })
 }
 
@@ -190,8 +189,8 @@ func TestWatchInterrupted(t *testing.T) {
 	}
 	t.Run("under load", func(t *testing.T) {
 		server := watchedServer(t)
-		w := startWatch(t, "--dsn="+server.DSN, "--rate=50")
-		w.loadBoth(t)
+		w := startWatch(t, "--dsn="+server.DSN)
+		w.underLoad(t, 8)
 		if connections(t, server) == 0 {
 			t.Fatal("no connections under load: the check below could not fail")
 		}
@@ -209,13 +208,13 @@ func TestWatchInterrupted(t *testing.T) {
 	t.Run("with the embedded server", func(t *testing.T) {
 		needEmbedded(t)
 		w := startWatch(t)
-		w.loadBoth(t)
+		w.underLoad(t, 1)
 		check(t, w)
 	})
 	t.Run("while the server says nothing", func(t *testing.T) {
 		gate := gateTo(t, watchedServer(t))
 		w := startWatch(t, "--dsn="+gate.DSN)
-		w.loadBoth(t)
+		w.underLoad(t, 1)
 		if err := gate.Silence(); err != nil {
 			t.Fatal(err)
 		}
@@ -231,7 +230,7 @@ func TestWatchServerAway(t *testing.T) {
 	server := watchedServer(t)
 	gate := gateTo(t, server)
 	w := startWatch(t, "--dsn="+gate.DSN)
-	w.loadBoth(t)
+	w.underLoad(t, 1)
 	for range 2 {
 		gate.Shut()
 		w.until(t, "the server is away", func(s watchState) bool { return !s.Server.Up })
@@ -276,7 +275,7 @@ func TestWatchBadInput(t *testing.T) {
 	}{
 		{"no port", []string{"--listen=127.0.0.1"}, 2, "want host:port"},
 		{"a port in use", []string{"--listen=" + taken.Addr().String()}, 1, "takes any free port"},
-		{"no rate", []string{"--rate=0"}, 2, "1 to 100"},
+		{"two hosts, and nobody there", []string{"--dsn=root:hush@tcp(127.0.0.1:1,127.0.0.1:2)/"}, 1, "none of the hosts answers"},
 		{"not a DSN", []string{"--dsn=root:hush"}, 1, "want user:password@tcp(host:3306)/schema"},
 		{"nobody there", []string{"--dsn=root:hush@tcp(127.0.0.1:1)/"}, 1, "refused"},
 	} {

@@ -18,6 +18,8 @@ import (
 // A Server is a running server. Its fields must not be changed.
 type Server struct {
 	Name    string // for people: "MariaDB 11.4.2 at 127.0.0.1:3306"
+	Product string // "MariaDB 11.4.2"; "" if it has not answered
+	Addr    string // host:port, or the path of a socket
 	DSN     string // how go-sql-driver/mysql reaches it
 	UnixDSN string // the same over a unix socket; "" if there is none, or none is known
 
@@ -124,14 +126,7 @@ func (s *Server) connect(ctx context.Context, cfg *mysql.Config, timeout time.Du
 	}
 	s.stop = append(s.stop, func() { db.Close() })
 	db.SetMaxOpenConns(1)
-	s.db = db
-	var version, comment string
-	ask, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	if err := db.QueryRowContext(ask, "SELECT VERSION(), @@version_comment").Scan(&version, &comment); err != nil {
-		return errors.Join(err, ask.Err())
-	}
-	s.Name = fmt.Sprintf("%s at %s", product(version, comment), cfg.Addr)
+	s.db, s.Addr = db, cfg.Addr
 	s.logins = func(ctx context.Context) (int64, error) {
 		ctx, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
@@ -142,6 +137,14 @@ func (s *Server) connect(ctx context.Context, cfg *mysql.Config, timeout time.Du
 		}
 		return n, nil
 	}
+	var version, comment string
+	ask, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	if err := db.QueryRowContext(ask, "SELECT VERSION(), @@version_comment").Scan(&version, &comment); err != nil {
+		return errors.Join(err, ask.Err())
+	}
+	s.Product = product(version, comment)
+	s.Name = fmt.Sprintf("%s at %s", s.Product, cfg.Addr)
 	return nil
 }
 
