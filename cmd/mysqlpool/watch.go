@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
+	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"time"
 
@@ -41,7 +44,7 @@ func (c *watchPage) Run(ctx context.Context, stdout io.Writer, stderr stderr) er
 		return fmt.Errorf("%w (--listen=127.0.0.1:0 takes any free port)", err)
 	}
 	defer l.Close()
-	mysql.SetLogger(&mysql.NopLogger{}) // what goes wrong shows on the page
+	defer quiet()()
 	hosts, dsn, err := c.openHosts(ctx, stderr)
 	if err != nil {
 		return err
@@ -62,6 +65,18 @@ func (c *watchPage) Run(ctx context.Context, stdout io.Writer, stderr stderr) er
 		fmt.Fprintf(stderr, "%s "+format+"\n", append([]any{time.Now().Format(time.TimeOnly)}, args...)...)
 	})
 	return serveWatch(ctx, w, l, c.Listen)
+}
+
+// quiet has the drivers log nothing, since what goes wrong shows on the page, and
+// returns what ends that.
+func quiet() (end func()) {
+	was := slog.Default()
+	slog.SetDefault(slog.New(slog.DiscardHandler))
+	mysql.SetLogger(&mysql.NopLogger{})
+	return func() {
+		slog.SetDefault(was)
+		mysql.SetLogger(log.New(os.Stderr, "[mysql] ", log.Ldate|log.Ltime))
+	}
 }
 
 // browsable is an address that a browser on this machine can open.

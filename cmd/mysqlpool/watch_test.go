@@ -100,7 +100,19 @@ type watchState struct {
 		Up    bool
 		Error string
 	}
-	Sides [2]struct {
+	Load struct {
+		On, Arguments bool
+		AtATime       int
+	}
+	Hosts []struct {
+		Addr, Role, State, Reason string
+		Up                        bool
+		Since                     int64
+		Connections               [2]int
+		Warnings                  []string
+	}
+	Warnings []string
+	Sides    [2]struct {
 		Driver         string
 		Served, Failed int
 		Connections    []struct{ ID int }

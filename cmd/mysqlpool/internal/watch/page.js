@@ -44,7 +44,7 @@ function failure(columns, r) {
 
 const command = c => c.own ? c.command + " (this page's)" : c.command;
 const connColumns = [
-  ["id", c => c.id, "n"], ["db", c => c.db, "wide"], ["command", command], ["time", c => c.time + " s", "n"],
+  ["id", c => c.id, "n"], ["command", command], ["time", c => c.time + " s", "n"],
 ];
 const otherColumns = [["id", c => c.id, "n"], ["user", c => c.user], ["db", c => c.db], ["command", command], ["time", c => c.time + " s", "n"]];
 const hostColumn = ["host", c => c.host];
@@ -178,15 +178,15 @@ const plotsWanted = [
     {name: "mysql", of: s => s.connections[0], color: "--left"},
     {name: "mysql_pool", of: s => s.connections[1], color: "--right"}]},
   {title: "Latency", unit: "ms, logarithmic", about: "latency", log: true, lines: [
-    {name: "mysql p99", of: s => s.p99[0], color: "--left", dash: [4, 4]},
     {name: "mysql median", of: s => s.median[0], color: "--left"},
-    {name: "mysql_pool p99", of: s => s.p99[1], color: "--right", dash: [4, 4]},
-    {name: "mysql_pool median", of: s => s.median[1], color: "--right"}]},
+    {name: "mysql p99", of: s => s.p99[0], color: "--left", dash: [4, 4]},
+    {name: "mysql_pool median", of: s => s.median[1], color: "--right"},
+    {name: "mysql_pool p99", of: s => s.p99[1], color: "--right", dash: [4, 4]}]},
   {title: "Checkout wait", unit: "ms per request", about: "wait", lines: [
     {name: "mysql_pool", of: s => s.wait, color: "--right"}]},
-  {title: "Statement cache", unit: "of mysql_pool, per second", about: "statements", lines: [
-    {name: "hits", of: s => s.hits, color: "--right"},
-    {name: "misses", of: s => s.misses, color: "--dim", dash: [4, 4]}]},
+  {title: "Statement cache", unit: "per second", about: "statements", lines: [
+    {name: "mysql_pool hits", of: s => s.hits, color: "--right"},
+    {name: "mysql_pool misses", of: s => s.misses, color: "--dim", dash: [4, 4]}]},
   {title: "Pinned connections", unit: "at a time", about: "pinned", whole: true, lines: [
     {name: "mysql_pool", of: s => s.pinned, color: "--right"}],
    note: back => {
