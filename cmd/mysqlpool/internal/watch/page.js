@@ -47,7 +47,7 @@ const connColumns = [
   ["id", c => c.id, "n"], ["command", command], ["time", c => c.time + " s", "n"],
 ];
 const otherColumns = [["id", c => c.id, "n"], ["user", c => c.user], ["db", c => c.db], ["command", command], ["time", c => c.time + " s", "n"]];
-const hostColumn = ["host", c => c.host];
+const hostColumn = ["host", c => c.host, "wide"];
 // withHost adds the host to each line if there are several.
 const withHost = (columns, list) => list.some(c => c.host) ? [columns[0], hostColumn, ...columns.slice(1)] : columns;
 const conns = (columns, list, up) => table(withHost(columns, list), list, up ? "None at this moment." : "The server is away.");
@@ -98,7 +98,7 @@ function showSide(s, now, up) {
   const last = now.requests.find(r => !r.error);
   if (last) s.id.textContent = last.id;
   s.counts.textContent = `${plural(now.served, "request")} served, ${grouped(now.failed)} failed`;
-  s.requests.replaceChildren(table(requestColumns, now.requests, "None yet."));
+  s.requests.replaceChildren(table(requestColumns, now.requests, "None yet: press One request."));
   s.conns.replaceChildren(conns(connColumns, now.connections, up));
 }
 
