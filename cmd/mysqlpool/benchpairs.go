@@ -122,7 +122,7 @@ func (s spread) noisy() bool { return !(s.From > 0 && s.To/s.From < noisyFrom) }
 
 func (s spread) String() string {
 	if s.noisy() {
-		return fmt.Sprintf("noisy (%s-%s)", figure(s.From), figure(s.To))
+		return fmt.Sprintf("noisy %s-%s", figure(s.From), figure(s.To))
 	}
 	return fmt.Sprintf("%s (%s-%s)", figure(s.Median), figure(s.From), figure(s.To))
 }
