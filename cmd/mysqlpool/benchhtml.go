@@ -25,6 +25,7 @@ figure { margin: 1rem 0 } svg { max-width: 100%%; height: auto; border-radius: .
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem }
 th, td { text-align: left; padding: .2rem .9rem .2rem 0; border-bottom: 1px solid #8884; vertical-align: top }
 .n { text-align: right; white-space: nowrap }
+td:first-child { white-space: nowrap }
 .noise { border-left: 4px solid #c33; padding-left: .7rem }
 </style>
 <h1>mysqlpool bench</h1>

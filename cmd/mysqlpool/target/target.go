@@ -19,6 +19,7 @@ import (
 type Server struct {
 	Name    string // for people: "MariaDB 11.4.2 at 127.0.0.1:3306"
 	Product string // "MariaDB 11.4.2"; "" if it has not answered
+	Version string // as SELECT VERSION() gives it
 	Addr    string // host:port, or the path of a socket
 	DSN     string // how go-sql-driver/mysql reaches it
 	UnixDSN string // the same over a unix socket; "" if there is none, or none is known
@@ -120,7 +121,7 @@ func Explain(ctx context.Context, err error, timeout time.Duration) error {
 
 // connect opens the connection that is kept, and finds out what the server is.
 func (s *Server) connect(ctx context.Context, cfg *mysql.Config, timeout time.Duration) error {
-	db, err := openQuietly(cfg)
+	db, err := OpenQuietly(cfg)
 	if err != nil {
 		return err
 	}
@@ -143,14 +144,14 @@ func (s *Server) connect(ctx context.Context, cfg *mysql.Config, timeout time.Du
 	if err := db.QueryRowContext(ask, "SELECT VERSION(), @@version_comment").Scan(&version, &comment); err != nil {
 		return errors.Join(err, ask.Err())
 	}
-	s.Product = product(version, comment)
+	s.Product, s.Version = product(version, comment), version
 	s.Name = fmt.Sprintf("%s at %s", s.Product, cfg.Addr)
 	return nil
 }
 
-// openQuietly opens a handle on which the driver logs nothing, and whose idle
+// OpenQuietly opens a handle on which the driver logs nothing, and whose idle
 // connection outlives any wait_timeout of the server.
-func openQuietly(cfg *mysql.Config) (*sql.DB, error) {
+func OpenQuietly(cfg *mysql.Config) (*sql.DB, error) {
 	cfg = cfg.Clone()
 	cfg.Logger = &mysql.NopLogger{}
 	cfg.Params = maps.Clone(cfg.Params)
@@ -165,12 +166,15 @@ func openQuietly(cfg *mysql.Config) (*sql.DB, error) {
 	return sql.OpenDB(connector), nil
 }
 
+// GoMySQLServer is the Product of the embedded server, whoever runs it.
+const GoMySQLServer = "go-mysql-server"
+
 // product is a server's name and version in words: "MariaDB 10.11.19".
 func product(version, comment string) string {
 	number, _, _ := strings.Cut(strings.TrimPrefix(version, "5.5.5-"), "-")
 	switch {
 	case comment == "Dolt":
-		return "go-mysql-server"
+		return GoMySQLServer
 	case strings.Contains(version, "MariaDB"):
 		return "MariaDB " + number
 	case strings.Contains(version, "TiDB"):
@@ -196,7 +200,7 @@ func (s *Server) OverTLS(ctx context.Context, timeout time.Duration) (string, er
 	if cfg, err = Parse(dsn); err != nil { // makes the TLS config of the word
 		return "", err
 	}
-	db, err := openQuietly(cfg)
+	db, err := OpenQuietly(cfg)
 	if err != nil {
 		return "", err
 	}
