@@ -156,11 +156,13 @@ func (b *bench) openFiles() (open []file, err error) {
 	return open, nil
 }
 
-// logTo has the drivers log above a line of progress, and returns what ends that.
+// logTo has "mysql_pool" log above a line of progress, and returns what ends that.
+// "mysql" logs nothing: it would log every connection that a round's end closes
+// while it is restored.
 func logTo(p *progress) (end func()) {
 	was := slog.Default()
 	slog.SetDefault(slog.New(slog.NewTextHandler(p, nil)))
-	mysql.SetLogger(log.New(p, "[mysql] ", log.Ldate|log.Ltime))
+	mysql.SetLogger(&mysql.NopLogger{})
 	return func() {
 		slog.SetDefault(was)
 		mysql.SetLogger(log.New(os.Stderr, "[mysql] ", log.Ldate|log.Ltime))
