@@ -289,13 +289,13 @@ func TestWatchInBrowser(t *testing.T) {
 	t.Run("a server that goes away and comes back", func(t *testing.T) {
 		p.t = t
 		gate.Shut()
-		p.until(`document.getElementById("server").textContent.startsWith("The server is away since ")`)
-		p.until(`document.querySelector("#mysql_pool .conns").textContent === "The server is away."`)
+		p.until(`document.getElementById("server").textContent.startsWith("Server unreachable since ")`)
+		p.until(`document.querySelector("#mysql_pool .conns").textContent === "Server unreachable."`)
 		p.until(`["mysql", "mysql_pool"].every(d => document.querySelector("#" + d + " .requests .failed"))`)
 		if err := gate.Open(); err != nil {
 			t.Fatal(err)
 		}
-		p.until(`!document.getElementById("server").classList.contains("away")`)
+		p.until(`!document.getElementById("server").classList.contains("unreachable")`)
 		p.until(`["mysql", "mysql_pool"].every(d => !document.querySelector("#" + d + " .requests .failed"))`)
 		p.until(`document.querySelector("#mysql_pool .conns tbody")`)
 		p.quiet()

@@ -54,15 +54,15 @@ func TestWatchHosts(t *testing.T) {
 	}
 
 	gates[0].Shut()
-	want(0, "away")
-	want(0, "Unreachable since ")
+	want(0, "unreachable since ")
+	want(0, "Unreachable: ")
 	want(0, "mysql_pool: down since ")
 	warned("No host takes writes.")
 	before := w.state(t)
 	w.until(t, "mysql fails, and mysql_pool goes on with the other host", func(s watchState) bool {
 		return s.Sides[0].Failed > before.Sides[0].Failed && s.Sides[1].Served > before.Sides[1].Served+20 && s.Hosts[1].Connections[1] > 0
 	})
-	p.until(`!document.getElementById("server").classList.contains("away")`)
+	p.until(`!document.getElementById("server").classList.contains("unreachable")`)
 	if dir := os.Getenv("MYSQL_POOL_TEST_SCREENSHOTS"); dir != "" && os.Getenv("MYSQL_POOL_TEST_ALL_SCREENSHOTS") != "" {
 		w.until(t, "there is more to plot", func(s watchState) bool { return len(s.Samples) >= 25 })
 		for _, width := range []int64{390, 1280} {
@@ -91,7 +91,7 @@ func TestWatchHosts(t *testing.T) {
 	want(0, "takes writes")
 	warned("all take writes, and are no nodes of one cluster")
 	gates[1].Shut()
-	want(1, "away")
+	want(1, "unreachable since ")
 	want(0, "PRIMARY")
 	gates[0].Shut()
 	p.until(`document.getElementById("server").textContent.includes("none of 2 hosts answers")`)
@@ -99,17 +99,17 @@ func TestWatchHosts(t *testing.T) {
 	if status, _ := w.stop(); status != 0 {
 		t.Errorf("exit status %d", status)
 	}
-	if said := w.stderr.String(); !strings.Contains(said, addrOf(t, gates[0].DSN)+" is away: ") || !strings.Contains(said, addrOf(t, gates[0].DSN)+" is back\n") || strings.Contains(said, "hush") {
+	if said := w.stderr.String(); !strings.Contains(said, addrOf(t, gates[0].DSN)+" is unreachable: ") || !strings.Contains(said, addrOf(t, gates[0].DSN)+" answers again\n") || strings.Contains(said, "hush") {
 		t.Errorf("want a line for each change, and no password: %s", said)
 	}
 }
 
-// A host that is away at the start is shown, and is no reason not to start.
+// A host that is unreachable at the start is shown, and is no reason not to start.
 func TestWatchStartsWithoutAHost(t *testing.T) {
 	gates, _, dsn := watchedPair(t)
 	gates[0].Shut()
 	w := startWatch(t, "--dsn="+dsn)
-	w.until(t, "one host is away", func(s watchState) bool { return s.Hosts[0].Role == "away" && s.Hosts[1].Role == "read-only" })
+	w.until(t, "one host is unreachable", func(s watchState) bool { return s.Hosts[0].Role == "unreachable" && s.Hosts[1].Role == "read-only" })
 	w.post(t, "sides/mysql_pool/request")
 	if s := w.state(t); s.Sides[1].Served != 1 {
 		t.Errorf("%+v: want a request served by the other host", s.Sides[1])

@@ -230,7 +230,7 @@ func TestWatchInterrupted(t *testing.T) {
 		if err := gate.Silence(); err != nil {
 			t.Fatal(err)
 		}
-		w.until(t, "the server is away", func(s watchState) bool { return !s.Server.Up })
+		w.until(t, "the server is unreachable", func(s watchState) bool { return !s.Server.Up })
 		status, took := w.stop()
 		if status != 0 || took > time.Second {
 			t.Errorf("exit status %d after %v, want 0 within a second", status, took)
@@ -245,13 +245,13 @@ func TestWatchServerAway(t *testing.T) {
 	w.underLoad(t, 1)
 	for range 2 {
 		gate.Shut()
-		w.until(t, "the server is away", func(s watchState) bool { return !s.Server.Up })
+		w.until(t, "the server is unreachable", func(s watchState) bool { return !s.Server.Up })
 		s := w.state(t)
 		if s.Server.Error == "" || len(s.Sides[1].Connections) > 0 {
-			t.Errorf("a server away: %+v, want why, and no connections", s)
+			t.Errorf("an unreachable server: %+v, want why, and no connections", s)
 		}
 		if n := len(s.Samples); n > 0 && s.Samples[n-1].Connections[0] != nil {
-			t.Error("connections are counted on a server that is away")
+			t.Error("connections are counted on an unreachable server")
 		}
 		w.until(t, "requests fail on both sides", func(s watchState) bool { return s.Sides[0].Failed > 0 && s.Sides[1].Failed > 0 })
 		if err := gate.Open(); err != nil {
@@ -263,7 +263,7 @@ func TestWatchServerAway(t *testing.T) {
 			return s.Sides[0].Served > before.Sides[0].Served && s.Sides[1].Served > before.Sides[1].Served && len(s.Sides[1].Connections) > 0
 		})
 	}
-	if said := w.stderr.String(); strings.Count(said, "is away: ") != 2 || strings.Count(said, "is back\n") != 2 {
+	if said := w.stderr.String(); strings.Count(said, "is unreachable: ") != 2 || strings.Count(said, "answers again\n") != 2 {
 		t.Errorf("want two lines for going away and two for coming back, got:\n%s", said)
 	}
 	w.stop()

@@ -10,7 +10,7 @@ import (
 	"github.com/mysqlpool/mysqlpool/cmd/mysqlpool/target"
 )
 
-// A host counts as away when it has not answered for so long.
+// A host counts as unreachable when it has not answered for so long.
 const listTimeout = 2 * time.Second
 
 // A host is a server that the DSN names.
@@ -75,9 +75,9 @@ func (h *host) look(ctx context.Context, claims *claims, logf func(string, ...an
 			name = h.server.Addr
 		}
 		if now.up {
-			logf("%s is back", name)
+			logf("%s answers again", name)
 		} else {
-			logf("%s is away: %s", name, now.err)
+			logf("%s is unreachable: %s", name, now.err)
 		}
 	}
 	h.mu.Lock()

@@ -12,7 +12,8 @@ type lane struct {
 	Addr        string   `json:"addr"`
 	Product     string   `json:"product"` // "" if it has never answered
 	Up          bool     `json:"up"`
-	Role        string   `json:"role"`        // primary, takes writes, read-only, not ready, away
+	DownSince   int64    `json:"downSince"`   // Unix milliseconds, 0 if it is up
+	Role        string   `json:"role"`        // primary, takes writes, read-only, not ready, unreachable
 	Connections [2]int   `json:"connections"` // of each side
 	Others      int      `json:"others"`      // of others
 	Warnings    []string `json:"warnings"`
@@ -40,7 +41,7 @@ func (w *Watch) lanes() (all []lane, warnings []string) {
 		l.Connections, l.Others = [2]int{len(sides[left]), len(sides[right])}, len(others)
 		switch {
 		case !s.up:
-			l.Role, l.Warnings = "away", append(l.Warnings, "Unreachable since "+s.since.Format("15:04:05")+": "+s.err)
+			l.Role, l.Warnings, l.DownSince = "unreachable", append(l.Warnings, "Unreachable: "+s.err), s.since.UnixMilli()
 		case s.role.unready != "":
 			l.Role, l.Warnings = "not ready", append(l.Warnings, "Not ready: "+s.role.unready)
 		case s.role.readOnly:

@@ -69,7 +69,7 @@ func (s *side) underLoad(ctx context.Context, l *load) {
 			n++
 			go func() {
 				if r, err := s.request(ctx, ask); err != nil || r.Error != "" {
-					pause(ctx, work) // a server that is away is not asked all the time
+					pause(ctx, work) // an unreachable server is not asked all the time
 				}
 				ended <- struct{}{}
 			}()

@@ -50,7 +50,7 @@ const otherColumns = [["id", c => c.id, "n"], ["user", c => c.user], ["db", c =>
 const hostColumn = ["host", c => c.host, "wide"];
 // withHost adds the host to each line if there are several.
 const withHost = (columns, list) => list.some(c => c.host) ? [columns[0], hostColumn, ...columns.slice(1)] : columns;
-const conns = (columns, list, up) => table(withHost(columns, list), list, up ? "None at this moment." : "The server is away.");
+const conns = (columns, list, up) => table(withHost(columns, list), list, up ? "None at this moment." : "Server unreachable.");
 const requestColumns = [
   ["conn. id", r => r.id, "n"], ["latency", r => ms(r.ms), "n"],
   ["", r => r.new ? [el("span", "login", "login")] : "kept"],
@@ -146,7 +146,7 @@ function showHosts(lanes, warnings) {
     const e = $("lane").content.firstElementChild.cloneNode(true);
     const set = (q, text) => { e.querySelector(q).textContent = text; };
     set("h3", lane.addr);
-    set(".role", (lane.role === "primary" ? "PRIMARY" : lane.role) + (lane.product ? ", " + lane.product : ""));
+    set(".role", (lane.role === "primary" ? "PRIMARY" : lane.role) + (lane.up ? "" : " since " + clock(lane.downSince / 1000)) + (lane.product ? ", " + lane.product : ""));
     set(".pool", "mysql_pool: " + lane.state + (lane.since ? " since " + clock(lane.since / 1000) : "") + (lane.reason ? ": " + lane.reason : ""));
     set(".uses", `Connections: mysql ${lane.connections[0]}, mysql_pool ${lane.connections[1]}, others ${lane.others}`);
     e.querySelector(".warnings").append(...lane.warnings.map(text => el("li", text)));
@@ -268,15 +268,15 @@ function showPlots(back) {
 
 // The state
 
-function showServer(text, away) {
+function showServer(text, unreachable) {
   const e = $("server");
   if (e.textContent !== text) e.textContent = text; // said aloud once
-  e.classList.toggle("away", away);
+  e.classList.toggle("unreachable", unreachable);
 }
 
 function show(state) {
   const server = state.server;
-  showServer(server.up ? server.name : `The server is away since ${clock(server.since / 1000)}: ${server.error}`, !server.up);
+  showServer(server.up ? server.name : `Server unreachable since ${clock(server.since / 1000)}: ${server.error}`, !server.up);
   state.sides.forEach((now, i) => showSide(sides[i], now, server.up));
   showLoad(state.load);
   showHeadline(state.headline, state.sides);

@@ -23,13 +23,13 @@ func readRole(ctx context.Context, db *sql.DB) (identity string, r role, err err
 		return "", r, err
 	}
 	// Not every server knows all of them.
-	variables, err := named(ctx, db, "VARIABLES", "read_only", "super_read_only", "wsrep_on", "group_replication_group_name")
+	variables, err := named(ctx, db, "VARIABLES", "read_only", "super_read_only", "wsrep_on", "wsrep_provider", "group_replication_group_name")
 	if err != nil {
 		return "", r, err
 	}
 	r.readOnly = isOn(variables["read_only"]) || isOn(variables["super_read_only"])
 	switch {
-	case isOn(variables["wsrep_on"]):
+	case isOn(variables["wsrep_on"]) && variables["wsrep_provider"] != "none":
 		status, err := named(ctx, db, "STATUS", "wsrep_ready", "wsrep_local_state_comment")
 		if err != nil {
 			return "", r, err

@@ -108,8 +108,8 @@ func TestLanes(t *testing.T) {
 		warnings int
 	}{
 		"one takes writes":        {[]seen{up("a", role{}), up("b", readOnly)}, "primary read-only", []int{0, 1}, 0},
-		"one is away":             {[]seen{{err: "refused"}, up("b", role{})}, "away primary", []int{1, 0}, 0},
-		"all are away":            {[]seen{{err: "refused"}, {err: "refused"}}, "away away", []int{1, 1}, 1},
+		"one is unreachable":      {[]seen{{err: "refused"}, up("b", role{})}, "unreachable primary", []int{1, 0}, 0},
+		"all are unreachable":     {[]seen{{err: "refused"}, {err: "refused"}}, "unreachable unreachable", []int{1, 1}, 1},
 		"none takes writes":       {[]seen{up("a", readOnly), up("b", readOnly)}, "read-only read-only", []int{1, 1}, 1},
 		"two that know no other":  {[]seen{up("a", role{}), up("b", role{})}, "takes writes takes writes", []int{0, 0}, 1},
 		"two nodes of a cluster":  {[]seen{up("a", galera), up("b", galera)}, "takes writes takes writes", []int{0, 0}, 0},

@@ -36,7 +36,7 @@ type Watch struct {
 }
 
 // New returns a Watch on the hosts that dsn names. "mysql" knows the first one
-// alone. logf gets a line when a host goes away and when it is back.
+// alone. logf gets a line when a host becomes unreachable and when it answers again.
 func New(servers []*target.Server, dsn string, logf func(format string, args ...any)) *Watch {
 	w := &Watch{logf: logf}
 	w.load.set(Load{AtATime: atATime[0]})
@@ -67,7 +67,7 @@ func (w *Watch) Run(ctx context.Context) {
 }
 
 // look looks at every host, and returns when all have answered or are known to be
-// away.
+// unreachable.
 func (w *Watch) look(ctx context.Context) {
 	var all sync.WaitGroup
 	for _, h := range w.hosts {
