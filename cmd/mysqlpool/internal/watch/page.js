@@ -105,22 +105,24 @@ function showSide(s, now, up) {
 // The switch
 
 const at = [...document.querySelectorAll("#load [name=at]")];
-let pending = 0; // what is on its way from before must not turn the switch back
+let sending = Promise.resolve(); // changes are sent one after the other
+let pending = 0;
+let settled = 0; // answers to what was asked up to then have an older switch
 
-async function load() {
+function load() {
   const on = $("load-on").checked, n = at.find(r => r.checked).value, args = $("arguments").checked;
   pending++;
-  try {
-    await post(`load?on=${on}&at=${n}&arguments=${args}`);
-    say(on ? `Under load: ${plural(+n, "request")} at a time on each side, ${args ? "with" : "without"} arguments.` : "The load is off.");
-  } catch (err) {
-    say(err.message);
-  }
-  pending--;
+  sending = sending.then(() => post(`load?on=${on}&at=${n}&arguments=${args}`)).then(
+    () => say(on ? `Under load: ${plural(+n, "request")} at a time on each side, ${args ? "with" : "without"} arguments.` : "The load is off."),
+    err => say(err.message),
+  ).then(() => {
+    pending--;
+    settled = asked;
+  });
 }
 
-function showLoad(now) {
-  if (pending) return;
+function showLoad(now, askedAs) {
+  if (pending || askedAs <= settled) return;
   $("load-on").checked = now.on;
   $("arguments").checked = now.arguments;
   for (const r of at) r.checked = +r.value === now.atATime;
@@ -274,11 +276,11 @@ function showServer(text, unreachable) {
   e.classList.toggle("unreachable", unreachable);
 }
 
-function show(state) {
+function show(state, askedAs) {
   const server = state.server;
   showServer(server.up ? server.name : `Server unreachable since ${clock(server.since / 1000)}: ${server.error}`, !server.up);
   state.sides.forEach((now, i) => showSide(sides[i], now, server.up));
-  showLoad(state.load);
+  showLoad(state.load, askedAs);
   showHeadline(state.headline, state.sides);
   showHosts(state.hosts, state.warnings);
   $("others-count").textContent = server.up ? state.others.length : "–";
@@ -299,7 +301,7 @@ async function update() {
   shown = mine;
   const last = samples.length ? samples.at(-1).t : 0;
   state.samples = state.samples.filter(s => s.t > last);
-  show(state);
+  show(state, mine);
 }
 
 async function poll() {
