@@ -207,10 +207,10 @@ func (b *bench) transports(ctx context.Context, server *target.Server) (all []tr
 }
 
 // measure runs the workloads over one transport.
-func (b *bench) measure(ctx context.Context, way transport, report *report, progress *progress) error {
+func (b *bench) measure(ctx context.Context, way transport, report *report, progress *progress) (err error) {
 	var s *site
 	var trip time.Duration
-	err := keepTo(ctx, b.Timeout, func(ctx context.Context, answered func()) (err error) {
+	err = keepTo(ctx, b.Timeout, func(ctx context.Context, answered func()) (err error) {
 		if s, err = newSite(ctx, way.dsn, answered); err != nil {
 			return err
 		}
@@ -218,7 +218,13 @@ func (b *bench) measure(ctx context.Context, way transport, report *report, prog
 		return err
 	})
 	if s != nil {
-		defer s.close()
+		defer func() {
+			limit := b.Timeout
+			if ctx.Err() != nil || errors.Is(err, errNoAnswer) {
+				limit = inHurry
+			}
+			s.close(limit)
+		}()
 	}
 	if err != nil {
 		return fmt.Errorf("over %s: %w", way.name, err)

@@ -41,14 +41,14 @@ func newSite(ctx context.Context, dsn string, answered func()) (*site, error) {
 		"CREATE TABLE " + benchTable + " (id BIGINT PRIMARY KEY, name VARCHAR(40), amount BIGINT)",
 	} {
 		if _, err := db.ExecContext(ctx, query); err != nil {
-			s.close()
+			s.close(inHurry)
 			return nil, fmt.Errorf("the table to measure with: %s: %w", query, err)
 		}
 		answered()
 	}
 	for id := range benchRows {
 		if _, err := db.ExecContext(ctx, "INSERT INTO "+benchTable+" VALUES (?, ?, ?)", id, fmt.Sprint("name ", id), id); err != nil {
-			s.close()
+			s.close(inHurry)
 			return nil, fmt.Errorf("the table to measure with: %w", err)
 		}
 		answered()
@@ -56,9 +56,13 @@ func newSite(ctx context.Context, dsn string, answered func()) (*site, error) {
 	return s, nil
 }
 
-// close drops what was made. It does so also when the program is interrupted.
-func (s *site) close() {
-	ctx, cancel := context.WithTimeout(context.Background(), 700*time.Millisecond)
+// inHurry is the limit of close when the program is interrupted, or the server has
+// not answered.
+const inHurry = 700 * time.Millisecond
+
+// close drops what was made, also when the program is interrupted.
+func (s *site) close(limit time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	s.db.ExecContext(ctx, "DROP TABLE IF EXISTS "+benchTable)
 	for _, schema := range s.schemas {
