@@ -130,7 +130,7 @@ soak: ## recycling, schemas and passwords that come and go, for SOAKTIME; leaves
 	cd cmd && MYSQL_POOL_TEST_SOAK=$(SOAKTIME) MYSQL_POOL_TEST_OUT=$(CURDIR)/bin go test $(RACE) -count=1 -timeout 25h -v -run '^TestSoak$$' ./internal/chaos
 
 bench: withserver command ## both drivers on the best server there is: ratios (mysqlpool bench, with ROUNDS), then each by itself with benchstat
-	$(WITHSERVER) --arg=--max-connections=300 -- sh -c './bin/mysqlpool bench --rounds=$(ROUNDS) --json=bin/bench.json --plot=bin/bench.svg \
+	$(WITHSERVER) --arg=--max-connections=300 -- sh -c './bin/mysqlpool bench --rounds=$(ROUNDS) --json=bin/bench.json --plot=bin/bench.svg --html=bin/bench.html \
 		--dsn="$$MYSQL_POOL_TEST_DSN" --unix-dsn="$$MYSQL_POOL_TEST_UNIX_DSN" --tls-dsn="$$MYSQL_POOL_TEST_TLS_DSN"'
 	cd driver && go test -c -o ../bin/driver.test
 	$(WITHSERVER) -- sh -c 'for i in $$(seq $(BENCHCOUNT)); do \

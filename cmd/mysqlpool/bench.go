@@ -31,11 +31,12 @@ type bench struct {
 	RoundTime time.Duration `default:"200ms" help:"How long a round lasts, at least, 1ms to 1m, as a Go duration. Default: ${default}."`
 	JSON      string        `name:"json" type:"path" placeholder:"FILE" help:"Write every round to this file as well. Default: none."`
 	Plot      string        `type:"path" placeholder:"FILE" help:"Write a plot of the ratios to this file as well, an SVG. Default: none."`
+	HTML      string        `name:"html" type:"path" placeholder:"FILE" help:"Write a report with the plot to this file as well, an HTML page. Default: none."`
 }
 
 // Help is called by kong.
 func (b *bench) Help() string {
-	return `Each workload runs on "mysql" and "mysql_pool" in turn, in this process, on the same server. A ratio says how many times as many steps "mysql_pool" made in its round as "mysql" in the one beside it: the median of the rounds, and between what half of them lie. Where a program could do by hand what the pool saves it, with one handle that keeps its connections and statements that are prepared once, that is measured on "mysql" after each pair: the most to be won.
+	return `Each workload runs on "mysql" and "mysql_pool" in turn, in this process, on the same server, each round on new connections. A ratio says how many times as many steps "mysql_pool" made in its round as "mysql" in the one beside it: the median of the rounds, and the interquartile range. Where that range spans a factor of 2 or more the machine is too noisy, and no median is printed. Where a program could do by hand what the pool saves it, with one handle that keeps its connections and statements that are prepared once, that is measured on "mysql" after each pair: the upper bound.
 
 A table, and for one workload some schemas, are made on the server and dropped again; their names begin with mysqlpool_bench.`
 }
@@ -82,16 +83,15 @@ func (b *bench) Run(ctx context.Context, stdout io.Writer, stderr stderr) error 
 		return nil
 	}
 	// Before the long run, not after it.
-	jsonFile, err := openOutput(b.JSON)
+	files, err := b.openFiles()
+	defer func() {
+		for _, f := range files {
+			f.to.abandon()
+		}
+	}()
 	if err != nil {
-		return fmt.Errorf("--json: %w", err)
+		return err
 	}
-	defer jsonFile.abandon()
-	plotFile, err := openOutput(b.Plot)
-	if err != nil {
-		return fmt.Errorf("--plot: %w", err)
-	}
-	defer plotFile.abandon()
 	server, err := b.open(ctx, stderr)
 	if err != nil {
 		return err
@@ -113,31 +113,56 @@ func (b *bench) Run(ctx context.Context, stdout io.Writer, stderr stderr) error 
 	}
 	progress.done()
 	report.table(stdout)
-	if b.JSON != "" {
-		if err := report.writeJSON(jsonFile); err != nil {
-			return err
+	for _, f := range files {
+		text, err := f.text(report)
+		if err == nil {
+			err = f.to.finish(text)
 		}
-		fmt.Fprintf(stdout, "Every round is in %s.\n", b.JSON)
-	}
-	if b.Plot != "" {
-		if err := report.writePlot(plotFile); err != nil {
-			return err
+		if err != nil {
+			return fmt.Errorf("--%s: %w", f.flag, err)
 		}
-		fmt.Fprintf(stdout, "The plot is %s.\n", b.Plot)
+		fmt.Fprintf(stdout, "%s %s.\n", f.says, f.path)
 	}
 	if b.embedded() {
 		fmt.Fprintln(stdout, "Try next: mysqlpool bench --dsn='user:password@tcp(host:3306)/schema'")
 	} else {
-		fmt.Fprintln(stdout, "Try next: mysqlpool bench --help, for --rtt, --json and --plot.")
+		fmt.Fprintln(stdout, "Try next: mysqlpool bench --help, for --rtt, --html, --json and --plot.")
 	}
 	return nil
 }
 
-// logTo has the drivers log above a line of progress, and returns what ends that.
+// file is one that the report is written to.
+type file struct {
+	flag, path, says string
+	text             func(*report) ([]byte, error)
+	to               *output
+}
+
+// openFiles opens those that are asked for.
+func (b *bench) openFiles() (open []file, err error) {
+	for _, f := range []file{
+		{flag: "json", path: b.JSON, says: "Every round is in", text: (*report).json},
+		{flag: "plot", path: b.Plot, says: "The plot is", text: func(r *report) ([]byte, error) { return []byte(r.plot()), nil }},
+		{flag: "html", path: b.HTML, says: "The report is", text: func(r *report) ([]byte, error) { return []byte(r.html()), nil }},
+	} {
+		if f.path == "" {
+			continue
+		}
+		if f.to, err = openOutput(f.path); err != nil {
+			return open, fmt.Errorf("--%s: %w", f.flag, err)
+		}
+		open = append(open, f)
+	}
+	return open, nil
+}
+
+// logTo has "mysql_pool" log above a line of progress, and returns what ends that.
+// "mysql" logs nothing: it would log every connection that a round's end closes
+// while it is restored.
 func logTo(p *progress) (end func()) {
 	was := slog.Default()
 	slog.SetDefault(slog.New(slog.NewTextHandler(p, nil)))
-	mysql.SetLogger(log.New(p, "[mysql] ", log.Ldate|log.Ltime))
+	mysql.SetLogger(&mysql.NopLogger{})
 	return func() {
 		slog.SetDefault(was)
 		mysql.SetLogger(log.New(os.Stderr, "[mysql] ", log.Ldate|log.Ltime))
@@ -182,15 +207,27 @@ func (b *bench) transports(ctx context.Context, server *target.Server) (all []tr
 }
 
 // measure runs the workloads over one transport.
-func (b *bench) measure(ctx context.Context, way transport, report *report, progress *progress) error {
-	s, err := newSite(ctx, way.dsn)
-	if err != nil {
+func (b *bench) measure(ctx context.Context, way transport, report *report, progress *progress) (err error) {
+	var s *site
+	var trip time.Duration
+	err = keepTo(ctx, b.Timeout, func(ctx context.Context, answered func()) (err error) {
+		if s, err = newSite(ctx, way.dsn, answered); err != nil {
+			return err
+		}
+		trip, err = s.roundTrip(ctx, answered)
 		return err
+	})
+	if s != nil {
+		defer func() {
+			limit := b.Timeout
+			if ctx.Err() != nil || errors.Is(err, errNoAnswer) {
+				limit = inHurry
+			}
+			s.close(limit)
+		}()
 	}
-	defer s.close()
-	trip, err := s.roundTrip(ctx)
 	if err != nil {
-		return err
+		return fmt.Errorf("over %s: %w", way.name, err)
 	}
 	report.transport(way.name, trip)
 	for _, w := range b.chosen() {
@@ -199,6 +236,9 @@ func (b *bench) measure(ctx context.Context, way transport, report *report, prog
 		})
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if errors.Is(err, errNoAnswer) { // the others would find the same
+			return fmt.Errorf("%s over %s: %w", w.name, way.name, err)
 		}
 		if err != nil {
 			progress.skip(b.Rounds - len(r))

@@ -39,8 +39,8 @@ var lacksOfEmbedded = regexp.MustCompile(`PREPARE|syntax|raise max_connections`)
 func TestBench(t *testing.T) {
 	server := oneServer(t, "--max-connections=300")
 	dir := t.TempDir()
-	jsonFile, plotFile := filepath.Join(dir, "b.json"), filepath.Join(dir, "b.svg")
-	args := []string{"bench", "--rounds=5", "--round-time=1ms", "--dsn=" + server.DSN, "--json=" + jsonFile, "--plot=" + plotFile}
+	jsonFile, plotFile, htmlFile := filepath.Join(dir, "b.json"), filepath.Join(dir, "b.svg"), filepath.Join(dir, "b.html")
+	args := []string{"bench", "--rounds=5", "--round-time=1ms", "--dsn=" + server.DSN, "--json=" + jsonFile, "--plot=" + plotFile, "--html=" + htmlFile}
 	want := []string{"TCP"}
 	for _, way := range []struct{ name, flag, dsn string }{{"unix", "--unix-dsn=", server.UnixDSN}, {"TLS", "--tls-dsn=", server.TLSDSN}} {
 		if way.dsn != "" {
@@ -80,13 +80,22 @@ func TestBench(t *testing.T) {
 		if bounded := slices.ContainsFunc(workloads, func(w workload) bool { return w.name == res.Workload && w.byHand != nil }); res.Error == "" && bounded != (res.Most != nil && res.Most.Median > 0) {
 			t.Errorf("%s over %s: the most to be won: got %+v", res.Workload, res.Transport, res.Most)
 		}
-		if res.Error == "" && !regexp.MustCompile(`(?m)^`+regexp.QuoteMeta(res.Workload)+` .*`+regexp.QuoteMeta(figure(res.Ratio.Median))+` \(`).Match(stdout.Bytes()) {
-			t.Errorf("%s: %s is not in the table", res.Workload, figure(res.Ratio.Median))
+		if res.Error == "" && !regexp.MustCompile(`(?m)^`+regexp.QuoteMeta(res.Workload)+` .*`+regexp.QuoteMeta(res.Ratio.String())).Match(stdout.Bytes()) {
+			t.Errorf("%s: %s is not in the table", res.Workload, res.Ratio)
 		}
 	}
 	for _, line := range strings.Split(stdout.String(), "\n") {
 		if len(line) > 80 && !strings.HasPrefix(line, "server: ") && !strings.Contains(line, dir) && !strings.HasPrefix(line, "Not measured") {
 			t.Errorf("wider than 80 columns: %q", line)
+		}
+	}
+	page, err := os.ReadFile(htmlFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, res := range r.Results {
+		if res.Error == "" && !bytes.Contains(page, []byte("<td>"+res.Workload+"<td class=n>"+res.Ratio.String()+"<")) {
+			t.Errorf("%s: %s is not in the page", res.Workload, res.Ratio)
 		}
 	}
 	svg, err := os.ReadFile(plotFile)
@@ -99,6 +108,9 @@ func TestBench(t *testing.T) {
 		} else if err != nil {
 			t.Fatalf("the plot: %v", err)
 		}
+	}
+	if !bytes.Contains(page, bytes.TrimSpace(svg)) {
+		t.Error("the plot is not in the page")
 	}
 	for _, name := range names(workloads) {
 		if !bytes.Contains(svg, []byte(name)) {

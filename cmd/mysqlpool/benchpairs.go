@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -23,28 +24,16 @@ func (p pair) most() float64 { return p.ByHand / p.Stock }
 // so neither always pays for what the server still does for the one before. After
 // each pair comes a round by hand.
 func (b *bench) pairs(ctx context.Context, w workload, s *site, begins func(round int)) (all []pair, err error) {
-	defer dispose()
 	sides := []side{{drivers[0], w.prepare, false}, {drivers[1], w.prepare, false}}
 	if w.byHand != nil {
 		sides = append(sides, side{drivers[0], w.byHand, true})
-	}
-	steps := make([]step, len(sides))
-	for i, side := range sides {
-		e := &env{site: s, driver: side.driver, byHand: side.byHand}
-		defer e.close()
-		if steps[i], err = side.prepare(ctx, e); err != nil {
-			return nil, fmt.Errorf("%s: %w", side.driver, err)
-		}
-		if err := steps[i](ctx); err != nil { // the first one logs in
-			return nil, fmt.Errorf("%s: %w", side.driver, err)
-		}
 	}
 	for n := range b.Rounds {
 		begins(n + 1)
 		var rates [3]float64
 		order := []int{n % 2, (n + 1) % 2, 2}
 		for _, i := range order[:len(sides)] {
-			if rates[i], err = rate(ctx, steps[i], b.RoundTime); err != nil {
+			if rates[i], err = b.round(ctx, sides[i], s); err != nil {
 				return all, fmt.Errorf("%s: %w", sides[i].driver, err)
 			}
 		}
@@ -60,6 +49,36 @@ type side struct {
 	byHand  bool
 }
 
+// warmUp is which part of a round's time comes before it, unmeasured: logins, and
+// statements that the pool keeps from their second use on.
+const warmUp = 10
+
+// round measures a round on connections of its own. How fast a connection is
+// depends on which processors its two ends run on: with the same ones in all
+// rounds a ratio would be of that too.
+func (b *bench) round(ctx context.Context, side side, s *site) (perSecond float64, err error) {
+	e := &env{site: s, driver: side.driver, byHand: side.byHand}
+	defer dispose()
+	defer e.close()
+	err = keepTo(ctx, b.Timeout, func(ctx context.Context, answered func()) error {
+		do, err := side.prepare(ctx, e)
+		if err != nil {
+			return err
+		}
+		counted := func(ctx context.Context) error {
+			err := do(ctx)
+			answered()
+			return err
+		}
+		if _, err := rate(ctx, counted, b.RoundTime/warmUp); err != nil {
+			return err
+		}
+		perSecond, err = rate(ctx, counted, b.RoundTime)
+		return err
+	})
+	return perSecond, err
+}
+
 // rate is how many steps are made in a second.
 func rate(ctx context.Context, step step, least time.Duration) (float64, error) {
 	start := time.Now()
@@ -73,14 +92,38 @@ func rate(ctx context.Context, step step, least time.Duration) (float64, error) 
 	}
 }
 
-// spread is what lies in the middle, and between what half of all lie.
+var errNoAnswer = errors.New("no answer")
+
+// keepTo runs f, and ends it if it has not called answered for that long.
+func keepTo(ctx context.Context, timeout time.Duration, f func(ctx context.Context, answered func()) error) error {
+	limited, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	late := time.AfterFunc(timeout, func() { cancel(errNoAnswer) })
+	defer late.Stop()
+	err := f(limited, func() { late.Reset(timeout) })
+	if err != nil && context.Cause(limited) == errNoAnswer {
+		return fmt.Errorf("%w within %v (--timeout)", errNoAnswer, timeout)
+	}
+	return err
+}
+
+// spread is a median and the interquartile range.
 type spread struct {
 	Median float64 `json:"median"`
 	From   float64 `json:"from"`
 	To     float64 `json:"to"`
 }
 
+// noisyFrom is the quotient of the quartiles from which on a median is not shown:
+// another run would have another.
+const noisyFrom = 2
+
+func (s spread) noisy() bool { return !(s.From > 0 && s.To/s.From < noisyFrom) }
+
 func (s spread) String() string {
+	if s.noisy() {
+		return fmt.Sprintf("noisy %s-%s", figure(s.From), figure(s.To))
+	}
 	return fmt.Sprintf("%s (%s-%s)", figure(s.Median), figure(s.From), figure(s.To))
 }
 

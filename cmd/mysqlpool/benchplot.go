@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -20,11 +21,9 @@ const (
 	plotLegend = 18 // of a transport
 )
 
-// writePlot writes the ratios as an SVG: a point for the median and a bar over the
-// middle half of the rounds, on a logarithmic axis, with a short upright line at
-// the upper bound; at 1 both drivers are as fast.
-func (r *report) writePlot(to *output) error { return to.finish([]byte(r.plot())) }
-
+// plot is the ratios as an SVG: a point for the median and a bar over the
+// interquartile range, on a logarithmic axis, with a short upright line at the upper
+// bound; at 1 both drivers are as fast. What is too noisy has a bar alone, dashed.
 func (r *report) plot() string {
 	low, high := r.ratios()
 	x := func(ratio float64) float64 {
@@ -32,13 +31,17 @@ func (r *report) plot() string {
 		return plotLeft + min(max(part, 0), 1)*(plotRight-plotLeft)
 	}
 	names := r.workloads()
+	noisy := slices.ContainsFunc(r.Results, func(res result) bool { return res.Ratio != nil && res.Ratio.noisy() })
 	legends := len(r.Transports) + 1
+	if noisy {
+		legends++
+	}
 	top := float64(plotTop + plotLegend*legends)
 	bottom := top + float64(plotRow*len(names))
 
 	var s svg
 	s.open(plotWidth, bottom+34)
-	s.text(plotWidth/2, 24, "middle", "title", `times as fast as "mysql": median, and the middle half of the rounds`)
+	s.text(plotWidth/2, 24, "middle", "title", `times as fast as "mysql": median and interquartile range`)
 	for _, tick := range []float64{0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000} {
 		if low <= tick && tick <= high {
 			class := "grid"
@@ -60,9 +63,13 @@ func (r *report) plot() string {
 			}
 			color := plotColors[i%len(plotColors)]
 			y := middle + 8*(float64(i)-float64(len(r.Transports)-1)/2)
-			s.line(x(res.Ratio.From), y, x(res.Ratio.To), y, "bar", color)
-			s.dot(x(res.Ratio.Median), y, color)
-			if res.Most != nil {
+			if res.Ratio.noisy() {
+				s.line(x(res.Ratio.From), y, x(res.Ratio.To), y, "noisy", color)
+			} else {
+				s.line(x(res.Ratio.From), y, x(res.Ratio.To), y, "bar", color)
+				s.dot(x(res.Ratio.Median), y, color)
+			}
+			if res.Most != nil && !res.Most.noisy() {
 				s.line(x(res.Most.Median), y-5, x(res.Most.Median), y+5, "bound", color)
 			}
 		}
@@ -72,9 +79,14 @@ func (r *report) plot() string {
 		s.dot(plotRight-150, y, plotColors[i%len(plotColors)])
 		s.text(plotRight-138, y+4, "start", "label", t.Name)
 	}
-	y := plotTop + plotLegend*(float64(legends)-0.5)
+	y := plotTop + plotLegend*(float64(len(r.Transports))+0.5)
 	s.line(plotRight-150, y-5, plotRight-150, y+5, "bound", "#404040")
 	s.text(plotRight-138, y+4, "start", "label", "upper bound")
+	if noisy {
+		y += plotLegend
+		s.line(plotRight-160, y, plotRight-142, y, "noisy", "#404040")
+		s.text(plotRight-138, y+4, "start", "label", "too noisy for a median")
+	}
 	return s.close()
 }
 
@@ -91,7 +103,7 @@ func (r *report) ratios() (low, high float64) {
 			take(res.Ratio.From)
 			take(res.Ratio.To)
 		}
-		if res.Most != nil {
+		if res.Most != nil && !res.Most.noisy() {
 			take(res.Most.Median)
 		}
 	}
@@ -103,7 +115,7 @@ type svg struct{ strings.Builder }
 
 func (s *svg) open(width, height float64) {
 	fmt.Fprintf(s, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" width="%[1]v" height="%[2]v" font-family="Helvetica, Arial, sans-serif">
-<style>.title{font-size:15px}.label{font-size:12px}.grid{stroke:#ddd}.even{stroke:#808080;stroke-dasharray:4 4}.axis{stroke:#404040}.bar{stroke-width:2}.bound{stroke-width:2}</style>
+<style>.title{font-size:15px}.label{font-size:12px}.grid{stroke:#ddd}.even{stroke:#808080;stroke-dasharray:4 4}.axis{stroke:#404040}.bar{stroke-width:2}.noisy{stroke-width:2;stroke-dasharray:3 4}.bound{stroke-width:2}</style>
 <rect width="100%%" height="100%%" fill="#fff"/>
 `, width, height)
 }

@@ -38,6 +38,7 @@ type result struct {
 	Pool      *spread `json:"mysql_pool_per_second,omitempty"`
 	Most      *spread `json:"times_mysql_by_hand,omitempty"` // see workload.byHand
 	Pairs     []pair  `json:"rounds_per_second,omitempty"`
+	Noisy     bool    `json:"noisy,omitempty"` // times_mysql varies too much: its median says nothing
 	Error     string  `json:"error,omitempty"`
 }
 
@@ -60,7 +61,7 @@ func (r *report) add(w workload, transport string, pairs []pair, err error) {
 		ratio := spreadOf(pairs, pair.ratio)
 		stock := spreadOf(pairs, func(p pair) float64 { return p.Stock })
 		pool := spreadOf(pairs, func(p pair) float64 { return p.Pool })
-		res.Ratio, res.Stock, res.Pool = &ratio, &stock, &pool
+		res.Ratio, res.Stock, res.Pool, res.Noisy = &ratio, &stock, &pool, ratio.noisy()
 		if w.byHand != nil {
 			most := spreadOf(pairs, pair.most)
 			res.Most = &most
@@ -92,7 +93,7 @@ func (r *report) workloads() (names []string) {
 // table prints the ratios.
 func (r *report) table(w io.Writer) {
 	fmt.Fprintf(w, "How many times as fast \"mysql_pool\" was as \"mysql\", in %d pairs of rounds\n", r.Rounds)
-	fmt.Fprintf(w, "of %g ms each: the median, and between what half of them lie.\n", r.RoundMS)
+	fmt.Fprintf(w, "of %g ms each: median (interquartile range).\n", r.RoundMS)
 	printServer(w, r.Server)
 	fmt.Fprintf(w, "\n%-26s", "")
 	for _, t := range r.Transports {
@@ -115,8 +116,8 @@ func (r *report) table(w io.Writer) {
 	if bounded := slices.DeleteFunc(r.workloads(), func(name string) bool {
 		return !slices.ContainsFunc(r.Transports, func(t reportTransport) bool { return r.find(name, t.Name).Most != nil })
 	}); len(bounded) > 0 {
-		fmt.Fprintln(w, "The most to be won, a round trip for each query: on \"mysql\", by hand, with one")
-		fmt.Fprintln(w, "handle that keeps its connections and statements that are prepared once.")
+		fmt.Fprintln(w, "Upper bound, a round trip for each query: on \"mysql\", by hand, with one handle")
+		fmt.Fprintln(w, "that keeps its connections and statements that are prepared once.")
 		fmt.Fprintln(w)
 		r.rows(w, bounded, func(res *result) string {
 			if res.Most == nil {
@@ -125,6 +126,9 @@ func (r *report) table(w io.Writer) {
 			return res.Most.String()
 		})
 		fmt.Fprintln(w)
+	}
+	for _, line := range wrap(r.noise(), columns) {
+		fmt.Fprintln(w, line)
 	}
 	for _, e := range errors {
 		for _, line := range wrap("Not measured: "+e, columns) {
@@ -155,10 +159,25 @@ func figure(x float64) string {
 	return fmt.Sprintf("%.2f", x)
 }
 
-func (r *report) writeJSON(to *output) error {
-	b, err := json.MarshalIndent(r, "", "\t")
-	if err != nil {
-		return err
+// noise says how many results are too noisy, and what to do; "" if none is.
+func (r *report) noise() string {
+	noisy, all := 0, 0
+	for _, res := range r.Results {
+		if res.Ratio != nil {
+			all++
+		}
+		if res.Noisy {
+			noisy++
+		}
 	}
-	return to.finish(append(b, '\n'))
+	if noisy == 0 {
+		return ""
+	}
+	return fmt.Sprintf("This machine is too noisy for %d of %d results: their interquartile range spans a factor of %d or more. End other programs, or try --rounds=%d --round-time=%v.",
+		noisy, all, noisyFrom, 2*r.Rounds+1, 5*time.Duration(r.RoundMS*float64(time.Millisecond)))
+}
+
+func (r *report) json() ([]byte, error) {
+	b, err := json.MarshalIndent(r, "", "\t")
+	return append(b, '\n'), err
 }

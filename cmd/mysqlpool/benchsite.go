@@ -28,7 +28,8 @@ type site struct {
 	counter counter32
 }
 
-func newSite(ctx context.Context, dsn string) (*site, error) {
+// newSite logs in and makes the table. It calls answered after each answer.
+func newSite(ctx context.Context, dsn string, answered func()) (*site, error) {
 	db, err := sql.Open("mysql", dsn)
 	if err != nil {
 		return nil, fmt.Errorf(`sql.Open("mysql", dsn): %w`, err)
@@ -40,22 +41,28 @@ func newSite(ctx context.Context, dsn string) (*site, error) {
 		"CREATE TABLE " + benchTable + " (id BIGINT PRIMARY KEY, name VARCHAR(40), amount BIGINT)",
 	} {
 		if _, err := db.ExecContext(ctx, query); err != nil {
-			s.close()
+			s.close(inHurry)
 			return nil, fmt.Errorf("the table to measure with: %s: %w", query, err)
 		}
+		answered()
 	}
 	for id := range benchRows {
 		if _, err := db.ExecContext(ctx, "INSERT INTO "+benchTable+" VALUES (?, ?, ?)", id, fmt.Sprint("name ", id), id); err != nil {
-			s.close()
+			s.close(inHurry)
 			return nil, fmt.Errorf("the table to measure with: %w", err)
 		}
+		answered()
 	}
 	return s, nil
 }
 
-// close drops what was made. It does so also when the program is interrupted.
-func (s *site) close() {
-	ctx, cancel := context.WithTimeout(context.Background(), 700*time.Millisecond)
+// inHurry is the limit of close when the program is interrupted, or the server has
+// not answered.
+const inHurry = 700 * time.Millisecond
+
+// close drops what was made, also when the program is interrupted.
+func (s *site) close(limit time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	s.db.ExecContext(ctx, "DROP TABLE IF EXISTS "+benchTable)
 	for _, schema := range s.schemas {
@@ -78,6 +85,25 @@ func (s *site) makeSchemas(ctx context.Context) error {
 	return nil
 }
 
+// waitForRoom returns once the server takes that many more connections, or an error
+// if it does not soon: those of the round before may still be closing there.
+func (s *site) waitForRoom(ctx context.Context, want int) error {
+	for deadline := time.Now().Add(time.Second); ; {
+		room, err := s.room(ctx)
+		if err != nil || room >= want {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("this may open %d connections, and the server takes %d more: raise max_connections", want, room)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
 // room returns how many more connections the server says that it takes.
 func (s *site) room(ctx context.Context) (int, error) {
 	var name string
@@ -93,7 +119,7 @@ func (s *site) room(ctx context.Context) (int, error) {
 
 // roundTrip is the median of what a ping takes, without database/sql: nothing
 // can be faster.
-func (s *site) roundTrip(ctx context.Context) (time.Duration, error) {
+func (s *site) roundTrip(ctx context.Context, answered func()) (time.Duration, error) {
 	c, err := s.db.Conn(ctx)
 	if err != nil {
 		return 0, err
@@ -108,6 +134,7 @@ func (s *site) roundTrip(ctx context.Context) (time.Duration, error) {
 				return err
 			}
 			took[i] = time.Since(start)
+			answered()
 		}
 		return nil
 	})

@@ -232,7 +232,7 @@ func TestBenchOpensFilesFirst(t *testing.T) {
 	server := oneServer(t)
 	dir := t.TempDir()
 	start := time.Now()
-	for flag, path := range map[string]string{"--json": filepath.Join(dir, "none", "b.json"), "--plot": dir} {
+	for flag, path := range map[string]string{"--json": filepath.Join(dir, "none", "b.json"), "--plot": dir, "--html": dir} {
 		// A round would take a minute.
 		status, stdout, stderr := runQuick(t, "bench", "--round-time=1m", "--dsn="+server.DSN, flag+"="+path)
 		if status != exitFailed || !strings.HasPrefix(stderr, "mysqlpool: "+flag+": ") || strings.Count(stderr, "\n") != 1 || stdout != "" {

@@ -53,20 +53,44 @@ func (f *serverFlags) open(ctx context.Context, stderr io.Writer) (*target.Serve
 	if f.embedded() {
 		return openEmbedded(ctx, f.Timeout, stderr)
 	}
-	dsn := f.dsn()
-	cfg, err := target.Parse(dsn)
-	if err != nil {
+	if err := checkForBoth(f.dsn()); err != nil {
 		return nil, err
 	}
+	return target.Open(ctx, f.dsn(), f.Timeout)
+}
+
+// openHosts is open for a DSN that may name several hosts, of which "mysql" gets
+// the first one alone.
+func (f *serverFlags) openHosts(ctx context.Context, stderr io.Writer) (all []*target.Server, dsn string, err error) {
+	if f.embedded() {
+		s, err := openEmbedded(ctx, f.Timeout, stderr)
+		if err != nil {
+			return nil, "", err
+		}
+		return []*target.Server{s}, s.DSN, nil
+	}
+	if err := checkForBoth(f.dsn()); err != nil {
+		return nil, "", err
+	}
+	all, err = target.OpenHosts(ctx, f.dsn(), f.Timeout)
+	return all, f.dsn(), err
+}
+
+// checkForBoth makes sure that both drivers take a DSN.
+func checkForBoth(dsn string) error {
+	cfg, err := target.Parse(dsn)
+	if err != nil {
+		return err
+	}
 	if err := checkOptions(dsn); err != nil {
-		return nil, err
+		return err
 	}
 	for name := range cfg.Params {
 		if strings.HasPrefix(name, "pool_") {
-			return nil, fmt.Errorf("\"mysql\" does not know %s: both drivers take it as @%[1]s", name)
+			return fmt.Errorf("\"mysql\" does not know %s: both drivers take it as @%[1]s", name)
 		}
 	}
-	return target.Open(ctx, dsn, f.Timeout)
+	return nil
 }
 
 // openEmbedded starts the embedded server. Building it, if it must be built,

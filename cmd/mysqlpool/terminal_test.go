@@ -86,9 +86,7 @@ func TestTerminalScreenshots(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644); err != nil {
-			t.Fatal(err)
-		}
+		writePNG(t, filepath.Join(dir, name+".png"), png)
 	}
 }
 

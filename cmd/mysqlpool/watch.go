@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
+	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"time"
 
@@ -19,14 +22,15 @@ import (
 type watchPage struct {
 	serverFlags
 	Listen string `default:"127.0.0.1:8336" placeholder:"HOST:PORT" help:"Where to serve the page. Default: ${default}. Port 0 is any free one. Whoever reaches it can see the page and press its buttons."`
-	Rate   int    `default:"10" help:"Requests a second on a side under steady load, 1 to 100. Default: ${default}."`
+}
+
+// Help is called by kong.
+func (c *watchPage) Help() string {
+	return `The page makes requests through both drivers, one at a press of a button or many under load, and shows logins, latency, connections and the pool's statistics. Of a DSN that names several hosts it shows each, and which is the primary; "mysql" uses the first host alone.`
 }
 
 // Validate is called by kong.
 func (c *watchPage) Validate() error {
-	if c.Rate < 1 || c.Rate > 100 {
-		return fmt.Errorf("--rate=%d: want 1 to 100", c.Rate)
-	}
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		return fmt.Errorf("--listen=%s: want host:port, such as 127.0.0.1:8336", c.Listen)
 	}
@@ -40,23 +44,39 @@ func (c *watchPage) Run(ctx context.Context, stdout io.Writer, stderr stderr) er
 		return fmt.Errorf("%w (--listen=127.0.0.1:0 takes any free port)", err)
 	}
 	defer l.Close()
-	mysql.SetLogger(&mysql.NopLogger{}) // what goes wrong shows on the page
-	server, err := c.open(ctx, stderr)
+	defer quiet()()
+	hosts, dsn, err := c.openHosts(ctx, stderr)
 	if err != nil {
 		return err
 	}
-	defer server.Stop()
+	for _, h := range hosts {
+		defer h.Stop()
+	}
 	defer dispose()
 
 	if !l.Addr().(*net.TCPAddr).IP.IsLoopback() {
 		fmt.Fprintf(stderr, "mysqlpool: warning: %s can be reached from other machines: they see this page and can press its buttons\n", l.Addr())
 	}
-	fmt.Fprintf(stdout, "server: %s\n", server.Name)
+	for _, h := range hosts {
+		printServer(stdout, h.Name)
+	}
 	fmt.Fprintf(stdout, "watch it at http://%s/ until Ctrl-C\n", browsable(l.Addr()))
-	w := watch.New(server, c.Rate, func(format string, args ...any) {
+	w := watch.New(hosts, dsn, func(format string, args ...any) {
 		fmt.Fprintf(stderr, "%s "+format+"\n", append([]any{time.Now().Format(time.TimeOnly)}, args...)...)
 	})
 	return serveWatch(ctx, w, l, c.Listen)
+}
+
+// quiet has the drivers log nothing, since what goes wrong shows on the page, and
+// returns what ends that.
+func quiet() (end func()) {
+	was := slog.Default()
+	slog.SetDefault(slog.New(slog.DiscardHandler))
+	mysql.SetLogger(&mysql.NopLogger{})
+	return func() {
+		slog.SetDefault(was)
+		mysql.SetLogger(log.New(os.Stderr, "[mysql] ", log.Ldate|log.Ltime))
+	}
 }
 
 // browsable is an address that a browser on this machine can open.

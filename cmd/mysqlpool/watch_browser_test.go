@@ -2,13 +2,12 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
@@ -19,7 +18,7 @@ func (p *tab) said(driver string, n int) (id int) {
 	p.t.Helper()
 	p.until(fmt.Sprintf(`document.getElementById("said").textContent.startsWith("%s: request %d was served by connection ")`, driver, n))
 	id = eval[int](p, `Number(document.getElementById("said").textContent.match(/connection (\d+)/)[1])`)
-	p.until(fmt.Sprintf(`document.querySelector("#%s .requests tbody td")?.textContent === "%d"`, driver, n))
+	p.until(fmt.Sprintf(`document.querySelector("#%s .counts").textContent.startsWith("%d request")`, driver, n))
 	shown := eval[int](p, fmt.Sprintf(`Number(document.querySelector("#%s .id").textContent)`, driver))
 	if shown != id {
 		p.t.Errorf("%s: it says connection %d, and shows %d", driver, id, shown)
@@ -66,6 +65,24 @@ const faint = `(() => {
 	return found;
 })()`
 
+// uneven lists what keeps the two sides from being compared at a glance: they are
+// not side by side, or not as high, or have room that nothing is in.
+const uneven = `(() => {
+	const found = [], box = e => e.getBoundingClientRect();
+	const pairs = [".id", ".requests", ".conns", "button"].map(q => ["#mysql " + q, "#mysql_pool " + q].map(q => document.querySelector(q)));
+	for (const [a, b] of pairs) {
+		if (Math.abs(box(a).top - box(b).top) > 1) found.push(a.outerHTML.slice(0, 60) + " is not beside its like");
+		if (box(a).right >= box(b).left) found.push(a.outerHTML.slice(0, 60) + " is not on the left");
+	}
+	for (const side of document.querySelectorAll(".side")) {
+		const right = Math.max(...[...side.querySelectorAll("table")].map(e => box(e).right));
+		if (box(side).right - right > .15 * box(side).width) found.push("empty beside the tables of " + side.id);
+	}
+	const headline = box(document.getElementById("headline"));
+	if (headline.top + scrollY > 300) found.push("the headline is far down");
+	return found;
+})()`
+
 func TestWatchInBrowser(t *testing.T) {
 	chromium := needChromium(t)
 	gate := gateTo(t, watchedServer(t))
@@ -95,10 +112,10 @@ func TestWatchInBrowser(t *testing.T) {
 		for side, driver := range drivers {
 			marked[side] = eval[[]string](p, fmt.Sprintf(`[...document.querySelectorAll("#%s .requests tbody td:last-child")].map(e => e.textContent)`, driver))
 		}
-		if want := []string{"logged in", "logged in", "logged in", "logged in"}; !slices.Equal(marked[0], want) {
+		if want := []string{"login", "login", "login", "login"}; !slices.Equal(marked[0], want) {
 			t.Errorf("requests on the left: got %q, want %q", marked[0], want)
 		}
-		if want := []string{"kept", "kept", "kept", "logged in"}; !slices.Equal(marked[1], want) {
+		if want := []string{"kept", "kept", "kept", "login"}; !slices.Equal(marked[1], want) {
 			t.Errorf("requests on the right: got %q, want %q", marked[1], want)
 		}
 		p.quiet()
@@ -110,13 +127,13 @@ func TestWatchInBrowser(t *testing.T) {
 		p.until(`document.querySelector("#mysql_pool .requests tbody")`)
 		var order []string
 		var unseen []string // stops without a visible focus
-		for range 20 {
+		for range 30 {
 			p.press(kb.Tab)
 			stop := eval[struct {
 				Name    string `json:"name"`
 				Outline bool   `json:"outline"`
 			}](p, `(e => ({
-				name: e === document.body ? "" : e.getAttribute("aria-label") || e.textContent.replace(/\d+/, "N"),
+				name: e === document.body ? "" : e.getAttribute("aria-label") || (e.labels ? e.labels[0] || e : e).textContent.trim().replace(/\d+$/, "N"),
 				outline: getComputedStyle(e).outlineStyle !== "none" && parseFloat(getComputedStyle(e).outlineWidth) >= 2,
 			}))(document.activeElement)`)
 			if stop.Name == "" || slices.Contains(order, stop.Name) {
@@ -129,19 +146,32 @@ func TestWatchInBrowser(t *testing.T) {
 			switch stop.Name {
 			case "One request through mysql_pool":
 				p.press(kb.Enter)
-				p.said("mysql_pool", 5)
-			case "Steady load through mysql", "Steady load through mysql_pool":
+				p.until(`document.getElementById("said").textContent.startsWith("mysql_pool: request ")`)
+			case "Compare under load":
 				p.press(" ")
-				p.until(`document.getElementById("said").textContent.endsWith("steady load is on.")`)
-			case "Other connections on this server: N":
+				p.until(`document.getElementById("said").textContent === "Under load: 1 request at a time on each side, without arguments."`)
+			case "N": // the radio buttons are one stop
+				p.press(kb.ArrowRight)
+				p.until(`document.getElementById("said").textContent === "Under load: 8 requests at a time on each side, without arguments."`)
+			case "queries with arguments":
+				p.press(" ")
+				p.until(`document.getElementById("said").textContent === "Under load: 8 requests at a time on each side, with arguments."`)
+			case "What is this? Pinned connections":
+				p.press(kb.Enter)
+				p.until(`document.getElementById("docs").open && location.hash === "#about-pinned"`)
+				p.do(chromedp.Evaluate[chromedp.Void](`document.querySelector('a[href="#about-pinned"]').focus()`)) // go on from there
+			case "Other connections: N":
 				p.press(kb.Enter)
 				p.until(`document.getElementById("others").open`)
 			}
 		}
 		want := []string{
-			"One request through mysql", "Steady load through mysql", "Last requests through mysql", "Connections of mysql on the server",
-			"One request through mysql_pool", "Steady load through mysql_pool", "Last requests through mysql_pool", "Connections of mysql_pool on the server",
-			"Other connections on this server: N", "Other connections", "What is measured",
+			"Compare under load", "N", "queries with arguments",
+			"One request through mysql", "Last requests through mysql", "Connections of mysql on the server now",
+			"One request through mysql_pool", "Last requests through mysql_pool", "Connections of mysql_pool on the server now",
+			"What is this? Logins", "What is this? Connections", "What is this? Latency", "What is this? Checkout wait",
+			"What is this? Statement cache", "What is this? Pinned connections",
+			"Other connections: N", "Other connections", "What is measured",
 		}
 		if !slices.Equal(order, want) {
 			t.Errorf("the tab key goes to\n%q, want\n%q", order, want)
@@ -152,10 +182,84 @@ func TestWatchInBrowser(t *testing.T) {
 		p.quiet()
 	})
 
-	t.Run("steady load is plotted", func(t *testing.T) {
+	t.Run("the load switch and the headline", func(t *testing.T) {
+		p.t = t
+		const times = `Number(document.getElementById("times").textContent)`
+		p.until(times + " > 0")
+		p.until(`/^median latency: mysql [\d.]+ ms, mysql_pool [\d.]+ ms$/.test(document.getElementById("medians").textContent)`)
+		p.until(`Number(document.getElementById("logins-mysql").textContent.replace(",", "")) > 20 * Number(document.getElementById("logins-mysql_pool").textContent)`)
+		p.until(`document.getElementById("logins-mysql_pool").textContent > 0`)
+		p.do(chromedp.Click("#load-on"))
+		p.until(`document.getElementById("said").textContent === "The load is off."`)
+		w.until(t, "no load is made", func(s watchState) bool { return !s.Load.On })
+		// Of two clicks in a row the first takes longer on its way to the server.
+		eval[bool](p, `(() => {
+			const send = fetch;
+			let sent = 0;
+			window.answered = 0;
+			window.fetch = async (to, how) => {
+				if (!to.startsWith("load?")) return send(to, how);
+				if (++sent === 1) await new Promise(later => setTimeout(later, 500));
+				const answer = await send(to, how);
+				window.answered++;
+				return answer;
+			};
+			document.querySelector('#load [value="32"]').click();
+			document.getElementById("load-on").click();
+			return true;
+		})()`)
+		p.until(`window.answered === 2 && document.getElementById("said").textContent.startsWith("Under load: 32 requests at a time")`)
+		w.until(t, "it is made, 32 at a time", func(s watchState) bool {
+			return s.Load.On && s.Load.AtATime == 32 && s.Load.Arguments && len(s.Sides[0].Connections) > 8
+		})
+		p.do(chromedp.Navigate(w.url)) // a page just opened shows what the switch is at
+		p.until(`document.getElementById("load-on").checked && document.querySelector('#load [value="32"]').checked && document.getElementById("arguments").checked`)
+		p.do(chromedp.Click(`#load [value="8"]`))
+		w.until(t, "8 at a time", func(s watchState) bool { return s.Load.AtATime == 8 })
+		p.quiet()
+	})
+
+	t.Run("names for a screen reader", func(t *testing.T) {
+		p.t = t
+		p.until(painted(0, "--left") + " > 30")
+		tree, err := chromedp.Call(p.ctx, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := func(v *accessibility.Value) string {
+			if v == nil {
+				return ""
+			}
+			return strings.Trim(string(v.Value), `"`)
+		}
+		var names []string
+		for _, n := range tree.Nodes {
+			role, name := text(n.Role), text(n.Name)
+			switch role {
+			case "button", "link", "switch", "checkbox", "radio", "image", "img", "group", "region", "textbox":
+				if !n.Ignored && name == "" && role != "group" { // details are groups too, with a summary
+					t.Errorf("a %s without a name: %s", role, text(n.Value))
+				}
+				names = append(names, role+" "+name)
+			}
+		}
+		for _, want := range []string{
+			"switch Compare under load", "radio 32", "checkbox queries with arguments", "group Load", "group Requests at a time on each side",
+			"button One request through mysql_pool", "region The difference", "region Connections of mysql on the server now",
+			"image Logins, per second: as the server counts, all clients ", "image Latency, ms, logarithmic: mysql median ", "link What is this? Checkout wait",
+		} {
+			if !slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(strings.Replace(name, "img ", "image ", 1), want) }) {
+				t.Errorf("no %q in %q", want, names)
+			}
+		}
+		p.quiet()
+	})
+
+	t.Run("load is plotted", func(t *testing.T) {
 		p.t = t
 		const legend = `[...document.querySelectorAll("#plots figure")[%d].querySelectorAll(".legend b")][%d].textContent`
 		p.until(fmt.Sprintf(legend+" > 1", 0, 1)) // logins of mysql
+		p.until(fmt.Sprintf(legend+" > 1", 1, 0)) // connections of mysql: 8 requests at a time
 		p.until(fmt.Sprintf(legend+" > 1", 4, 0)) // hits of the statement cache
 		for _, line := range []struct {
 			plot  int
@@ -168,7 +272,7 @@ func TestWatchInBrowser(t *testing.T) {
 	})
 
 	for _, scheme := range []string{"light", "dark"} {
-		for _, width := range []int64{360, 800, 900, 1280} {
+		for _, width := range []int64{360, 390, 800, 900, 1280} {
 			t.Run(fmt.Sprintf("%s, %d wide", scheme, width), func(t *testing.T) {
 				p.t = t
 				p.look(width, 800, scheme)
@@ -187,6 +291,9 @@ func TestWatchInBrowser(t *testing.T) {
 				if over > 0 || len(wide) > 0 {
 					t.Errorf("%d pixels too wide: %q", over, wide)
 				}
+				if uneven := eval[[]string](p, uneven); len(uneven) > 0 {
+					t.Errorf("the sides cannot be compared: %q", uneven)
+				}
 				if dim := eval[[]string](p, faint); len(dim) > 0 {
 					t.Errorf("hard to read: %q", dim)
 				}
@@ -198,13 +305,13 @@ func TestWatchInBrowser(t *testing.T) {
 	t.Run("a server that goes away and comes back", func(t *testing.T) {
 		p.t = t
 		gate.Shut()
-		p.until(`document.getElementById("server").textContent.startsWith("The server is away since ")`)
-		p.until(`document.querySelector("#mysql_pool .conns").textContent === "The server is away."`)
+		p.until(`document.getElementById("server").textContent.startsWith("Server unreachable since ")`)
+		p.until(`document.querySelector("#mysql_pool .conns").textContent === "Server unreachable."`)
 		p.until(`["mysql", "mysql_pool"].every(d => document.querySelector("#" + d + " .requests .failed"))`)
 		if err := gate.Open(); err != nil {
 			t.Fatal(err)
 		}
-		p.until(`!document.getElementById("server").classList.contains("away")`)
+		p.until(`!document.getElementById("server").classList.contains("unreachable")`)
 		p.until(`["mysql", "mysql_pool"].every(d => !document.querySelector("#" + d + " .requests .failed"))`)
 		p.until(`document.querySelector("#mysql_pool .conns tbody")`)
 		p.quiet()
@@ -222,29 +329,4 @@ func TestWatchInBrowser(t *testing.T) {
 			t.Error("the password shows in the page")
 		}
 	})
-}
-
-// Makes docs/watch.png anew: MYSQL_POOL_TEST_SCREENSHOT names the file.
-func TestWatchScreenshot(t *testing.T) {
-	dir := os.Getenv("MYSQL_POOL_TEST_SCREENSHOTS")
-	if dir == "" {
-		t.Skip("MYSQL_POOL_TEST_SCREENSHOTS names no folder to write to")
-	}
-	chromium := needChromium(t)
-	server := watchedServer(t)
-	w := startWatch(t, "--dsn="+server.DSN)
-	p := openTab(t, chromium, w.url)
-	p.look(1200, 1285, "light")
-	w.loadBoth(t)
-	for n := 20; n < 120; n += 20 {
-		w.until(t, "there is more to plot", func(s watchState) bool { return len(s.Samples) >= n })
-	}
-	p.until(`document.querySelector("#mysql .conns tbody")`)
-	png, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "watch.png"), png, 0o644); err != nil {
-		t.Fatal(err)
-	}
 }

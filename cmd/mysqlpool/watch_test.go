@@ -100,7 +100,19 @@ type watchState struct {
 		Up    bool
 		Error string
 	}
-	Sides [2]struct {
+	Load struct {
+		On, Arguments bool
+		AtATime       int
+	}
+	Hosts []struct {
+		Addr, Role, State, Reason string
+		Up                        bool
+		Since                     int64
+		Connections               [2]int
+		Warnings                  []string
+	}
+	Warnings []string
+	Sides    [2]struct {
 		Driver         string
 		Served, Failed int
 		Connections    []struct{ ID int }
@@ -133,11 +145,10 @@ func (w *watching) until(t *testing.T, what string, wanted func(watchState) bool
 	t.Fatalf("it never came about that %s: %+v", what, s)
 }
 
-func (w *watching) loadBoth(t *testing.T) {
+// underLoad switches the load on.
+func (w *watching) underLoad(t *testing.T, atATime int) {
 	t.Helper()
-	for _, driver := range drivers {
-		w.post(t, "sides/"+driver+"/load/on")
-	}
+	w.post(t, fmt.Sprintf("load?on=true&at=%d&arguments=true", atATime))
 	w.until(t, "both sides serve", func(s watchState) bool { return s.Sides[0].Served > 2 && s.Sides[1].Served > 2 })
 }
 
@@ -190,8 +201,8 @@ func TestWatchInterrupted(t *testing.T) {
 	}
 	t.Run("under load", func(t *testing.T) {
 		server := watchedServer(t)
-		w := startWatch(t, "--dsn="+server.DSN, "--rate=50")
-		w.loadBoth(t)
+		w := startWatch(t, "--dsn="+server.DSN)
+		w.underLoad(t, 8)
 		if connections(t, server) == 0 {
 			t.Fatal("no connections under load: the check below could not fail")
 		}
@@ -209,17 +220,17 @@ func TestWatchInterrupted(t *testing.T) {
 	t.Run("with the embedded server", func(t *testing.T) {
 		needEmbedded(t)
 		w := startWatch(t)
-		w.loadBoth(t)
+		w.underLoad(t, 1)
 		check(t, w)
 	})
 	t.Run("while the server says nothing", func(t *testing.T) {
 		gate := gateTo(t, watchedServer(t))
 		w := startWatch(t, "--dsn="+gate.DSN)
-		w.loadBoth(t)
+		w.underLoad(t, 1)
 		if err := gate.Silence(); err != nil {
 			t.Fatal(err)
 		}
-		w.until(t, "the server is away", func(s watchState) bool { return !s.Server.Up })
+		w.until(t, "the server is unreachable", func(s watchState) bool { return !s.Server.Up })
 		status, took := w.stop()
 		if status != 0 || took > time.Second {
 			t.Errorf("exit status %d after %v, want 0 within a second", status, took)
@@ -231,16 +242,16 @@ func TestWatchServerAway(t *testing.T) {
 	server := watchedServer(t)
 	gate := gateTo(t, server)
 	w := startWatch(t, "--dsn="+gate.DSN)
-	w.loadBoth(t)
+	w.underLoad(t, 1)
 	for range 2 {
 		gate.Shut()
-		w.until(t, "the server is away", func(s watchState) bool { return !s.Server.Up })
+		w.until(t, "the server is unreachable", func(s watchState) bool { return !s.Server.Up })
 		s := w.state(t)
 		if s.Server.Error == "" || len(s.Sides[1].Connections) > 0 {
-			t.Errorf("a server away: %+v, want why, and no connections", s)
+			t.Errorf("an unreachable server: %+v, want why, and no connections", s)
 		}
 		if n := len(s.Samples); n > 0 && s.Samples[n-1].Connections[0] != nil {
-			t.Error("connections are counted on a server that is away")
+			t.Error("connections are counted on an unreachable server")
 		}
 		w.until(t, "requests fail on both sides", func(s watchState) bool { return s.Sides[0].Failed > 0 && s.Sides[1].Failed > 0 })
 		if err := gate.Open(); err != nil {
@@ -252,7 +263,7 @@ func TestWatchServerAway(t *testing.T) {
 			return s.Sides[0].Served > before.Sides[0].Served && s.Sides[1].Served > before.Sides[1].Served && len(s.Sides[1].Connections) > 0
 		})
 	}
-	if said := w.stderr.String(); strings.Count(said, "is away: ") != 2 || strings.Count(said, "is back\n") != 2 {
+	if said := w.stderr.String(); strings.Count(said, "is unreachable: ") != 2 || strings.Count(said, "answers again\n") != 2 {
 		t.Errorf("want two lines for going away and two for coming back, got:\n%s", said)
 	}
 	w.stop()
@@ -276,7 +287,7 @@ func TestWatchBadInput(t *testing.T) {
 	}{
 		{"no port", []string{"--listen=127.0.0.1"}, 2, "want host:port"},
 		{"a port in use", []string{"--listen=" + taken.Addr().String()}, 1, "takes any free port"},
-		{"no rate", []string{"--rate=0"}, 2, "1 to 100"},
+		{"two hosts, and nobody there", []string{"--dsn=root:hush@tcp(127.0.0.1:1,127.0.0.1:2)/"}, 1, "none of the hosts answers"},
 		{"not a DSN", []string{"--dsn=root:hush"}, 1, "want user:password@tcp(host:3306)/schema"},
 		{"nobody there", []string{"--dsn=root:hush@tcp(127.0.0.1:1)/"}, 1, "refused"},
 	} {

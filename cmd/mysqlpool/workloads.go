@@ -212,11 +212,7 @@ func parallel(f func(goroutine int) error) error {
 // connections to keep.
 func many(ctx context.Context, e *env, n int, open func(n int) (*sql.DB, error)) (step, error) {
 	if most := 2*n + 2*manyGoroutines; !e.pooled() { // what comes after it needs less
-		room, err := e.room(ctx)
-		if err == nil && room < most {
-			err = fmt.Errorf("this may open %d connections, and the server takes %d more: raise max_connections", most, room)
-		}
-		if err != nil {
+		if err := e.waitForRoom(ctx, most); err != nil {
 			return nil, err
 		}
 	}

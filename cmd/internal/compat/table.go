@@ -6,27 +6,47 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
-	"text/tabwriter"
 )
 
-// printTable prints one line for each library, and then what was not ok.
+// columns is how wide the table is, at most.
+const columns = 80
+
+// printTable prints a line for each library and what was checked below it, and
+// then what was not ok.
 func printTable(w io.Writer, server string, results []result) {
-	fmt.Fprintf(w, "%s; each program %d times with each driver; logins as the server counts them\n\n", server, rounds)
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "library\tversion\tvalues\t%s\t%s\tlogins\t\tchecked\n", stock, pooled)
+	printWrapped(w, fmt.Sprintf("%s; each program %d times with each driver; logins as the server counts them", server, rounds), "")
+	fmt.Fprintln(w)
+	const line = "%-22s %-18s %6v %-7s %-10s %11s\n"
+	fmt.Fprintf(w, line, "library", "version", "values", stock, pooled, "logins")
 	for _, r := range results {
 		a, b := r.outcomes[0], r.outcomes[1]
-		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%s\t%d\t%d\t%s\n",
-			r.library.name, version(r.library), a.values, okay(a), okay(b), a.logins, b.logins, r.library.checked)
+		fmt.Fprintf(w, line, r.library.name, version(r.library), a.values, okay(a), okay(b), fmt.Sprintf("%d / %d", a.logins, b.logins))
+		printWrapped(w, r.library.checked, "    ")
 	}
-	t.Flush()
 	for _, r := range results {
 		for _, o := range r.outcomes {
 			if o.err != nil {
-				fmt.Fprintf(w, "\n%s on %q: %v\n", r.library.name, o.driver, o.err)
+				fmt.Fprintln(w)
+				printWrapped(w, fmt.Sprintf("%s on %q: %v", r.library.name, o.driver, o.err), "")
 			}
 		}
 	}
+}
+
+// printWrapped prints text in lines that fit, each after indent.
+func printWrapped(w io.Writer, text, indent string) {
+	line := indent
+	for word := range strings.FieldsSeq(text) {
+		if line != indent && len(line)+1+len(word) > columns {
+			fmt.Fprintln(w, line)
+			line = indent
+		}
+		if line != indent {
+			line += " "
+		}
+		line += word
+	}
+	fmt.Fprintln(w, line)
 }
 
 func okay(o outcome) string {

@@ -132,9 +132,9 @@ func (d *container) start(ctx context.Context) (_ *Server, err error) {
 	}
 	s := &Server{Kind: Docker, DSN: dsnFor("tcp", addr, password, testSchema), stop: []func(){d.purge}}
 	if err := s.connect(ctx); err != nil {
-		return nil, fmt.Errorf("logging in: %w", err)
+		return nil, err
 	}
-	s.Name = fmt.Sprintf("%s, in a container of %s", s.product(), d.image)
+	s.Name = fmt.Sprintf("%s, in a container of %s", s.product, d.image)
 	return s, nil
 }
 

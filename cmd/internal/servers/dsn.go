@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/go-sql-driver/mysql"
+
+	"github.com/mysqlpool/mysqlpool/cmd/mysqlpool/target"
 )
 
 // testSchema is the schema of the servers that are started here.
@@ -43,40 +44,19 @@ func fromEnv(ctx context.Context, opts Options) (*Server, error) {
 // cannot: with the driver's own error (errors.As finds a *mysql.MySQLError)
 // after what was tried, and without the password.
 func Open(ctx context.Context, dsn string) (*Server, error) {
-	cfg, err := mysql.ParseDSN(dsn)
+	cfg, err := target.Parse(dsn)
 	if err != nil {
-		return nil, fmt.Errorf("not a DSN: %s (want user:password@tcp(host:3306)/schema)", redact(err.Error(), dsn))
-	}
-	if strings.Contains(cfg.Net, ":") { // "user:password(...)", which ParseDSN takes for a network
-		return nil, errors.New("not a DSN: no @ after the password (want user:password@tcp(host:3306)/schema)")
-	}
-	if cfg.Net == "tcp" && strings.Contains(cfg.Addr, ",") {
-		return nil, errors.New("the DSN names several hosts, which \"mysql\" cannot log in to: name one")
+		return nil, err
 	}
 	s := &Server{Kind: DSN, DSN: dsn}
 	if cfg.Net == "unix" {
 		s.UnixDSN = dsn
 	}
 	if err := s.connect(ctx); err != nil {
-		return nil, fmt.Errorf("logging in to %s(%s) as %q: %w", cfg.Net, cfg.Addr, cfg.User, err)
+		return nil, err
 	}
-	s.Name = fmt.Sprintf("%s at %s", s.product(), cfg.Addr)
+	s.Name = fmt.Sprintf("%s at %s", s.product, cfg.Addr)
 	return s, nil
-}
-
-// redact removes from msg what may be the password of dsn, which need not be
-// well formed: what stands between the first colon and the last @ or slash.
-func redact(msg, dsn string) string {
-	_, rest, ok := strings.Cut(dsn, ":")
-	if !ok {
-		return msg
-	}
-	for _, end := range []string{"@", "/"} {
-		if i := strings.LastIndex(rest, end); i > 0 {
-			msg = strings.ReplaceAll(msg, rest[:i], "***")
-		}
-	}
-	return msg
 }
 
 // dsnFor returns the DSN of a server that is started here.

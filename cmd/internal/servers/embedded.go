@@ -69,7 +69,6 @@ func startEmbedded(ctx context.Context, opts Options) (*Server, error) {
 		Kind: Embedded,
 		Name: "go-mysql-server" + gmsVersion() + ", embedded in this process",
 		DSN:  dsnFor("tcp", l.Addr().String(), password, testSchema),
-		gms:  true,
 	}
 	s.stop = append(s.stop, func() {
 		server.Close()
@@ -86,7 +85,7 @@ func startEmbedded(ctx context.Context, opts Options) (*Server, error) {
 	}
 	if err := s.connect(ctx); err != nil {
 		s.Stop()
-		return nil, fmt.Errorf("go-mysql-server: logging in: %w", err)
+		return nil, fmt.Errorf("go-mysql-server: %w", err)
 	}
 	// It answers SHOW STATUS LIKE 'Connections' with 0.
 	s.logins = func(context.Context) (int64, error) { return l.accepted.Load(), nil }

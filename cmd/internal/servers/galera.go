@@ -14,7 +14,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 )
 
 // ErrNoGalera is what StartGalera's error matches (errors.Is) where something is
@@ -165,7 +164,7 @@ func (g *Galera) makeDataDirs(ctx context.Context) error {
 }
 
 func (g *Galera) newNode(n int) (*Node, error) {
-	node := &Node{cluster: g, dir: filepath.Join(g.dir, strconv.Itoa(n+1))}
+	node := &Node{node: node{kind: "Galera node", dir: filepath.Join(g.dir, strconv.Itoa(n+1)), password: g.password}, cluster: g}
 	if err := os.MkdirAll(node.path("tmp"), 0o700); err != nil {
 		return nil, err
 	}
@@ -197,6 +196,3 @@ next:
 	}
 	return 0, fmt.Errorf("no %d in a row between %d and %d are free", count, minPort, maxPort)
 }
-
-// galeraStart bounds the start of one node.
-const galeraStart = time.Minute

@@ -3,22 +3,15 @@ package servers
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
-	"time"
 )
 
 // A Node is one server of a Galera cluster.
 type Node struct {
-	Addr string // host:port
-	DSN  string // of this node alone, as root
-
+	node
 	cluster *Galera
-	dir     string
-	port    int
 	base    int // the first of galeraPorts
-	proc    *process
 }
 
 // galeraPorts is how many ports a node has besides its own: from the first on
@@ -27,20 +20,11 @@ const galeraPorts = 4
 
 func (n *Node) name() string { return "node" + filepath.Base(n.dir) }
 
-func (n *Node) path(name string) string { return filepath.Join(n.dir, name) }
-
-// Crash kills the node with SIGKILL, and returns when it is gone.
-func (n *Node) Crash() {
-	if n.proc != nil {
-		n.proc.kill()
-	}
-}
-
 // Restart starts the node again after Crash, and returns once it is synced with
 // the others, of which at least two must run.
 func (n *Node) Restart(ctx context.Context) error {
-	if n.proc == nil || !n.proc.ended() {
-		return fmt.Errorf("restarting the node %s: it runs", n.Addr)
+	if err := n.wantDown(); err != nil {
+		return err
 	}
 	return n.start(ctx, false)
 }
@@ -48,61 +32,13 @@ func (n *Node) Restart(ctx context.Context) error {
 // start starts the node and waits until it is synced. The first makes the
 // cluster; its first start runs init.sql, and the others get what that did.
 func (n *Node) start(ctx context.Context, first bool) error {
-	logFile := n.path("server.log")
-	log, err := os.Create(logFile)
-	if err != nil {
-		return err
-	}
-	defer log.Close()
 	cmd := n.cluster.command(n.cluster.binary.path, n.args(first)...)
-	cmd.Stdout, cmd.Stderr = log, log
-	if n.proc, err = startProcess(cmd, n.cluster.dir); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, galeraStart, fmt.Errorf("it took longer than %v to start", galeraStart))
-	defer cancel()
-	ready, end := context.WithCancelCause(ctx)
-	defer end(nil)
-	done := n.proc.done
-	go func() {
-		select {
-		case <-done:
-			end(errEnded)
-		case <-ready.Done():
+	return n.run(ctx, cmd, n.cluster.dir, func(ctx context.Context) error {
+		if err := waitReady(ctx, dsnFor("tcp", n.Addr, n.cluster.password, "")); err != nil {
+			return err
 		}
-	}()
-	err = waitReady(ready, dsnFor("tcp", n.Addr, n.cluster.password, ""))
-	if err == nil {
-		err = n.waitSynced(ready)
-	}
-	if err != nil {
-		n.proc.kill()
-		return fmt.Errorf("Galera node %s: %w; its log:\n%s", n.Addr, err, logTail(logFile, n.cluster.password))
-	}
-	return nil
-}
-
-// waitSynced returns once the node has what the others have, and follows them.
-func (n *Node) waitSynced(ctx context.Context) error {
-	db, err := openQuietly(n.DSN)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		var name, state string
-		err := db.QueryRowContext(ctx, "SHOW STATUS LIKE 'wsrep_local_state_comment'").Scan(&name, &state)
-		if err == nil && state == "Synced" {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%w (its state is %q, the last error %v)", context.Cause(ctx), state, err)
-		case <-tick.C:
-		}
-	}
+		return n.waitState(ctx, "SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'wsrep_local_state_comment'", "Synced")
+	})
 }
 
 func (n *Node) args(first bool) []string {

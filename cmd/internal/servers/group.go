@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/go-sql-driver/mysql"
 )
@@ -39,15 +38,10 @@ type Group struct {
 
 // A Member is one server of a group.
 type Member struct {
-	Addr string // host:port
-	DSN  string // of this member alone, as root
-
+	node
 	group    *Group
 	id       int // from 1
-	dir      string
-	port     int
 	internal int // the port for the group
-	proc     *process
 }
 
 // StartGroup starts a group of three members on a private data directory, the
@@ -69,7 +63,7 @@ func StartGroup(ctx context.Context) (_ *Group, err error) {
 		}
 	}()
 	for n := range groupMembers {
-		m := &Member{group: g, id: n + 1, dir: filepath.Join(g.dir, fmt.Sprint(n+1))}
+		m := &Member{node: node{kind: "group member", dir: filepath.Join(g.dir, fmt.Sprint(n+1)), password: g.password}, group: g, id: n + 1}
 		if m.port, err = freePort(); err != nil {
 			return nil, err
 		}
@@ -87,14 +81,14 @@ func StartGroup(ctx context.Context) (_ *Group, err error) {
 		return nil, err
 	}
 	for n, m := range g.Members {
-		if err := m.run(ctx); err != nil {
+		if err := m.start(ctx); err != nil {
 			return nil, err
 		}
 		if err := m.setUp(ctx); err != nil {
-			return nil, fmt.Errorf("group member %s: %w", m.Addr, err)
+			return nil, m.failed(err)
 		}
 		if err := m.join(ctx, n == 0); err != nil {
-			return nil, fmt.Errorf("group member %s: %w; its log:\n%s", m.Addr, err, logTail(m.path("server.log"), g.password))
+			return nil, m.failed(err)
 		}
 	}
 	return g, nil
@@ -150,66 +144,27 @@ func (g *Group) makeDataDirs(ctx context.Context) error {
 	return nil
 }
 
-func (m *Member) path(name string) string { return filepath.Join(m.dir, name) }
-
-// Crash kills the member with SIGKILL, and returns when it is gone.
-func (m *Member) Crash() {
-	if m.proc != nil {
-		m.proc.kill()
-	}
-}
-
 // Restart starts the member again after Crash, and returns once it is ONLINE in
 // the group, of which the others must be a majority.
 func (m *Member) Restart(ctx context.Context) error {
-	if m.proc == nil || !m.proc.ended() {
-		return fmt.Errorf("restarting the group member %s: it runs", m.Addr)
+	if err := m.wantDown(); err != nil {
+		return err
 	}
-	if err := m.run(ctx); err != nil {
+	if err := m.start(ctx); err != nil {
 		return err
 	}
 	if err := m.join(ctx, false); err != nil {
-		return fmt.Errorf("group member %s: %w; its log:\n%s", m.Addr, err, logTail(m.path("server.log"), m.group.password))
+		return m.failed(err)
 	}
 	return nil
 }
 
-// run starts the server, which is in no group then.
-func (m *Member) run(ctx context.Context) error {
-	log, err := os.Create(m.path("server.log"))
-	if err != nil {
-		return err
-	}
-	defer log.Close()
+// start starts the server, which is in no group then.
+func (m *Member) start(ctx context.Context) error {
 	cmd := exec.Command(m.group.binary.path, m.args()...)
 	cmd.Env = m.group.binary.env()
 	cmd.Dir = m.dir
-	cmd.Stdout, cmd.Stderr = log, log
-	if m.proc, err = startProcess(cmd, m.group.dir); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, time.Minute, errors.New("it took longer than a minute to start"))
-	defer cancel()
-	db, err := openQuietly(m.DSN)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	for {
-		if err = db.PingContext(ctx); err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			err = fmt.Errorf("%w (last answer: %w)", context.Cause(ctx), err)
-		case <-m.proc.done:
-			err = errEnded
-		case <-time.After(50 * time.Millisecond):
-			continue
-		}
-		m.proc.kill()
-		return fmt.Errorf("group member %s: %w; its log:\n%s", m.Addr, err, logTail(m.path("server.log"), m.group.password))
-	}
+	return m.run(ctx, cmd, m.group.dir, func(ctx context.Context) error { return m.waitState(ctx, "SELECT 'up'", "up") })
 }
 
 // setUp makes what a member needs, before it joins for the first time, and has it
@@ -234,25 +189,9 @@ func (m *Member) join(ctx context.Context, first bool) error {
 	if err := m.exec(ctx, statements...); err != nil {
 		return err
 	}
-	db, err := openQuietly(m.DSN)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	ctx, cancel := context.WithTimeoutCause(ctx, time.Minute, errors.New("it was not ONLINE within a minute"))
+	ctx, cancel := context.WithTimeoutCause(ctx, nodeStart, fmt.Errorf("it was not ONLINE within %v", nodeStart))
 	defer cancel()
-	for {
-		var state string
-		err := db.QueryRowContext(ctx, "SELECT MEMBER_STATE FROM performance_schema.replication_group_members WHERE MEMBER_ID = @@server_uuid").Scan(&state)
-		if err == nil && state == "ONLINE" {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%w (its state is %q, the last error %v)", context.Cause(ctx), state, err)
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
+	return m.waitState(ctx, "SELECT MEMBER_STATE FROM performance_schema.replication_group_members WHERE MEMBER_ID = @@server_uuid", "ONLINE")
 }
 
 // exec runs statements on one connection.

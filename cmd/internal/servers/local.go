@@ -98,12 +98,12 @@ func (l *local) start(ctx context.Context) (_ *Server, err error) {
 		stop:    []func(){l.stop},
 	}
 	if err := s.connect(ctx); err != nil {
-		return nil, fmt.Errorf("logging in: %w", err)
+		return nil, err
 	}
 	if l.binary.canTLS() && s.TLSDSN == "" {
 		l.logf("%s takes no TLS connection", l.binary.path)
 	}
-	s.Name = fmt.Sprintf("%s, a %s started here on a private data directory", s.product(), filepath.Base(l.binary.path))
+	s.Name = fmt.Sprintf("%s, a %s started here on a private data directory", s.product, filepath.Base(l.binary.path))
 	return s, nil
 }
 

@@ -4,65 +4,31 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"maps"
-	"strings"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	"github.com/mysqlpool/mysqlpool/cmd/mysqlpool/target"
 )
+
+// answerTime bounds each answer of a server that should be up.
+const answerTime = time.Minute
 
 // connect logs in to s.DSN, finds out what the server is, whether it has TLS,
 // and keeps that one connection open to read the server's counters.
 func (s *Server) connect(ctx context.Context) error {
-	db, err := openQuietly(s.DSN)
+	t, err := target.Open(ctx, s.DSN, answerTime)
 	if err != nil {
 		return err
 	}
-	db.SetMaxOpenConns(1)
-	var comment string
-	err = db.QueryRowContext(ctx, "SELECT VERSION(), @@version_comment").Scan(&s.Version, &comment)
-	if err != nil {
-		db.Close()
-		return err
-	}
-	s.gms = comment == "Dolt" // what go-mysql-server answers, whoever runs it
-	s.stop = append(s.stop, func() { db.Close() })
-	s.db = db
-	s.logins = func(ctx context.Context) (int64, error) {
-		var name string
-		var n int64
-		if err := db.QueryRowContext(ctx, "SHOW GLOBAL STATUS LIKE 'Connections'").Scan(&name, &n); err != nil {
-			return 0, fmt.Errorf("reading the server's count of connections: %w", err)
-		}
-		return n, nil
-	}
-	s.TLSDSN, err = tlsDSN(ctx, s.DSN)
+	s.stop = append(s.stop, t.Stop)
+	s.Version, s.product = t.Version, t.Product
+	s.db, s.logins = t.Monitor(), t.Logins
+	s.TLSDSN, err = t.OverTLS(ctx, answerTime)
 	if err != nil {
 		s.Stop()
 	}
 	return err
-}
-
-// tlsDSN returns dsn with TLS, or "" if its server does not talk TLS with us.
-func tlsDSN(ctx context.Context, dsn string) (string, error) {
-	cfg, err := mysql.ParseDSN(dsn)
-	if err != nil {
-		return "", err
-	}
-	if cfg.TLSConfig != "" && cfg.TLSConfig != "false" && cfg.TLSConfig != "preferred" {
-		return dsn, nil
-	}
-	cfg.TLSConfig = "skip-verify"
-	dsn = cfg.FormatDSN()
-	db, err := openQuietly(dsn)
-	if err != nil {
-		return "", err
-	}
-	defer db.Close()
-	if err := db.PingContext(ctx); err != nil {
-		return "", ctx.Err() // no TLS is no error; being told to stop is
-	}
-	return dsn, nil
 }
 
 // openQuietly opens a handle for the use of this package: the driver logs
@@ -74,20 +40,10 @@ func openQuietly(dsn string) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg.Logger = &mysql.NopLogger{}
 	if cfg.Timeout == 0 {
 		cfg.Timeout = 10 * time.Second
 	}
-	cfg.Params = maps.Clone(cfg.Params)
-	if cfg.Params == nil {
-		cfg.Params = map[string]string{}
-	}
-	cfg.Params["wait_timeout"] = "28800"
-	connector, err := mysql.NewConnector(cfg)
-	if err != nil {
-		return nil, err
-	}
-	return sql.OpenDB(connector), nil
+	return target.OpenQuietly(cfg)
 }
 
 // waitReady returns once dsn can be logged in to, and creates the test schema.
@@ -113,18 +69,5 @@ func waitReady(ctx context.Context, dsn string) error {
 			return fmt.Errorf("%w (last answer: %w)", context.Cause(ctx), err)
 		case <-tick.C:
 		}
-	}
-}
-
-// product is the server's name and version in words: "MariaDB 10.11.19".
-func (s *Server) product() string {
-	number, _, _ := strings.Cut(strings.TrimPrefix(s.Version, "5.5.5-"), "-")
-	switch {
-	case s.gms:
-		return "go-mysql-server"
-	case strings.Contains(s.Version, "MariaDB"):
-		return "MariaDB " + number
-	default:
-		return "MySQL " + number
 	}
 }

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/mysqlpool/mysqlpool/cmd/mysqlpool/target"
 )
 
 // The environment variables that Find reads, and that Server.Env sets.
@@ -106,17 +108,17 @@ type Server struct {
 	// TLSDSN is the same with tls=skip-verify, "" if the server has no TLS.
 	TLSDSN string
 
-	gms    bool // it is go-mysql-server
-	logins func(context.Context) (int64, error)
-	db     *sql.DB // the one connection that is kept open
-	local  *local  // nil unless Kind is Local
+	product string // "MariaDB 11.4.2"
+	logins  func(context.Context) (int64, error)
+	db      *sql.DB // the one connection that is kept open
+	local   *local  // nil unless Kind is Local
 
 	stopOnce sync.Once
 	stop     []func() // run last to first
 }
 
 // Real reports whether this is MySQL or MariaDB, not go-mysql-server.
-func (s *Server) Real() bool { return !s.gms }
+func (s *Server) Real() bool { return s.product != target.GoMySQLServer }
 
 // TakesArgs reports whether Options.Args were applied to this server.
 func (s *Server) TakesArgs() bool { return s.Kind == Docker || s.Kind == Local }

@@ -82,7 +82,7 @@ func sourceDir() (dir string, ok bool) {
 
 // latestChange is when what the program is built from was changed last.
 func latestChange(source string) (latest time.Time) {
-	for _, pattern := range []string{"go.mod", "go.sum", programName + "/*.go", "servers/*.go", "mysqlpool/target/*.go"} {
+	for _, pattern := range []string{"go.mod", "go.sum", programName + "/*.go", "internal/servers/*.go", "mysqlpool/target/*.go"} {
 		files, _ := filepath.Glob(filepath.Join(source, pattern))
 		for _, file := range files {
 			if strings.HasSuffix(file, "_test.go") {

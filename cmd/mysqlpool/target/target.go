@@ -18,6 +18,9 @@ import (
 // A Server is a running server. Its fields must not be changed.
 type Server struct {
 	Name    string // for people: "MariaDB 11.4.2 at 127.0.0.1:3306"
+	Product string // "MariaDB 11.4.2"; "" if it has not answered
+	Version string // as SELECT VERSION() gives it
+	Addr    string // host:port, or the path of a socket
 	DSN     string // how go-sql-driver/mysql reaches it
 	UnixDSN string // the same over a unix socket; "" if there is none, or none is known
 
@@ -118,20 +121,13 @@ func Explain(ctx context.Context, err error, timeout time.Duration) error {
 
 // connect opens the connection that is kept, and finds out what the server is.
 func (s *Server) connect(ctx context.Context, cfg *mysql.Config, timeout time.Duration) error {
-	db, err := openQuietly(cfg)
+	db, err := OpenQuietly(cfg)
 	if err != nil {
 		return err
 	}
 	s.stop = append(s.stop, func() { db.Close() })
 	db.SetMaxOpenConns(1)
-	s.db = db
-	var version, comment string
-	ask, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	if err := db.QueryRowContext(ask, "SELECT VERSION(), @@version_comment").Scan(&version, &comment); err != nil {
-		return errors.Join(err, ask.Err())
-	}
-	s.Name = fmt.Sprintf("%s at %s", product(version, comment), cfg.Addr)
+	s.db, s.Addr = db, cfg.Addr
 	s.logins = func(ctx context.Context) (int64, error) {
 		ctx, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
@@ -142,12 +138,20 @@ func (s *Server) connect(ctx context.Context, cfg *mysql.Config, timeout time.Du
 		}
 		return n, nil
 	}
+	var version, comment string
+	ask, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	if err := db.QueryRowContext(ask, "SELECT VERSION(), @@version_comment").Scan(&version, &comment); err != nil {
+		return errors.Join(err, ask.Err())
+	}
+	s.Product, s.Version = product(version, comment), version
+	s.Name = fmt.Sprintf("%s at %s", s.Product, cfg.Addr)
 	return nil
 }
 
-// openQuietly opens a handle on which the driver logs nothing, and whose idle
+// OpenQuietly opens a handle on which the driver logs nothing, and whose idle
 // connection outlives any wait_timeout of the server.
-func openQuietly(cfg *mysql.Config) (*sql.DB, error) {
+func OpenQuietly(cfg *mysql.Config) (*sql.DB, error) {
 	cfg = cfg.Clone()
 	cfg.Logger = &mysql.NopLogger{}
 	cfg.Params = maps.Clone(cfg.Params)
@@ -162,12 +166,15 @@ func openQuietly(cfg *mysql.Config) (*sql.DB, error) {
 	return sql.OpenDB(connector), nil
 }
 
+// GoMySQLServer is the Product of the embedded server, whoever runs it.
+const GoMySQLServer = "go-mysql-server"
+
 // product is a server's name and version in words: "MariaDB 10.11.19".
 func product(version, comment string) string {
 	number, _, _ := strings.Cut(strings.TrimPrefix(version, "5.5.5-"), "-")
 	switch {
 	case comment == "Dolt":
-		return "go-mysql-server"
+		return GoMySQLServer
 	case strings.Contains(version, "MariaDB"):
 		return "MariaDB " + number
 	case strings.Contains(version, "TiDB"):
@@ -193,7 +200,7 @@ func (s *Server) OverTLS(ctx context.Context, timeout time.Duration) (string, er
 	if cfg, err = Parse(dsn); err != nil { // makes the TLS config of the word
 		return "", err
 	}
-	db, err := openQuietly(cfg)
+	db, err := OpenQuietly(cfg)
 	if err != nil {
 		return "", err
 	}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	"github.com/mysqlpool/mysqlpool/cmd/mysqlpool/target"
 )
 
 // Certificate is how the server shows itself over TLS, whether the DSN asks for
@@ -55,7 +57,7 @@ func inspect(ctx context.Context, cfg *mysql.Config) (c Certificate) {
 	}
 	leaf := seen.PeerCertificates[0]
 	c = Certificate{Seen: true, Verified: verifies, Version: tls.VersionName(seen.Version), NotBefore: &leaf.NotBefore, NotAfter: &leaf.NotAfter}
-	name := hostOf(cfg.Addr)
+	name := target.HostOf(cfg.Addr)
 	if cfg.TLS != nil && cfg.TLS.ServerName != "" {
 		name = cfg.TLS.ServerName
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
+	"github.com/mysqlpool/mysqlpool/cmd/mysqlpool/target"
 	mysqlpool "github.com/mysqlpool/mysqlpool/driver"
 )
 
@@ -56,13 +57,8 @@ func newPlan(dsn string) (*plan, error) {
 	p.options = optionsOf(values)
 	p.options.InterpolateParams = cfg.InterpolateParams
 	_, p.options.WaitTimeoutInDSN = cfg.Params["wait_timeout"]
-	for _, addr := range addresses(cfg) {
-		one := stock.Clone()
-		one.Addr = addr
-		if t := one.TLS; t != nil && !t.InsecureSkipVerify && t.ServerName == hostOf(cfg.Addr) {
-			t.ServerName = hostOf(addr) // as the stock driver takes it from the address
-		}
-		p.stock = append(p.stock, one)
+	for _, addr := range target.Addresses(cfg) {
+		p.stock = append(p.stock, target.At(stock, addr))
 	}
 	return p, nil
 }
@@ -86,34 +82,6 @@ func (p *plan) tried(hosts []*Host) *mysql.Config {
 		cfg.TLS = nil // made again from the word, for these hosts
 	}
 	return cfg
-}
-
-// addresses is the hosts that a config names, in its order.
-func addresses(cfg *mysql.Config) (all []string) {
-	if cfg.Net != "tcp" || !strings.Contains(cfg.Addr, ",") {
-		return []string{cfg.Addr}
-	}
-	list := cfg.Addr
-	// The stock driver takes them for one host and may add a port.
-	if inner, ok := strings.CutSuffix(list, "]:3306"); ok && strings.HasPrefix(inner, "[") {
-		list = inner[1:]
-	}
-	for addr := range strings.SplitSeq(list, ",") {
-		addr = strings.TrimSpace(addr)
-		if _, _, err := net.SplitHostPort(addr); err != nil {
-			addr = net.JoinHostPort(strings.Trim(addr, "[]"), "3306")
-		}
-		all = append(all, addr)
-	}
-	return all
-}
-
-func hostOf(addr string) string {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return addr
-	}
-	return host
 }
 
 // optionsOf reads values that sql.Open takes.
@@ -167,6 +135,6 @@ func isLocal(cfg *mysql.Config) bool {
 	if cfg.Net == "unix" {
 		return true
 	}
-	host := hostOf(cfg.Addr)
+	host := target.HostOf(cfg.Addr)
 	return net.ParseIP(host).IsLoopback() || strings.EqualFold(host, "localhost")
 }

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -18,7 +19,7 @@ func (w *Watch) Handler(listen string) http.Handler {
 	mux.HandleFunc("GET /{$}", servePage)
 	mux.HandleFunc("GET /state", w.serveState)
 	mux.HandleFunc("POST /sides/{side}/request", w.serveRequest)
-	mux.HandleFunc("POST /sides/{side}/load/{to}", w.serveLoad)
+	mux.HandleFunc("POST /load", w.serveLoad)
 	// A form on another site must not press our buttons.
 	sameOrigin := http.NewCrossOriginProtection().Handler(mux)
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -75,7 +76,8 @@ func (w *Watch) serveRequest(rw http.ResponseWriter, r *http.Request) {
 	if s == nil {
 		return
 	}
-	made, err := s.request(r.Context(), "")
+	now, _ := w.load.get()
+	made, err := s.request(r.Context(), asking{arguments: now.Arguments})
 	if err != nil {
 		http.Error(rw, err.Error(), http.StatusTooManyRequests)
 		return
@@ -84,18 +86,17 @@ func (w *Watch) serveRequest(rw http.ResponseWriter, r *http.Request) {
 	writeJSON(rw, made)
 }
 
+// serveLoad takes the page's switch: on, at (a time) and arguments.
 func (w *Watch) serveLoad(rw http.ResponseWriter, r *http.Request) {
-	s := w.side(rw, r)
-	if s == nil {
+	on, errOn := strconv.ParseBool(r.FormValue("on"))
+	arguments, errArguments := strconv.ParseBool(r.FormValue("arguments"))
+	at, errAt := strconv.Atoi(r.FormValue("at"))
+	if errors.Join(errOn, errArguments, errAt) != nil || !slices.Contains(atATime, at) {
+		http.Error(rw, fmt.Sprintf("load: got %q, want on=true or false, arguments=true or false, and at as one of %d", r.URL.RawQuery, atATime), http.StatusBadRequest)
 		return
 	}
-	switch to := r.PathValue("to"); to {
-	case "on", "off":
-		s.loading.Store(to == "on")
-		rw.WriteHeader(http.StatusNoContent)
-	default:
-		http.Error(rw, fmt.Sprintf("load: got %q, want on or off", to), http.StatusNotFound)
-	}
+	w.load.set(Load{On: on, AtATime: at, Arguments: arguments})
+	rw.WriteHeader(http.StatusNoContent)
 }
 
 func (w *Watch) side(rw http.ResponseWriter, r *http.Request) *side {

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -28,7 +29,7 @@ func served(t *testing.T) (*Watch, *httptest.Server) {
 		t.Fatal(err)
 	}
 	t.Cleanup(watched.Stop)
-	w := New(watched, 10, t.Logf)
+	w := New([]*target.Server{watched}, server.DSN, t.Logf)
 	web := httptest.NewServer(w.Handler("127.0.0.1"))
 	t.Cleanup(web.Close)
 	return w, web
@@ -97,15 +98,17 @@ func TestMethodsAndOrigins(t *testing.T) {
 		want         int
 	}{
 		{"GET", "/sides/mysql/request", nil, http.StatusMethodNotAllowed},
-		{"GET", "/sides/mysql/load/on", nil, http.StatusMethodNotAllowed},
+		{"GET", "/load?on=true&at=1&arguments=true", nil, http.StatusMethodNotAllowed},
 		{"POST", "/state", nil, http.StatusMethodNotAllowed},
 		{"POST", "/", nil, http.StatusMethodNotAllowed},
 		{"POST", "/sides/mysql/request", foreign, http.StatusForbidden},
 		{"POST", "/sides/mysql/request", otherPort, http.StatusForbidden},
 		{"POST", "/sides/mysql/request", crossSite, http.StatusForbidden},
-		{"POST", "/sides/mysql/load/on", foreign, http.StatusForbidden},
+		{"POST", "/load?on=true&at=1&arguments=true", foreign, http.StatusForbidden},
 		{"POST", "/sides/other/request", ours, http.StatusNotFound},
-		{"POST", "/sides/mysql/load/up", ours, http.StatusNotFound},
+		{"POST", "/load?on=up&at=1&arguments=true", ours, http.StatusBadRequest},
+		{"POST", "/load?on=true&at=33&arguments=true", ours, http.StatusBadRequest},
+		{"POST", "/load?on=true&at=1", ours, http.StatusBadRequest},
 		{"GET", "/other", nil, http.StatusNotFound},
 		{"GET", "/state?after=now", nil, http.StatusBadRequest},
 	} {
@@ -114,16 +117,20 @@ func TestMethodsAndOrigins(t *testing.T) {
 		}
 	}
 	for i, s := range w.sides {
-		if c := s.count(); c.Served+c.Failed > 0 || s.loading.Load() {
-			t.Errorf("what was refused was done all the same on side %d: %+v, load %v", i, c, s.loading.Load())
+		if c := s.count(); c.Served+c.Failed > 0 {
+			t.Errorf("what was refused was done all the same on side %d: %+v", i, c)
 		}
 	}
-	for _, to := range []string{"on", "off"} {
-		if status, body, _ := ask(t, web, "POST", "/sides/mysql_pool/load/"+to, "", ours...); status != http.StatusNoContent {
-			t.Errorf("load %s: status %d: %s", to, status, body)
+	if now, _ := w.load.get(); now != (Load{AtATime: 1}) {
+		t.Errorf("what was refused was done all the same: %+v", now)
+	}
+	for _, want := range []Load{{true, 32, true}, {false, 8, false}} {
+		path := fmt.Sprintf("/load?on=%v&at=%d&arguments=%v", want.On, want.AtATime, want.Arguments)
+		if status, body, _ := ask(t, web, "POST", path, "", ours...); status != http.StatusNoContent {
+			t.Errorf("%s: status %d: %s", path, status, body)
 		}
-		if on := w.sides[right].loading.Load(); on != (to == "on") {
-			t.Errorf("after load %s it is %v", to, on)
+		if now, _ := w.load.get(); now != want {
+			t.Errorf("after %s it is %+v", path, now)
 		}
 	}
 	if status, body, _ := ask(t, web, "POST", "/sides/mysql/request", "", ours...); status != http.StatusOK {
@@ -175,8 +182,9 @@ func TestState(t *testing.T) {
 		t.Fatal(err)
 	}
 	for key, want := range map[string]string{
-		"": "others rate samples server sides takenBack", "server": "name since up", "takenBack": "closed reset undone",
-		"sides":   "connections driver failed load logins requests served",
+		"": "headline hosts load others samples server sides takenBack warnings", "server": "name since up", "takenBack": "closed reset undone",
+		"headline": "logins median times", "load": "arguments atATime on",
+		"sides":   "connections driver failed logins requests served",
 		"samples": "connections hits logins median misses p99 pinned pinnedBy serverLogins t wait",
 	} {
 		value := any(got)

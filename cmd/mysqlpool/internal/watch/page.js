@@ -16,7 +16,8 @@ function el(tag, inside, className) {
   return e;
 }
 
-const plural = (n, thing) => `${n} ${thing}${n === 1 ? "" : "s"}`;
+const grouped = n => n.toLocaleString("en");
+const plural = (n, thing) => `${grouped(n)} ${thing}${n === 1 ? "" : "s"}`;
 const clock = seconds => new Date(seconds * 1000).toLocaleTimeString([], {hour12: false});
 const ms = v => v.toFixed(v < 10 ? 2 : 1) + " ms";
 const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -34,21 +35,25 @@ function table(columns, rows, none) {
   ]);
 }
 
-// failure is a row of the first column and what went wrong.
+// failure is a row that says what went wrong.
 function failure(columns, r) {
   const why = el("td", r.error, "failed");
-  why.colSpan = columns.length - 1;
-  return [el("td", columns[0][1](r), columns[0][2]), why];
+  why.colSpan = columns.length;
+  return [why];
 }
 
+const command = c => c.own ? c.command + " (this page's)" : c.command;
 const connColumns = [
-  ["id", c => c.id, "n"], ["user", c => c.user], ["db", c => c.db],
-  ["command", c => c.own ? c.command + " (this page's)" : c.command], ["time", c => c.time + " s", "n"],
+  ["id", c => c.id, "n"], ["command", command], ["time", c => c.time + " s", "n"],
 ];
-const conns = (list, up) => table(connColumns, list, up ? "None at this moment." : "The server is away.");
+const otherColumns = [["id", c => c.id, "n"], ["user", c => c.user], ["db", c => c.db], ["command", command], ["time", c => c.time + " s", "n"]];
+const hostColumn = ["host", c => c.host, "wide"];
+// withHost adds the host to each line if there are several.
+const withHost = (columns, list) => list.some(c => c.host) ? [columns[0], hostColumn, ...columns.slice(1)] : columns;
+const conns = (columns, list, up) => table(withHost(columns, list), list, up ? "None at this moment." : "Server unreachable.");
 const requestColumns = [
-  ["request", r => r.n, "n"], ["connection id", r => r.id, "n"], ["latency", r => ms(r.ms), "n"],
-  ["", r => r.new ? [el("span", "logged in", "login")] : "kept"],
+  ["conn. id", r => r.id, "n"], ["latency", r => ms(r.ms), "n"],
+  ["", r => r.new ? [el("span", "login", "login")] : "kept"],
 ];
 
 // Sides
@@ -58,18 +63,16 @@ function makeSide(driver, place) {
   e.classList.add(place);
   e.id = driver;
   const find = q => e.querySelector(q);
-  const s = {driver, button: find("button"), load: find("input"), label: find("label span"),
+  const s = {driver, button: find("button"),
     id: find(".id"), counts: find(".counts"), requests: find(".requests"), conns: find(".conns")};
   const title = find("h2");
   title.id = driver + "-title";
   title.append(el("code", `sql.Open("${driver}", dsn)`));
   e.setAttribute("aria-labelledby", title.id);
   s.button.setAttribute("aria-label", "One request through " + driver);
-  s.load.setAttribute("aria-label", "Steady load through " + driver);
   s.requests.setAttribute("aria-label", "Last requests through " + driver);
-  s.conns.setAttribute("aria-label", "Connections of " + driver + " on the server");
+  s.conns.setAttribute("aria-label", "Connections of " + driver + " on the server now");
   s.button.addEventListener("click", () => request(s));
-  s.load.addEventListener("change", () => load(s));
   $("sides").append(e);
   sides.push(s);
 }
@@ -91,27 +94,67 @@ async function request(s) {
   }
 }
 
-async function load(s) {
-  const to = s.load.checked ? "on" : "off";
-  s.pending = true; // what is on its way from before must not turn the switch back
-  try {
-    await post(`sides/${s.driver}/load/${to}`);
-    say(`${s.driver}: steady load is ${to}.`);
-  } catch (err) {
-    s.load.checked = !s.load.checked;
-    say(`${s.driver}: ${err.message}`);
-  }
-  s.pending = false;
-}
-
-function showSide(s, now, up, rate) {
-  s.label.textContent = `Steady load, ${rate} per second`;
-  if (!s.pending) s.load.checked = now.load;
+function showSide(s, now, up) {
   const last = now.requests.find(r => !r.error);
   if (last) s.id.textContent = last.id;
-  s.counts.textContent = `${plural(now.served, "request")} served, ${now.failed} failed`;
-  s.requests.replaceChildren(table(requestColumns, now.requests, "None yet."));
-  s.conns.replaceChildren(conns(now.connections, up));
+  s.counts.textContent = `${plural(now.served, "request")} served, ${grouped(now.failed)} failed`;
+  s.requests.replaceChildren(table(requestColumns, now.requests, "None yet: press One request."));
+  s.conns.replaceChildren(conns(connColumns, now.connections, up));
+}
+
+// The switch
+
+const at = [...document.querySelectorAll("#load [name=at]")];
+let sending = Promise.resolve(); // changes are sent one after the other
+let pending = 0;
+let settled = 0; // answers to what was asked up to then have an older switch
+
+function load() {
+  const on = $("load-on").checked, n = at.find(r => r.checked).value, args = $("arguments").checked;
+  pending++;
+  sending = sending.then(() => post(`load?on=${on}&at=${n}&arguments=${args}`)).then(
+    () => say(on ? `Under load: ${plural(+n, "request")} at a time on each side, ${args ? "with" : "without"} arguments.` : "The load is off."),
+    err => say(err.message),
+  ).then(() => {
+    pending--;
+    settled = asked;
+  });
+}
+
+function showLoad(now, askedAs) {
+  if (pending || askedAs <= settled) return;
+  $("load-on").checked = now.on;
+  $("arguments").checked = now.arguments;
+  for (const r of at) r.checked = +r.value === now.atATime;
+}
+
+// The headline
+
+function showHeadline(now, sides) {
+  sides.forEach((s, i) => { $("logins-" + s.driver).textContent = grouped(now.logins[i]); });
+  $("logins-of").textContent = sides.map(s => `${s.driver}: ${plural(s.served, "request")}`).join(", ");
+  $("times").textContent = now.times == null ? "–" : now.times.toFixed(now.times < 10 ? 1 : 0);
+  $("medians").textContent = now.times == null ? "Known once each side has served 20 requests within 10 s."
+    : "median latency: " + sides.map((s, i) => `${s.driver} ${ms(now.median[i])}`).join(", ");
+}
+
+// Hosts
+
+function showHosts(lanes, warnings) {
+  $("hosts").hidden = !lanes.length;
+  const text = warnings.join(" ");
+  if ($("warnings").textContent !== text) $("warnings").textContent = text;
+  $("lanes").replaceChildren(...lanes.map(lane => {
+    const e = $("lane").content.firstElementChild.cloneNode(true);
+    const set = (q, text) => { e.querySelector(q).textContent = text; };
+    set("h3", lane.addr);
+    set(".role", (lane.role === "primary" ? "PRIMARY" : lane.role) + (lane.up ? "" : " since " + clock(lane.downSince / 1000)) + (lane.product ? ", " + lane.product : ""));
+    set(".pool", "mysql_pool: " + lane.state + (lane.since ? " since " + clock(lane.since / 1000) : "") + (lane.reason ? ": " + lane.reason : ""));
+    set(".uses", `Connections: mysql ${lane.connections[0]}, mysql_pool ${lane.connections[1]}, others ${lane.others}`);
+    e.querySelector(".warnings").append(...lane.warnings.map(text => el("li", text)));
+    e.classList.toggle("warned", lane.warnings.length > 0);
+    return e;
+  }));
 }
 
 // Plots
@@ -129,30 +172,30 @@ const swatch = ({color, dash, width}) => {
 };
 
 const plotsWanted = [
-  {title: "Logins", unit: "per second", lines: [
-    {name: "server, all clients", of: s => s.serverLogins, color: "--server", width: 7},
+  {title: "Logins", unit: "per second", about: "logins", lines: [
+    {name: "as the server counts, all clients", of: s => s.serverLogins, color: "--server", width: 7},
     {name: "mysql", of: s => s.logins[0], color: "--left"},
     {name: "mysql_pool", of: s => s.logins[1], color: "--right"}]},
-  {title: "Connections", unit: "on the server", whole: true, lines: [
+  {title: "Connections", unit: "on the server", about: "connections", whole: true, lines: [
     {name: "mysql", of: s => s.connections[0], color: "--left"},
     {name: "mysql_pool", of: s => s.connections[1], color: "--right"}]},
-  {title: "Latency", unit: "ms, logarithmic", log: true, lines: [
+  {title: "Latency", unit: "ms, logarithmic", about: "latency", log: true, lines: [
+    {name: "mysql median", of: s => s.median[0], color: "--left"},
     {name: "mysql p99", of: s => s.p99[0], color: "--left", dash: [4, 4]},
-    {name: "median", of: s => s.median[0], color: "--left"},
-    {name: "mysql_pool p99", of: s => s.p99[1], color: "--right", dash: [4, 4]},
-    {name: "median", of: s => s.median[1], color: "--right"}]},
-  {title: "Checkout wait", unit: "ms per request", lines: [
+    {name: "mysql_pool median", of: s => s.median[1], color: "--right"},
+    {name: "mysql_pool p99", of: s => s.p99[1], color: "--right", dash: [4, 4]}]},
+  {title: "Checkout wait", unit: "ms per request", about: "wait", lines: [
     {name: "mysql_pool", of: s => s.wait, color: "--right"}]},
-  {title: "Statement cache", unit: "per second", lines: [
-    {name: "hits", of: s => s.hits, color: "--right"},
-    {name: "misses", of: s => s.misses, color: "--dim", dash: [4, 4]}]},
-  {title: "Pinned connections", unit: "at a time", whole: true, lines: [
+  {title: "Statement cache", unit: "per second", about: "statements", lines: [
+    {name: "mysql_pool hits", of: s => s.hits, color: "--right"},
+    {name: "mysql_pool misses", of: s => s.misses, color: "--dim", dash: [4, 4]}]},
+  {title: "Pinned connections", unit: "at a time", about: "pinned", whole: true, lines: [
     {name: "mysql_pool", of: s => s.pinned, color: "--right"}],
    note: back => {
      const by = {};
      for (const s of samples) for (const [kind, n] of Object.entries(s.pinnedBy || {})) by[kind] = Math.max(by[kind] || 0, n);
      const why = Object.keys(by).sort().join(", ");
-     return `Why: ${why || "no session state"}. Taken back: ${back.undone} undone, ${back.reset} reset, ${back.closed} closed.`;
+     return `Why: ${why || "no session state"}. Restored since the start: ${grouped(back.undone)} undone, ${grouped(back.reset)} reset, ${grouped(back.closed)} closed.`;
    }},
 ];
 
@@ -163,6 +206,10 @@ function makePlot(want) {
   $("plots").append(e);
   e.querySelector("strong").textContent = want.title;
   e.querySelector(".unit").textContent = want.unit;
+  const link = e.querySelector("a");
+  link.href = "#about-" + want.about;
+  link.setAttribute("aria-label", "What is this? " + want.title);
+  link.addEventListener("click", () => { $("docs").open = true; });
   const box = e.querySelector(".canvas");
   const values = want.lines.map(line => {
     const value = el("b", "–");
@@ -223,18 +270,21 @@ function showPlots(back) {
 
 // The state
 
-function showServer(text, away) {
+function showServer(text, unreachable) {
   const e = $("server");
   if (e.textContent !== text) e.textContent = text; // said aloud once
-  e.classList.toggle("away", away);
+  e.classList.toggle("unreachable", unreachable);
 }
 
-function show(state) {
+function show(state, askedAs) {
   const server = state.server;
-  showServer(server.up ? server.name : `The server is away since ${clock(server.since / 1000)}: ${server.error}`, !server.up);
-  state.sides.forEach((now, i) => showSide(sides[i], now, server.up, state.rate));
+  showServer(server.up ? server.name : `Server unreachable since ${clock(server.since / 1000)}: ${server.error}`, !server.up);
+  state.sides.forEach((now, i) => showSide(sides[i], now, server.up));
+  showLoad(state.load, askedAs);
+  showHeadline(state.headline, state.sides);
+  showHosts(state.hosts, state.warnings);
   $("others-count").textContent = server.up ? state.others.length : "–";
-  $("others").querySelector(".rows").replaceChildren(conns(state.others, server.up));
+  $("others").querySelector(".rows").replaceChildren(conns(otherColumns, state.others, server.up));
   const old = Date.now() - span * 1000;
   samples = [...samples, ...state.samples].filter(s => s.t > old);
   showPlots(state.takenBack);
@@ -251,7 +301,7 @@ async function update() {
   shown = mine;
   const last = samples.length ? samples.at(-1).t : 0;
   state.samples = state.samples.filter(s => s.t > last);
-  show(state);
+  show(state, mine);
 }
 
 async function poll() {
@@ -267,6 +317,7 @@ async function poll() {
 makeSide("mysql", "left");
 makeSide("mysql_pool", "right");
 plotsWanted.forEach(makePlot);
+$("load").addEventListener("change", load);
 new ResizeObserver(() => {
   for (const p of plots) p.u.setSize({width: p.box.clientWidth, height: p.box.clientHeight});
 }).observe($("plots"));

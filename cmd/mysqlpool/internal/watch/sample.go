@@ -4,12 +4,14 @@ import (
 	"context"
 	"math"
 	"slices"
+	"sync"
 	"time"
 )
 
 const (
 	sampleEvery = time.Second
 	peekEvery   = 50 * time.Millisecond
+	lookTime    = 500 * time.Millisecond // how long a sample waits for what hosts answer
 )
 
 // A sample is one second in the plots. What was not there to be read is null.
@@ -30,10 +32,15 @@ func (w *Watch) sample(ctx context.Context) {
 	peek := time.NewTicker(peekEvery)
 	defer peek.Stop()
 	w.pool.start()
+	var looks sync.WaitGroup
+	defer looks.Wait()
+	w.look(ctx)
 	last := time.Now()
 	var before [2]counts
-	w.look(ctx)
-	w.serverLogins(ctx)
+	var counted int64
+	for _, h := range w.hosts {
+		counted += h.read().counted
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -43,8 +50,18 @@ func (w *Watch) sample(ctx context.Context) {
 			continue
 		case <-tick.C:
 		}
-		w.look(ctx)
-		logins := w.serverLogins(ctx)
+		// A host that says nothing does not hold the sample up.
+		looked := make(chan struct{})
+		looks.Go(func() {
+			w.look(ctx)
+			close(looked)
+		})
+		select {
+		case <-looked:
+		case <-time.After(lookTime):
+		case <-ctx.Done():
+			return
+		}
 		now := time.Now()
 		perSecond := func(n int64) float64 {
 			return math.Round(float64(n)/now.Sub(last).Seconds()*10) / 10
@@ -63,46 +80,40 @@ func (w *Watch) sample(ctx context.Context) {
 		var opened int64
 		s.pooled, opened = w.pool.read(served[right], perSecond)
 		s.Logins[right] = perSecond(opened)
-		if logins != nil {
-			perSecond := perSecond(*logins)
-			s.ServerLogins = &perSecond
-		}
+		w.hostsInto(&s, &counted, perSecond)
 		last = now
 
 		w.mu.Lock()
-		if w.status.Up {
-			sides, _ := w.bySide(w.conns)
-			for i := range sides {
-				n := len(sides[i])
-				s.Connections[i] = &n
-			}
-		}
-		w.back = w.pool.back
+		w.back, w.opened = w.pool.back, w.opened+opened
 		w.samples = append(w.samples, s)
 		w.samples = w.samples[max(0, len(w.samples)-kept):]
 		w.mu.Unlock()
 	}
 }
 
-// serverLogins returns the logins that the server counted since the last call,
-// those of all its clients; nil if it cannot tell.
-func (w *Watch) serverLogins(ctx context.Context) *int64 {
-	w.mu.Lock()
-	up := w.status.Up
-	w.mu.Unlock()
-	if !up { // it was asked a moment ago
-		w.loginsRead = false
-		return nil
+// hostsInto adds up the connections on the hosts that are up, and the logins that
+// these counted since counted.
+func (w *Watch) hostsInto(s *sample, counted *int64, perSecond func(int64) float64) {
+	was, counts, up := *counted, false, false
+	*counted = 0
+	var conns [2]int
+	for _, h := range w.hosts {
+		seen := h.read()
+		*counted += seen.counted
+		counts = counts || seen.countsNow
+		up = up || seen.up
+		sides, _ := w.claims.bySide(seen.identity, seen.conns)
+		for i := range sides {
+			conns[i] += len(sides[i])
+		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, listTimeout)
-	defer cancel()
-	n, err := w.server.Logins(ctx)
-	since, known := n-w.logins, w.loginsRead && n >= w.logins // it counts from 0 after a restart
-	w.logins, w.loginsRead = n, err == nil
-	if err != nil || !known {
-		return nil
+	if up {
+		s.Connections = [2]*int{&conns[left], &conns[right]}
 	}
-	return &since
+	if counts {
+		perSecond := perSecond(*counted - was)
+		s.ServerLogins = &perSecond
+	}
 }
 
 // percentile returns the value that p per cent of all do not exceed, nil of none.

@@ -6,16 +6,15 @@ import (
 	"errors"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
 const (
-	atOnce  = 32              // requests under way on a side
+	atOnce  = 40              // requests under way on a side, those of buttons too
 	shown   = 8               // requests that the page lists
 	patient = 5 * time.Second // with one request
 
-	// work is what a request does besides asking the database, with its handle
+	// work is how long a request does other things on average, with its handle
 	// open. Without it no connection of the left side would live for long
 	// enough to be seen on the server.
 	work = 100 * time.Millisecond
@@ -26,11 +25,11 @@ const (
 // A side is one driver and the requests made with it.
 type side struct {
 	driver, dsn string
-	claim       func(id int64) (isNew bool)
+	several     bool // hosts
+	claim       func(id connID) (isNew bool)
 	slots       chan struct{}
-	loading     atomic.Bool
 
-	mu     sync.Mutex
+	mu     sync.Mutex // guards what follows
 	counts counts
 	last   []request // newest first
 	recent []latency // oldest first
@@ -40,7 +39,7 @@ type side struct {
 type counts struct {
 	Served int64 `json:"served"`
 	Failed int64 `json:"failed"`
-	Logins int64 `json:"logins"` // connections not seen before among those that served
+	Logins int64 `json:"logins"` // connections not seen before among those that served; for the pool, as it counted them
 }
 
 // A request is what a program does that opens a handle for each.
@@ -59,8 +58,14 @@ type latency struct {
 
 var errBusy = errors.New("too many requests are under way on this side")
 
-// request makes one, which ends by running leave, if any.
-func (s *side) request(ctx context.Context, leave string) (request, error) {
+// asking is what a request does.
+type asking struct {
+	arguments bool   // the query has one
+	leave     string // what it runs at its end, if anything
+}
+
+// request makes one. The error is errBusy.
+func (s *side) request(ctx context.Context, do asking) (request, error) {
 	select {
 	case s.slots <- struct{}{}:
 		defer func() { <-s.slots }()
@@ -69,7 +74,7 @@ func (s *side) request(ctx context.Context, leave string) (request, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, patient)
 	defer cancel()
-	id, isNew, took, err := s.ask(ctx, leave)
+	id, isNew, took, err := s.ask(ctx, do)
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -90,30 +95,41 @@ func (s *side) request(ctx context.Context, leave string) (request, error) {
 	return r, nil
 }
 
-func (s *side) ask(ctx context.Context, leave string) (id int64, isNew bool, took time.Duration, err error) {
+func (s *side) ask(ctx context.Context, do asking) (id int64, isNew bool, took time.Duration, err error) {
+	query, args := "SELECT CONNECTION_ID(), "+s.hostSQL(), []any(nil)
+	if do.arguments {
+		query, args = query+", ?", []any{1}
+	} else {
+		query += ", 1"
+	}
 	began := time.Now()
 	db, err := sql.Open(s.driver, s.dsn)
 	if err != nil {
 		return 0, false, time.Since(began), err
 	}
+	var host string
 	var page int
-	err = db.QueryRowContext(ctx, "SELECT CONNECTION_ID(), ?", 1).Scan(&id, &page)
+	err = db.QueryRowContext(ctx, query, args...).Scan(&id, &host, &page)
 	if err == nil {
-		isNew = s.claim(id)
-		if leave != "" {
-			_, err = db.ExecContext(ctx, leave)
+		isNew = s.claim(connID{host, id})
+		if do.leave != "" {
+			_, err = db.ExecContext(ctx, do.leave)
 		}
 	}
 	took = time.Since(began)
 	if err == nil {
-		select {
-		case <-time.After(work):
-		case <-ctx.Done():
-		}
+		pause(ctx, work)
 	}
 	began = time.Now()
 	db.Close()
 	return id, isNew, took + time.Since(began), err
+}
+
+func (s *side) hostSQL() string {
+	if s.several {
+		return identitySQL
+	}
+	return "''"
 }
 
 // latencies returns those of the last ten seconds, and forgets older ones.

@@ -1,11 +1,10 @@
 // Package watch serves a page that shows "mysql" and "mysql_pool" at work on
-// one server, side by side and live.
+// one server, or on several hosts, side by side and live.
 package watch
 
 import (
 	"context"
 	"sync"
-	"time"
 
 	"github.com/mysqlpool/mysqlpool/cmd/mysqlpool/target"
 )
@@ -22,36 +21,34 @@ const (
 // A Watch drives both sides, samples them once a second, and is what the page
 // asks.
 type Watch struct {
-	server *target.Server
-	rate   int
-	logf   func(format string, args ...any)
+	hosts []*host // in the order of the DSN
+	logf  func(format string, args ...any)
 
 	sides  [2]*side
 	claims claims
+	load   load
+	pool   poolMeter // of the goroutine that samples
 
-	// Of the goroutine that samples.
-	pool       poolMeter
-	logins     int64 // the server's count when last read
-	loginsRead bool
-
-	mu      sync.Mutex
-	status  status
-	conns   []conn // as last listed; nil while the server is away
+	mu      sync.Mutex // guards what follows
 	samples []sample
 	back    takenBack
+	opened  int64 // logins that the pool counted
 }
 
-// New returns a Watch on server, with that many requests a second on a side
-// under steady load. logf gets a line when the server goes away and when it is
-// back.
-func New(server *target.Server, rate int, logf func(format string, args ...any)) *Watch {
-	w := &Watch{server: server, rate: rate, logf: logf}
-	w.status = status{Name: server.Name, Up: true, Since: time.Now().UnixMilli()}
-	w.claims.byID = map[int64]claim{}
-	for i, driver := range Drivers {
+// New returns a Watch on the hosts that dsn names. "mysql" knows the first one
+// alone. logf gets a line when a host becomes unreachable and when it answers again.
+func New(servers []*target.Server, dsn string, logf func(format string, args ...any)) *Watch {
+	w := &Watch{logf: logf}
+	w.load.set(Load{AtATime: atATime[0]})
+	w.claims.byID = map[connID]claim{}
+	several := len(servers) > 1
+	for _, s := range servers {
+		w.hosts = append(w.hosts, newHost(s, several))
+	}
+	for i, dsn := range [2]string{servers[0].DSN, dsn} {
 		w.sides[i] = &side{
-			driver: driver, dsn: server.DSN,
-			claim: func(id int64) bool { return w.claims.claim(id, i) },
+			driver: Drivers[i], dsn: dsn, several: several,
+			claim: func(id connID) bool { return w.claims.claim(id, i) },
 			slots: make(chan struct{}, atOnce),
 		}
 	}
@@ -63,8 +60,18 @@ func New(server *target.Server, rate int, logf func(format string, args ...any))
 func (w *Watch) Run(ctx context.Context) {
 	var all sync.WaitGroup
 	for _, s := range w.sides {
-		all.Go(func() { s.load(ctx, time.Second/time.Duration(w.rate)) })
+		all.Go(func() { s.underLoad(ctx, &w.load) })
 	}
 	all.Go(func() { w.sample(ctx) })
+	all.Wait()
+}
+
+// look looks at every host, and returns when all have answered or are known to be
+// unreachable.
+func (w *Watch) look(ctx context.Context) {
+	var all sync.WaitGroup
+	for _, h := range w.hosts {
+		all.Go(func() { h.look(ctx, &w.claims, w.logf) })
+	}
 	all.Wait()
 }
