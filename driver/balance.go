@@ -193,7 +193,7 @@ func (l *login) logState(h *host, was, is failover.State, why string) {
 		level = slog.LevelDebug
 	}
 	l.log().LogAttrs(context.Background(), level, "mysqlpool: host is "+is.String(),
-		slog.String("login", l.name), slog.String("host", h.addr), slog.String("was", was.String()), slog.String("reason", why))
+		slog.String("login", l.name), slog.String("host", h.addr), slog.String("state", is.String()), slog.String("was", was.String()), slog.String("reason", why))
 }
 
 // settle gives up the connections to hosts in whose place another one is wanted:

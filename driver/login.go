@@ -142,7 +142,7 @@ func (l *login) log() *slog.Logger {
 		log = slog.Default()
 	}
 	if l.poolName != "" {
-		log = log.With(slog.String("pool", l.poolName))
+		log = log.With(slog.String("pool_name", l.poolName))
 	}
 	return log
 }
