@@ -266,3 +266,26 @@ func TestCollectUnderLoad(t *testing.T) {
 		t.Errorf("after Dispose there is still %q", got)
 	}
 }
+
+// Each metric has a row in the documentation.
+func TestEachMetricIsDocumented(t *testing.T) {
+	docs, err := os.ReadFile("../../docs/observability.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := []string{waitDuration.name, heldLong.name}
+	for _, m := range poolMetrics {
+		all = append(all, m.name)
+	}
+	for _, m := range serverMetrics {
+		all = append(all, m.name)
+	}
+	for _, h := range histograms {
+		all = append(all, h.Name())
+	}
+	for _, name := range all {
+		if !strings.Contains(string(docs), "` | `"+name+"` | ") {
+			t.Errorf("%s has no row in docs/observability.md", name)
+		}
+	}
+}
