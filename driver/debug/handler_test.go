@@ -61,7 +61,7 @@ func TestPage(t *testing.T) {
 		"Held for longer than pool_leak_after: 1", "3m0s, connection 77 of orders, app@tcp(db1:3306,db2:3306)", "/src/shop/orders/export.go:42",
 		"orders <small>pool 1 · app@tcp(db1:3306,db2:3306)</small>", "report@unix(/run/mysqld/mysqld.sock) <small>pool 2</small>",
 		`<rect class="used" x="0%" width="30.0%"`, `<rect class="pinned" x="30.0%" width="15.0%"`, `<rect class="idle" x="45.0%" width="10.0%"`,
-		`<div class="bad"><dt>waiting</dt><dd>4</dd>`, "<dt>at most</dt><dd>20</dd>", "<dt>at most</dt><dd>no limit</dd>",
+		`<div class="bad"><dt>waiting</dt><dd>4</dd>`, "<dt>at most</dt><dd>20</dd>", "<dt>at most</dt><dd>none known</dd>",
 		"transaction 2, locks 1", `recycled 20</span>, <span class="bad">broken 9</span>`, "undone 100, reset 3", "undo works reset ignored",
 		"hits 999, misses 40, evictions 0",
 		"to check out</th><td>≤ 1ms</td><td>≤ 10ms</td><td>100</td>", "of use</th><td>&gt; 1m</td><td>&gt; 1m</td><td>10</td>", "to log in</th><td>–</td>",

@@ -36,10 +36,10 @@ func title(p mysqlpool.PoolStats) string {
 	return p.Login
 }
 
-// limit is a number of which 0 means that there is none.
+// limit is a number of which 0 means that none is known.
 func limit(n int) string {
 	if n == 0 {
-		return "no limit"
+		return "none known"
 	}
 	return fmt.Sprint(n)
 }
