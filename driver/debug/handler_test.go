@@ -24,7 +24,7 @@ func busy() Report {
 			{Login: "app@tcp(db1:3306,db2:3306)", Name: "orders", Number: 1, Size: 5, Limit: 20, Open: 11, InUse: 6, Idle: 2, Pinned: 3,
 				PinnedBy: map[string]int{"locks": 1, "transaction": 2}, Waiting: 4, Handles: 7, LoggingIn: 1, Timeouts: 2, Opened: 40, LoginErrors: 1,
 				Recycled: 20, Broken: 9, Undone: 100, Reset: 3, Keepalives: 50, Stmts: 30, StmtHits: 999, StmtMisses: 40,
-				UndoProof: mysqlpool.ProofWorks, ResetProof: mysqlpool.ProofIgnored,
+				UndoProof: mysqlpool.ProofWorks, ResetProof: mysqlpool.ProofIgnored, PipelineProof: mysqlpool.ProofWorks,
 				WaitTime: mysqlpool.Histogram{Bounds: ms, Counts: []int64{98, 1, 1, 0}, Count: 100},
 				UseTime:  mysqlpool.Histogram{Bounds: ms, Counts: []int64{0, 0, 1, 9}, Count: 10},
 				Hosts: []mysqlpool.HostStats{
@@ -62,7 +62,7 @@ func TestPage(t *testing.T) {
 		"orders <small>pool 1 · app@tcp(db1:3306,db2:3306)</small>", "report@unix(/run/mysqld/mysqld.sock) <small>pool 2</small>",
 		`<rect class="used" x="0%" width="30.0%"`, `<rect class="pinned" x="30.0%" width="15.0%"`, `<rect class="idle" x="45.0%" width="10.0%"`,
 		`<div class="bad"><dt>waiting</dt><dd>4</dd>`, "<dt>at most</dt><dd>20</dd>", "<dt>at most</dt><dd>none known</dd>",
-		"transaction 2, locks 1", `recycled 20</span>, <span class="bad">broken 9</span>`, "undone 100, reset 3", "undo works reset ignored",
+		"transaction 2, locks 1", `recycled 20</span>, <span class="bad">broken 9</span>`, "undone 100, reset 3", "undo works reset ignored pipeline works",
 		"hits 999, misses 40, evictions 0",
 		"to check out</th><td>≤ 1ms</td><td>≤ 10ms</td><td>100</td>", "of use</th><td>&gt; 1m</td><td>&gt; 1m</td><td>10</td>", "to log in</th><td>–</td>",
 		`<b>db2:3306</b> <span class="state down">down</span> 0 open; 1 logins, 8 failed, 12 probes; down for 1m30s: dial tcp: connection refused &lt;b&gt;`,

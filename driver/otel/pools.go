@@ -71,13 +71,15 @@ var poolMetrics = []poolMetric{
 		func(p *mysqlpool.PoolStats) []value {
 			return []value{with(p.Undone, "how", "undone"), with(p.Reset, "how", "reset")}
 		}},
-	{instrument{"mysqlpool.restore_proof", "", "1 for what was found out of how the server restores a session, by undo and by reset: works, ignored or refused. Absent while unknown.", gauge},
+	{instrument{"mysqlpool.restore_proof", "", "1 for what was found out of how the server restores a session, by undo and by reset, and whether it answers several commands that are sent at once (pipeline): works, ignored or refused. Absent while unknown.", gauge},
 		func(p *mysqlpool.PoolStats) (all []value) {
-			if p.UndoProof != mysqlpool.ProofUnknown {
-				all = append(all, with(1, "way", "undo", "found", string(p.UndoProof)))
-			}
-			if p.ResetProof != mysqlpool.ProofUnknown {
-				all = append(all, with(1, "way", "reset", "found", string(p.ResetProof)))
+			for _, proof := range []struct {
+				way   string
+				found mysqlpool.Proof
+			}{{"undo", p.UndoProof}, {"reset", p.ResetProof}, {"pipeline", p.PipelineProof}} {
+				if proof.found != mysqlpool.ProofUnknown {
+					all = append(all, with(1, "way", proof.way, "found", string(proof.found)))
+				}
 			}
 			return all
 		}},

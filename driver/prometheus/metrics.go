@@ -111,13 +111,13 @@ var metrics = []metric{
 		},
 	},
 	{
-		describe("mysqlpool_restore_proof", "1 for what was found out of how the server restores a session, by undo and by reset: works, ignored or refused. Absent while unknown.", "way", "found"),
+		describe("mysqlpool_restore_proof", "1 for what was found out of how the server restores a session, by undo and by reset, and whether it answers several commands that are sent at once (pipeline): works, ignored or refused. Absent while unknown.", "way", "found"),
 		prometheus.GaugeValue,
 		func(s *mysqlpool.PoolStats) (all []value) {
 			for _, p := range []struct {
 				way   string
 				found mysqlpool.Proof
-			}{{"undo", s.UndoProof}, {"reset", s.ResetProof}} {
+			}{{"undo", s.UndoProof}, {"reset", s.ResetProof}, {"pipeline", s.PipelineProof}} {
 				if p.found != mysqlpool.ProofUnknown {
 					all = append(all, value{[]string{p.way, string(p.found)}, 1})
 				}

@@ -128,6 +128,7 @@ const good = `
 	mysqlpool_connections_closed_total{reason="dirty"} 0+1x30
 	mysqlpool_connections_closed_total{reason="recycled"} 0+90x30
 	mysqlpool_restore_proof{way="undo",found="works"} 1x30
+	mysqlpool_restore_proof{way="pipeline",found="ignored"} 1x30
 	mysqlpool_host_state{host="a",state="up"} 1x30
 	mysqlpool_host_state{host="b",state="read-only"} 1x30
 	mysqlpool_host_wanted{host="a"} 0x30
