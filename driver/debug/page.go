@@ -24,6 +24,7 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"closed":   closed,
 	"restored": restored,
 	"quantile": quantile,
+	"proofs":   proofs,
 	"time":     func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
 	"ago":      func(now, then time.Time) time.Duration { return now.Sub(then).Round(time.Second) },
 }).Parse(html))
@@ -84,6 +85,20 @@ func closed(p mysqlpool.PoolStats) []count {
 
 func restored(p mysqlpool.PoolStats) []count {
 	return happened(count{"undone", p.Undone, false}, count{"reset", p.Reset, false})
+}
+
+// proofs is what was found out of a server, such as "undo works, reset ignored".
+func proofs(undo, reset, pipeline mysqlpool.Proof) string {
+	var all []string
+	for _, p := range []struct {
+		way   string
+		found mysqlpool.Proof
+	}{{"undo", undo}, {"reset", reset}, {"pipeline", pipeline}} {
+		if p.found != mysqlpool.ProofUnknown {
+			all = append(all, p.way+" "+string(p.found))
+		}
+	}
+	return strings.Join(all, ", ")
 }
 
 func happened(all ...count) []count {

@@ -21,15 +21,15 @@ var full = mysqlpool.PoolStats{
 	PinnedBy: map[string]int{"locks": 1, "transaction": 39}, LoggingIn: 10, Waiting: 6, Handles: 7,
 	Opened: 30, LoginErrors: 8, Recycled: 32, IdleClosed: 33, Broken: 34, Dirty: 35, Overflow: 36, Leaked: 37, Disposed: 38, Invalidated: 23,
 	Undone: 11, Reset: 12, Killed: 13, Stmts: 14, StmtHits: 15, StmtMisses: 16, StmtEvictions: 17, Waits: 18, Timeouts: 19, Keepalives: 29,
-	WaitDuration: 1500 * time.Millisecond, UndoProof: mysqlpool.ProofWorks, ResetProof: mysqlpool.ProofIgnored, PipelineProof: mysqlpool.ProofRefused,
-	CreateTime: mysqlpool.Histogram{Bounds: []time.Duration{time.Millisecond, time.Second}, Counts: []int64{1, 2, 3}, Count: 6, Sum: 1500 * time.Millisecond},
-	Hosts:      []mysqlpool.HostStats{{Addr: "a:1", Opened: 21, LoginErrors: 22, Probes: 24, State: "down"}, {Addr: "b:2", Open: 9, State: "read-only", ReadOnly: true, Wanted: true}},
+	WaitDuration: 1500 * time.Millisecond,
+	CreateTime:   mysqlpool.Histogram{Bounds: []time.Duration{time.Millisecond, time.Second}, Counts: []int64{1, 2, 3}, Count: 6, Sum: 1500 * time.Millisecond},
+	Hosts:        []mysqlpool.HostStats{{Addr: "a:1", Opened: 21, LoginErrors: 22, Probes: 24, State: "down", ResetProof: mysqlpool.ProofIgnored}, {Addr: "b:2", Open: 9, State: "read-only", ReadOnly: true, Wanted: true}},
 }
 
 // example is full, another pool with its login, and servers of which two have one address.
 var example = source{
 	func() []mysqlpool.PoolStats {
-		return []mysqlpool.PoolStats{full, {Login: full.Login, Name: "orders", Number: 4}}
+		return []mysqlpool.PoolStats{full, {Login: full.Login, Name: "orders", Number: 4, PipelineProof: mysqlpool.ProofRefused}}
 	},
 	func() []mysqlpool.ServerStats {
 		return []mysqlpool.ServerStats{
@@ -139,8 +139,8 @@ func TestSeries(t *testing.T) {
 		"sum mysqlpool.pool.info {" + "db.client.connection.pool.name=orders login=app@tcp(a:1,b:2) pool=4 pool_name=orders} 1",
 		"gauge mysqlpool.host_state {" + pool + " host=b:2 pool=3 state=read-only} 1",
 		"counter mysqlpool.connections_closed {connection}{" + pool + " pool=3 reason=invalidated} 23",
-		"gauge mysqlpool.restore_proof {" + pool + " found=ignored pool=3 way=reset} 1",
-		"gauge mysqlpool.restore_proof {" + pool + " found=refused pool=3 way=pipeline} 1",
+		"gauge mysqlpool.restore_proof {" + pool + " found=ignored host=a:1 pool=3 way=reset} 1",
+		"gauge mysqlpool.restore_proof {db.client.connection.pool.name=orders found=refused host= pool=4 way=pipeline} 1",
 		"sum mysqlpool.server_connections {connection}{server=tcp(b:2)} 30",
 		"sum mysqlpool.server_connections_max {connection}{server=tcp(b:2)} 100",
 		"gauge mysqlpool.server_max_connections {connection}{server=tcp(a:1)} 100",

@@ -25,6 +25,25 @@ func ofHosts(of func(h *mysqlpool.HostStats) value) func(*mysqlpool.PoolStats) [
 	}
 }
 
+// proofs are those of each host, or without a name of the only one.
+func proofs(p *mysqlpool.PoolStats) (all []value) {
+	hosts := p.Hosts
+	if len(hosts) == 0 {
+		hosts = []mysqlpool.HostStats{{UndoProof: p.UndoProof, ResetProof: p.ResetProof, PipelineProof: p.PipelineProof}}
+	}
+	for _, h := range hosts {
+		for _, proof := range []struct {
+			way   string
+			found mysqlpool.Proof
+		}{{"undo", h.UndoProof}, {"reset", h.ResetProof}, {"pipeline", h.PipelineProof}} {
+			if proof.found != mysqlpool.ProofUnknown {
+				all = append(all, with(1, "host", h.Addr, "way", proof.way, "found", string(proof.found)))
+			}
+		}
+	}
+	return all
+}
+
 // convention is what the semantic conventions say of a metric.
 type convention interface {
 	Name() string
@@ -72,17 +91,7 @@ var poolMetrics = []poolMetric{
 			return []value{with(p.Undone, "how", "undone"), with(p.Reset, "how", "reset")}
 		}},
 	{instrument{"mysqlpool.restore_proof", "", "1 for what was found out of how the server restores a session, by undo and by reset, and whether it answers several commands that are sent at once (pipeline): works, ignored or refused. Absent while unknown.", gauge},
-		func(p *mysqlpool.PoolStats) (all []value) {
-			for _, proof := range []struct {
-				way   string
-				found mysqlpool.Proof
-			}{{"undo", p.UndoProof}, {"reset", p.ResetProof}, {"pipeline", p.PipelineProof}} {
-				if proof.found != mysqlpool.ProofUnknown {
-					all = append(all, with(1, "way", proof.way, "found", string(proof.found)))
-				}
-			}
-			return all
-		}},
+		proofs},
 	{instrument{"mysqlpool.statements_killed", "{statement}", "Statements whose context ended, that were ended on the server too (pool_kill).", counter}, one(func(p *mysqlpool.PoolStats) int64 { return p.Killed })},
 	{instrument{"mysqlpool.prepared_statements", "{statement}", "Prepared statements on the server, kept and users' own.", sum}, one(func(p *mysqlpool.PoolStats) int64 { return p.Stmts })},
 	{instrument{"mysqlpool.statement_cache", "{statement}", "Uses of prepared statements: hit, one was there; miss, it had to be prepared; eviction, one made room for another.", counter},

@@ -4,6 +4,10 @@
 //
 //	registry.MustRegister(mysqlprometheus.NewCollector())
 //
+// In its folder are rules.yml, with recording and alert rules, and dashboard.json,
+// for Grafana. What each metric means, and what to do about it, is in
+// docs/observability.md.
+//
 // What OpenTelemetry has a convention for is named after it ("Semantic
 // conventions for database client metrics", db.client.connection.*), as its
 // Prometheus exporter writes names: dots become underscores, and the unit and

@@ -23,9 +23,9 @@ var full = mysqlpool.PoolStats{
 	PinnedBy: map[string]int{"locks": 1, "transaction": 39}, LoggingIn: 10, Waiting: 6, Handles: 7,
 	Opened: 30, LoginErrors: 8, Recycled: 32, IdleClosed: 33, Broken: 34, Dirty: 35, Overflow: 36, Leaked: 37, Disposed: 38, Invalidated: 23,
 	Undone: 11, Reset: 12, Killed: 13, Stmts: 14, StmtHits: 15, StmtMisses: 16, StmtEvictions: 17, Waits: 18, Timeouts: 19, Keepalives: 29, WaitDuration: 31 * time.Second,
-	UndoProof: mysqlpool.ProofWorks, ResetProof: mysqlpool.ProofIgnored, PipelineProof: mysqlpool.ProofRefused,
 	CreateTime: mysqlpool.Histogram{Bounds: []time.Duration{time.Millisecond, time.Second}, Counts: []int64{1, 2, 3}, Count: 6, Sum: 1500 * time.Millisecond},
-	Hosts:      []mysqlpool.HostStats{{Addr: "a:1", Open: 0, Opened: 21, LoginErrors: 22, Probes: 23, State: "down"}, {Addr: "b:2", Open: 9, State: "up", Wanted: true}},
+	Hosts: []mysqlpool.HostStats{{Addr: "a:1", Open: 0, Opened: 21, LoginErrors: 22, Probes: 23, State: "down",
+		UndoProof: mysqlpool.ProofWorks, ResetProof: mysqlpool.ProofIgnored}, {Addr: "b:2", Open: 9, State: "up", Wanted: true}},
 }
 
 // servers is two servers of one address, as two connectors with dialers of their own
@@ -89,7 +89,7 @@ mysqlpool_pool_info{db_client_connection_pool_name="orders",login="app@tcp(a:1)"
 }
 
 func TestCollector(t *testing.T) {
-	other := mysqlpool.PoolStats{Login: full.Login, Number: 4} // the same login, with other options
+	other := mysqlpool.PoolStats{Login: full.Login, Number: 4, PipelineProof: mysqlpool.ProofRefused} // the same login, with other options
 	c := collector{func() []mysqlpool.PoolStats { return []mysqlpool.PoolStats{full, other} }, someServers, someLeaks}
 	registry := prometheus.NewPedanticRegistry()
 	registry.MustRegister(c)
@@ -138,9 +138,9 @@ mysqlpool_host_wanted{db_client_connection_pool_name="app@tcp(a:1,b:2)",host="a:
 mysqlpool_host_wanted{db_client_connection_pool_name="app@tcp(a:1,b:2)",host="b:2",pool="3"} 1
 # HELP mysqlpool_restore_proof 1 for what was found out of how the server restores a session, by undo and by reset, and whether it answers several commands that are sent at once (pipeline): works, ignored or refused. Absent while unknown.
 # TYPE mysqlpool_restore_proof gauge
-mysqlpool_restore_proof{db_client_connection_pool_name="app@tcp(a:1,b:2)",found="works",pool="3",way="undo"} 1
-mysqlpool_restore_proof{db_client_connection_pool_name="app@tcp(a:1,b:2)",found="ignored",pool="3",way="reset"} 1
-mysqlpool_restore_proof{db_client_connection_pool_name="app@tcp(a:1,b:2)",found="refused",pool="3",way="pipeline"} 1
+mysqlpool_restore_proof{db_client_connection_pool_name="app@tcp(a:1,b:2)",found="works",host="a:1",pool="3",way="undo"} 1
+mysqlpool_restore_proof{db_client_connection_pool_name="app@tcp(a:1,b:2)",found="ignored",host="a:1",pool="3",way="reset"} 1
+mysqlpool_restore_proof{db_client_connection_pool_name="app@tcp(a:1,b:2)",found="refused",host="",pool="4",way="pipeline"} 1
 # HELP mysqlpool_pinned_connections Connections that are pinned, by the kind of session state on them. One may count for several kinds; kinds without any are absent.
 # TYPE mysqlpool_pinned_connections gauge
 mysqlpool_pinned_connections{db_client_connection_pool_name="app@tcp(a:1,b:2)",pool="3",state="locks"} 1

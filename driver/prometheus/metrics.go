@@ -111,19 +111,9 @@ var metrics = []metric{
 		},
 	},
 	{
-		describe("mysqlpool_restore_proof", "1 for what was found out of how the server restores a session, by undo and by reset, and whether it answers several commands that are sent at once (pipeline): works, ignored or refused. Absent while unknown.", "way", "found"),
+		describe("mysqlpool_restore_proof", "1 for what was found out of how the server restores a session, by undo and by reset, and whether it answers several commands that are sent at once (pipeline): works, ignored or refused. Absent while unknown.", "host", "way", "found"),
 		prometheus.GaugeValue,
-		func(s *mysqlpool.PoolStats) (all []value) {
-			for _, p := range []struct {
-				way   string
-				found mysqlpool.Proof
-			}{{"undo", s.UndoProof}, {"reset", s.ResetProof}, {"pipeline", s.PipelineProof}} {
-				if p.found != mysqlpool.ProofUnknown {
-					all = append(all, value{[]string{p.way, string(p.found)}, 1})
-				}
-			}
-			return all
-		},
+		proofs,
 	},
 	counter("mysqlpool_statements_killed_total", "Statements whose context ended, that were ended on the server too (pool_kill).",
 		func(s *mysqlpool.PoolStats) float64 { return float64(s.Killed) }),
@@ -161,6 +151,25 @@ var metrics = []metric{
 		func(h *mysqlpool.HostStats) float64 { return truth(h.ReadOnly) }),
 	ofHosts("mysqlpool_host_wanted", "1 if the host is what pool_target asks for, as far as is known, else 0.", prometheus.GaugeValue,
 		func(h *mysqlpool.HostStats) float64 { return truth(h.Wanted) }),
+}
+
+// proofs are those of each host, or without a name of the only one.
+func proofs(s *mysqlpool.PoolStats) (all []value) {
+	hosts := s.Hosts
+	if len(hosts) == 0 {
+		hosts = []mysqlpool.HostStats{{UndoProof: s.UndoProof, ResetProof: s.ResetProof, PipelineProof: s.PipelineProof}}
+	}
+	for _, h := range hosts {
+		for _, p := range []struct {
+			way   string
+			found mysqlpool.Proof
+		}{{"undo", h.UndoProof}, {"reset", h.ResetProof}, {"pipeline", h.PipelineProof}} {
+			if p.found != mysqlpool.ProofUnknown {
+				all = append(all, value{[]string{h.Addr, p.way, string(p.found)}, 1})
+			}
+		}
+	}
+	return all
 }
 
 func truth(is bool) float64 {
