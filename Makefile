@@ -10,7 +10,7 @@ CC_FOUND := $(shell command -v "$$(go env CC)" 2>/dev/null)
 RACE     := $(if $(CC_FOUND),-race)
 GOTEST    = go test $(RACE) -timeout 10m
 # The suite has the server to itself.
-TESTALL   = sh -c '$(GOTEST) -count=1 $$(go list ./... | grep -v /internal/suite$$) && $(GOTEST) -count=1 ./internal/suite && cd driver/prometheus && $(GOTEST) -count=1 ./...'
+TESTALL   = sh -c '$(GOTEST) -count=1 $$(go list ./... | grep -v /internal/suite$$) && $(GOTEST) -count=1 ./internal/suite && cd driver/prometheus && $(GOTEST) -count=1 ./... && cd ../otel && $(GOTEST) -count=1 ./...'
 
 BENCH      ?= .
 BENCHTIME  ?= 0.5s
@@ -28,7 +28,7 @@ OTHERS     ?= /var/tmp/mysqlpool
 # run with go run, which would change its exit status and drop its signals.
 WITHSERVER = ./bin/withserver
 
-.PHONY: help command demo doctor watch screenshot test test-embedded test-real test-cmd test-others withserver fleet ramp test-diff test-plants chaos soak bench bench-pool bench-sharing bench-recipe compat test-compat cover lint fuzz
+.PHONY: help command demo doctor watch screenshot test test-embedded test-real test-cmd test-rules test-others withserver fleet ramp test-diff test-plants chaos soak bench bench-pool bench-sharing bench-recipe compat test-compat cover lint fuzz
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,11 +54,15 @@ watch: command ## the same as demo on a web page, live (ARGS='--dsn ...' for you
 screenshot: ## take the pictures in docs anew, with Chromium
 	cd cmd && MYSQL_POOL_TEST_SCREENSHOTS=../../docs go test -count=1 -run Screenshot ./mysqlpool
 
-test: test-cmd test-embedded test-real test-compat ## all tests, on the embedded server and on the best real one there is
+test: test-cmd test-rules test-embedded test-real test-compat ## all tests, on the embedded server and on the best real one there is
 
 test-cmd: ## the tests of everything in cmd but cmd/internal/compat
 	$(if $(RACE),,@echo "make: no C compiler: the tests run without the race detector")
 	cd cmd && $(GOTEST) -count=1 ./...
+
+# Without the race detector, for which all of Prometheus would be built anew.
+test-rules: ## rules and alerts in Prometheus, the dashboard by Grafana's schema, an OTLP export
+	cd cmd/internal/observability && go test -timeout 10m -count=1 .
 
 withserver: ## build bin/withserver, which runs a command with a server in its environment
 	cd cmd && go build -o ../bin/withserver ./internal/withserver
@@ -163,11 +167,15 @@ lint: ## gofmt, vet, staticcheck; actionlint for the workflows
 	go vet ./...
 	cd cmd && go vet ./...
 	cd driver/prometheus && go vet ./...
+	cd driver/otel && go vet ./...
 	cd cmd/internal/compat && go vet ./...
+	cd cmd/internal/observability && go vet ./...
 	go run $(STATICCHECK) ./...
 	cd driver/prometheus && go run $(STATICCHECK) ./...
+	cd driver/otel && go run $(STATICCHECK) ./...
 	cd cmd && go run $(STATICCHECK) ./...
 	cd cmd/internal/compat && go run $(STATICCHECK) ./...
+	cd cmd/internal/observability && go run $(STATICCHECK) ./...
 	go run $(ACTIONLINT)
 
 fuzz: ## fuzz what parses, FUZZTIME each

@@ -12,8 +12,9 @@
 // else it switches one. Rows, results and errors are the stock driver's own, but
 // for ErrPoolTimeout and ErrDisposed.
 //
-// NewConnector is for sql.OpenDB. Stats says what each pool holds. Dispose closes
-// everything at the end of a process.
+// NewConnector is for sql.OpenDB. Stats says what each pool holds, package
+// driver/debug shows it in a browser, and driver/prometheus and driver/otel, modules
+// of their own, export it. Dispose closes everything at the end of a process.
 //
 // # Options
 //
@@ -59,7 +60,7 @@
 //     about 8 MB of the server's memory at most, as estimated from their texts, or
 //     32 kB for each if more than 256 are asked for.
 //   - pool_leak_after (0): a connection that is held for longer is logged, with
-//     the stack that checked it out; 0 is never.
+//     the stack that checked it out, and listed by Leaks; 0 is never.
 //   - pool_kill (off): on: a statement whose context ended is ended on the
 //     server as well, with KILL, if the server shows that the connection is ours.
 //   - pool_pipeline (auto): how the pool sends what restores a session: auto, in one

@@ -104,7 +104,7 @@ func TestPoolName(t *testing.T) {
 		if all := Stats(); len(all) != 2 || all[0].Name != "orders" || all[1].Name != "" {
 			t.Errorf("got %+v, want the pool with the name, and the one without", all)
 		}
-		if !strings.Contains(log.String(), "pool=orders") {
+		if !strings.Contains(log.String(), "pool_name=orders") {
 			t.Errorf("the log does not name the pool: %s", &log)
 		}
 	})

@@ -6,8 +6,9 @@ import (
 	"log/slog"
 	"runtime"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
+	"weak"
 )
 
 // maxLeakFrames is how much of a stack is logged.
@@ -18,7 +19,10 @@ type loan struct {
 	since time.Time
 	stack []uintptr
 	timer *time.Timer
-	told  atomic.Bool // it was logged
+
+	mu    sync.Mutex
+	told  bool // it was logged, and is in Leaks until it ends
+	ended bool
 }
 
 // watchLoan begins to watch a checkout, by whoever calls now.
@@ -30,9 +34,11 @@ func (c *conn) watchLoan() {
 	const skip = 3 // runtime.Callers, this function, its caller
 	stack := make([]uintptr, maxLeakFrames)
 	loan := &loan{since: c.since, stack: stack[:runtime.Callers(skip, stack)]}
-	id := c.holder.Current().ID
+	id, holder := c.holder.Current().ID, weak.Make(c)
 	loan.timer = time.AfterFunc(l.LeakAfter, func() {
-		loan.told.Store(true)
+		if !loan.tell(leakHolder{Leak{Login: l.Name, Name: l.PoolName, ID: id, Since: loan.since}, holder}) {
+			return
+		}
 		l.Log().LogAttrs(context.Background(), slog.LevelWarn, "mysqlpool: a connection has been checked out for longer than pool_leak_after: close the Rows, end the Tx or close the Conn that holds it",
 			slog.String("login", l.Name), slog.Uint64("id", id), slog.Duration("held", time.Since(loan.since)), slog.String("stack", loan.text()))
 	})
@@ -47,11 +53,34 @@ func (c *conn) endLoan() {
 	}
 	c.loan = nil
 	loan.timer.Stop()
-	if loan.told.Load() {
+	if loan.end() {
 		l := c.holder.Current().Login
 		l.Log().LogAttrs(context.Background(), slog.LevelInfo, "mysqlpool: a connection that was checked out for longer than pool_leak_after came back",
 			slog.String("login", l.Name), slog.Uint64("id", c.holder.Current().ID), slog.Duration("held", time.Since(loan.since)))
 	}
+}
+
+// tell lists the loan in Leaks, unless it has ended.
+func (l *loan) tell(h leakHolder) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ended {
+		return false
+	}
+	l.told = true
+	leaks.add(l, h)
+	return true
+}
+
+// end takes the loan out of Leaks, and reports whether it was logged.
+func (l *loan) end() (told bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = true
+	if l.told {
+		leaks.remove(l)
+	}
+	return l.told
 }
 
 // text is the stack as a panic shows it.

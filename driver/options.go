@@ -81,7 +81,7 @@ func WithReset(mode string) Option { return option("pool_reset", mode) }
 func WithStmtCache(n int) Option { return option("pool_stmt_cache", strconv.Itoa(n)) }
 
 // WithLeakAfter sets pool_leak_after: the stack that checked a connection out is
-// logged if that is held for longer. The default, 0, is never.
+// logged, and listed by Leaks, if that is held for longer. The default, 0, is never.
 func WithLeakAfter(d time.Duration) Option { return option("pool_leak_after", d.String()) }
 
 // WithKill sets pool_kill: whether a statement whose context ended is ended on

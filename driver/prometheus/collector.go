@@ -4,6 +4,10 @@
 //
 //	registry.MustRegister(mysqlprometheus.NewCollector())
 //
+// In its folder are rules.yml, with recording and alert rules, and dashboard.json,
+// for Grafana. What each metric means, and what to do about it, is in
+// docs/observability.md.
+//
 // What OpenTelemetry has a convention for is named after it ("Semantic
 // conventions for database client metrics", db.client.connection.*), as its
 // Prometheus exporter writes names: dots become underscores, and the unit and
@@ -26,13 +30,16 @@ import (
 )
 
 // NewCollector returns a collector of every pool of the process, those to come
-// included. A scrape reads mysqlpool.Stats and mysqlpool.Servers once: it asks no
+// included. A scrape reads mysqlpool.Stats, mysqlpool.Servers and mysqlpool.Leaks once: it asks no
 // server, and takes each pool's lock for a moment.
-func NewCollector() prometheus.Collector { return collector{mysqlpool.Stats, mysqlpool.Servers} }
+func NewCollector() prometheus.Collector {
+	return collector{mysqlpool.Stats, mysqlpool.Servers, mysqlpool.Leaks}
+}
 
 type collector struct {
 	stats   func() []mysqlpool.PoolStats // replaced by tests
 	servers func() []mysqlpool.ServerStats
+	leaks   func() []mysqlpool.Leak
 }
 
 // Describe implements prometheus.Collector.
@@ -46,6 +53,7 @@ func (collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, m := range serverMetrics {
 		descs <- m.desc
 	}
+	descs <- heldLong
 }
 
 // Collect implements prometheus.Collector.
@@ -67,6 +75,9 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 				out <- prometheus.MustNewConstMetric(m.desc, prometheus.GaugeValue, v.value, append([]string{s.Addr}, v.labels...)...)
 			}
 		}
+	}
+	for pool, n := range countLeaks(c.leaks()) {
+		out <- prometheus.MustNewConstMetric(heldLong, prometheus.GaugeValue, float64(n), pool)
 	}
 }
 

@@ -20,11 +20,12 @@ import (
 // full is a pool of which every metric has a value.
 var full = mysqlpool.PoolStats{
 	Login: "app@tcp(a:1,b:2)", Number: 3, Size: 5, Limit: 20, Open: 9, InUse: 4, Idle: 3, Pinned: 2,
-	PinnedBy: map[string]int{"locks": 1, "transaction": 2}, LoggingIn: 1, Waiting: 6, Handles: 7,
-	Opened: 30, LoginErrors: 8, Recycled: 1, IdleClosed: 2, Broken: 3, Dirty: 4, Overflow: 5, Leaked: 6, Disposed: 0, Invalidated: 23,
-	Undone: 11, Reset: 12, Killed: 13, Stmts: 14, StmtHits: 15, StmtMisses: 16, StmtEvictions: 17, Waits: 18, Timeouts: 19,
+	PinnedBy: map[string]int{"locks": 1, "transaction": 39}, LoggingIn: 10, Waiting: 6, Handles: 7,
+	Opened: 30, LoginErrors: 8, Recycled: 32, IdleClosed: 33, Broken: 34, Dirty: 35, Overflow: 36, Leaked: 37, Disposed: 38, Invalidated: 23,
+	Undone: 11, Reset: 12, Killed: 13, Stmts: 14, StmtHits: 15, StmtMisses: 16, StmtEvictions: 17, Waits: 18, Timeouts: 19, Keepalives: 29, WaitDuration: 31 * time.Second,
 	CreateTime: mysqlpool.Histogram{Bounds: []time.Duration{time.Millisecond, time.Second}, Counts: []int64{1, 2, 3}, Count: 6, Sum: 1500 * time.Millisecond},
-	Hosts:      []mysqlpool.HostStats{{Addr: "a:1", Open: 0, Opened: 21, LoginErrors: 22, Probes: 23, State: "down"}, {Addr: "b:2", Open: 9, State: "up", Wanted: true}},
+	Hosts: []mysqlpool.HostStats{{Addr: "a:1", Open: 0, Opened: 21, LoginErrors: 22, Probes: 23, State: "down",
+		UndoProof: mysqlpool.ProofWorks, ResetProof: mysqlpool.ProofIgnored}, {Addr: "b:2", Open: 9, State: "up", Wanted: true}},
 }
 
 // servers is two servers of one address, as two connectors with dialers of their own
@@ -38,11 +39,17 @@ var servers = []mysqlpool.ServerStats{
 
 func someServers() []mysqlpool.ServerStats { return servers }
 
+func someLeaks() []mysqlpool.Leak {
+	return []mysqlpool.Leak{{Login: "app@tcp(a:1)"}, {Login: "app@tcp(a:1)", Name: "orders"}, {Login: "app@tcp(a:1)", Name: "orders"}}
+}
+
+func noLeaks() []mysqlpool.Leak { return nil }
+
 func noServers() []mysqlpool.ServerStats { return nil }
 
 func TestServers(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
-	registry.MustRegister(collector{func() []mysqlpool.PoolStats { return nil }, someServers})
+	registry.MustRegister(collector{func() []mysqlpool.PoolStats { return nil }, someServers, noLeaks})
 	want := `
 # HELP mysqlpool_account_connections Connections to the server with an account that has a limit, with logins under way.
 # TYPE mysqlpool_account_connections gauge
@@ -67,20 +74,23 @@ func TestPoolName(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
 	registry.MustRegister(collector{func() []mysqlpool.PoolStats {
 		return []mysqlpool.PoolStats{{Login: "app@tcp(a:1)", Name: "orders", Number: 1}}
-	}, noServers})
+	}, noServers, noLeaks})
 	want := `
 # HELP mysqlpool_handles sql.DB handles that have used the pool and are not closed.
 # TYPE mysqlpool_handles gauge
 mysqlpool_handles{db_client_connection_pool_name="orders",pool="1"} 0
+# HELP mysqlpool_pool_info 1 for each pool, with what the log calls it: its login, and its pool_name, which may be empty.
+# TYPE mysqlpool_pool_info gauge
+mysqlpool_pool_info{db_client_connection_pool_name="orders",login="app@tcp(a:1)",pool="1",pool_name="orders"} 1
 `
-	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "mysqlpool_handles"); err != nil {
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "mysqlpool_handles", "mysqlpool_pool_info"); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestCollector(t *testing.T) {
-	other := mysqlpool.PoolStats{Login: full.Login, Number: 4} // the same login, with other options
-	c := collector{func() []mysqlpool.PoolStats { return []mysqlpool.PoolStats{full, other} }, someServers}
+	other := mysqlpool.PoolStats{Login: full.Login, Number: 4, PipelineProof: mysqlpool.ProofRefused} // the same login, with other options
+	c := collector{func() []mysqlpool.PoolStats { return []mysqlpool.PoolStats{full, other} }, someServers, someLeaks}
 	registry := prometheus.NewPedanticRegistry()
 	registry.MustRegister(c)
 	problems, err := testutil.GatherAndLint(registry)
@@ -114,6 +124,10 @@ db_client_connection_create_time_seconds_count{db_client_connection_pool_name="a
 # HELP db_client_connection_max Connections open at most. Absent while there is no limit.
 # TYPE db_client_connection_max gauge
 db_client_connection_max{db_client_connection_pool_name="app@tcp(a:1,b:2)",pool="3"} 20
+# HELP mysqlpool_connections_held_long Connections that are held for longer than pool_leak_after. Absent while there are none.
+# TYPE mysqlpool_connections_held_long gauge
+mysqlpool_connections_held_long{db_client_connection_pool_name="app@tcp(a:1)"} 1
+mysqlpool_connections_held_long{db_client_connection_pool_name="orders"} 2
 # HELP mysqlpool_host_state 1 for the state that each host is in.
 # TYPE mysqlpool_host_state gauge
 mysqlpool_host_state{db_client_connection_pool_name="app@tcp(a:1,b:2)",host="a:1",pool="3",state="down"} 1
@@ -122,13 +136,18 @@ mysqlpool_host_state{db_client_connection_pool_name="app@tcp(a:1,b:2)",host="b:2
 # TYPE mysqlpool_host_wanted gauge
 mysqlpool_host_wanted{db_client_connection_pool_name="app@tcp(a:1,b:2)",host="a:1",pool="3"} 0
 mysqlpool_host_wanted{db_client_connection_pool_name="app@tcp(a:1,b:2)",host="b:2",pool="3"} 1
+# HELP mysqlpool_restore_proof 1 for what was found out of how the server restores a session, by undo and by reset, and whether it answers several commands that are sent at once (pipeline): works, ignored or refused. Absent while unknown.
+# TYPE mysqlpool_restore_proof gauge
+mysqlpool_restore_proof{db_client_connection_pool_name="app@tcp(a:1,b:2)",found="works",host="a:1",pool="3",way="undo"} 1
+mysqlpool_restore_proof{db_client_connection_pool_name="app@tcp(a:1,b:2)",found="ignored",host="a:1",pool="3",way="reset"} 1
+mysqlpool_restore_proof{db_client_connection_pool_name="app@tcp(a:1,b:2)",found="refused",host="",pool="4",way="pipeline"} 1
 # HELP mysqlpool_pinned_connections Connections that are pinned, by the kind of session state on them. One may count for several kinds; kinds without any are absent.
 # TYPE mysqlpool_pinned_connections gauge
 mysqlpool_pinned_connections{db_client_connection_pool_name="app@tcp(a:1,b:2)",pool="3",state="locks"} 1
-mysqlpool_pinned_connections{db_client_connection_pool_name="app@tcp(a:1,b:2)",pool="3",state="transaction"} 2
+mysqlpool_pinned_connections{db_client_connection_pool_name="app@tcp(a:1,b:2)",pool="3",state="transaction"} 39
 `
 	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "db_client_connection_count", "db_client_connection_create_time_seconds",
-		"db_client_connection_max", "mysqlpool_host_state", "mysqlpool_host_wanted", "mysqlpool_pinned_connections"); err != nil {
+		"db_client_connection_max", "mysqlpool_host_state", "mysqlpool_host_wanted", "mysqlpool_pinned_connections", "mysqlpool_connections_held_long", "mysqlpool_restore_proof"); err != nil {
 		t.Error(err)
 	}
 }
@@ -136,7 +155,7 @@ mysqlpool_pinned_connections{db_client_connection_pool_name="app@tcp(a:1,b:2)",p
 // Every number of PoolStats is in some metric: each of full's is told apart.
 func TestNothingIsLeftOut(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
-	registry.MustRegister(collector{func() []mysqlpool.PoolStats { return []mysqlpool.PoolStats{full} }, someServers})
+	registry.MustRegister(collector{func() []mysqlpool.PoolStats { return []mysqlpool.PoolStats{full} }, someServers, someLeaks})
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -149,8 +168,8 @@ func TestNothingIsLeftOut(t *testing.T) {
 			}
 		}
 	}
-	for n := 1.; n <= 28; n++ {
-		if n != 9 && n != 10 && n != 21 && n != 22 && !got[n] {
+	for n := 1.; n <= 39; n++ {
+		if n != 21 && n != 22 && n != 30 && !got[n] {
 			t.Errorf("the number %v is in no metric", n)
 		}
 	}
@@ -172,7 +191,7 @@ func TestDashboard(t *testing.T) {
 	if err := json.Unmarshal(b, &board); err != nil {
 		t.Fatal(err)
 	}
-	exported := map[string]bool{}
+	exported := map[string]bool{nameOf(heldLong): true}
 	for _, m := range metrics {
 		exported[nameOf(m.desc)] = true
 	}

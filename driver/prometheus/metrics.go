@@ -45,6 +45,11 @@ var metrics = []metric{
 			return []value{{[]string{"used"}, float64(s.InUse)}, {[]string{"idle"}, float64(s.Idle)}, {[]string{"pinned"}, float64(s.Pinned)}}
 		},
 	},
+	{
+		describe("mysqlpool_pool_info", "1 for each pool, with what the log calls it: its login, and its pool_name, which may be empty.", "login", "pool_name"),
+		prometheus.GaugeValue,
+		func(s *mysqlpool.PoolStats) []value { return []value{{[]string{s.Login, s.Name}, 1}} },
+	},
 	gauge("db_client_connection_idle_max", "Connections that stay open when idle: pool_size, or less once the pool has no handle.",
 		func(s *mysqlpool.PoolStats) float64 { return float64(s.Size) }),
 	{
@@ -64,6 +69,8 @@ var metrics = []metric{
 
 	counter("mysqlpool_waits_total", "Checkouts that had to wait, be it for a login.",
 		func(s *mysqlpool.PoolStats) float64 { return float64(s.Waits) }),
+	counter("mysqlpool_wait_duration_seconds_total", "Time that checkouts waited, of those that had to.",
+		func(s *mysqlpool.PoolStats) float64 { return s.WaitDuration.Seconds() }),
 	gauge("mysqlpool_handles", "sql.DB handles that have used the pool and are not closed.",
 		func(s *mysqlpool.PoolStats) float64 { return float64(s.Handles) }),
 	gauge("mysqlpool_logins_under_way", "Logins under way.",
@@ -97,11 +104,16 @@ var metrics = []metric{
 		},
 	},
 	{
-		describe("mysqlpool_sessions_restored_total", "Connections that were given up with session state on them and kept, by what took it back.", "how"),
+		describe("mysqlpool_sessions_restored_total", "Connections that were checked in with session state on them and kept, by what restored them: undone or reset.", "how"),
 		prometheus.CounterValue,
 		func(s *mysqlpool.PoolStats) []value {
 			return []value{{[]string{"undone"}, float64(s.Undone)}, {[]string{"reset"}, float64(s.Reset)}}
 		},
+	},
+	{
+		describe("mysqlpool_restore_proof", "1 for what was found out of how the server restores a session, by undo and by reset, and whether it answers several commands that are sent at once (pipeline): works, ignored or refused. Absent while unknown.", "host", "way", "found"),
+		prometheus.GaugeValue,
+		proofs,
 	},
 	counter("mysqlpool_statements_killed_total", "Statements whose context ended, that were ended on the server too (pool_kill).",
 		func(s *mysqlpool.PoolStats) float64 { return float64(s.Killed) }),
@@ -135,8 +147,29 @@ var metrics = []metric{
 			return all
 		},
 	},
+	ofHosts("mysqlpool_host_read_only", "1 if the host takes no writes, as far as is known, else 0.", prometheus.GaugeValue,
+		func(h *mysqlpool.HostStats) float64 { return truth(h.ReadOnly) }),
 	ofHosts("mysqlpool_host_wanted", "1 if the host is what pool_target asks for, as far as is known, else 0.", prometheus.GaugeValue,
 		func(h *mysqlpool.HostStats) float64 { return truth(h.Wanted) }),
+}
+
+// proofs are those of each host, or without a name of the only one.
+func proofs(s *mysqlpool.PoolStats) (all []value) {
+	hosts := s.Hosts
+	if len(hosts) == 0 {
+		hosts = []mysqlpool.HostStats{{UndoProof: s.UndoProof, ResetProof: s.ResetProof, PipelineProof: s.PipelineProof}}
+	}
+	for _, h := range hosts {
+		for _, p := range []struct {
+			way   string
+			found mysqlpool.Proof
+		}{{"undo", h.UndoProof}, {"reset", h.ResetProof}, {"pipeline", h.PipelineProof}} {
+			if p.found != mysqlpool.ProofUnknown {
+				all = append(all, value{[]string{h.Addr, p.way, string(p.found)}, 1})
+			}
+		}
+	}
+	return all
 }
 
 func truth(is bool) float64 {

@@ -28,6 +28,8 @@ var serverMetrics = []serverMetric{
 		func(s *mysqlpool.ServerStats) []value { return []value{{nil, float64(s.Taken)}} }),
 	ofServers("mysqlpool_server_connections_max", "Connections that the process may have to the server. Absent while there is no limit.",
 		func(s *mysqlpool.ServerStats) []value { return unlessNone(s.Limit) }),
+	ofServers("mysqlpool_server_max_connections", "max_connections of the server. Absent if it has no limit, or did not say.",
+		func(s *mysqlpool.ServerStats) []value { return unlessNone(s.MaxConnections) }),
 	ofServers("mysqlpool_server_connections_without_handle", "Connections to the server of pools without handles.",
 		func(s *mysqlpool.ServerStats) []value { return []value{{nil, float64(s.WithoutHandle)}} }),
 	ofServers("mysqlpool_server_waiting_pools", "Pools that wait for a connection that another pool has.",
@@ -63,6 +65,7 @@ func byAddr(servers []mysqlpool.ServerStats) []mysqlpool.ServerStats {
 			continue
 		}
 		sum := &all[last]
+		sum.MaxConnections = max(sum.MaxConnections, s.MaxConnections)
 		sum.Taken += s.Taken
 		sum.Limit += s.Limit
 		sum.WithoutHandle += s.WithoutHandle

@@ -28,6 +28,7 @@ var floors = [][]string{
 	{"internal/hosts"},    // which server a session is on
 	{"internal/registry"}, // whose session it is
 	{"driver"},            // database/sql's edges
+	{"driver/debug"},      // what users may import besides
 }
 
 // apart is what some packages must not know, besides what is above them.

@@ -192,7 +192,7 @@ func (l *Dialer) logState(h *host, was, is failover.State, why string) {
 		level = slog.LevelDebug
 	}
 	l.Log().LogAttrs(context.Background(), level, "mysqlpool: host is "+is.String(),
-		slog.String("login", l.Name), slog.String("host", h.Addr), slog.String("was", was.String()), slog.String("reason", why))
+		slog.String("login", l.Name), slog.String("host", h.Addr), slog.String("state", is.String()), slog.String("was", was.String()), slog.String("reason", why))
 }
 
 // settle gives up the connections to hosts in whose place another one is wanted:

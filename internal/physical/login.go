@@ -74,7 +74,7 @@ func (l *Login) Log() *slog.Logger {
 		log = slog.Default()
 	}
 	if l.PoolName != "" {
-		log = log.With(slog.String("pool", l.PoolName))
+		log = log.With(slog.String("pool_name", l.PoolName))
 	}
 	return log
 }

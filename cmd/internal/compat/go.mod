@@ -2,7 +2,10 @@ module github.com/mysqlpool/mysqlpool/cmd/internal/compat
 
 go 1.26.0
 
-replace github.com/mysqlpool/mysqlpool => ../../../
+replace (
+	github.com/mysqlpool/mysqlpool => ../../../
+	github.com/mysqlpool/mysqlpool/driver/otel => ../../../driver/otel
+)
 
 require (
 	entgo.io/ent v0.14.5
@@ -14,12 +17,14 @@ require (
 	github.com/jmoiron/sqlx v1.4.0
 	github.com/luna-duclos/instrumentedsql v1.1.3
 	github.com/mysqlpool/mysqlpool v0.0.0-00010101000000-000000000000
+	github.com/mysqlpool/mysqlpool/driver/otel v0.0.0-00010101000000-000000000000
 	github.com/ngrok/sqlmw v0.0.0-20220520173518-97c9c04efc79
 	github.com/pressly/goose/v3 v3.29.0
 	github.com/simukti/sqldb-logger v0.0.0-20230108155151-646c1a075551
 	github.com/uptrace/bun v1.3.0
 	github.com/uptrace/bun/dialect/mysqldialect v1.3.0
 	go.opentelemetry.io/otel/sdk v1.47.0
+	go.opentelemetry.io/otel/sdk/metric v1.47.0
 	gorm.io/driver/mysql v1.6.0
 	gorm.io/gorm v1.31.2
 	xorm.io/xorm v1.4.3

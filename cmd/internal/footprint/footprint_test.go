@@ -79,6 +79,13 @@ func TestImportingTheDriver(t *testing.T) {
 	}
 	want(t, "modules compiled", more(compiled(with), compiled(without)), module)
 
+	// Package debug has what needs these.
+	for _, path := range with.run(t, "list", "-deps", ".") {
+		if slices.Contains([]string{"net/http", "html/template", "expvar"}, path) {
+			t.Errorf("the driver brings %s into every program", path)
+		}
+	}
+
 	// What is in its graph of modules, compiled or not.
 	graph := func(p program) []string {
 		var all []string
