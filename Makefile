@@ -89,7 +89,7 @@ test-others: withserver ## test-real on MariaDB 11.8, MySQL 9.7 and 5.6 too, and
 	cmd/internal/servers/testdata/otherdebian.sh trixie mariadb-server $(OTHERS)/trixie
 	MYSQL_POOL_TEST_MYSQLD=$(OTHERS)/trixie/bin/mariadbd MYSQL_POOL_REQUIRE_REAL=1 $(MAKE) test-real
 	MYSQL_POOL_TEST_MYSQLD=$(OTHERS)/trixie/bin/mariadbd MYSQL_POOL_REQUIRE_REAL=1 $(MAKE) test-compat
-	cmd/internal/servers/testdata/otherdebian.sh sid mysql-server-core $(OTHERS)/sid
+	cmd/internal/servers/testdata/otherdebian.sh sid mysql-server-core,mysql-router $(OTHERS)/sid
 	MYSQL_POOL_TEST_MYSQLD=$(OTHERS)/sid/bin/mysqld MYSQL_POOL_REQUIRE_REAL=1 $(MAKE) test-real
 	MYSQL_POOL_TEST_MYSQLD=$(OTHERS)/sid/bin/mysqld MYSQL_POOL_REQUIRE_REAL=1 $(MAKE) test-compat
 	npm install --silent --no-fund --no-audit --prefix $(OTHERS)/npm $(MYSQL56)
