@@ -20,12 +20,27 @@ const ofStatements = session.Warnings | session.RowCount | session.Found
 // stock driver's Query runs it. It returns an error only if the connection broke, or
 // ctx ended.
 func (c *conn) asks(ctx context.Context, p *physical, st *session.Statement, rows bool) error {
+	return c.asksWith(ctx, p, st, rows, false)
+}
+
+// asksWith is asks; mayReset is whether the session may be reset for it.
+func (c *conn) asksWith(ctx context.Context, p *physical, st *session.Statement, rows, mayReset bool) error {
 	asks := st.Asks()
+	shown := asks&session.LastID != 0 || p.config.autoIsNull
 	if p.config.autoIsNull || st.ChangesID() && (rows || p.lastID.unknown || !st.Inserts()) {
 		asks |= session.LastID // or it could not be told whether it changed it
 	}
 	if asks == 0 {
 		return nil
+	}
+	if asks&session.LastID != 0 {
+		err := serious(c.placeLastID(ctx, p))
+		if err == errForeignLastID {
+			err = c.withoutLastID(ctx, p, shown, mayReset)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return c.answersOwn(ctx, p, asks)
 }
@@ -45,13 +60,8 @@ func (p *physical) usedBy(g *lease) {
 	}
 }
 
-// answersOwn makes what a statement asks of the session c's own.
+// answersOwn makes what a statement asks of the session c's own, but for the last id.
 func (c *conn) answersOwn(ctx context.Context, p *physical, asks session.Asks) error {
-	if asks&session.LastID != 0 {
-		if err := serious(c.placeLastID(ctx, p)); err != nil {
-			return err
-		}
-	}
 	if asks&p.foreign == 0 {
 		return nil
 	}
@@ -184,5 +194,5 @@ func (c *conn) beforeText(ctx context.Context, p *physical, query string, hasArg
 	if len(c.stmts) > 0 {
 		c.followBefore(ctx, p, &st)
 	}
-	return st, c.asks(ctx, p, &st, rows)
+	return st, c.asksWith(ctx, p, &st, rows, true)
 }

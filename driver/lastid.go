@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"encoding/json"
+	"errors"
 	"math"
 	"strconv"
 	"sync"
@@ -294,6 +295,9 @@ func (c *conn) placeLastID(ctx context.Context, p *physical) error {
 	if s.user == nil && !s.unknown && s.value == own {
 		return nil
 	}
+	if own == 0 && p.host.lastIDStays.Load() == staysYes {
+		return errForeignLastID
+	}
 	set := "LAST_INSERT_ID(" + strconv.FormatUint(own, 10) + ")"
 	if _, err = p.ExecContext(ctx, "DO "+set, nil); errorNumber(err) != 0 { // go-mysql-server has no DO
 		_, err = p.ExecContext(ctx, "SELECT "+set, nil)
@@ -302,5 +306,54 @@ func (c *conn) placeLastID(ctx context.Context, p *physical) error {
 		return err
 	}
 	p.lastID = sessionID{value: own}
-	return nil
+	if own != 0 || p.host.lastIDStays.Load() != staysUnknown {
+		return nil
+	}
+	if err := p.readLastID(ctx); err != nil {
+		return err
+	}
+	if p.lastID.value == 0 {
+		p.host.lastIDStays.Store(staysNo)
+		return nil
+	}
+	p.host.lastIDStays.Store(staysYes)
+	return errForeignLastID
+}
+
+// Whether LAST_INSERT_ID(0) leaves an id as it is, in host.lastIDStays. TiDB does
+// that.
+const (
+	staysUnknown int32 = iota
+	staysNo
+	staysYes
+)
+
+// errForeignLastID means that a session has another one's LAST_INSERT_ID(), and
+// cannot be told 0.
+var errForeignLastID = errors.New("mysqlpool: LAST_INSERT_ID() is 0 here, the session has another user's, and the server ignores LAST_INSERT_ID(0): " +
+	"ask for it after an INSERT, or take it from the sql.Result")
+
+// withoutLastID is for a session that cannot be told 0. shown is whether the
+// statement shows the id, or only may change it: the latter is told from what it
+// was. If nothing else is left on the session it is reset.
+func (c *conn) withoutLastID(ctx context.Context, p *physical, shown, mayReset bool) error {
+	switch {
+	case !shown:
+		return nil
+	case !mayReset || p.kinds() != 0 || p.login.reset == resetNever:
+		return errForeignLastID
+	}
+	how := reset
+	err := p.resetAndSet(ctx, 0)
+	if err == nil && !p.proved(reset) {
+		how, err = p.prove(ctx, reset)
+	}
+	switch {
+	case err == nil && how == reset:
+		p.login.restored(reset)
+		return nil
+	case errors.Is(err, errNoReset):
+		return errForeignLastID
+	}
+	return err
 }

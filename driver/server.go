@@ -34,6 +34,7 @@ type serverFacts struct {
 	fixesTypes         bool          // see there
 	cachesSubqueries   bool          // see there
 	mariaDB            bool
+	runsAtPrepare      bool // functions of constants run when a statement is prepared (TiDB)
 }
 
 // Of each connection the pool wants to know its id, for logs, and the variables
@@ -266,6 +267,7 @@ func (l *login) learn(ctx context.Context, h *host, values map[string]string) {
 		fixesTypes:       fixesTypes(values["version"]),
 		cachesSubqueries: cachesSubqueries(values["version"]),
 		mariaDB:          strings.Contains(values["version"], "MariaDB"),
+		runsAtPrepare:    strings.Contains(values["version"], "-TiDB-"),
 	}
 	s.hasProfiles = values["have_profiling"] == "YES"
 	s.hasTraces = values["optimizer_trace_offset"] != ""

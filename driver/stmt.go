@@ -49,6 +49,11 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 		return nil, err
 	}
 	inner, err := p.acquire(ctx, query)
+	if p.runsAtPrepare() {
+		if st := p.scan(query); st.ChangesID() {
+			c.uncertain(p, 0)
+		}
+	}
 	if err != nil {
 		return nil, c.saw(err)
 	}
