@@ -171,7 +171,7 @@ lint: ## gofmt, vet, staticcheck; actionlint for the workflows
 
 fuzz: ## fuzz what parses, FUZZTIME each
 	go test -run '^$$' -fuzz '^FuzzDSN$$' -fuzztime $(FUZZTIME) ./driver
-	go test -run '^$$' -fuzz '^FuzzOption$$' -fuzztime $(FUZZTIME) ./driver
+	go test -run '^$$' -fuzz '^FuzzOption$$' -fuzztime $(FUZZTIME) ./internal/dsn
 	go test -run '^$$' -fuzz '^FuzzLogin$$' -fuzztime $(FUZZTIME) ./driver
 	go test -run '^$$' -fuzz '^FuzzScan$$' -fuzztime $(FUZZTIME) ./internal/session
 	cd cmd && go test -run '^$$' -fuzz '^FuzzSecondOpinion$$' -fuzztime $(FUZZTIME) ./internal/secondopinion
