@@ -23,6 +23,9 @@ const vitessTopo = `keyspaces:{name:"ks1" shards:{name:"0"}} keyspaces:{name:"ks
 // vitessSchemas is where a MySQL server has them.
 var vitessSchemas = []string{"vt_ks1_0", "vt_ks2_0", "vt_ks3_-80", "vt_ks3_80-"}
 
+// vitessVSchema is how ks3 is sharded.
+const vitessVSchema = `{"sharded": true, "vindexes": {"hash": {"type": "hash"}}, "tables": {"sharded": {"column_vindexes": [{"column": "id", "name": "hash"}]}}}`
+
 // vitess is vtcombo, which is all of Vitess in one process, before a MySQL server.
 type vitess struct {
 	dir                   string // private, but others may pass through: Vitess does not run as root
@@ -32,7 +35,7 @@ type vitess struct {
 }
 
 // startVitess starts it. The DSN's schema is the keyspace ks1; ks2 is another, and ks3
-// is sharded.
+// is sharded, with a table "sharded" by its id.
 func startVitess(ctx context.Context, _ Options) (_ *Server, err error) {
 	if _, err := os.Stat(filepath.Join(builtVitess, "vtcombo")); err != nil {
 		return nil, fmt.Errorf("no Vitess: %w (make test-others builds it)", err)
@@ -58,7 +61,8 @@ func startVitess(ctx context.Context, _ Options) (_ *Server, err error) {
 	}
 	v.socket = filepath.Join(v.dir, "s")
 	if err := errors.Join(os.Chmod(v.dir, 0o711), os.Mkdir(filepath.Join(v.dir, "tmp"), 0o700), os.Mkdir(filepath.Join(v.dir, "vt"), 0o700),
-		os.Mkdir(filepath.Join(v.dir, "mysqld"), 0o700)); err != nil {
+		os.Mkdir(filepath.Join(v.dir, "mysqld"), 0o700), os.MkdirAll(filepath.Join(v.dir, "vt", "schema", "ks3"), 0o755),
+		os.WriteFile(filepath.Join(v.dir, "vt", "schema", "ks3", "vschema.json"), []byte(vitessVSchema), 0o644)); err != nil {
 		return nil, err
 	}
 	if err := v.startMySQL(ctx, b); err != nil {
