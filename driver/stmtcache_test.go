@@ -411,7 +411,7 @@ func TestServerForgotItsStatements(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = c.Raw(func(dc any) error {
-		refused, err := stockdriver.ConnOf(dc.(*conn).holder.Current().StockConn).Run(t.Context(), stockdriver.ResetConnection)
+		refused, err := stockdriver.Conn{Socket: dc.(*conn).holder.Current().Socket}.Run(t.Context(), stockdriver.ResetConnection)
 		if err != nil {
 			return err
 		}

@@ -126,7 +126,7 @@ func oneConnOf(t *testing.T, driver, text string) *sql.Conn {
 }
 
 // The same through the pool, where handles come and go.
-func TestSuiteArgumentsThroughThePool(t *testing.T) {
+func TestServerArgumentsThroughThePool(t *testing.T) {
 	if strings.Contains(os.Getenv("MYSQL_POOL_TEST_SERVER"), "embedded") {
 		t.Skip("needs a real server: the embedded one has kinds of its own")
 	}
@@ -165,7 +165,7 @@ func TestSuiteArgumentsThroughThePool(t *testing.T) {
 	}
 }
 
-func TestSuiteKindsOfArguments(t *testing.T) {
+func TestServerKindsOfArguments(t *testing.T) {
 	if strings.Contains(os.Getenv("MYSQL_POOL_TEST_SERVER"), "embedded") {
 		t.Skip("needs a real server: the embedded one has kinds of its own")
 	}

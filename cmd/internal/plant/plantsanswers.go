@@ -14,7 +14,7 @@ var answersPlants = []plant{
 		file: "internal/physical/state.go",
 		old:  "\t\t*p.statusWord |= stockdriver.StatusUnknown\n",
 		new:  "",
-		test: "TestSuiteFlagsAreUnknownAfterAnErrorAlone",
+		test: "TestServerFlagsAreUnknownAfterAnErrorAlone",
 	},
 	{
 		name: "an error that may end the session is not verified",
