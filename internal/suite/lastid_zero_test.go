@@ -1,4 +1,4 @@
-package mysqlpool_test
+package suite
 
 import (
 	"strings"
