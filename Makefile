@@ -99,10 +99,9 @@ test-others: withserver ## test-real on MariaDB 11.8, MySQL 9.7 and 5.6 too, and
 
 # What these engines cannot do, or do in another way than MySQL, with the stock
 # driver too: docs/engines.md.
-NOT_TIDB   = ^TestSuite(Diff|LastInsertIDUnderLoad|AccountsLimitOverPools|CollationIsTheLogins|KillOfACall|SelectLimitOfTheDSN|LockThatIdlesWithItsConnection|SmallPackets|ServerTakesSmallPackets)
-ON_ROUTER  = ^TestSuite(LastInsertIDOfAnotherUser|State|Stmt|Cancelled|Recreate|Options)
+NOT_TIDB   = ^TestSuite(Diff|LastInsertIDUnderLoad|AccountsLimitOverPools|CollationIsTheLogins|KillOfACall|SelectLimitOfTheDSN|LockThatIdlesWithItsConnection|SmallPackets|ServerTakesSmallPackets|RejectReadOnlyAndAReadOnlyTransaction|ArgumentsArriveAsWithTheStockDriver|ChangedTables|KeptStatementTakesALock|ArgumentsOfOtherKinds|EachVariableIsPutBack)
+ON_ROUTER  = ^TestSuite(LeakMatrix|ErrorsOfOthersAreNotShown|Wrong|Unknown|BeforeConnectIsRestored|ManyAccounts|SpikeLeavesRoom|BusyPoolsShareEvenly|AccountsLimitOverPools|CollationIsTheLogins)$$
 ON_VITESS  = ^TestSuiteLeakMatrix$$/^tcp$$/^(schema|time_zone|SET_NAMES|many_variables|user_variable|timestamp|temporary_table|autocommit_off|open_transaction)$$
-PLAN_CACHE = tidb_enable_prepared_plan_cache=OFF
 
 test-engines: withserver ## TiDB, Vitess and MySQL Router: the suite as far as each can, and what is theirs alone (builds for minutes the first time; needs root and what test-others unpacks)
 	cmd/internal/servers/testdata/otherdebian.sh sid mysql-server-core,mysql-router $(OTHERS)/sid
