@@ -176,7 +176,7 @@ func (r *Router) config(port int, opts RouterOptions) string {
 		"protocol=classic")
 	if opts.Sharing {
 		write("client_ssl_mode=PREFERRED", "client_ssl_cert="+r.path("cert.pem"), "client_ssl_key="+r.path("key.pem"), "server_ssl_mode=PREFERRED",
-			"connection_sharing=1", "connection_sharing_delay=0", "[connection_pool]", "max_idle_server_connections=32")
+			"connection_sharing=1", "connection_sharing_delay=0", "[connection_pool]", "max_idle_server_connections=32", "idle_timeout=1")
 	}
 	return b.String()
 }
