@@ -28,7 +28,7 @@ OTHERS     ?= /var/tmp/mysqlpool
 # run with go run, which would change its exit status and drop its signals.
 WITHSERVER = ./bin/withserver
 
-.PHONY: help command demo doctor watch screenshot test test-embedded test-real test-cmd test-rules test-others withserver fleet ramp test-diff test-plants chaos soak bench bench-pool bench-sharing bench-recipe compat test-compat cover lint fuzz
+.PHONY: help command demo doctor watch screenshot test test-embedded test-real test-cmd test-rules test-others test-engines withserver fleet ramp test-diff test-plants chaos soak bench bench-pool bench-sharing bench-recipe compat test-compat cover lint fuzz
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -94,11 +94,31 @@ test-others: withserver ## test-real on MariaDB 11.8, MySQL 9.7 and 5.6 too, and
 	cmd/internal/servers/testdata/otherdebian.sh trixie mariadb-server $(OTHERS)/trixie
 	MYSQL_POOL_TEST_MYSQLD=$(OTHERS)/trixie/bin/mariadbd MYSQL_POOL_REQUIRE_REAL=1 $(MAKE) test-real
 	MYSQL_POOL_TEST_MYSQLD=$(OTHERS)/trixie/bin/mariadbd MYSQL_POOL_REQUIRE_REAL=1 $(MAKE) test-compat
-	cmd/internal/servers/testdata/otherdebian.sh sid mysql-server-core $(OTHERS)/sid
+	cmd/internal/servers/testdata/otherdebian.sh sid mysql-server-core,mysql-router $(OTHERS)/sid
 	MYSQL_POOL_TEST_MYSQLD=$(OTHERS)/sid/bin/mysqld MYSQL_POOL_REQUIRE_REAL=1 $(MAKE) test-real
 	MYSQL_POOL_TEST_MYSQLD=$(OTHERS)/sid/bin/mysqld MYSQL_POOL_REQUIRE_REAL=1 $(MAKE) test-compat
 	npm install --silent --no-fund --no-audit --prefix $(OTHERS)/npm $(MYSQL56)
 	MYSQL_POOL_TEST_MYSQLD=$(OTHERS)/npm/node_modules/$(firstword $(subst @, ,$(MYSQL56)))/server/mysqld MYSQL_POOL_REQUIRE_REAL=1 $(MAKE) test-real
+	$(MAKE) test-engines
+
+# What these engines cannot do, or do in another way than MySQL, with the stock
+# driver too: docs/engines.md.
+NOT_TIDB   = ^TestSuite(Diff|LastInsertIDUnderLoad|AccountsLimitOverPools|CollationIsTheLogins|KillOfACall|SelectLimitOfTheDSN|LockThatIdlesWithItsConnection|SmallPackets|ServerTakesSmallPackets|RejectReadOnlyAndAReadOnlyTransaction|ArgumentsArriveAsWithTheStockDriver|ChangedTables|KeptStatementTakesALock|ArgumentsOfOtherKinds|EachVariableIsPutBack)
+ON_ROUTER  = ^TestSuite(ErrorsOfOthersAreNotShown|Wrong|Unknown|BeforeConnectIsRestored|ManyAccounts|SpikeLeavesRoom|BusyPoolsShareEvenly|AccountsLimitOverPools|CollationIsTheLogins)$$
+LEAKS_ROUTER = ^TestSuiteLeakMatrix$$/^tcp$$/^(nothing|open_|autocommit|schema|time|sql_mode|NO_|isolation|read_only|SET|many|user_|temporary|PREPARE|CALL|executed|role|XA|half|failed_(CREATE|DROP|RENAME|CALL|INSERT|BEGIN|write)|character|collation|warnings|error|signal)
+ON_VITESS  = ^TestSuiteLeakMatrix$$/^tcp$$/^(schema|time_zone|SET_NAMES|many_variables|user_variable|timestamp|temporary_table|autocommit_off|open_transaction)$$
+
+test-engines: withserver ## TiDB, Vitess and MySQL Router: the suite as far as each can, and what is theirs alone (builds for minutes the first time; needs root and what test-others unpacks)
+	cmd/internal/servers/testdata/otherdebian.sh sid mysql-server-core,mysql-router $(OTHERS)/sid
+	cd cmd/internal/others/tidb && go build -o $(OTHERS)/tidb/tidb-server github.com/pingcap/tidb/cmd/tidb-server
+	cd cmd/internal/others/vitess && go build -o $(OTHERS)/vitess/vtcombo vitess.io/vitess/go/cmd/vtcombo && \
+		install -m 644 "$$(go list -m -f '{{.Dir}}' vitess.io/vitess)/config/init_db.sql" $(OTHERS)/vitess/init_db.sql
+	cd cmd && MYSQL_POOL_TEST_ENGINES=require $(GOTEST) -count=1 ./internal/engines
+	cd cmd && MYSQL_POOL_REQUIRE_GROUP=1 $(GOTEST) -count=1 -v -run '^Test(BesideRouter|GroupReplication)$$' ./internal/chaos
+	$(WITHSERVER) --server=tidb -- $(GOTEST) -count=1 -skip '$(NOT_TIDB)' ./internal/suite
+	$(WITHSERVER) --server=vitess -- $(GOTEST) -count=1 -run '$(ON_VITESS)' ./internal/suite
+	MYSQL_POOL_TEST_MYSQLD=$(OTHERS)/sid/bin/mysqld $(WITHSERVER) --server=router -- $(GOTEST) -count=1 -run '$(ON_ROUTER)' ./internal/suite
+	MYSQL_POOL_TEST_MYSQLD=$(OTHERS)/sid/bin/mysqld $(WITHSERVER) --server=router -- $(GOTEST) -count=1 -run '$(LEAKS_ROUTER)' ./internal/suite
 
 fleet: ## a thousand processes on a modelled server that restarts, fails over and is deployed to, in fake time; draws docs/fleet.svg
 	cd cmd && MYSQL_POOL_TEST_FLEET=1000 MYSQL_POOL_TEST_OUT=../../../docs go test -count=1 -timeout 20m -v -run '^TestFleet$$' ./internal/fleet

@@ -20,15 +20,30 @@ const ofStatements = session.Warnings | session.RowCount | session.Found
 // stock driver's Query runs it. It returns an error only if the connection broke, or
 // ctx ended.
 func (h *Holder) asks(ctx context.Context, p *Conn, st *session.Statement, rows bool) error {
+	return h.asksWith(ctx, p, st, rows, false)
+}
+
+// asksWith is asks; mayReset is whether the session may be reset for it.
+func (h *Holder) asksWith(ctx context.Context, p *Conn, st *session.Statement, rows, mayReset bool) error {
 	asks := st.Asks()
 	if p.foreign&session.Warnings != 0 && p.keepsWarnings() && st.MayWarnWithoutTables() {
 		asks |= session.Warnings // or afterwards nobody could tell whose they are
 	}
+	shown := asks&session.LastID != 0 || p.config.AutoIsNull
 	if p.config.AutoIsNull || st.ChangesID() && (rows || p.lastID.unknown || !st.Inserts()) {
 		asks |= session.LastID // or it could not be told whether it changed it
 	}
 	if asks == 0 {
 		return nil
+	}
+	if asks&session.LastID != 0 {
+		err := serious(h.placeLastID(ctx, p))
+		if err == errForeignLastID {
+			err = h.withoutLastID(ctx, p, shown, mayReset)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return h.answersOwn(ctx, p, asks)
 }
@@ -48,13 +63,8 @@ func (p *Conn) usedBy(g *Lease) {
 	}
 }
 
-// answersOwn makes what a statement asks of the session h's own.
+// answersOwn makes what a statement asks of the session h's own, but for the last id.
 func (h *Holder) answersOwn(ctx context.Context, p *Conn, asks session.Asks) error {
-	if asks&session.LastID != 0 {
-		if err := serious(h.placeLastID(ctx, p)); err != nil {
-			return err
-		}
-	}
 	if asks&p.foreign == 0 {
 		return nil
 	}
@@ -192,5 +202,5 @@ func (h *Holder) beforeText(ctx context.Context, p *Conn, query string, hasArgs,
 	if len(h.stmts) > 0 {
 		h.followBefore(ctx, p, &st)
 	}
-	return st, h.asks(ctx, p, &st, rows)
+	return st, h.asksWith(ctx, p, &st, rows, true)
 }

@@ -24,7 +24,8 @@ type Host struct {
 	Learned  atomic.Pointer[serverinfo.Facts] // nil until the first login
 	baseline atomic.Pointer[session.Baseline] // of the latest login
 
-	noReleaseAll atomic.Bool // it does not know RELEASE_ALL_LOCKS
+	noReleaseAll atomic.Bool  // it does not know RELEASE_ALL_LOCKS
+	lastIDStays  atomic.Int32 // whether LAST_INSERT_ID(0) is ignored
 
 	toldBlind atomic.Bool // the log has it that the server does not tell its variables
 

@@ -4,12 +4,14 @@ import (
 	"context"
 	"database/sql/driver"
 	"encoding/json"
+	"errors"
 	"math"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 	"github.com/mysqlpool/mysqlpool/internal/session"
@@ -295,6 +297,9 @@ func (h *Holder) placeLastID(ctx context.Context, p *Conn) error {
 	if s.user == nil && !s.unknown && s.value == own {
 		return nil
 	}
+	if own == 0 && p.Host.lastIDStays.Load() == staysYes {
+		return errForeignLastID
+	}
 	set := "LAST_INSERT_ID(" + strconv.FormatUint(own, 10) + ")"
 	if _, err = p.ExecContext(ctx, "DO "+set, nil); mysqlerr.Number(err) != 0 { // go-mysql-server has no DO
 		_, err = p.ExecContext(ctx, "SELECT "+set, nil)
@@ -303,5 +308,54 @@ func (h *Holder) placeLastID(ctx context.Context, p *Conn) error {
 		return err
 	}
 	p.lastID = sessionID{value: own}
-	return nil
+	if own != 0 || p.Host.lastIDStays.Load() != staysUnknown {
+		return nil
+	}
+	if err := p.readLastID(ctx); err != nil {
+		return err
+	}
+	if p.lastID.value == 0 {
+		p.Host.lastIDStays.Store(staysNo)
+		return nil
+	}
+	p.Host.lastIDStays.Store(staysYes)
+	return errForeignLastID
+}
+
+// Whether LAST_INSERT_ID(0) leaves an id as it is, in Host.lastIDStays. TiDB does
+// that.
+const (
+	staysUnknown int32 = iota
+	staysNo
+	staysYes
+)
+
+// errForeignLastID means that a session has another one's LAST_INSERT_ID(), and
+// cannot be told 0.
+var errForeignLastID = errors.New("mysqlpool: LAST_INSERT_ID() is 0 here, the session has another user's, and the server ignores LAST_INSERT_ID(0): " +
+	"ask for it after an INSERT, or take it from the sql.Result")
+
+// withoutLastID is for a session that cannot be told 0. shown is whether the
+// statement shows the id, or only may change it: the latter is told from what it
+// was. If nothing else is left on the session it is reset.
+func (h *Holder) withoutLastID(ctx context.Context, p *Conn, shown, mayReset bool) error {
+	switch {
+	case !shown:
+		return nil
+	case !mayReset || p.kinds() != 0 || p.Login.Reset == dsn.ResetNever:
+		return errForeignLastID
+	}
+	r := restorer{p}
+	how, err := byReset, r.resetAndSet(ctx, 0)
+	if err == nil && !r.proved(byReset) {
+		how, err = r.prove(ctx, byReset)
+	}
+	switch {
+	case err == nil && how == byReset:
+		p.Login.restored(byReset)
+		return nil
+	case errors.Is(err, errNoReset):
+		return errForeignLastID
+	}
+	return err
 }

@@ -64,11 +64,23 @@ func (p *Conn) ran(st *session.Statement, firstArg any, err error) {
 
 // prepares notes a statement that is about to be prepared. To prepare an
 // assignment, as in SELECT @a := 1, makes the user variable on MySQL: it is NULL
-// as before, and has a type, which shows in what is computed with it.
+// as before, and has a type, which shows in what is computed with it. To prepare
+// GET_LOCK('a', 1) takes the lock on TiDB, which runs functions of constants then,
+// also if the statement cannot be prepared.
 func (p *Conn) prepares(st *session.Statement) {
-	if p.Login.Reset != dsn.ResetNever {
-		p.state.Add(st.Leaves & session.UserVariables)
+	if p.Login.Reset == dsn.ResetNever {
+		return
 	}
+	kinds := session.UserVariables
+	if p.runsAtPrepare() {
+		kinds |= session.Locks
+	}
+	p.state.Add(st.Leaves & kinds)
+}
+
+func (p *Conn) runsAtPrepare() bool {
+	s := p.Host.Learned.Load()
+	return s != nil && s.RunsAtPrepare
 }
 
 // hidesSchema is the kinds of statements that may have a USE in them.

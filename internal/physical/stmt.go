@@ -32,6 +32,11 @@ type Stmt struct {
 func (h *Holder) PrepareFor(ctx context.Context, query string, s *Stmt) error {
 	p := h.lent.Value
 	inner, err := p.kept().acquire(ctx, query)
+	if p.runsAtPrepare() {
+		if st := p.scan(query); st.ChangesID() {
+			h.uncertain(p, 0)
+		}
+	}
 	if err != nil {
 		return h.saw(err)
 	}

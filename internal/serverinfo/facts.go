@@ -29,6 +29,7 @@ type Facts struct {
 	CachesSubqueries   bool      // see there
 	KeepsWarnings      bool      // see there
 	MariaDB            bool
+	RunsAtPrepare      bool // functions of constants run when a statement is prepared (TiDB)
 }
 
 // Of each connection the pool wants to know its id, for logs, and the variables
@@ -73,6 +74,7 @@ func FactsOf(values, params map[string]string, questions bool) (s *Facts, noWait
 		CachesSubqueries: CachesSubqueries(values["version"]),
 		KeepsWarnings:    KeepsWarnings(values["version"]),
 		MariaDB:          strings.Contains(values["version"], "MariaDB"),
+		RunsAtPrepare:    strings.Contains(values["version"], "-TiDB-"),
 	}
 	s.HasProfiles = values["have_profiling"] == "YES"
 	s.HasTraces = values["optimizer_trace_offset"] != ""

@@ -56,7 +56,11 @@ func (s *server) leakSchema(t *testing.T) (setup *sql.DB, role string) {
 		"CREATE TABLE unique_v (v INT PRIMARY KEY) ENGINE=InnoDB", "CREATE TABLE ids (id INT AUTO_INCREMENT PRIMARY KEY, v INT UNIQUE) ENGINE=InnoDB",
 		"CREATE TABLE loaded (a INT, b INT, c VARCHAR(9))", "CREATE TABLE survives (v INT) ENGINE=InnoDB",
 		"CREATE TABLE parent (id INT PRIMARY KEY) ENGINE=InnoDB", "CREATE TABLE child (p INT, FOREIGN KEY (p) REFERENCES parent (id)) ENGINE=InnoDB",
-		"CREATE TABLE small (v TINYINT)", "CREATE TABLE people "+diffPeople, "INSERT INTO people VALUES "+diffPeopleRows)
+		"CREATE TABLE small (v TINYINT)")
+	if _, err := setup.Exec("CREATE TABLE people " + diffPeople); err != nil { // TiDB has fewer collations
+		mustExec(t, setup, "CREATE TABLE people "+strings.ReplaceAll(diffPeople, "latin1_german2_ci", "latin1_bin"))
+	}
+	mustExec(t, setup, "INSERT INTO people VALUES "+diffPeopleRows)
 	for _, query := range []string{
 		"CREATE PROCEDURE p() SET @a = 7, time_zone = '+03:00'",
 		"CREATE PROCEDURE halfway() BEGIN SET @a = 7; SET time_zone = '+03:00'; START TRANSACTION; INSERT INTO t VALUES (7); SIGNAL SQLSTATE '45000'; END",
@@ -73,6 +77,7 @@ func (s *server) leakSchema(t *testing.T) (setup *sql.DB, role string) {
 			t.Logf("the server cannot do %s: %v", query, err)
 		}
 	}
+	setup.Exec("DO RELEASE_LOCK('matrix')") // TiDB takes it when it makes the view
 	role = s.schema[len(s.schema)-10:]
 	if _, err := setup.Exec("CREATE ROLE " + role); err != nil {
 		role = ""
@@ -177,7 +182,7 @@ func (s *server) wantNoLeak(t *testing.T, setup *sql.DB, dsn string, x leak, run
 	eventually(t, func() error { _, err := setup.Exec("DELETE FROM t"); return err })
 	mustExec(t, setup, "DELETE FROM child")
 	eventually(t, func() error {
-		if used := row(t, setup, "SELECT COUNT(IS_USED_LOCK('matrix'))"); used != "0" {
+		if used := row(t, setup, "SELECT IS_USED_LOCK('matrix')"); used != "NULL" {
 			return fmt.Errorf("the stock driver's session still has its lock")
 		}
 		return nil

@@ -25,6 +25,8 @@ const unpackedMysqld = "/var/tmp/mysqlpool/sid/bin/mysqld"
 // groupMembers is the least that has a majority when one is gone.
 const groupMembers = 3
 
+const groupName = "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa"
+
 // A Group is a replication group of MySQL servers on this machine, with one
 // primary. The others are read-only.
 type Group struct {
@@ -265,7 +267,7 @@ func (m *Member) args() []string {
 		"--report-host=127.0.0.1",
 		fmt.Sprintf("--report-port=%d", m.port),
 		"--plugin-load-add=group_replication.so",
-		"--loose-group_replication_group_name=aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa",
+		"--loose-group_replication_group_name="+groupName,
 		"--loose-group_replication_start_on_boot=OFF",
 		fmt.Sprintf("--loose-group_replication_local_address=127.0.0.1:%d", m.internal),
 		"--loose-group_replication_group_seeds="+strings.Join(seeds, ","),

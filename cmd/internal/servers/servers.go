@@ -51,6 +51,14 @@ const (
 	Embedded Kind = "embedded" // go-mysql-server in this process
 )
 
+// Kinds that Find tries only if they are named: what make test-others builds or
+// unpacks.
+const (
+	Routed Kind = "router" // MySQL Router, which shares connections, before a server as of Local
+	TiDB   Kind = "tidb"
+	Vitess Kind = "vitess"
+)
+
 // AllKinds returns every kind in the order in which Find tries them.
 func AllKinds() []Kind { return []Kind{DSN, Docker, Local, Embedded} }
 
@@ -111,7 +119,8 @@ type Server struct {
 	product string // "MariaDB 11.4.2"
 	logins  func(context.Context) (int64, error)
 	db      *sql.DB // the one connection that is kept open
-	local   *local  // nil unless Kind is Local
+	local   *local  // nil unless Kind is Local or Routed
+	vitess  *vitess // nil unless Kind is Vitess
 
 	stopOnce sync.Once
 	stop     []func() // run last to first
@@ -121,7 +130,7 @@ type Server struct {
 func (s *Server) Real() bool { return s.product != target.GoMySQLServer }
 
 // TakesArgs reports whether Options.Args were applied to this server.
-func (s *Server) TakesArgs() bool { return s.Kind == Docker || s.Kind == Local }
+func (s *Server) TakesArgs() bool { return s.Kind == Docker || s.Kind == Local || s.Kind == Routed }
 
 // Logins returns how many connections clients have opened to the server since
 // it started, refused ones included, as the server itself counts them. Callers
@@ -216,6 +225,12 @@ func start(ctx context.Context, kind Kind, opts Options) (*Server, error) {
 		return startLocal(ctx, opts)
 	case Embedded:
 		return startEmbedded(ctx, opts)
+	case Routed:
+		return startRouted(ctx, opts)
+	case TiDB:
+		return startTiDB(ctx, opts)
+	case Vitess:
+		return startVitess(ctx, opts)
 	}
 	return nil, fmt.Errorf("unknown kind of server %q: want one of %q", string(kind), AllKinds())
 }

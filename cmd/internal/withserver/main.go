@@ -42,7 +42,7 @@ The command finds in its environment MYSQL_POOL_TEST_DSN, MYSQL_POOL_TEST_UNIX_D
 Exit status: the command's; 3 if there is no server, 2 for wrong usage, 126 and 127 if the command cannot be run.`
 
 type flags struct {
-	Server  string   `enum:"real,embedded,any" default:"any" help:"Which server: real (no embedded one), embedded, or any (default)."`
+	Server  string   `enum:"real,embedded,any,router,tidb,vitess" default:"any" help:"Which server: real (no embedded one), embedded, or any (default); router, tidb and vitess are what make test-others has."`
 	Arg     []string `sep:"none" placeholder:"--NAME=VALUE" help:"One more argument for a server that is started here, such as --arg=--max-connections=100. May be repeated."`
 	Dir     string   `type:"existingdir" placeholder:"DIR" help:"Run the command in this directory."`
 	Verbose bool     `short:"v" help:"Say why each other server was passed over."`
@@ -102,8 +102,9 @@ func run(args []string, stderr io.Writer) int {
 // find finds the server, or returns the signal that came first.
 func find(f flags, signals <-chan os.Signal, stderr io.Writer) (*servers.Server, os.Signal, error) {
 	opts := servers.Options{Args: f.Arg, RealOnly: f.Server == "real"}
-	if f.Server == "embedded" {
-		opts.Kinds = []servers.Kind{servers.Embedded}
+	switch kind := servers.Kind(f.Server); kind {
+	case servers.Embedded, servers.Routed, servers.TiDB, servers.Vitess:
+		opts.Kinds = []servers.Kind{kind}
 	}
 	if f.Verbose {
 		opts.Logf = func(format string, args ...any) { fmt.Fprintf(stderr, "withserver: "+format+"\n", args...) }
