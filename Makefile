@@ -9,7 +9,8 @@ BENCHSTAT   = golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 CC_FOUND := $(shell command -v "$$(go env CC)" 2>/dev/null)
 RACE     := $(if $(CC_FOUND),-race)
 GOTEST    = go test $(RACE) -timeout 10m
-TESTALL   = sh -c '$(GOTEST) -count=1 ./... && cd driver/prometheus && $(GOTEST) -count=1 ./...'
+# The suite has the server to itself.
+TESTALL   = sh -c '$(GOTEST) -count=1 $$(go list ./... | grep -v /internal/suite$$) && $(GOTEST) -count=1 ./internal/suite && cd driver/prometheus && $(GOTEST) -count=1 ./...'
 
 BENCH      ?= .
 BENCHTIME  ?= 0.5s
@@ -106,9 +107,9 @@ compat: withserver ## GORM, sqlx, bun, xorm, ent, sqlc, migration tools, interce
 	$(WITHSERVER) --server=real -- sh -c 'cd cmd/internal/compat && go build -o ../../../bin/compat . && cd ../../.. && exec ./bin/compat'
 
 test-diff: withserver ## random programs on both drivers, whose answers must agree, for DIFFTIME
-	cd driver && go test -c $(RACE) -tags countmoves -o ../bin/diff.test
+	cd internal/suite && go test -c $(RACE) -tags countmoves -o ../../bin/diff.test
 	MYSQL_POOL_TEST_DIFF=$(DIFFTIME) $(WITHSERVER) --server=real --arg=--max-connections=500 -- \
-		sh -c 'cd driver && ../bin/diff.test -test.run "^TestSuiteDiff$$" -test.v -test.timeout 25h'
+		sh -c 'cd internal/suite && ../../bin/diff.test -test.run "^TestSuiteDiff$$" -test.v -test.timeout 25h'
 
 test-plants: withserver ## mutation testing: bugs are planted in a copy of the driver, and each must be found; those for the differential test within PLANTTIME (PLANTARGS=-named leaves them out: minutes instead of hours)
 	$(WITHSERVER) --server=real --arg=--max-connections=500 -- sh -c 'cd cmd && go run ./internal/plant -for $(PLANTTIME) $(PLANTARGS)'
@@ -146,14 +147,14 @@ bench-pool: ## the pool alone, beside puddle and database/sql, without a server
 
 bench-sharing: withserver ## 1,000 handles over 50 schemas on a server that takes 100 connections, beside the stock driver
 	MYSQL_POOL_TEST_QUERIES=50000 $(WITHSERVER) --server=real --arg=--max-connections=100 -- \
-		go test -count=1 -timeout 10m -v -run '^(TestManyHandles|TestHandlesUsedOnceAndLeft|TestBusyHandleLogsInOnce)$$' ./driver
+		go test -count=1 -timeout 10m -v -run '^(TestManyHandles|TestHandlesUsedOnceAndLeft|TestBusyHandleLogsInOnce)$$' ./internal/suite
 
 bench-recipe: withserver ## the Python recipe that this grew out of, and Django (needs python3-mysqldb, python3-sqlalchemy, python3-django)
 	$(WITHSERVER) --server=real -- /usr/bin/python3 cmd/internal/recipe/recipe.py
 
 cover: withserver ## which lines of the driver its tests reach, on a real server; leaves bin/cover.html
 	mkdir -p bin
-	$(WITHSERVER) -- go test -timeout 10m -count=1 -coverpkg=./driver,./internal/... -coverprofile=bin/cover.out ./...
+	$(WITHSERVER) -- go test -p 1 -timeout 15m -count=1 -coverpkg=./driver,./internal/... -coverprofile=bin/cover.out ./...
 	go tool cover -html=bin/cover.out -o bin/cover.html
 	go tool cover -func=bin/cover.out | tail -n 1
 
@@ -171,7 +172,7 @@ lint: ## gofmt, vet, staticcheck; actionlint for the workflows
 
 fuzz: ## fuzz what parses, FUZZTIME each
 	go test -run '^$$' -fuzz '^FuzzDSN$$' -fuzztime $(FUZZTIME) ./driver
-	go test -run '^$$' -fuzz '^FuzzOption$$' -fuzztime $(FUZZTIME) ./driver
+	go test -run '^$$' -fuzz '^FuzzOption$$' -fuzztime $(FUZZTIME) ./internal/dsn
 	go test -run '^$$' -fuzz '^FuzzLogin$$' -fuzztime $(FUZZTIME) ./driver
 	go test -run '^$$' -fuzz '^FuzzScan$$' -fuzztime $(FUZZTIME) ./internal/session
 	cd cmd && go test -run '^$$' -fuzz '^FuzzSecondOpinion$$' -fuzztime $(FUZZTIME) ./internal/secondopinion

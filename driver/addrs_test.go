@@ -9,6 +9,10 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/mysqlpool/mysqlpool/internal/hosts"
+	"github.com/mysqlpool/mysqlpool/internal/physical"
+	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 )
 
 // remoteSocket is of a connection to an address.
@@ -32,8 +36,8 @@ func TestNameThatMoves(t *testing.T) {
 		var lookups, n atomic.Int64
 		connect := func() *sql.DB {
 			c := s.connector(t, "pool_size=4")
-			dial := c.dial
-			c.dial = func(ctx context.Context, h *host, schema string) (driver.Conn, error) {
+			dial := c.Dial
+			c.Dial = func(ctx context.Context, h *physical.Host, schema string) (driver.Conn, error) {
 				conn, err := dial(ctx, h, schema)
 				if err == nil {
 					fc := conn.(*fakeConn)
@@ -42,7 +46,7 @@ func TestNameThatMoves(t *testing.T) {
 				}
 				return conn, err
 			}
-			c.resolve = func(_ context.Context, name string) ([]netip.Addr, error) {
+			c.Resolve = func(_ context.Context, name string) ([]netip.Addr, error) {
 				if name != "db.example" {
 					t.Errorf("looked up %s", name)
 				}
@@ -62,12 +66,12 @@ func TestNameThatMoves(t *testing.T) {
 			t.Errorf("nothing changed: %d closed, %d lookups, want none and about 20", p.Recycled, lookups.Load())
 		}
 		answer.Store(&[]netip.Addr{one, three})
-		time.Sleep(3 * lookupInterval)
+		time.Sleep(3 * serverinfo.LookupInterval)
 		if p := onePool(t); p.Recycled != 2 || p.Open != 2 {
 			t.Errorf("the second address is gone: %d closed, %d open, want 2 and 2", p.Recycled, p.Open)
 		}
 		answer.Store(&[]netip.Addr{three})
-		time.Sleep(3 * lookupInterval)
+		time.Sleep(3 * serverinfo.LookupInterval)
 		if p := onePool(t); p.Open != 2 || p.InUse != 2 {
 			t.Errorf("in use: %+v", p)
 		}
@@ -77,7 +81,7 @@ func TestNameThatMoves(t *testing.T) {
 			}
 			txs[i].Commit()
 		}
-		time.Sleep(3 * offerFor)
+		time.Sleep(3 * hosts.OfferFor)
 		if p := onePool(t); p.Recycled != 4 || p.Open != 0 {
 			t.Errorf("after use: %d closed, %d open, want 4 and 0", p.Recycled, p.Open)
 		}
@@ -87,43 +91,4 @@ func TestNameThatMoves(t *testing.T) {
 			t.Errorf("%d lookups without a connection", lookups.Load()-was)
 		}
 	})
-}
-
-// A name with one of its addresses in each answer has all of them.
-func TestNameThatRotates(t *testing.T) {
-	var all []netip.Addr
-	for i := range byte(4) {
-		all = append(all, netip.AddrFrom4([4]byte{10, 0, 0, i}))
-	}
-	a := addrs{misses: map[netip.Addr]int{}, needed: minMisses}
-	wrong := 0
-	for i := range 1000 {
-		if gone := a.answer(all[i%4 : i%4+1]); len(gone) > 0 && i > 20 {
-			wrong++
-		}
-	}
-	if wrong > 0 {
-		t.Errorf("%d times an address was taken to be gone", wrong)
-	}
-	for range maxMisses + 1 {
-		a.answer(all[:1])
-	}
-	if gone := a.answer(all[:1]); len(gone) != 3 {
-		t.Errorf("got %v, want the three that are gone", gone)
-	}
-}
-
-func TestNamesToLookUp(t *testing.T) {
-	for dsn, want := range map[string]string{
-		"u@tcp(db1:3306)/": "db1", "u@tcp(10.0.0.1:3306)/": "", "u@tcp([::1]:3306)/": "", "u@unix(/tmp/s)/": "",
-	} {
-		c, err := newConnector(mustParse(t, dsn))
-		if err != nil {
-			t.Fatal(err)
-		}
-		hosts, _ := c.hosts()
-		if name, ok := hosts[0].nameOf(); ok != (want != "") || ok && name != want {
-			t.Errorf("%s: got %q, %v, want %q", dsn, name, ok, want)
-		}
-	}
 }

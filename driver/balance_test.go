@@ -15,81 +15,8 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/mysqlpool/mysqlpool/internal/failover"
+	"github.com/mysqlpool/mysqlpool/internal/hosts"
 )
-
-func TestHostsOf(t *testing.T) {
-	for addr, want := range map[string]string{
-		"":                  "127.0.0.1:3306",
-		"db1":               "db1:3306",
-		"db1:3307":          "db1:3307",
-		"[::1]:3306":        "[::1]:3306",
-		"db1,db2":           "db1:3306 db2:3306",
-		"db1:3306,db2:3306": "db1:3306 db2:3306",
-		"db1,db2:3307":      "db1:3306 db2:3307",
-		"db1:3307,db2":      "db1:3307 db2:3306",
-		"db1, db2 ,db3:1":   "db1:3306 db2:3306 db3:1",
-		"[::1],[::2]:3307":  "[::1]:3306 [::2]:3307",
-		"[::1]:1,[::2]:2":   "[::1]:1 [::2]:2",
-		"[::1],db2":         "[::1]:3306 db2:3306",
-		"db1,[::2]":         "db1:3306 [::2]:3306",
-		"db1,db1:3306":      `got db1:3306 twice, want each host once`,
-		"db1,":              `got ":3306" as one of the hosts, want host:port`,
-		",db1":              `got "" as one of the hosts, want host:port`,
-		"db1:1,db2:":        `got "db2:" as one of the hosts, want host:port`,
-		"db1:1,:2":          `got ":2" as one of the hosts, want host:port`,
-	} {
-		cfg, err := parseDSN("u:hush@tcp(" + addr + ")/app")
-		if err != nil {
-			t.Errorf("%s: %v", addr, err)
-			continue
-		}
-		var got string
-		if c, err := newConnector(cfg); err != nil {
-			got = err.Error()
-		} else {
-			hosts, _ := c.hosts()
-			for _, h := range hosts {
-				got += " " + h.addr
-				if h.cfg.Addr != h.addr {
-					t.Errorf("%s: the config says %s, want %s", addr, h.cfg.Addr, h.addr)
-				}
-			}
-			got = got[1:]
-		}
-		if !strings.HasSuffix(got, want) || strings.Contains(got, "hush") {
-			t.Errorf("%s: got %s, want %s", addr, got, want)
-		}
-	}
-}
-
-// Only its dialer knows what another network's address means.
-func TestOtherNetworksHaveOneHost(t *testing.T) {
-	mysql.RegisterDialContext("mesh", nil)
-	defer mysql.DeregisterDialContext("mesh")
-	for _, dsn := range []string{"u@unix(/a,b.sock)/app", "u@mesh(a,b)/app"} {
-		c, err := newConnector(mustParse(t, dsn))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if hosts, err := c.hosts(); err != nil || len(hosts) != 1 || !strings.Contains(dsn, "("+hosts[0].addr+")") {
-			t.Errorf("%s: got %+v, %v, want one host", dsn, hosts, err)
-		}
-	}
-}
-
-// Each host's certificate is checked for its own name.
-func TestHostsOwnServerNames(t *testing.T) {
-	c, err := newConnector(mustParse(t, "u@tcp(db1:1,[::2]:2,db3)/app?tls=true"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	hosts, _ := c.hosts()
-	for i, want := range []string{"db1", "::2", "db3"} {
-		if got := hosts[i].cfg.TLS.ServerName; got != want {
-			t.Errorf("host %d: got %s, want %s", i, got, want)
-		}
-	}
-}
 
 var errDown = errors.New("fake: connection refused")
 
@@ -216,7 +143,7 @@ func TestFailover(t *testing.T) {
 		if took := time.Since(start); took > 0 {
 			t.Errorf("took %v, want no time: the host refuses at once", took)
 		}
-		time.Sleep(3 * offerFor)
+		time.Sleep(3 * hosts.OfferFor)
 		hold(t, s, "", 3)
 		c.want(t, [3]int{0, 3, 0})
 
@@ -267,7 +194,7 @@ func TestFailbackLeavesAloneWhatIsInUse(t *testing.T) {
 		}
 		tx.Commit()
 		ask(t, handle(t, s, ""))
-		time.Sleep(3 * offerFor) // its handle may keep it for so long
+		time.Sleep(3 * hosts.OfferFor) // its handle may keep it for so long
 		c.want(t, [3]int{1, 0, 0})
 	})
 }
@@ -511,12 +438,12 @@ func TestThirdHostIsPromoted(t *testing.T) {
 				update()
 				time.Sleep(time.Second)
 			}
-			time.Sleep(failover.MaxBackoff + 3*offerFor)
+			time.Sleep(failover.MaxBackoff + 3*hosts.OfferFor)
 			if err := update(); err != nil {
 				t.Errorf("promoted after %v: %v", after, err)
 			}
 			c.want(t, [3]int{0, 0, 1})
-			time.Sleep(3 * offerFor)
+			time.Sleep(3 * hosts.OfferFor)
 			hold(t, s, "", 3)
 			c.want(t, [3]int{0, 0, 3})
 		})
@@ -607,7 +534,7 @@ func TestHostThatIsBackDuringALogin(t *testing.T) {
 		ask(t, handle(t, s, ""))
 		c.want(t, [3]int{0, 1, 0})
 		c.is("a:1", "")
-		time.Sleep(failover.MaxBackoff + 3*offerFor)
+		time.Sleep(failover.MaxBackoff + 3*hosts.OfferFor)
 		ask(t, handle(t, s, ""))
 		c.want(t, [3]int{1, 0, 0})
 	})
@@ -753,7 +680,7 @@ func TestStrayWritesOnReplicas(t *testing.T) {
 		for range 20 {
 			db.Exec("UPDATE")
 			hold(t, s, params, 6)
-			time.Sleep(3 * offerFor)
+			time.Sleep(3 * hosts.OfferFor)
 		}
 		if n := s.logins - before; n > 20 {
 			t.Errorf("20 stray writes cost %d logins", n)

@@ -11,6 +11,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/mysqlpool/mysqlpool/internal/budget"
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
 )
 
 // Random programs over many pools: no login is refused by the server, nobody waits
@@ -43,8 +46,8 @@ func randomBudget(t *testing.T, s *fakeServer, seed uint64) {
 	pools := 1 + r.IntN(40)
 	longest := time.Duration(0) // that anything is held
 	open := func(i int) *sql.DB {
-		dsn := fmt.Sprintf("u%d:x@tcp(fake)/%s?%s", i%7, schemas[i%len(schemas)], options[i%len(options)])
-		cfg, err := parseDSN(dsn)
+		text := fmt.Sprintf("u%d:x@tcp(fake)/%s?%s", i%7, schemas[i%len(schemas)], options[i%len(options)])
+		cfg, err := dsn.Parse(text)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,7 +55,7 @@ func randomBudget(t *testing.T, s *fakeServer, seed uint64) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.dial = s.dial
+		c.Dial = s.dial
 		db := sql.OpenDB(c)
 		db.SetMaxIdleConns(i % 4)
 		return db
@@ -106,7 +109,7 @@ func randomBudget(t *testing.T, s *fakeServer, seed uint64) {
 		most = max(most, d)
 	}
 	// As many as 160 goroutines, in turns of 100 ms or of what they hold, on a place.
-	if bound := 2*time.Second + time.Duration(4*pools)*max(longest, turnTime)*2; most > bound {
+	if bound := 2*time.Second + time.Duration(4*pools)*max(longest, budget.TurnTime)*2; most > bound {
 		t.Errorf("somebody waited for %v, want %v at most: %d pools on %d places", most, bound, pools, limit)
 	}
 	if f.refused.Load() > 0 {
@@ -114,7 +117,7 @@ func randomBudget(t *testing.T, s *fakeServer, seed uint64) {
 	}
 	time.Sleep(5 * time.Second)
 	wantPlaces(t, s)
-	if open, _ := s.open(); open > maxOrphans {
-		t.Errorf("open without handles: got %d, want %d at most", open, maxOrphans)
+	if open, _ := s.open(); open > budget.MaxOrphans {
+		t.Errorf("open without handles: got %d, want %d at most", open, budget.MaxOrphans)
 	}
 }

@@ -16,7 +16,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/mysqlpool/mysqlpool/internal/budget"
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
 	"github.com/mysqlpool/mysqlpool/internal/failover"
+	"github.com/mysqlpool/mysqlpool/internal/hosts"
+	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 )
 
 // fullAt has the fake server refuse logins as a real one does, beyond its
@@ -49,7 +53,7 @@ func (f *fullAt) enforce(s *fakeServer) {
 // asUser opens a handle of an account.
 func asUser(t *testing.T, s *fakeServer, user, params string) *sql.DB {
 	t.Helper()
-	cfg, err := parseDSN(user + ":secret@tcp(" + s.addr + ")/app?" + params)
+	cfg, err := dsn.Parse(user + ":secret@tcp(" + s.addr + ")/app?" + params)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +61,7 @@ func asUser(t *testing.T, s *fakeServer, user, params string) *sql.DB {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.dial = s.dial
+	c.Dial = s.dial
 	db := sql.OpenDB(c)
 	t.Cleanup(func() { db.Close() })
 	return db
@@ -118,40 +122,15 @@ func wantPlaces(t *testing.T, s *fakeServer) {
 	synctest.Wait()
 	open, _ := s.open()
 	taken := 0
-	for _, b := range budgetsOf(t) {
-		b.mu.Lock()
-		taken += b.all.taken
-		of := 0
-		for _, q := range b.accounts {
-			of += q.taken
+	for _, b := range hosts.Budgets() {
+		taken += b.Stats().Taken
+		if err := b.Check(); err != nil {
+			t.Error(err)
 		}
-		shares, orphans := 0, 0
-		for s := range b.shares {
-			shares += s.taken
-			if s.orphan.Load() {
-				orphans += s.taken
-			}
-		}
-		if of != b.all.taken || shares != b.all.taken || orphans != b.orphans || b.all.granted != 0 || b.all.leaving != 0 || b.orphansLeaving != 0 {
-			t.Errorf("%s: %+v, accounts have %d, pools %d, those without handles %d, noted are %d", b.name, b.all, of, shares, orphans, b.orphans)
-		}
-		b.mu.Unlock()
 	}
 	if taken != open {
 		t.Errorf("places taken: got %d, want as many as connections are open, %d", taken, open)
 	}
-}
-
-func budgetsOf(t *testing.T) (all []*budget) {
-	t.Helper()
-	servers.mu.Lock()
-	defer servers.mu.Unlock()
-	for _, p := range servers.byAddress {
-		if s := p.Value(); s != nil {
-			all = append(all, s.budget)
-		}
-	}
-	return all
 }
 
 // Handles that stay open: the pools take from each other what they do not use.
@@ -272,15 +251,15 @@ func TestPoolsWithoutHandlesKeepLittleAtOnce(t *testing.T) {
 				db.Close()
 			}
 			synctest.Wait()
-			if open, _ := s.open(); open > maxOrphans+len(late) {
-				t.Errorf("%q: open: got %d, with %d in use, want %d besides at most", params, open, len(late), maxOrphans)
+			if open, _ := s.open(); open > budget.MaxOrphans+len(late) {
+				t.Errorf("%q: open: got %d, with %d in use, want %d besides at most", params, open, len(late), budget.MaxOrphans)
 			}
 			for _, tx := range late {
 				tx.Rollback()
 			}
 			synctest.Wait()
-			if open, _ := s.open(); open > maxOrphans {
-				t.Errorf("%q: open after use: got %d, want %d at most", params, open, maxOrphans)
+			if open, _ := s.open(); open > budget.MaxOrphans {
+				t.Errorf("%q: open after use: got %d, want %d at most", params, open, budget.MaxOrphans)
 			}
 			wantPlaces(t, s)
 		})
@@ -297,8 +276,8 @@ func TestPoolsWithoutHandlesOnAServerWithoutLimits(t *testing.T) {
 			db.Close()
 		}
 		synctest.Wait()
-		if open, _ := s.open(); open != maxOrphans {
-			t.Errorf("open: got %d, want %d", open, maxOrphans)
+		if open, _ := s.open(); open != budget.MaxOrphans {
+			t.Errorf("open: got %d, want %d", open, budget.MaxOrphans)
 		}
 		for i := range 40 {
 			ask(t, asUser(t, s, fmt.Sprint("tenant", i), "")) // and with handles there is no limit
@@ -468,7 +447,7 @@ func TestPlacesAreCountedExactly(t *testing.T) {
 			wantPlaces(t, s)
 		}
 		s.login = nil
-		s.query = refuse(askConn+", @@init_connect, @@time_zone", 1317)
+		s.query = refuse(serverinfo.AskConn+", @@init_connect, @@time_zone", 1317)
 		one.Close()
 		s.query = nil
 		tx, err := db.Begin()
@@ -677,8 +656,8 @@ func TestDialFuncHasABudgetOfItsOwn(t *testing.T) {
 		var txs []*sql.Tx
 		for range 3 {
 			c := s.connector(t, "pool_timeout=1")
-			c.cfg.DialFunc = func(context.Context, string, string) (net.Conn, error) { return nil, errServer }
-			c.shared = false
+			c.Cfg.DialFunc = func(context.Context, string, string) (net.Conn, error) { return nil, errServer }
+			c.Shared = false
 			db := sql.OpenDB(c)
 			defer db.Close()
 			for range 2 {
@@ -716,7 +695,7 @@ func TestAccountsLimitClosesNothingOfOthers(t *testing.T) {
 		time.AfterFunc(5*time.Second, func() { txs[0].Rollback() })
 		start := time.Now()
 		ask(t, b)
-		if took := time.Since(start); took < 5*time.Second || took > 5*time.Second+2*closeTime {
+		if took := time.Since(start); took < 5*time.Second || took > 5*time.Second+2*budget.CloseTime {
 			t.Errorf("served after %v, want after 5 s, as soon as the server has noticed", took)
 		}
 		if open := openOf(s); open["large"] != 1 || len(s.conns) != 4 {
@@ -752,21 +731,21 @@ func TestProbesStarveNobody(t *testing.T) {
 func TestHungFirstLoginsLeaveRoom(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		s.login = func(ctx context.Context, n int) error {
-			if n <= unknownPlaces {
+			if n <= budget.UnknownPlaces {
 				<-ctx.Done()
 				return ctx.Err()
 			}
 			return nil
 		}
-		for i := range unknownPlaces {
+		for i := range budget.UnknownPlaces {
 			db := asUser(t, s, fmt.Sprint("user", i), "")
 			go db.Ping()
 		}
 		synctest.Wait()
 		start := time.Now()
 		ask(t, asUser(t, s, "another", ""))
-		if took := time.Since(start); took > 2*unknownWait {
-			t.Errorf("served after %v, want %v at most", took, 2*unknownWait)
+		if took := time.Since(start); took > 2*budget.UnknownWait {
+			t.Errorf("served after %v, want %v at most", took, 2*budget.UnknownWait)
 		}
 	})
 }

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mysqlpool/mysqlpool/internal/physical"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
-	"github.com/mysqlpool/mysqlpool/internal/session"
 )
 
 // conn is a logical connection: what database/sql holds. It holds a physical
@@ -23,17 +23,15 @@ type conn struct {
 	connector *connector
 	checker   driver.NamedValueChecker // the physical connection that it had last
 
-	*lease
-	used     bool // something ran since database/sql last asked IsValid
-	bad      bool // driver.ErrBadConn was returned
-	rejected bool // ... for a write that was refused; the connection is good
-	closed   bool
-	alone    bool      // it is the only one of its connector, and closes that with itself
-	since    time.Time // when it got what it holds
-	pinned   time.Time // when it was put away with session state on it, unless held
-	loan     *loan     // while pool_leak_after watches it
-	tx       tx        // the latest transaction
-	stmts    []*stmt   // that follow it: prepared, not closed and not lost
+	holder  physical.Holder
+	watched bool // physical.Lease.Dropped is called once it is garbage
+	used    bool // something ran since database/sql last asked IsValid
+	closed  bool
+	alone   bool      // it is the only one of its connector, and closes that with itself
+	since   time.Time // when it got what it holds
+	pinned  time.Time // when it was put away with session state on it, unless held
+	loan    *loan     // while pool_leak_after watches it
+	tx      tx        // the latest transaction
 }
 
 var (
@@ -48,37 +46,30 @@ var (
 	_ driver.SessionResetter    = (*conn)(nil)
 	_ driver.Validator          = (*conn)(nil)
 	_ driver.NamedValueChecker  = (*conn)(nil)
-	_ stockConn                 = (*conn)(nil)
+	_ physical.StockConn        = (*conn)(nil)
 )
 
-// hold returns the physical connection that this one holds, and gets it one if
-// it is empty. It returns the checkout's error, ctx's among them.
-func (c *conn) hold(ctx context.Context) (*physical, error) {
-	c.used, c.rejected = true, false
-	if c.held {
-		p := c.lent.Value
-		p.tidy()
-		p.usedBy(c.lease)
-		return p, nil
+// hold has it hold a physical connection, and gets it one if it is empty. It returns the
+// checkout's error, ctx's among them.
+func (c *conn) hold(ctx context.Context) error {
+	c.used = true
+	if c.holder.Resume() {
+		return nil
 	}
 	if c.closed {
-		return nil, driver.ErrBadConn // as the stock driver does; nothing was sent
+		return driver.ErrBadConn // as the stock driver does; nothing was sent
 	}
-	if !c.takeBack() {
-		lent, err := c.connector.checkOut(ctx)
+	if !c.holder.TakeBack() {
+		lent, err := c.connector.CheckOut(ctx)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		c.lent, c.held, c.checker = lent, true, lent.Value
-		if c.died.Swap(false) {
-			c.loseStmts()
-		}
+		c.holder.CheckedOut(lent)
+		c.checker = lent.Value
 	}
 	c.holds()
-	p := c.lent.Value
-	p.tidy()
-	p.usedBy(c.lease)
-	return p, nil
+	c.holder.Resume()
+	return nil
 }
 
 // holds notes that it holds its physical connection from now on.
@@ -88,17 +79,17 @@ func (c *conn) holds() {
 	c.watchLoan()
 }
 
-// watch has dropped called once it is garbage.
+// watch has what it holds given up once it is garbage.
 func (c *conn) watch() {
 	if !c.watched {
 		c.watched = true
-		runtime.AddCleanup(c, (*lease).dropped, c.lease)
+		runtime.AddCleanup(c, (*physical.Lease).Dropped, c.holder.Lease)
 	}
 }
 
 // letsGo notes that it does not hold it any more, while it still knows it.
 func (c *conn) letsGo() {
-	c.lent.Value.login.useTimes.Observe(time.Since(c.since))
+	c.holder.Current().Login.UseTimes.Observe(time.Since(c.since))
 	c.endLoan()
 }
 
@@ -112,27 +103,17 @@ func (c *conn) IsValid() bool {
 	if c.closed {
 		return false
 	}
-	if !c.held {
+	if !c.holder.Holds() {
 		return true
 	}
-	p := c.lent.Value
-	p.stmts.rows = nil // database/sql has closed them
-	p.tidy()
-	if p.broken {
-		return false
-	}
-	if !p.IsValid() {
-		p.isCut(p.cancelled()) // perhaps while rows were read
+	if !c.holder.Usable() {
 		return false
 	}
 	c.letsGo()
-	if kinds := p.kinds(); kinds != 0 {
+	if c.holder.PutAway() {
 		c.pinned = time.Now()
-		c.ticket = c.lent.Pin(uint32(kinds))
-	} else {
-		c.ticket = c.lent.Offer()
 	}
-	c.held, c.used = false, false
+	c.used = false
 	return true
 }
 
@@ -142,32 +123,30 @@ func (c *conn) IsValid() bool {
 // driver.ErrBadConn would reach users once SetMaxOpenConns is met, and
 // database/sql swallows every other error (sql.DB.conn).
 func (c *conn) ResetSession(ctx context.Context) error {
-	if !c.held {
-		if !c.takeBack() {
+	if !c.holder.Holds() {
+		if !c.holder.TakeBack() {
 			return nil
 		}
 		c.holds()
 	}
-	p := c.lent.Value
-	if err := c.check(ctx, p); err != nil {
+	if err := c.check(ctx); err != nil {
 		c.discard(pool.Broken)
-		c.loseStmts()
-		c.lastID.set(0) // as of the connection that the stock driver would open now
+		c.holder.Lost()
 		return nil
 	}
-	p.tidy()
+	c.holder.Current().Tidy()
 	c.used = true // from here database/sql asks IsValid, or it is told to discard
 	return nil
 }
 
 // check sees whether the connection that was taken back is alive.
-func (c *conn) check(ctx context.Context, p *physical) error {
+func (c *conn) check(ctx context.Context) error {
 	var idle time.Duration // an offered one is the pool's soon
 	if !c.pinned.IsZero() {
 		idle = time.Since(c.pinned)
 		c.pinned = time.Time{}
 	}
-	return p.checkAlive(ctx, idle)
+	return c.holder.Current().CheckAlive(ctx, idle)
 }
 
 // Close implements driver.Conn. It checks the physical connection in, or closes
@@ -181,20 +160,19 @@ func (c *conn) check(ctx context.Context, p *physical) error {
 func (c *conn) Close() error {
 	if !c.closed {
 		c.closed = true
-		c.lastID.gone.Store(true)
-		defer c.connector.closedOne()
+		c.holder.Closed()
+		defer c.connector.Closed()
 	}
 	if c.alone {
 		defer c.connector.Close()
 	}
-	if !c.held && !c.takeBack() {
+	if !c.holder.Holds() && !c.holder.TakeBack() {
 		return nil
 	}
-	p := c.lent.Value
 	switch {
-	case c.rejected && !p.broken && p.IsValid():
+	case c.holder.Rejected():
 		c.checkIn()
-	case c.used && (c.connector.validates.Load() || calledByDatabaseSQL() || c.bad || p.broken || !p.IsValid()):
+	case c.used && (c.connector.validates.Load() || calledByDatabaseSQL() || c.holder.ReturnedBadConn() || !c.holder.Sound()):
 		c.discard(pool.Broken)
 	default:
 		c.checkIn()
@@ -202,19 +180,10 @@ func (c *conn) Close() error {
 	return nil
 }
 
-// checkIn gives up the physical connection, which it holds. It takes no time,
-// since database/sql may call Close under its own lock.
+// checkIn gives up the physical connection, which it holds.
 func (c *conn) checkIn() {
 	c.letsGo()
-	lent := c.lent
-	c.lent, c.held = nil, false
-	lent.Value.stmts.rows = nil
-	if lent.Value.mustRestore() {
-		lent.CheckInDirty()
-		return
-	}
-	lent.Value.state.Reset()
-	lent.CheckIn()
+	c.holder.CheckIn()
 }
 
 // calledByDatabaseSQL reports whether the caller's caller is database/sql, and
@@ -235,72 +204,7 @@ func calledByDatabaseSQL() bool {
 // empty.
 func (c *conn) discard(why pool.Reason) {
 	c.letsGo()
-	lent := c.lent
-	c.lent, c.held = nil, false
-	lent.Discard(why)
-}
-
-// saw notes an error that is about to be returned, and returns what is. A write
-// that was refused because the server is read-only says nothing of the kind where
-// the session itself may take no writes. With rejectReadOnly the stock driver says
-// driver.ErrBadConn for it; that says nothing where the connection was closed
-// before.
-func (c *conn) saw(err error) error {
-	if err == nil {
-		return nil
-	}
-	if !c.held {
-		c.bad = c.bad || err == driver.ErrBadConn
-		return err
-	}
-	p := c.lent.Value
-	if err == driver.ErrBadConn {
-		suspect := p.config.rejectReadOnly && !p.login.hosts.several() && !p.cut && !c.mayRefuseWrites()
-		p.saw(err)
-		c.bad = true
-		if suspect {
-			p.login.becameReadOnly()
-		}
-		return err
-	}
-	p.saw(err)
-	readOnly, transaction := isReadOnly(err), isReadOnlyTransaction(err)
-	if !readOnly && !transaction {
-		return err
-	}
-	if readOnly || !c.mayRefuseWrites() {
-		p.login.writeRefused(p, err)
-	}
-	return c.rejects(p, err)
-}
-
-// rejects is what rejectReadOnly makes of a refused write where there are several
-// hosts: what the stock driver does, but for the connection, which is kept unless
-// there is a host to go to. Otherwise each write would cost three logins while no
-// host takes writes.
-func (c *conn) rejects(p *physical, err error) error {
-	if !c.connector.cfg.RejectReadOnly || !p.login.hosts.several() {
-		return err
-	}
-	c.bad, c.rejected = true, true
-	return driver.ErrBadConn
-}
-
-// mayRefuseWrites reports whether the session may be in a read-only transaction
-// (error 1792, which the stock driver takes for a read-only server): in one that
-// was begun so, or by statements, which are not asked what they began.
-func (c *conn) mayRefuseWrites() bool {
-	p := c.lent.Value
-	if params := p.config.params; params["transaction_read_only"]+params["tx_read_only"] != "" {
-		return true
-	}
-	kinds := p.state.Kinds()
-	begins := p.autocommitAtLogin || p.state.AutocommitSet() // else any statement opens a transaction
-	if !begins {
-		kinds &^= session.Transaction
-	}
-	return p.inTx && c.tx.readOnly || begins && !p.inTx && p.inTransaction() ||
-		kinds&(session.Transaction|session.NextTransaction|session.Variables|session.Other) != 0
+	c.holder.Discard(why)
 }
 
 // CheckNamedValue implements driver.NamedValueChecker. The stock driver's does
@@ -311,9 +215,44 @@ func (c *conn) CheckNamedValue(nv *driver.NamedValue) error {
 
 // Ping implements driver.Pinger.
 func (c *conn) Ping(ctx context.Context) error {
-	p, err := c.hold(ctx)
-	if err != nil {
+	if err := c.hold(ctx); err != nil {
 		return err
 	}
-	return c.saw(p.Ping(ctx))
+	return c.holder.Ping(ctx)
+}
+
+// ExecContext implements driver.ExecerContext.
+func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	if err := c.hold(ctx); err != nil {
+		return nil, err
+	}
+	return c.holder.Exec(ctx, query, args)
+}
+
+// QueryContext implements driver.QueryerContext. The rows are the stock
+// driver's own.
+func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	if err := c.hold(ctx); err != nil {
+		return nil, err
+	}
+	return c.holder.Query(ctx, query, args)
+}
+
+// Exec implements driver.Execer. database/sql calls ExecContext instead; this
+// is for users of Conn.Raw.
+func (c *conn) Exec(query string, args []driver.Value) (driver.Result, error) {
+	if err := c.hold(context.Background()); err != nil {
+		return nil, err
+	}
+	return c.holder.ExecValues(query, args)
+}
+
+// Query implements driver.Queryer. database/sql calls QueryContext instead; this
+// is for users of Conn.Raw, whom nobody reminds to close the rows. So the
+// connection does not go to anybody else afterwards.
+func (c *conn) Query(query string, args []driver.Value) (driver.Rows, error) {
+	if err := c.hold(context.Background()); err != nil {
+		return nil, err
+	}
+	return c.holder.QueryValues(query, args)
 }

@@ -5,28 +5,19 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
-	"net"
 	"sync/atomic"
 
 	"github.com/go-sql-driver/mysql"
-	"github.com/mysqlpool/mysqlpool/internal/pool"
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
+	"github.com/mysqlpool/mysqlpool/internal/hosts"
+	"github.com/mysqlpool/mysqlpool/internal/physical"
+	"github.com/mysqlpool/mysqlpool/internal/registry"
+	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 )
 
 // connector makes the logical connections of one handle.
 type connector struct {
-	settings
-	cfg     *mysql.Config // immutable private copy, without our options
-	dial    dialFunc      // the stock driver's login; replaced by tests
-	resolve resolveFunc   // replaced by tests
-	key     key
-	shared  bool // false: the pool is this connector's own, and key is unused
-
-	member atomic.Pointer[member] // nil until first use; changed under pools.mu
-	closed bool                   // guarded by pools.mu
-
-	// open is how many logical connections are not closed. It counts only if the
-	// pool is the connector's own, which outlives it until then.
-	open atomic.Int64
+	registry.Handle
 
 	// validates is set once database/sql called IsValid on any connection. A
 	// driver that wraps this one may hide IsValid.
@@ -60,17 +51,26 @@ func NewConnector(cfg *mysql.Config, opts ...Option) (driver.Connector, error) {
 		return nil, errors.New("mysqlpool: NewConnector: got no config, want one from mysql.NewConfig or mysql.ParseDSN")
 	}
 	cfg = cfg.Clone()
-	if err := normalize(cfg); err != nil {
+	if err := dsn.Normalize(cfg); err != nil {
 		return nil, err
 	}
 	if _, err := mysql.NewConnector(cfg); err != nil {
 		return nil, err
 	}
-	c, err := connectorOf(cfg, isNamedLocation(cfg.Loc), opts...)
+	c, err := connectorOf(cfg, dsn.IsNamedLocation(cfg.Loc), opts...)
 	if err != nil {
 		return nil, err
 	}
 	return c, nil
+}
+
+// connectorOfDSN returns the connector of Driver.OpenConnector.
+func connectorOfDSN(text string) (driver.Connector, error) {
+	cfg, err := dsn.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	return newConnector(cfg)
 }
 
 // newConnector is NewConnector for a config that is normalised, as one from
@@ -80,92 +80,48 @@ func newConnector(cfg *mysql.Config, opts ...Option) (*connector, error) {
 }
 
 func connectorOf(cfg *mysql.Config, namedLoc bool, opts ...Option) (*connector, error) {
-	c := &connector{settings: settings{options: defaultOptions()}, cfg: cfg}
-	if err := c.takeParams(cfg.Params); err != nil {
+	s := settings{hosts.Config{Options: dsn.DefaultOptions(), Cfg: cfg, Dial: hosts.DialStock, Resolve: serverinfo.ResolveDNS}}
+	if err := s.TakeParams(cfg.Params); err != nil {
 		return nil, err
 	}
 	for _, o := range opts {
 		if o == nil {
 			continue
 		}
-		if err := o(&c.settings); err != nil {
+		if err := o(&s); err != nil {
 			return nil, err
 		}
 	}
-	if err := c.check(); err != nil {
+	if err := s.Check(); err != nil {
 		return nil, err
 	}
-	c.key, c.shared = poolKey(cfg, c.options, namedLoc)
-	c.dial, c.resolve = dialStock, resolveDNS
-	_, err := c.hosts()
+	c := &connector{}
+	c.Config = s.Config
+	c.Key, c.Shared = dsn.KeyOf(cfg, s.Options, namedLoc)
+	_, err := c.Hosts()
 	return c, err
-}
-
-// hosts returns the hosts that the address names, of which nothing is known yet.
-func (c *connector) hosts() ([]*host, error) { return hostsOf(withoutKeyName(c.cfg)) }
-
-// dialFunc logs in to a host and returns a connection on the schema.
-type dialFunc func(ctx context.Context, h *host, schema string) (driver.Conn, error)
-
-// dialStock logs in with a copy of the config for each login: with tls=preferred
-// the stock driver clears TLS in its config if the server has none.
-func dialStock(ctx context.Context, h *host, schema string) (driver.Conn, error) {
-	cfg := h.cfg
-	if schema != cfg.DBName {
-		cfg = cfg.Clone()
-		cfg.DBName = schema
-	}
-	stock, err := mysql.NewConnector(cfg)
-	if err != nil {
-		return nil, err
-	}
-	return stock.Connect(ctx)
-}
-
-// normalize fills in the stock driver's defaults for network and address, and
-// the TLS config that the tls word means, so that they count in the key as if
-// they had been written out.
-func normalize(cfg *mysql.Config) error {
-	if cfg.Addr == "" {
-		full, err := mysql.ParseDSN(cfg.Net + "/")
-		if err != nil {
-			return err
-		}
-		cfg.Net, cfg.Addr = full.Net, full.Addr
-	}
-	if cfg.Net == "" {
-		cfg.Net = "tcp"
-	}
-	if _, _, err := net.SplitHostPort(cfg.Addr); err != nil && cfg.Net == "tcp" {
-		cfg.Addr = net.JoinHostPort(cfg.Addr, "3306")
-	}
-	if cfg.TLS != nil {
-		return nil
-	}
-	var fallback bool
-	var err error
-	cfg.TLS, fallback, err = tlsOfWord(cfg)
-	cfg.AllowFallbackToPlaintext = cfg.AllowFallbackToPlaintext || fallback
-	return err
 }
 
 // Connect implements driver.Connector. What it returns was checked just now:
 // database/sql calls no ResetSession after it. It never returns
 // driver.ErrBadConn, which database/sql would take as a reason to ask again.
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
-	lent, err := c.checkOut(ctx)
+	lent, err := c.CheckOut(ctx)
 	if err != nil {
 		return nil, err
 	}
-	c.open.Add(1)
-	lc := &conn{connector: c, checker: lent.Value, lease: &lease{lent: lent}}
-	if !c.shared {
-		lc.lease.connector = c
+	c.Opened()
+	var gone func()
+	if !c.Shared {
+		gone = c.Closed
+	}
+	lc := &conn{connector: c, checker: lent.Value, holder: physical.NewHolder(lent, gone)}
+	if !c.Shared {
 		lc.watch()
 	}
 	// Born offered: database/sql may put a connection away that it never used,
 	// and calls no IsValid for it (see openNewConnection there).
-	lc.ticket = lent.PutAwayUnused()
+	lc.holder.PutAwayUnused()
 	return lc, nil
 }
 
@@ -177,31 +133,6 @@ func (c *connector) Driver() driver.Driver { return Driver{} }
 // connector's own closes once all logical connections are closed: a sql.Conn or a
 // transaction may outlive its handle.
 func (c *connector) Close() error {
-	pools.leave(c)
+	c.Leave()
 	return nil
-}
-
-// closedOne is for a logical connection that was closed.
-func (c *connector) closedOne() {
-	if c.open.Add(-1) == 0 && !c.shared {
-		pools.leftBehind(c)
-	}
-}
-
-// checkOut gets a physical connection from the pool of this login.
-func (c *connector) checkOut(ctx context.Context) (*pool.Conn[*physical], error) {
-	for {
-		m := c.member.Load()
-		if m == nil {
-			var err error
-			if m, err = pools.join(c); err != nil {
-				return nil, err
-			}
-		}
-		lent, err := m.checkOut(ctx, c.cfg.DBName)
-		if errors.Is(err, ErrDisposed) && pools.replaced(c, m) {
-			continue
-		}
-		return lent, err
-	}
 }

@@ -2,8 +2,8 @@ package mysqlpool
 
 import (
 	"context"
-	"errors"
-	"sync"
+
+	"github.com/mysqlpool/mysqlpool/internal/registry"
 )
 
 // Dispose closes every pool. Connections that nobody uses are closed immediately,
@@ -18,35 +18,4 @@ import (
 // Call it when the handles are closed, before the process ends, so that connections
 // are closed cleanly and the server counts no aborted clients; or in a test that
 // looks for leaked goroutines.
-func Dispose(ctx context.Context) error {
-	pools.mu.Lock()
-	pools.disposing++
-	all := pools.membersLocked()
-	pools.mu.Unlock()
-
-	errs := make([]error, len(all))
-	var wg sync.WaitGroup
-	for i, m := range all {
-		wg.Go(func() { errs[i] = m.dispose(ctx) })
-	}
-	wg.Wait()
-
-	pools.mu.Lock()
-	defer pools.mu.Unlock()
-	pools.disposing--
-	for _, m := range all {
-		pools.disposedLocked(m)
-	}
-	return errors.Join(errs...)
-}
-
-// dispose ends a pool, and what its login does in the background.
-func (m *member) dispose(ctx context.Context) error {
-	m.login.hosts.end()
-	m.login.background.cancel()
-	m.login.watch.end()
-	err := m.pool.Dispose(ctx)
-	m.login.background.wait(ctx)
-	m.login.watch.wait(ctx)
-	return err
-}
+func Dispose(ctx context.Context) error { return registry.Dispose(ctx) }

@@ -62,6 +62,9 @@
 //     the stack that checked it out; 0 is never.
 //   - pool_kill (off): on: a statement whose context ended is ended on the
 //     server as well, with KILL, if the server shows that the connection is ours.
+//   - pool_pipeline (auto): how the pool sends what restores a session: auto, in one
+//     write, and so in one round trip, once the server is known to answer that; off,
+//     one statement after the other.
 //   - pool_target (auto): which hosts are used, by what each says of itself:
 //     auto, a host that takes writes if one does, else one that answers;
 //     primary, only one that takes writes; replica, only those that are

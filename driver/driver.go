@@ -22,11 +22,7 @@ var (
 // the error that the stock driver has for the DSN, or one that names the
 // pool_* option that cannot be used. It does not dial.
 func (Driver) OpenConnector(dsn string) (driver.Connector, error) {
-	cfg, err := parseDSN(dsn)
-	if err != nil {
-		return nil, err
-	}
-	return newConnector(cfg)
+	return connectorOfDSN(dsn)
 }
 
 // Open implements driver.Driver. database/sql calls OpenConnector instead.

@@ -1,7 +1,6 @@
 package mysqlpool
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"database/sql/driver"
@@ -17,6 +16,11 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
+	"github.com/mysqlpool/mysqlpool/internal/physical"
+	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
+	"github.com/mysqlpool/mysqlpool/internal/stockdriver"
 )
 
 // fakeServer stands in for a server behind the stock driver, so that tests can
@@ -31,10 +35,10 @@ type fakeServer struct {
 	query func(ctx context.Context, c *fakeConn, text string) error // of every statement
 	reach func(ctx context.Context, addr string) error              // of every login
 
-	tellsLimits bool // it answers askLimits; set before use
+	tellsLimits bool // it answers serverinfo.AskLimits; set before use
 
 	addr               string // of the DSN
-	waitTimeout        string // the answers to askServer; guarded by mu while askLimits may be answered
+	waitTimeout        string // the answers to serverinfo.AskServer; guarded by mu while serverinfo.AskLimits may be answered
 	maxConnections     string
 	sessionWaitTimeout string // what init_connect sets; "": nothing
 	maxUserGlobal      string
@@ -67,7 +71,7 @@ func (s *fakeServer) connector(t testing.TB, params string) *connector {
 
 func (s *fakeServer) connectorTo(t testing.TB, schema, params string) *connector {
 	t.Helper()
-	cfg, err := parseDSN("app:secret@tcp(" + s.addr + ")/" + schema + "?" + params)
+	cfg, err := dsn.Parse("app:secret@tcp(" + s.addr + ")/" + schema + "?" + params)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +79,7 @@ func (s *fakeServer) connectorTo(t testing.TB, schema, params string) *connector
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.dial, c.resolve = s.dial, nil
+	c.Dial, c.Resolve = s.dial, nil
 	return c
 }
 
@@ -86,12 +90,13 @@ func (s *fakeServer) maxUser(user string) string {
 	return s.maxUserGlobal
 }
 
-func (s *fakeServer) dial(ctx context.Context, h *host, schema string) (driver.Conn, error) {
+func (s *fakeServer) dial(ctx context.Context, h *physical.Host, schema string) (driver.Conn, error) {
 	if !s.unproved {
 		s.proved.Do(func() {
 			const forever = 100 * 365 * 24 * time.Hour
-			storeProof(&h.server.proofs.undo, ProofWorks, forever)
-			storeProof(&h.server.proofs.reset, ProofWorks, forever)
+			h.Server.Proofs.Undo.Set(serverinfo.Works, forever)
+			h.Server.Proofs.Reset.Set(serverinfo.Works, forever)
+			h.Server.Proofs.Pipeline.Set(serverinfo.Works, forever)
 		})
 	}
 	s.mu.Lock()
@@ -104,27 +109,27 @@ func (s *fakeServer) dial(ctx context.Context, h *host, schema string) (driver.C
 		}
 	}
 	if s.reach != nil {
-		if err := s.reach(ctx, h.addr); err != nil {
+		if err := s.reach(ctx, h.Addr); err != nil {
 			return nil, err
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := &fakeConn{server: s, id: len(s.conns) + 1, addr: h.addr, user: h.cfg.User, schema: schema, waitTimeout: cmp.Or(s.sessionWaitTimeout, s.waitTimeout)}
+	c := &fakeConn{server: s, id: len(s.conns) + 1, addr: h.Addr, user: h.Cfg.User, schema: schema, waitTimeout: cmp.Or(s.sessionWaitTimeout, s.waitTimeout)}
 	if s.autocommit == "1" || s.autocommit == "ON" {
-		c.status = statusAutocommit
+		c.status = stockdriver.StatusAutocommit
 	}
 	if s.resets {
 		c.netConn = fakeSocket{fakeConn: c}
 	}
 	s.conns = append(s.conns, c)
 	if s.bare {
-		return struct{ stockConn }{c}, nil
+		return struct{ physical.StockConn }{c}, nil
 	}
 	return c, nil
 }
 
-// fakeSocket answers COM_RESET_CONNECTION, and nothing else.
+// fakeSocket answers commands that return no rows.
 type fakeSocket struct {
 	net.Conn
 	*fakeConn
@@ -136,16 +141,29 @@ func (s fakeSocket) RemoteAddr() net.Addr          { return nil }
 func (s fakeSocket) SetDeadline(t time.Time) error { return nil }
 
 func (s fakeSocket) Write(b []byte) (int, error) {
-	if !bytes.Equal(b, comResetConnection) {
-		panic(fmt.Sprintf("fake: got %x", b))
-	}
-	err := s.run(context.Background(), "reset")
-	s.answer = []byte{7, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0}
-	if number := errorNumber(err); number != 0 {
-		text := "#08S01" + err.(*mysql.MySQLError).Message
-		s.answer = append([]byte{byte(3 + len(text)), 0, 0, 1, 0xff, byte(number), byte(number >> 8)}, text...)
-	} else if err != nil {
-		return 0, err
+	for rest := b; len(rest) > 0; {
+		n := 4 + (int(rest[0]) | int(rest[1])<<8 | int(rest[2])<<16)
+		text := string(rest[5:n])
+		switch code := rest[4]; code {
+		case 0x03:
+		case 0x0e:
+			text = "ping"
+		case 0x1f:
+			text = "reset"
+		default:
+			panic(fmt.Sprintf("fake: got command %#x", code))
+		}
+		rest = rest[n:]
+		err := s.run(context.Background(), text)
+		if number := mysqlerr.Number(err); number != 0 {
+			text := "#08S01" + err.(*mysql.MySQLError).Message
+			s.answer = append(s.answer, byte(3+len(text)), 0, 0, 1, 0xff, byte(number), byte(number>>8))
+			s.answer = append(s.answer, text...)
+			continue
+		} else if err != nil {
+			return 0, err
+		}
+		s.answer = append(s.answer, 7, 0, 0, 1, 0, 0, 0, byte(s.status), byte(s.status>>8), 0, 0)
 	}
 	return len(b), nil
 }
@@ -190,7 +208,7 @@ type fakeConn struct {
 
 	status   uint16
 	netConn  net.Conn
-	compress bool //lint:ignore U1000 fieldsOf looks for it
+	compress bool //lint:ignore U1000 physical.fieldsOf looks for it
 
 	answer []byte // not read from netConn yet
 }
@@ -230,16 +248,16 @@ func (c *fakeConn) run(ctx context.Context, text string) error {
 			return err
 		}
 	}
-	c.status &^= statusUnknown // each answer but an error has the flags
+	c.status &^= stockdriver.StatusUnknown // each answer but an error has the flags
 	if c.hidden {
-		c.status |= statusInTransaction
+		c.status |= stockdriver.StatusInTransaction
 		c.hidden = false
 	}
 	switch text {
 	case "BEGIN", "begin":
-		c.status |= statusInTransaction
+		c.status |= stockdriver.StatusInTransaction
 	case "COMMIT", "ROLLBACK", "commit", "rollback", "reset":
-		c.status &^= statusInTransaction
+		c.status &^= stockdriver.StatusInTransaction
 	}
 	if schema, ok := strings.CutPrefix(text, "USE "); ok {
 		c.set(func() { c.schema = strings.Trim(schema, "`") })
@@ -311,7 +329,7 @@ func (c *fakeConn) QueryContext(ctx context.Context, query string, args []driver
 	if query == "SELECT CURRENT_ROLE()" && c.server.role == "" {
 		return nil, &mysql.MySQLError{Number: 1305, Message: "fake: no roles"}
 	}
-	if query == askLimits && !c.server.tellsLimits {
+	if query == serverinfo.AskLimits && !c.server.tellsLimits {
 		return nil, &mysql.MySQLError{Number: 1193, Message: "fake: no limits"}
 	}
 	if err := c.run(ctx, query); err != nil {
@@ -319,23 +337,23 @@ func (c *fakeConn) QueryContext(ctx context.Context, query string, args []driver
 	}
 	row := []driver.Value{int64(c.id)}
 	switch {
-	case query == askLimits:
+	case query == serverinfo.AskLimits:
 		c.server.mu.Lock()
 		row = []driver.Value{c.server.maxConnections, c.server.maxUser(c.user), c.server.maxUserGlobal, c.server.waitTimeout, c.waitTimeout, "-1"}
 		c.server.mu.Unlock()
 	case query == "SELECT CURRENT_ROLE()":
 		row = []driver.Value{c.server.role}
-	case query == askServer:
+	case query == serverinfo.AskServer:
 		rows := &fakeRows{}
 		for name, value := range c.variables() {
 			rows.rows = append(rows.rows, []driver.Value{name, value})
 		}
 		return rows, nil
-	case strings.HasPrefix(query, askConn):
+	case strings.HasPrefix(query, serverinfo.AskConn):
 		row = append(row, c.server.autocommit)
 		query, answers := c.answers(query)
 		query, asksRole := strings.CutSuffix(query, ", CURRENT_ROLE()")
-		for name := range strings.SplitSeq(strings.TrimPrefix(query, askConn+", @@"), ", @@") {
+		for name := range strings.SplitSeq(strings.TrimPrefix(query, serverinfo.AskConn+", @@"), ", @@") {
 			row = append(row, c.variables()[name])
 		}
 		if asksRole {
@@ -357,25 +375,25 @@ func (c *fakeConn) QueryContext(ctx context.Context, query string, args []driver
 func (c *fakeConn) answers(query string) (rest string, values []driver.Value) {
 	c.server.mu.Lock()
 	defer c.server.mu.Unlock()
-	for _, q := range slices.Backward(questionColumns) {
-		cut, ok := strings.CutSuffix(query, q.column)
+	for _, q := range slices.Backward(serverinfo.QuestionColumns) {
+		cut, ok := strings.CutSuffix(query, q.Column)
 		if !ok {
 			continue
 		}
 		query = strings.TrimSuffix(cut, ", ")
 		var value driver.Value
-		switch q.question {
-		case asksReadOnly:
+		switch q.Question {
+		case serverinfo.AsksReadOnly:
 			value = int64(0)
 			if c.server.readOnly[c.addr] {
 				value = int64(1)
 			}
-		case asksWsrepReady:
+		case serverinfo.AsksWsrepReady:
 			value = "ON"
 			if c.server.unready[c.addr] {
 				value = "OFF"
 			}
-		case asksMember:
+		case serverinfo.AsksMember:
 			value = c.server.members[c.addr]
 		}
 		values = append([]driver.Value{value}, values...)
@@ -391,7 +409,7 @@ func (c *fakeConn) replicaStatus() *fakeRows {
 	return &fakeRows{names: []string{"Replica_IO_Running", "Replica_SQL_Running"}, rows: [][]driver.Value{{"Yes", running}}}
 }
 
-// variables is the answers to askServer.
+// variables is the answers to serverinfo.AskServer.
 func (c *fakeConn) variables() map[string]string {
 	all := c.sessionVariables()
 	if c.server.unready != nil {
@@ -434,7 +452,7 @@ func (c *fakeConn) PrepareContext(ctx context.Context, query string) (driver.Stm
 	}
 	c.set(func() { c.stmts++ })
 	if c.server.bareStmts {
-		return struct{ stockStmt }{&fakeStmt{c: c, query: query}}, nil
+		return struct{ physical.StockStmt }{&fakeStmt{c: c, query: query}}, nil
 	}
 	return &fakeStmt{c: c, query: query}, nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 )
 
 // failThen has a statement fail, and the server begin a transaction in it if
@@ -37,13 +38,13 @@ func TestFlagsAreAskedForAfterAnError(t *testing.T) {
 				a, b := handle(t, s, params), handle(t, s, params)
 				ask(t, a)
 				before := len(s.conns[0].sent())
-				if _, err := a.Exec(text); errorNumber(err) != 1050 {
+				if _, err := a.Exec(text); mysqlerr.Number(err) != 1050 {
 					t.Fatalf("got %v, want the server's error", err)
 				}
 				if p := onePool(t); p.Pinned != 0 {
 					t.Errorf("an error pins: %+v", p)
 				}
-				if _, err := a.Exec(text); errorNumber(err) != 1050 {
+				if _, err := a.Exec(text); mysqlerr.Number(err) != 1050 {
 					t.Fatalf("got %v, want the server's error", err)
 				}
 				if sent := s.conns[0].sent()[before:]; len(sent) != 2 {
@@ -96,7 +97,7 @@ func TestErrorsDoNotPin(t *testing.T) {
 		var all []*sql.DB
 		for range 1000 {
 			db := handle(t, s, "pool_size=1&pool_max_overflow=0")
-			if _, err := db.Exec("INSERT INTO t VALUES (1)"); errorNumber(err) != 1050 {
+			if _, err := db.Exec("INSERT INTO t VALUES (1)"); mysqlerr.Number(err) != 1050 {
 				t.Fatal(err)
 			}
 			all = append(all, db)
@@ -126,7 +127,7 @@ func TestKilledConnectionIsVerified(t *testing.T) {
 		}
 		db := handle(t, s, "pool_size=1&pool_max_overflow=0")
 		ask(t, db)
-		if _, err := db.Exec("SELECT SLEEP(9)"); errorNumber(err) != 1317 {
+		if _, err := db.Exec("SELECT SLEEP(9)"); mysqlerr.Number(err) != 1317 {
 			t.Fatalf("got %v, want the server's error", err)
 		}
 		ask(t, db)
@@ -174,7 +175,7 @@ func TestHiddenTransactionEndsSoon(t *testing.T) {
 				s.query = failThen(text, true)
 				a := handle(t, s, "pool_size=1&pool_max_overflow=0")
 				ask(t, a)
-				if _, err := a.Exec(text); errorNumber(err) != 1050 {
+				if _, err := a.Exec(text); mysqlerr.Number(err) != 1050 {
 					t.Fatalf("got %v, want the server's error", err)
 				}
 				after := len(s.conns[0].sent())

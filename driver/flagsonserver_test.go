@@ -6,11 +6,13 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/mysqlpool/mysqlpool/internal/physical"
 )
 
 // On a real server the status flags are known after every answer that has some, and
 // unknown after an error, in the middle of rows too.
-func TestSuiteFlagsAreUnknownAfterAnErrorAlone(t *testing.T) {
+func TestServerFlagsAreUnknownAfterAnErrorAlone(t *testing.T) {
 	dsn := os.Getenv("MYSQL_POOL_TEST_DSN")
 	if dsn == "" {
 		t.Skip("needs a server: set MYSQL_POOL_TEST_DSN")
@@ -29,9 +31,9 @@ func TestSuiteFlagsAreUnknownAfterAnErrorAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	physicalOf := func() (p *physical) {
+	physicalOf := func() (p *physical.Conn) {
 		c.Raw(func(dc any) error {
-			p = dc.(*conn).lent.Value
+			p = dc.(*conn).holder.Current()
 			return nil
 		})
 		return p
@@ -94,11 +96,11 @@ func TestSuiteFlagsAreUnknownAfterAnErrorAlone(t *testing.T) {
 				t.Errorf("%s: got %v, want an error: %v", test.name, err, test.fails)
 			}
 			p := physicalOf()
-			if got := p.unverified(); got != test.fails {
+			if got := p.Unverified(); got != test.fails {
 				t.Errorf("%s: the flags are unknown: %v, want %v", test.name, got, test.fails)
 			}
-			if err := p.verify(t.Context()); err != nil || p.unverified() {
-				t.Errorf("%s: after a ping: %v, unknown: %v", test.name, err, p.unverified())
+			if err := p.Verify(t.Context()); err != nil || p.Unverified() {
+				t.Errorf("%s: after a ping: %v, unknown: %v", test.name, err, p.Unverified())
 			}
 		}
 	}
@@ -110,9 +112,8 @@ func TestSuiteFlagsAreUnknownAfterAnErrorAlone(t *testing.T) {
 		t.Error("no error")
 	}
 	p := physicalOf()
-	*p.statusWord &^= statusInTransaction
-	if err := p.verify(t.Context()); err != nil || !p.inTransaction() {
-		t.Errorf("in a transaction a ping shows: %v, %v", p.inTransaction(), err)
+	if err := p.Verify(t.Context()); err != nil || !p.InTransaction() {
+		t.Errorf("in a transaction a ping shows: %v, %v", p.InTransaction(), err)
 	}
 	tx.Rollback()
 }

@@ -10,6 +10,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
+	"github.com/mysqlpool/mysqlpool/internal/physical"
 )
 
 // Durations at the limits of their type, each with each: every wait ends, at
@@ -56,11 +59,11 @@ func TestNumbersAtTheirLimits(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if o := c.(*connector).options; o.maxOverflow != auto && (o.limit() < o.size || o.limit() < o.maxOverflow) {
-			t.Errorf("%+v: got a limit of %d", o, o.limit())
+		if o := c.(*connector).Options; o.MaxOverflow != dsn.Auto && (o.Limit() < o.Size || o.Limit() < o.MaxOverflow) {
+			t.Errorf("%+v: got a limit of %d", o, o.Limit())
 		}
-		if l := newStmtLimits(c.(*connector).stmtCache); l.costs < connStmtCosts {
-			t.Errorf("%d statements: bound of %d bytes", c.(*connector).stmtCache, l.costs)
+		if l := physical.NewStmtLimits(c.(*connector).StmtCache); l.Costs < physical.ConnStmtCosts {
+			t.Errorf("%d statements: bound of %d bytes", c.(*connector).StmtCache, l.Costs)
 		}
 	}
 }
@@ -72,7 +75,7 @@ func testLimits(t *testing.T, s *fakeServer, timeout, idle, recycle time.Duratio
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.dial = s.dial
+	c.Dial = s.dial
 	db := sql.OpenDB(c)
 	defer db.Close()
 	db.SetMaxIdleConns(-1)

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/mysqlpool/mysqlpool/internal/hosts"
 )
 
 // outlive returns a logical connection whose handle is closed, and whose pool is
@@ -18,7 +20,7 @@ func outlive(t *testing.T, s *fakeServer) *sql.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(5 * offerFor) // the pool takes what it offers, and closes it
+	time.Sleep(5 * hosts.OfferFor) // the pool takes what it offers, and closes it
 	db.Close()
 	synctest.Wait()
 	if all := Stats(); len(all) != 0 {
@@ -45,7 +47,7 @@ func TestForgottenPoolIsListedWhileItIsUsed(t *testing.T) {
 		}
 		listed("in use")
 		c.Close()
-		time.Sleep(5 * offerFor)
+		time.Sleep(5 * hosts.OfferFor)
 		if all := Stats(); len(all) != 0 {
 			t.Errorf("after use: got %+v, want no pool", all)
 		}
@@ -99,7 +101,7 @@ func TestDisposeAndAForgottenPool(t *testing.T) {
 				_, err := c.ExecContext(t.Context(), "SELECT 1")
 				answered <- err
 			}()
-			time.Sleep(time.Second - heedTime/2) // the login ends before it is given up
+			time.Sleep(time.Second - hosts.HeedTime/2) // the login ends before it is given up
 			if err := Dispose(t.Context()); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}

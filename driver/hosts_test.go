@@ -13,6 +13,8 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/mysqlpool/mysqlpool/internal/failover"
+	"github.com/mysqlpool/mysqlpool/internal/hosts"
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 )
 
 // primaryIs makes one host the primary and the others read-only; "" makes all so.
@@ -106,7 +108,7 @@ func TestElectionAfterACrash(t *testing.T) {
 			if n := *refusals - was; n > 60 {
 				t.Errorf("%q: %d refusals after the election", params, n)
 			}
-			time.Sleep(3 * offerFor)
+			time.Sleep(3 * hosts.OfferFor)
 			was = *refusals
 			w.write(100, 50*time.Millisecond)
 			if *refusals != was {
@@ -136,7 +138,7 @@ func TestSwitchover(t *testing.T) {
 					t.Errorf("%q: to %s: %d writes were refused, %d failed, want one or two", params, to, *refusals, w.failed)
 				}
 			}
-			time.Sleep(3 * offerFor)
+			time.Sleep(3 * hosts.OfferFor)
 			w.write(1, 0)
 			c.want(t, [3]int{1, 0, 0})
 		})
@@ -159,7 +161,7 @@ func TestReadOnlyTransactionError(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := tx.Exec("UPDATE"); errorNumber(err) != 1792 {
+			if _, err := tx.Exec("UPDATE"); mysqlerr.Number(err) != 1792 {
 				t.Errorf("got %v, want the server's error", err)
 			}
 			tx.Rollback()
@@ -410,7 +412,7 @@ func TestFailbackIsCalm(t *testing.T) {
 			t.Error(err)
 		}
 		tx.Commit()
-		time.Sleep(3 * offerFor)
+		time.Sleep(3 * hosts.OfferFor)
 		if n := c.open(); n[1] != 0 {
 			t.Errorf("connections of each host: got %v, want none on the second", n)
 		}
@@ -606,9 +608,9 @@ func TestRejectReadOnlyOfOneHost(t *testing.T) {
 		if p := onePool(t); p.Open > 0 {
 			t.Errorf("%d are open, want none: the name may mean another server now", p.Open)
 		}
-		time.Sleep(rejectPause / 2)
+		time.Sleep(hosts.RejectPause / 2)
 		hold(t, s, params, 20)
-		time.Sleep(3 * offerFor / 10)
+		time.Sleep(3 * hosts.OfferFor / 10)
 		before := onePool(t).Broken
 		db.Exec("UPDATE")
 		if n := onePool(t).Broken - before; n > 3 {

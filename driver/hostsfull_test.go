@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/mysqlpool/mysqlpool/internal/failover"
+	"github.com/mysqlpool/mysqlpool/internal/loginpace"
 )
 
 // The host that is wanted has no room for more: to use another one in its place
@@ -100,7 +101,7 @@ func TestHostThatIsBackRefusesThePassword(t *testing.T) {
 				t.Errorf("replica %v: the first host refused %d logins in a minute, want few", replica, n)
 			}
 			refuses.Store(false)
-			time.Sleep(refusedSpan)
+			time.Sleep(loginpace.RefusedSpan)
 			for _, tx := range beginAll(t, db, 9) {
 				tx.Rollback()
 			}
@@ -141,8 +142,8 @@ func TestPrimaryThatRefusesThePassword(t *testing.T) {
 		ok, back := w.ok, time.Now()
 		refuses.Store(false)
 		w.write(200, 50*time.Millisecond)
-		if w.ok == ok || w.resumed.Sub(back) > 2*refusedRest {
-			t.Errorf("%d writes succeeded, the first %v after the primary was back; want it within %v", w.ok-ok, w.resumed.Sub(back), 2*refusedRest)
+		if w.ok == ok || w.resumed.Sub(back) > 2*loginpace.RefusedRest {
+			t.Errorf("%d writes succeeded, the first %v after the primary was back; want it within %v", w.ok-ok, w.resumed.Sub(back), 2*loginpace.RefusedRest)
 		}
 	})
 }
@@ -154,19 +155,21 @@ func TestPacedLoginCondemnsNoHost(t *testing.T) {
 		c := newCluster(s)
 		s.addr = "a:1,b:2"
 		db := handle(t, s, "timeout=1s")
-		a := accounts.of(&mysql.Config{Net: "tcp", Addr: "a:1", User: "app"})
-		a.mu.Lock()
-		for range refusedMost {
-			a.refused = append(a.refused, time.Now())
+		a := loginpace.Accounts.Of(&mysql.Config{Net: "tcp", Addr: "a:1", User: "app"})
+		for i := range loginpace.RefusedMost {
+			end, err := a.Begin(t.Context(), [32]byte{byte(i)}, func() bool { return true })
+			if err != nil {
+				t.Fatal(err)
+			}
+			end(errRefusedLogin)
 		}
-		a.mu.Unlock()
-		if err := db.Ping(); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, errPaced) {
+		if err := db.Ping(); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, loginpace.ErrPaced) {
 			t.Errorf("got %v, want why it waited", err)
 		}
 		if h := onePool(t).Hosts[0]; h.State != "unknown" {
 			t.Errorf("got %+v, want unknown", h)
 		}
-		time.Sleep(refusedSpan)
+		time.Sleep(loginpace.RefusedSpan)
 		if got := c.addrOf(ask(t, db)); got != "a:1" {
 			t.Errorf("got %s, want the first host", got)
 		}

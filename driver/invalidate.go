@@ -1,5 +1,7 @@
 package mysqlpool
 
+import "github.com/mysqlpool/mysqlpool/internal/registry"
+
 // Invalidate has the connections of some pools replaced, as after a password was
 // rotated, or between tests: those that are idle are closed now; each of the others,
 // with session state on it, in use, or about to log in, when it is next checked in.
@@ -13,9 +15,9 @@ package mysqlpool
 // It returns how many connections there were. They count as PoolStats.Invalidated
 // once they are closed, unless they end for another reason before.
 func Invalidate(which func(PoolStats) bool) (connections int) {
-	for _, m := range allMembers() {
-		if which == nil || which(m.stats()) {
-			connections += m.pool.InvalidateAll()
+	for _, m := range registry.All() {
+		if which == nil || which(statsOf(m.Stats())) {
+			connections += m.InvalidateAll()
 		}
 	}
 	return connections

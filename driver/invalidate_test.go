@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/mysqlpool/mysqlpool/internal/hosts"
 )
 
 func TestInvalidate(t *testing.T) {
@@ -61,7 +63,7 @@ func TestInvalidate(t *testing.T) {
 		}
 		held[0].Close()
 		held[1].Close()
-		time.Sleep(3 * offerFor)
+		time.Sleep(3 * hosts.OfferFor)
 		synctest.Wait()
 		if open := openOf(s); open["app"] != 0 || open["other"] != 1 {
 			t.Errorf("open after use: got %v, want the other pool's alone", open)
@@ -86,7 +88,7 @@ func TestPoolName(t *testing.T) {
 		const params = "pool_size=1&pool_max_overflow=0&pool_timeout=1"
 		var log bytes.Buffer
 		c := s.connector(t, params+"&pool_name=orders")
-		c.logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		c.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		db := sql.OpenDB(c)
 		defer db.Close()
 		tx, err := db.Begin()

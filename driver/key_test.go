@@ -15,18 +15,19 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
 )
 
-func keyOf(t *testing.T, dsn string) key {
+func keyOf(t *testing.T, dsn string) dsn.Key {
 	t.Helper()
 	c, err := Driver{}.OpenConnector(dsn)
 	if err != nil {
 		t.Fatalf("%s: %v", dsn, err)
 	}
-	if !c.(*connector).shared {
+	if !c.(*connector).Shared {
 		t.Fatalf("%s: does not share a pool", dsn)
 	}
-	return c.(*connector).key
+	return c.(*connector).Key
 }
 
 const keyDSN = "app:secret@tcp(127.0.0.1:3306)/app"
@@ -51,7 +52,7 @@ func TestSameLoginSamePool(t *testing.T) {
 }
 
 func TestAnotherLoginAnotherPool(t *testing.T) {
-	seen := map[key]string{}
+	seen := map[dsn.Key]string{}
 	for _, dsn := range []string{
 		keyDSN,
 		"app:other@tcp(127.0.0.1:3306)/app",
@@ -96,8 +97,8 @@ func TestAnotherLoginAnotherPool(t *testing.T) {
 // by the name alone: it may be registered anew.
 func TestRegisteredTLSConfig(t *testing.T) {
 	t.Cleanup(func() { mysql.DeregisterTLSConfig("mine") })
-	dsn := keyDSN + "?tls=mine"
-	seen := map[key]bool{}
+	text := keyDSN + "?tls=mine"
+	seen := map[dsn.Key]bool{}
 	pool := func(subject string) *x509.CertPool {
 		p := x509.NewCertPool()
 		p.AddCert(&x509.Certificate{Raw: []byte(subject), RawSubject: []byte("all the same")})
@@ -122,8 +123,8 @@ func TestRegisteredTLSConfig(t *testing.T) {
 	} {
 		for range 2 { // once more with an equal copy
 			mysql.RegisterTLSConfig("mine", c.Clone())
-			k := keyOf(t, dsn)
-			if k != keyOf(t, dsn) {
+			k := keyOf(t, text)
+			if k != keyOf(t, text) {
 				t.Error("the same DSN has two pools")
 			}
 			if c.RootCAs != nil {
@@ -131,18 +132,18 @@ func TestRegisteredTLSConfig(t *testing.T) {
 			}
 			defer func() { seen[k] = true }()
 		}
-		if k := keyOf(t, dsn); seen[k] {
+		if k := keyOf(t, text); seen[k] {
 			t.Errorf("%+v: got another's pool", c)
 		} else {
 			seen[k] = true
 		}
 	}
 	mysql.RegisterTLSConfig("mine", &tls.Config{ServerName: "one", VerifyConnection: func(tls.ConnectionState) error { return nil }})
-	c, err := Driver{}.OpenConnector(dsn)
+	c, err := Driver{}.OpenConnector(text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.(*connector).shared {
+	if c.(*connector).Shared {
 		t.Error("a TLS config with a function: shares a pool, want one of its own")
 	}
 }
@@ -174,7 +175,7 @@ func TestConfigThatHasAPoolOfItsOwn(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", test.name, err)
 		}
-		if got := c.(*connector).shared; got != test.shared {
+		if got := c.(*connector).Shared; got != test.shared {
 			t.Errorf("%s: shared: got %v, want %v", test.name, got, test.shared)
 		}
 	}
@@ -184,30 +185,30 @@ func TestConfigThatHasAPoolOfItsOwn(t *testing.T) {
 // opened; logins do not look it up again.
 func TestRegisteredServerPubKey(t *testing.T) {
 	t.Cleanup(func() { mysql.DeregisterServerPubKey("mine") })
-	dsn := keyDSN + "?serverPubKey=mine"
+	text := keyDSN + "?serverPubKey=mine"
 	mysql.RegisterServerPubKey("mine", &rsa.PublicKey{N: big.NewInt(1000003), E: 3})
-	one := keyOf(t, dsn)
-	if keyOf(t, dsn) != one {
+	one := keyOf(t, text)
+	if keyOf(t, text) != one {
 		t.Error("the same DSN has two pools")
 	}
-	parsed := mustParse(t, dsn)
+	parsed := mustParse(t, text)
 	byHand := mustParse(t, keyDSN)
 	byHand.ServerPubKey = "mine"
 	c, err := NewConnector(byHand)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.(*connector).shared {
+	if c.(*connector).Shared {
 		t.Error("a name that is looked up at each login: shares a pool, want one of its own")
 	}
 	for _, other := range []*rsa.PublicKey{{N: big.NewInt(1000033), E: 3}, {N: big.NewInt(1000003), E: 5}} {
 		mysql.RegisterServerPubKey("mine", other)
-		if keyOf(t, dsn) == one {
+		if keyOf(t, text) == one {
 			t.Error("another key under the same name shares the pool")
 		}
 	}
 	mysql.DeregisterServerPubKey("mine")
-	if _, err := mysql.NewConnector(withoutKeyName(parsed)); err != nil {
+	if _, err := mysql.NewConnector(dsn.WithoutKeyName(parsed)); err != nil {
 		t.Errorf("login: %v, want the key that was looked up before", err)
 	}
 }
@@ -231,8 +232,8 @@ func TestOddAddresses(t *testing.T) {
 			continue
 		}
 		c := made.(*connector)
-		if c.cfg.Addr != test.want || c.cfg.TLS.ServerName != test.name || !c.shared {
-			t.Errorf("%+v: got %s, for TLS %q, shared %v", test, c.cfg.Addr, c.cfg.TLS.ServerName, c.shared)
+		if c.Cfg.Addr != test.want || c.Cfg.TLS.ServerName != test.name || !c.Shared {
+			t.Errorf("%+v: got %s, for TLS %q, shared %v", test, c.Cfg.Addr, c.Cfg.TLS.ServerName, c.Shared)
 		}
 	}
 }
@@ -251,7 +252,7 @@ func TestNewConnectorIsTheDSNs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.(*connector).key != keyOf(t, keyDSN+"?pool_size=7&tls=true") {
+	if c.(*connector).Key != keyOf(t, keyDSN+"?pool_size=7&tls=true") {
 		t.Error("got another pool than the DSN's")
 	}
 	if _, err := NewConnector(nil); err == nil {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/hosts"
+	"github.com/mysqlpool/mysqlpool/internal/physical"
 )
 
 // localSocket has an address, so that pool_kill knows whose a connection is.
@@ -37,8 +39,8 @@ func (c *connAt) QueryContext(ctx context.Context, query string, args []driver.N
 // withAddresses has every connection of c have a local address; the server shows
 // shown.
 func withAddresses(c *connector, shown string) *connector {
-	dial := c.dial
-	c.dial = func(ctx context.Context, h *host, schema string) (driver.Conn, error) {
+	dial := c.Dial
+	c.Dial = func(ctx context.Context, h *physical.Host, schema string) (driver.Conn, error) {
 		conn, err := dial(ctx, h, schema)
 		if err != nil {
 			return nil, err
@@ -70,7 +72,7 @@ func TestKillOfAStrangerClosesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		ask(t, b)
-		time.Sleep(2 * offerFor) // the second one is idle
+		time.Sleep(2 * hosts.OfferFor) // the second one is idle
 		s.query = hangOn("SELECT 2")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -97,12 +99,12 @@ func TestKillOfACall(t *testing.T) {
 			for _, tx := range beginAll(t, db, 5) {
 				tx.Rollback()
 			}
-			time.Sleep(2 * offerFor)
+			time.Sleep(2 * hosts.OfferFor)
 			s.query = func(ctx context.Context, c *fakeConn, got string) error {
 				switch {
 				case got == text:
 					<-ctx.Done()
-				case strings.HasPrefix(got, "USE `"+unknownSchema): // MariaDB's answer
+				case strings.HasPrefix(got, "USE `"+physical.UnknownSchema): // MariaDB's answer
 					return &mysql.MySQLError{Number: 1064, Message: "You have an error in your SQL syntax"}
 				}
 				return nil
@@ -110,12 +112,12 @@ func TestKillOfACall(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			open().ExecContext(ctx, text)
-			time.Sleep(killTimeout)
+			time.Sleep(hosts.KillTimeout)
 			if p := onePool(t); p.Broken != 1 || p.Killed != 1 {
 				t.Errorf("%s: got %d broken, %d killed, want 1 and 1", text, p.Broken, p.Killed)
 			}
 			for _, c := range s.conns {
-				if c.schema == unknownSchema {
+				if c.schema == physical.UnknownSchema {
 					t.Errorf("%s: a login to schema %q", text, c.schema)
 				}
 			}
@@ -133,7 +135,7 @@ func TestKillBegetsKills(t *testing.T) {
 		for _, tx := range beginAll(t, db, 5) {
 			tx.Rollback()
 		}
-		time.Sleep(2 * offerFor)
+		time.Sleep(2 * hosts.OfferFor)
 		s.query = func(ctx context.Context, c *fakeConn, text string) error {
 			if text == "SELECT 2" || strings.Contains(text, "PROCESSLIST") {
 				<-ctx.Done()
@@ -219,35 +221,4 @@ func TestDisposeWaitsForAKill(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 	})
-}
-
-func TestIsAt(t *testing.T) {
-	local := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 4711}
-	six := &net.TCPAddr{IP: net.IPv6loopback, Port: 4711}
-	for _, row := range []struct {
-		shown string
-		local net.Addr
-		want  bool
-	}{
-		{"127.0.0.1:4711", local, true},
-		{"::ffff:127.0.0.1:4711", local, true},
-		{"localhost:4711", local, true},
-		{"127.0.0.1:4712", local, false},
-		{"127.0.0.2:4711", local, false},
-		{"127.0.0.1", local, false},
-		{"localhost", local, false},
-		{"", local, false},
-		{"no-such-host.invalid:4711", local, false},
-		{"::1:4711", six, true},
-		{"[::1]:4711", six, true},
-		{"127.0.0.1:4711", six, false},
-	} {
-		if _, err := net.LookupHost("localhost"); err != nil && row.shown == "localhost:4711" {
-			t.Logf("%q: %v", row.shown, err)
-			continue
-		}
-		if got := isAt(t.Context(), row.shown, row.local); got != row.want {
-			t.Errorf("%q at %v: got %v", row.shown, row.local, got)
-		}
-	}
 }

@@ -19,7 +19,7 @@ func TestWhatDiesWithItsConnection(t *testing.T) {
 			if _, err := c.ExecContext(t.Context(), "INSERT 1", nil); err != nil {
 				t.Fatal(err)
 			}
-			c.lastID.set(41)
+			c.holder.LastID.Set(41)
 			prepared, err := c.PrepareContext(t.Context(), "SELECT 2")
 			if err != nil {
 				t.Fatal(err)
@@ -39,10 +39,10 @@ func TestWhatDiesWithItsConnection(t *testing.T) {
 			if dies {
 				want = 0
 			}
-			if got := c.lastID.value.Load(); got != want {
+			if got := c.holder.LastID.Value.Load(); got != want {
 				t.Errorf("the connection dies: %v: got %d, want %d", dies, got, want)
 			}
-			if lost := prepared.(*stmt).index < 0; lost != dies {
+			if lost := prepared.(*stmt).held.Lost(); lost != dies {
 				t.Errorf("the connection dies: %v: the prepared statement is lost: %v", dies, lost)
 			}
 		})

@@ -1,6 +1,7 @@
 package mysqlpool
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -22,18 +23,18 @@ type loan struct {
 
 // watchLoan begins to watch a checkout, by whoever calls now.
 func (c *conn) watchLoan() {
-	l := c.lent.Value.login
-	if l.leakAfter <= 0 {
+	l := c.holder.Current().Login
+	if l.LeakAfter <= 0 {
 		return
 	}
 	const skip = 3 // runtime.Callers, this function, its caller
 	stack := make([]uintptr, maxLeakFrames)
 	loan := &loan{since: c.since, stack: stack[:runtime.Callers(skip, stack)]}
-	id := c.lent.Value.id
-	loan.timer = time.AfterFunc(l.leakAfter, func() {
+	id := c.holder.Current().ID
+	loan.timer = time.AfterFunc(l.LeakAfter, func() {
 		loan.told.Store(true)
-		l.log().LogAttrs(l.background.ctx, slog.LevelWarn, "mysqlpool: a connection has been checked out for longer than pool_leak_after: close the Rows, end the Tx or close the Conn that holds it",
-			slog.String("login", l.name), slog.Uint64("id", id), slog.Duration("held", time.Since(loan.since)), slog.String("stack", loan.text()))
+		l.Log().LogAttrs(context.Background(), slog.LevelWarn, "mysqlpool: a connection has been checked out for longer than pool_leak_after: close the Rows, end the Tx or close the Conn that holds it",
+			slog.String("login", l.Name), slog.Uint64("id", id), slog.Duration("held", time.Since(loan.since)), slog.String("stack", loan.text()))
 	})
 	c.loan = loan
 }
@@ -47,9 +48,9 @@ func (c *conn) endLoan() {
 	c.loan = nil
 	loan.timer.Stop()
 	if loan.told.Load() {
-		l := c.lent.Value.login
-		l.log().LogAttrs(l.background.ctx, slog.LevelInfo, "mysqlpool: a connection that was checked out for longer than pool_leak_after came back",
-			slog.String("login", l.name), slog.Uint64("id", c.lent.Value.id), slog.Duration("held", time.Since(loan.since)))
+		l := c.holder.Current().Login
+		l.Log().LogAttrs(context.Background(), slog.LevelInfo, "mysqlpool: a connection that was checked out for longer than pool_leak_after came back",
+			slog.String("login", l.Name), slog.Uint64("id", c.holder.Current().ID), slog.Duration("held", time.Since(loan.since)))
 	}
 }
 

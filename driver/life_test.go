@@ -10,7 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/hosts"
+	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 )
 
 // The recipe's rule: recycle one second before the server's wait_timeout, which
@@ -38,7 +39,7 @@ func TestLifeOfAConnection(t *testing.T) {
 				s.waitTimeout = test.server
 				var log bytes.Buffer
 				c := s.connector(t, test.params)
-				c.logger = slog.New(slog.NewTextHandler(&log, nil))
+				c.Logger = slog.New(slog.NewTextHandler(&log, nil))
 				lc, err := c.Connect(t.Context())
 				if err != nil {
 					t.Fatal(err)
@@ -62,19 +63,6 @@ func TestLifeOfAConnection(t *testing.T) {
 				c.Close()
 			})
 		})
-	}
-}
-
-func TestLivesAreSpread(t *testing.T) {
-	l := &login{settings: settings{options: defaultOptions()}}
-	l.recycle = 100 * time.Millisecond // so short that whole seconds would show
-	least, most := l.recycle, time.Duration(0)
-	for range 1000 {
-		life := l.life(newPhysical(l, newHost(mysql.NewConfig()), nil, ""))
-		least, most = min(least, life), max(most, life)
-	}
-	if least < 97500*time.Microsecond || most > l.recycle || most-least < 2*time.Millisecond {
-		t.Errorf("lives of %v lie between %v and %v, want them spread over 2.5 %%", l.recycle, least, most)
 	}
 }
 
@@ -138,7 +126,7 @@ func TestIdleHandlesHoldNothing(t *testing.T) {
 		for range 100 {
 			ask(t, handle(t, s, "pool_size=2&pool_idle_timeout=1m"))
 		}
-		time.Sleep(time.Minute + 2*offerFor)
+		time.Sleep(time.Minute + 2*hosts.OfferFor)
 		synctest.Wait()
 		if open, _ := s.open(); open > 2 {
 			t.Errorf("open behind idle handles: got %d, want pool_size, 2, at most", open)
@@ -247,7 +235,7 @@ func TestLimitIsWhatTheServerAllows(t *testing.T) {
 func TestServerThatDoesNotTellItsLimits(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		s.query = func(_ context.Context, _ *fakeConn, text string) error {
-			if text == askServer {
+			if text == serverinfo.AskServer {
 				return errServer
 			}
 			return nil
@@ -271,7 +259,7 @@ func TestServerThatAnswersWithAnError(t *testing.T) {
 		{1053, false}, // shutting down
 	} {
 		bubble(t, func(t *testing.T, s *fakeServer) {
-			s.query = refuse(askServer, test.number)
+			s.query = refuse(serverinfo.AskServer, test.number)
 			db := handle(t, s, "")
 			err := db.PingContext(t.Context())
 			if (err == nil) != test.works {

@@ -12,13 +12,8 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/loginpace"
 )
-
-func (t *accountTable) forgetAll() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.all = nil
-}
 
 var errRefusedLogin = &mysql.MySQLError{Number: 1045, Message: "Access denied for user 'app'"}
 
@@ -114,13 +109,13 @@ func TestRefusedLoginsAreFew(t *testing.T) {
 				for i, at := range r.at {
 					if at.Sub(r.at[0]) < time.Second {
 						burst++
-					} else if gap := at.Sub(r.at[i-1]); gap < refusedRest-10*time.Millisecond {
-						t.Errorf("refused %v after another, want one each %v after the first", gap, refusedRest)
+					} else if gap := at.Sub(r.at[i-1]); gap < loginpace.RefusedRest-10*time.Millisecond {
+						t.Errorf("refused %v after another, want one each %v after the first", gap, loginpace.RefusedRest)
 						break
 					}
 				}
-				if burst > unprovenMost {
-					t.Errorf("%d were refused at first, want %d at most", burst, unprovenMost)
+				if burst > loginpace.UnprovenMost {
+					t.Errorf("%d were refused at first, want %d at most", burst, loginpace.UnprovenMost)
 				}
 				if n := r.count(); n < 12 {
 					t.Errorf("the server was asked %d times in 30 s, want about 18", n)
@@ -156,8 +151,8 @@ func TestRotatedPasswordUnderLoad(t *testing.T) {
 		for db.Ping() != nil {
 			time.Sleep(10 * time.Millisecond)
 		}
-		if d := time.Since(start); d > refusedRest+100*time.Millisecond {
-			t.Errorf("the right password was found after %v, want %v at most", d, refusedRest)
+		if d := time.Since(start); d > loginpace.RefusedRest+100*time.Millisecond {
+			t.Errorf("the right password was found after %v, want %v at most", d, loginpace.RefusedRest)
 		}
 	})
 }
@@ -199,7 +194,7 @@ func TestAnotherPasswordIsTriedAtOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.dial = newFakeServer().dial
+		c.Dial = newFakeServer().dial
 		right := sql.OpenDB(c)
 		defer right.Close()
 		start := time.Now()
@@ -216,14 +211,14 @@ func TestAnotherPasswordIsTriedAtOnce(t *testing.T) {
 func TestHungLoginsDelayOthersForAShortTime(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		s.login = func(ctx context.Context, n int) error {
-			if n <= unprovenMost {
+			if n <= loginpace.UnprovenMost {
 				<-ctx.Done()
 				return ctx.Err()
 			}
 			return nil
 		}
 		db := handle(t, s, "pool_size=10") // or the pool would wait too, before a sixth
-		for range unprovenMost {
+		for range loginpace.UnprovenMost {
 			go db.Ping()
 		}
 		synctest.Wait()
@@ -231,8 +226,8 @@ func TestHungLoginsDelayOthersForAShortTime(t *testing.T) {
 		if err := db.Ping(); err != nil {
 			t.Error(err)
 		}
-		if d := time.Since(start); d > unprovenLimit {
-			t.Errorf("waited %v for logins that hang, want %v at most", d, unprovenLimit)
+		if d := time.Since(start); d > loginpace.UnprovenLimit {
+			t.Errorf("waited %v for logins that hang, want %v at most", d, loginpace.UnprovenLimit)
 		}
 	})
 }
@@ -254,7 +249,7 @@ func TestPacedLoginsHoldNoPlace(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c.dial = s.dial
+			c.Dial = s.dial
 			db := sql.OpenDB(c)
 			t.Cleanup(func() { db.Close() })
 			return db
@@ -262,7 +257,7 @@ func TestPacedLoginsHoldNoPlace(t *testing.T) {
 		other := asUser(t, s, "other", "")
 		ask(t, other) // tells the limits
 		refuses.Store(true)
-		for i := range refusedMost {
+		for i := range loginpace.RefusedMost {
 			if err := with(fmt.Sprint("wrong", i)).Ping(); !errors.Is(err, errRefusedLogin) {
 				t.Fatalf("got %v, want the server's error", err)
 			}

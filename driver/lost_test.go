@@ -15,6 +15,9 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/hosts"
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
+	"github.com/mysqlpool/mysqlpool/internal/physical"
 )
 
 // hangOn has a statement hang until its context ends, as one does on a
@@ -122,8 +125,8 @@ func TestSilentConnectionsCostOnePing(t *testing.T) {
 		if id := ask(t, db); id != 6 {
 			t.Errorf("got connection %d, want a new one", id)
 		}
-		if took := time.Since(start); took != pingTimeout {
-			t.Errorf("took %v, want %v", took, pingTimeout)
+		if took := time.Since(start); took != physical.PingTimeout {
+			t.Errorf("took %v, want %v", took, physical.PingTimeout)
 		}
 		txs[4].Rollback()
 		wantOpen(t, s, 2, 6)
@@ -157,8 +160,8 @@ func TestPinnedConnectionIsPinged(t *testing.T) {
 		if id := ask(t, db); id != 2 {
 			t.Errorf("got connection %d, want another", id)
 		}
-		if took := time.Since(start); took != pingTimeout {
-			t.Errorf("took %v, want %v", took, pingTimeout)
+		if took := time.Since(start); took != physical.PingTimeout {
+			t.Errorf("took %v, want %v", took, physical.PingTimeout)
 		}
 	})
 }
@@ -187,7 +190,7 @@ func TestErrorThatEndsTheSession(t *testing.T) {
 			db := handle(t, s, "")
 			ask(t, db)
 			s.query = refuse("SELECT 2", number)
-			if _, err := db.Exec("SELECT 2"); errorNumber(err) != number {
+			if _, err := db.Exec("SELECT 2"); mysqlerr.Number(err) != number {
 				t.Errorf("got %v, want Error %d", err, number)
 			}
 			want := 1
@@ -247,7 +250,7 @@ func TestLeakIsLogged(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		var log logged
 		c := s.connector(t, "pool_leak_after=10s")
-		c.logger = slog.New(slog.NewTextHandler(&log, nil))
+		c.Logger = slog.New(slog.NewTextHandler(&log, nil))
 		db := sql.OpenDB(c)
 		defer db.Close()
 		wait := func(d time.Duration) string {
@@ -317,7 +320,7 @@ func TestDroppedConnectionIsClosed(t *testing.T) {
 	wantOpen(t, s, 0, 2)
 }
 
-// A request's deadline that is shorter than pingTimeout must not make every dead
+// A request's deadline that is shorter than physical.PingTimeout must not make every dead
 // connection cost a request.
 func TestShortDeadlinesMeetEachSilentConnection(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
@@ -373,7 +376,7 @@ func TestConnectionThatBreaksInRowsHasTheOthersPinged(t *testing.T) {
 func TestSlowUseClosesOthersIdleConnections(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		hold(t, s, "", 5)
-		time.Sleep(2 * offerFor)
+		time.Sleep(2 * hosts.OfferFor)
 		s.query = hangOn("USE `other`")
 		db := handleTo(t, s, "other", "")
 		ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
@@ -391,7 +394,7 @@ func TestOfferTime(t *testing.T) {
 		20 * time.Millisecond: 5 * time.Millisecond, time.Second: 250 * time.Millisecond,
 		4 * time.Second: time.Second, 30 * time.Second: time.Second,
 	} {
-		if got := offerTime(pingAfter); got != want {
+		if got := hosts.OfferTime(pingAfter); got != want {
 			t.Errorf("pool_ping_after=%v: got %v, want %v", pingAfter, got, want)
 		}
 	}

@@ -5,70 +5,16 @@ import (
 	"errors"
 	"maps"
 	"net"
-	"net/url"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
+	"github.com/mysqlpool/mysqlpool/internal/hosts"
 )
-
-func TestOptions(t *testing.T) {
-	set := func(f func(*options)) options {
-		o := defaultOptions()
-		f(&o)
-		return o
-	}
-	for _, test := range []struct {
-		params string
-		want   options
-	}{
-		{"", defaultOptions()},
-		{"pool_size=0", set(func(o *options) { o.size = 0 })},
-		{"pool_size=10&pool_max_overflow=20", set(func(o *options) { o.size, o.maxOverflow = 10, 20 })},
-		{"@pool_size=10&@pool_max_overflow='auto'", set(func(o *options) { o.size = 10 })},
-		{"pool_max_overflow=auto", defaultOptions()},
-		{"pool_idle_timeout=90", set(func(o *options) { o.idleTimeout = 90 * time.Second })},
-		{"pool_idle_timeout=1m30s", set(func(o *options) { o.idleTimeout = 90 * time.Second })},
-		{"@pool_idle_timeout='1m30s'", set(func(o *options) { o.idleTimeout = 90 * time.Second })},
-		{"@pool_timeout=0.25", set(func(o *options) { o.timeout = 250 * time.Millisecond })},
-		{"pool_recycle=auto", defaultOptions()},
-		{"pool_recycle=0", set(func(o *options) { o.recycle = 0 })},
-		{"pool_ping_after=500ms", set(func(o *options) { o.pingAfter = 500 * time.Millisecond })},
-		{"pool_warm=2&pool_dial_limit=3", set(func(o *options) { o.warm, o.dialLimit = 2, 3 })},
-		{"pool_reset=never", set(func(o *options) { o.reset = resetNever })},
-		{"@pool_reset='always'", set(func(o *options) { o.reset = resetAlways })},
-		{"pool_stmt_cache=0", set(func(o *options) { o.stmtCache = 0 })},
-		{"pool_stmt_cache=auto", defaultOptions()},
-		{"pool_name=orders.eu-1", set(func(o *options) { o.poolName = "orders.eu-1" })},
-		{"@pool_name='orders'", set(func(o *options) { o.poolName = "orders" })},
-		{"pool_name=", defaultOptions()},
-		{"pool_leak_after=1h", set(func(o *options) { o.leakAfter = time.Hour })},
-	} {
-		params := paramsOf(test.params)
-		params["other"] = "1"
-		o := defaultOptions()
-		if err := o.takeParams(params); err != nil {
-			t.Errorf("%s: %v", test.params, err)
-		} else if o != test.want {
-			t.Errorf("%s: got %+v, want %+v", test.params, o, test.want)
-		}
-		if len(params) != 1 {
-			t.Errorf("%s: these would reach the server: %v", test.params, params)
-		}
-	}
-}
-
-func paramsOf(s string) map[string]string {
-	params := map[string]string{}
-	for p := range strings.SplitSeq(s, "&") {
-		if name, value, ok := strings.Cut(p, "="); ok {
-			params[name] = value
-		}
-	}
-	return params
-}
 
 // An error names the option, what was given and what it takes.
 func TestBadOptions(t *testing.T) {
@@ -154,15 +100,15 @@ func TestOptionFunctionsSetWhatTheDSNSets(t *testing.T) {
 		{WithTarget("prefer_replica"), "pool_target=prefer_replica"},
 		{WithName("orders"), "pool_name=orders"},
 	} {
-		want := defaultOptions()
-		if err := want.takeParams(paramsOf(test.params)); err != nil {
+		want := dsn.DefaultOptions()
+		if err := want.TakeParams(paramsOf(test.params)); err != nil {
 			t.Fatal(err)
 		}
-		got := settings{options: defaultOptions()}
+		got := settings{hosts.Config{Options: dsn.DefaultOptions()}}
 		if err := test.option(&got); err != nil {
 			t.Errorf("%s: %v", test.params, err)
-		} else if got.options != want {
-			t.Errorf("%s: got %+v", test.params, got.options)
+		} else if got.Options != want {
+			t.Errorf("%s: got %+v", test.params, got.Options)
 		}
 	}
 	if err := WithSize(-1)(&settings{}); err == nil {
@@ -185,19 +131,19 @@ func TestOptionsAreDocumented(t *testing.T) {
 		for _, m := range regexp.MustCompile(in.row).FindAllStringSubmatch(string(text), -1) {
 			documented[m[1]] = m[2]
 		}
-		if got, want := slices.Sorted(maps.Keys(documented)), slices.Sorted(maps.Keys(table)); !slices.Equal(got, want) {
+		if got, want := slices.Sorted(maps.Keys(documented)), dsn.OptionNames(); !slices.Equal(got, want) {
 			t.Errorf("%s: got rows of %v, want of %v", in.file, got, want)
 		}
 		for name, value := range documented {
 			if value == "none" || value == "" {
 				continue
 			}
-			o := defaultOptions()
-			if err := o.set(name, value); err != nil {
+			o := dsn.DefaultOptions()
+			if err := o.Set(name, value); err != nil {
 				t.Errorf("%s: the default of %s: %v", in.file, name, err)
 			}
-			want := defaultOptions()
-			if err := errors.Join(o.check(), want.check()); err != nil || o != want {
+			want := dsn.DefaultOptions()
+			if err := errors.Join(o.Check(), want.Check()); err != nil || o != want {
 				t.Errorf("%s: %s (%s): the code has another default", in.file, name, value)
 			}
 		}
@@ -207,16 +153,16 @@ func TestOptionsAreDocumented(t *testing.T) {
 // Whatever the parameters are: no panic, and either an error or options that
 // hold together, of which nothing is left to reach the server.
 func FuzzDSN(f *testing.F) {
-	for _, dsn := range []string{
+	for _, text := range []string{
 		"", "/", "app:secret@tcp(h:1)/app?pool_size=3&@pool_timeout=5", "/?@pool_reset=%27always%27",
 		"/?pool_size", "/?@pool_reset='", "/?pool_timeout=1h&pool_recycle=auto", "/?strict=1", "/?wait_timeout=120",
 		"/?pool_timeout=.5", "/?@pool_size=0.", "/?pool_idle_timeout=106751d", "/?tls=preferred&compress=true",
 		"tcp(a,b:1,[::1]:2)/", "tcp(a,)/", "tcp([::1],[::2])/?pool_balance=round_robin", "tcp(a,a:3306)/", "tcp([a,b]:3306)/",
 	} {
-		f.Add(dsn)
+		f.Add(text)
 	}
-	f.Fuzz(func(t *testing.T, dsn string) {
-		cfg, err := parseDSN(dsn)
+	f.Fuzz(func(t *testing.T, text string) {
+		cfg, err := dsn.Parse(text)
 		if err != nil {
 			return
 		}
@@ -224,42 +170,33 @@ func FuzzDSN(f *testing.F) {
 		if err != nil {
 			return
 		}
-		hosts, err := c.hosts()
+		hosts, err := c.Hosts()
 		if len(hosts) == 0 || err != nil {
 			t.Errorf("no host: %v", err)
 		}
 		for _, h := range hosts {
-			if _, _, err := net.SplitHostPort(h.addr); cfg.Net == "tcp" && len(hosts) > 1 && err != nil {
-				t.Errorf("host %q: %v", h.addr, err)
+			if _, _, err := net.SplitHostPort(h.Addr); cfg.Net == "tcp" && len(hosts) > 1 && err != nil {
+				t.Errorf("host %q: %v", h.Addr, err)
 			}
 		}
-		for param := range c.cfg.Params {
-			if strings.HasPrefix(strings.ToLower(strings.TrimPrefix(param, "@")), optionPrefix) {
+		for param := range c.Cfg.Params {
+			if strings.HasPrefix(strings.ToLower(strings.TrimPrefix(param, "@")), dsn.OptionPrefix) {
 				t.Errorf("%q would reach the server", param)
 			}
 		}
-		if c.size < 0 || c.timeout <= 0 || c.idleTimeout < 0 || c.pingAfter < 0 || c.dialLimit < 1 || c.leakAfter < 0 ||
-			c.recycle < 0 && c.recycle != auto || c.maxOverflow < auto || c.size == 0 && c.maxOverflow == 0 {
-			t.Errorf("options do not hold together: %+v", c.options)
+		if c.Size < 0 || c.Timeout <= 0 || c.IdleTimeout < 0 || c.PingAfter < 0 || c.DialLimit < 1 || c.LeakAfter < 0 ||
+			c.Recycle < 0 && c.Recycle != dsn.Auto || c.MaxOverflow < dsn.Auto || c.Size == 0 && c.MaxOverflow == 0 {
+			t.Errorf("options do not hold together: %+v", c.Options)
 		}
 	})
 }
 
-// What is set as a user variable on the stock driver means the same to us.
-func FuzzOption(f *testing.F) {
-	for name := range table {
-		f.Add(name, "5")
-		f.Add(name, "auto")
+func paramsOf(s string) map[string]string {
+	params := map[string]string{}
+	for p := range strings.SplitSeq(s, "&") {
+		if name, value, ok := strings.Cut(p, "="); ok {
+			params[name] = value
+		}
 	}
-	f.Fuzz(func(t *testing.T, name, value string) {
-		plain, quoted := defaultOptions(), defaultOptions()
-		plainErr := plain.takeParams(map[string]string{name: value})
-		quotedErr := quoted.takeParams(map[string]string{"@" + name: "'" + value + "'"})
-		if _, known := table[name]; !known || strings.ContainsAny(value, `'\`) {
-			return
-		}
-		if (plainErr == nil) != (quotedErr == nil) || plainErr == nil && plain != quoted {
-			t.Errorf("%s=%s: %+v, %v; quoted: %+v, %v", name, url.QueryEscape(value), plain, plainErr, quoted, quotedErr)
-		}
-	})
+	return params
 }

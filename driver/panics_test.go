@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/mysqlpool/mysqlpool/internal/hosts"
 )
 
 // panicOn has the stock driver panic where it sends a text.
@@ -41,7 +43,7 @@ func TestLoginThatPanicsIsNotTriedAgainAtOnce(t *testing.T) {
 		for _, step := range []struct {
 			wait   time.Duration
 			logins int
-		}{{0, 1}, {minPanicRest - 1, 1}, {1, 2}, {2*minPanicRest - 1, 2}, {1, 3}, {time.Hour, 4}, {0, 4}} {
+		}{{0, 1}, {hosts.MinPanicRest - 1, 1}, {1, 2}, {2*hosts.MinPanicRest - 1, 2}, {1, 3}, {time.Hour, 4}, {0, 4}} {
 			time.Sleep(step.wait)
 			err := db.Ping()
 			if err == nil || !strings.Contains(err.Error(), "fake: out of range") {
@@ -52,7 +54,7 @@ func TestLoginThatPanicsIsNotTriedAgainAtOnce(t *testing.T) {
 			}
 		}
 		s.login = nil
-		time.Sleep(maxPanicRest)
+		time.Sleep(hosts.MaxPanicRest)
 		ask(t, db)
 	})
 }
@@ -81,7 +83,7 @@ func TestPanicInTheBackgroundClosesTheConnection(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		var log bytes.Buffer
 		c := s.connector(t, "")
-		c.logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelError}))
+		c.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelError}))
 		db := sql.OpenDB(c)
 		defer db.Close()
 		s.query = panicOn("ROLLBACK")
@@ -128,7 +130,7 @@ func TestPanicInTheCheckoutOfAKill(t *testing.T) {
 		for _, tx := range beginAll(t, db, 2) {
 			tx.Rollback()
 		}
-		time.Sleep(2 * offerFor)
+		time.Sleep(2 * hosts.OfferFor)
 		s.query = func(ctx context.Context, _ *fakeConn, text string) error {
 			if text == "SELECT 2" {
 				s.query = panicOn("ping")
@@ -139,7 +141,7 @@ func TestPanicInTheCheckoutOfAKill(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		db.ExecContext(ctx, "SELECT 2")
-		time.Sleep(killTimeout)
+		time.Sleep(hosts.KillTimeout)
 		if p := onePool(t); p.Broken != 2 || p.InUse > 0 {
 			t.Errorf("got %d broken and %d in use, want 2 and 0", p.Broken, p.InUse)
 		}

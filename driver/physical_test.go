@@ -4,6 +4,8 @@ import (
 	"database/sql"
 	"slices"
 	"testing"
+
+	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 )
 
 // All that is sent between one login and one physical close, by many logical
@@ -11,7 +13,7 @@ import (
 func TestPhysicalOpensAndCloses(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		s.role = "NONE"
-		want := []string{askServer, "SELECT CURRENT_ROLE()"}
+		want := []string{serverinfo.AskServer, "SELECT CURRENT_ROLE()"}
 		const rounds = 10
 		for range rounds {
 			db := sql.OpenDB(s.connector(t, "pool_size=1"))

@@ -5,12 +5,15 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/physical"
+	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 )
 
 // leaveState has a new user leave a user variable behind.
@@ -31,9 +34,9 @@ func TestRefusalsAreRemembered(t *testing.T) {
 		message string
 		life    time.Duration
 	}{
-		{1047, "Unknown command", proofLife},
-		{1105, "no healthy backend", refusalLife},
-		{1295, "not supported", refusalLife},
+		{1047, "Unknown command", serverinfo.ProofLife},
+		{1105, "no healthy backend", serverinfo.RefusalLife},
+		{1295, "not supported", serverinfo.RefusalLife},
 		{1047, "WSREP has not yet prepared node for application use", 0},
 		{1053, "Server shutdown in progress", 0},
 	} {
@@ -117,7 +120,7 @@ func TestErrorThatPassesBlindsNoPool(t *testing.T) {
 		s.resets = true
 		ill := true
 		s.query = func(_ context.Context, _ *fakeConn, text string) error {
-			if ill && text == askServer {
+			if ill && text == serverinfo.AskServer {
 				return &mysql.MySQLError{Number: 1105, Message: "no healthy tablet"}
 			}
 			return nil
@@ -142,7 +145,7 @@ func TestErrorThatPassesBlindsNoPool(t *testing.T) {
 		// And at a later one it fails no login.
 		ill = true
 		s.query = func(_ context.Context, _ *fakeConn, text string) error {
-			if strings.HasPrefix(text, askConn+",") {
+			if strings.HasPrefix(text, serverinfo.AskConn+",") {
 				return &mysql.MySQLError{Number: 1105, Message: "no healthy tablet"}
 			}
 			return nil
@@ -163,15 +166,15 @@ func TestErrorThatPassesBlindsNoPool(t *testing.T) {
 // TiDB says 0 and -1 where it has no limit.
 func TestNoLimits(t *testing.T) {
 	for _, c := range []struct {
-		facts serverFacts
+		facts serverinfo.Facts
 		want  int
 	}{
-		{serverFacts{}, 0},
-		{serverFacts{maxUserConnections: 7}, 7},
-		{serverFacts{maxConnections: 100, maxUserConnections: 7}, 7},
-		{serverFacts{maxConnections: 100}, 95},
+		{serverinfo.Facts{}, 0},
+		{serverinfo.Facts{MaxUserConnections: 7}, 7},
+		{serverinfo.Facts{MaxConnections: 100, MaxUserConnections: 7}, 7},
+		{serverinfo.Facts{MaxConnections: 100}, 95},
 	} {
-		if got := c.facts.limit(); got != c.want {
+		if got := c.facts.Limit(); got != c.want {
 			t.Errorf("%+v: got limit %d, want %d", c.facts, got, c.want)
 		}
 	}
@@ -181,11 +184,9 @@ func TestNoLimits(t *testing.T) {
 		db := handle(t, s, "")
 		hold(t, s, "", 20)
 		ask(t, db)
-		for _, m := range allMembers() {
-			facts := m.login.hosts.hosts[0].learned.Load()
-			if facts.maxStmts != math.MaxInt32 || facts.limit() != 0 {
-				t.Errorf("got %d statements and %d connections, want no limit", facts.maxStmts, facts.limit())
-			}
+		facts, _ := serverinfo.FactsOf(map[string]string{"max_connections": "0", "max_prepared_stmt_count": "-1"}, nil, false)
+		if facts.MaxStmts != math.MaxInt32 || onePool(t).Limit != 0 {
+			t.Errorf("got %d statements and %d connections, want no limit", facts.MaxStmts, onePool(t).Limit)
 		}
 	})
 }
@@ -201,14 +202,15 @@ func TestUnknownConfig(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.dial = func(ctx context.Context, h *host, _ string) (driver.Conn, error) { return s.dial(ctx, h, "own") }
+		c.Dial = func(ctx context.Context, h *physical.Host, _ string) (driver.Conn, error) {
+			return s.dial(ctx, h, "own")
+		}
 		lc, err := c.Connect(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := lc.(*conn).lent.Value
-		if !p.opaque || p.home != "own" || p.schema != "own" {
-			t.Errorf("got opaque %v, home %q, schema %q; want it unknown, on schema own", p.opaque, p.home, p.schema)
+		if !slices.Contains(s.conns[0].sent(), "SELECT DATABASE()") {
+			t.Error("nobody asked which schema it is on")
 		}
 		if _, err := lc.(*conn).ExecContext(t.Context(), "SET @a = 1", nil); err != nil {
 			t.Fatal(err)

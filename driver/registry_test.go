@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/budget"
+	"github.com/mysqlpool/mysqlpool/internal/registry"
 )
 
 func TestDisposeAndAFreshPool(t *testing.T) {
@@ -108,7 +110,7 @@ func TestDriverOpenLeavesNoHandle(t *testing.T) {
 func TestPrivatePoolClosesWithItsHandle(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		c := s.connector(t, "")
-		c.shared = false
+		c.Shared = false
 		db := sql.OpenDB(c)
 		held, err := db.Conn(t.Context())
 		if err != nil {
@@ -135,8 +137,8 @@ func TestPoolWithoutHandlesAndConnectionsIsForgotten(t *testing.T) {
 			db.Close()
 		}
 		synctest.Wait()
-		if n := len(Stats()); n != maxOrphans {
-			t.Errorf("pools: got %d, want those that keep a connection, %d", n, maxOrphans)
+		if n := len(Stats()); n != budget.MaxOrphans {
+			t.Errorf("pools: got %d, want those that keep a connection, %d", n, budget.MaxOrphans)
 		}
 		open := handle(t, s, "pool_recycle=10")
 		ask(t, open)
@@ -173,7 +175,7 @@ func TestNoSecretGetsOut(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		var log bytes.Buffer
 		c := s.connector(t, "pool_size=1&pool_max_overflow=0&pool_timeout=1")
-		c.logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		c.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		db := sql.OpenDB(c)
 		held, err := db.Conn(t.Context())
 		if err != nil {
@@ -202,7 +204,7 @@ func TestHealthyPoolLogsNothingAboveDebug(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		var log bytes.Buffer
 		c := s.connector(t, "pool_recycle=10")
-		c.logger = slog.New(slog.NewTextHandler(&log, nil))
+		c.Logger = slog.New(slog.NewTextHandler(&log, nil))
 		db := sql.OpenDB(c)
 		for range 50 {
 			ask(t, db)
@@ -239,10 +241,8 @@ func TestLimitIsKnownAfterDispose(t *testing.T) {
 
 func poolsLoginShare(t *testing.T) int64 {
 	t.Helper()
-	pools.mu.Lock()
-	defer pools.mu.Unlock()
-	for _, m := range pools.membersLocked() {
-		return m.login.stmts.share.Load()
+	for _, m := range registry.All() {
+		return m.Stats().StmtShare
 	}
 	t.Fatal("no pool")
 	return 0
@@ -268,18 +268,4 @@ func TestHostsOpenAfterDispose(t *testing.T) {
 			}
 		}
 	})
-}
-
-// Two logins to one of the same hosts are to the same server, whatever else they
-// name.
-func TestLoginsThatMeet(t *testing.T) {
-	s := newFakeServer()
-	to := func(addr string) *login {
-		s.addr = addr
-		return newLogin(s.connector(t, ""))
-	}
-	one, both, other := to("db1"), to("db1:3306,db2"), to("db3,db4")
-	if !one.meets(both) || !both.meets(one) || one.meets(other) || other.meets(both) {
-		t.Error("want db1 to meet db1,db2 and nobody to meet db3,db4")
-	}
 }

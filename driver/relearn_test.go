@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 )
 
 // limitsAre changes what the fake server says of its limits.
@@ -24,7 +26,7 @@ func (s *fakeServer) asked() (n int) {
 	defer s.mu.Unlock()
 	for _, c := range s.conns {
 		for _, text := range c.log {
-			if text == askLimits {
+			if text == serverinfo.AskLimits {
 				n++
 			}
 		}
@@ -211,7 +213,7 @@ func TestUnchangedLimitsAreNoNews(t *testing.T) {
 			s.initConnect, s.sessionWaitTimeout = test.init, test.session
 			var log logged
 			c := s.connector(t, test.params)
-			c.logger = slog.New(slog.NewTextHandler(&log, nil))
+			c.Logger = slog.New(slog.NewTextHandler(&log, nil))
 			db := sql.OpenDB(c)
 			defer db.Close()
 			for range 200 {
@@ -236,7 +238,7 @@ func TestServerThatDoesNotAnswerWhenItIsAskedAgain(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		s.tellsLimits = true
 		s.query = func(ctx context.Context, c *fakeConn, text string) error {
-			if text == askLimits && c.id == 1 {
+			if text == serverinfo.AskLimits && c.id == 1 {
 				<-ctx.Done()
 				return ctx.Err()
 			}

@@ -12,6 +12,9 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/hosts"
+	"github.com/mysqlpool/mysqlpool/internal/loginpace"
+	"github.com/mysqlpool/mysqlpool/internal/physical"
 )
 
 // Each test here names a rule of database/sql that the driver lives by.
@@ -21,10 +24,8 @@ import (
 func bubble(t *testing.T, test func(t *testing.T, s *fakeServer)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		servers.mu.Lock()
-		clear(servers.byAddress) // what was known on another clock
-		servers.mu.Unlock()
-		accounts.forgetAll() // of another bubble, at the same time of another server
+		hosts.ForgetServers()          // what was known on another clock
+		loginpace.Accounts.ForgetAll() // of another bubble, at the same time of another server
 		disposeAfter(t)
 		test(t, newFakeServer())
 	})
@@ -259,7 +260,7 @@ func TestFailedPingReplacesTheConnection(t *testing.T) {
 	})
 }
 
-// A ping that hangs must not hang the checkout for longer than pingTimeout.
+// A ping that hangs must not hang the checkout for longer than physical.PingTimeout.
 func TestHangingPingEnds(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		db := handle(t, s, "pool_ping_after=0")
@@ -274,8 +275,8 @@ func TestHangingPingEnds(t *testing.T) {
 		if id := ask(t, db); id != 2 {
 			t.Errorf("connection: got %d, want a new one", id)
 		}
-		if took := time.Since(start); took != pingTimeout {
-			t.Errorf("took %v, want %v", took, pingTimeout)
+		if took := time.Since(start); took != physical.PingTimeout {
+			t.Errorf("took %v, want %v", took, physical.PingTimeout)
 		}
 	})
 }
@@ -288,8 +289,8 @@ func TestConnectNeverReturnsErrBadConn(t *testing.T) {
 		if errors.Is(err, driver.ErrBadConn) || !errors.Is(err, mysql.ErrInvalidConn) {
 			t.Errorf("got %v, want mysql.ErrInvalidConn", err)
 		}
-		if s.logins != loginTries {
-			t.Errorf("logins: got %d, want %d", s.logins, loginTries)
+		if s.logins != hosts.LoginTries {
+			t.Errorf("logins: got %d, want %d", s.logins, hosts.LoginTries)
 		}
 	})
 }
@@ -521,7 +522,7 @@ func TestStatementLeftBehindIsClosed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(2*offerFor + time.Millisecond) // until the pool has the connection
+		time.Sleep(2*hosts.OfferFor + time.Millisecond) // until the pool has the connection
 		held, err := b.Conn(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -661,7 +662,7 @@ func TestStatementsFollowBeforeTheSessionChanges(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer stmt.Close()
-		time.Sleep(2*offerFor + time.Millisecond) // until the pool has the connection
+		time.Sleep(2*hosts.OfferFor + time.Millisecond) // until the pool has the connection
 		held, err := b.Conn(t.Context())
 		if err != nil {
 			t.Fatal(err)

@@ -1,9 +1,11 @@
 package mysqlpool
 
 import (
-	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/mysqlpool/mysqlpool/internal/budget"
+	"github.com/mysqlpool/mysqlpool/internal/registry"
 )
 
 // ServerStats is what this process has of one server, over all pools that log in
@@ -29,37 +31,18 @@ type AccountStats struct {
 // Servers returns every server that a pool of the process logs in to, in the order
 // of Addr. A connector with a DialFunc of its own has servers of its own.
 func Servers() []ServerStats {
-	seen := map[*server]bool{}
 	var all []ServerStats
-	for _, m := range allMembers() {
-		for _, h := range m.login.hosts.hosts {
-			if !seen[h.server] {
-				seen[h.server] = true
-				all = append(all, h.server.budget.stats())
-			}
-		}
+	for _, b := range registry.Servers() {
+		all = append(all, serverStats(b))
 	}
 	slices.SortStableFunc(all, func(a, b ServerStats) int { return strings.Compare(a.Addr, b.Addr) })
 	return all
 }
 
-func (b *budget) stats() ServerStats {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	s := ServerStats{Addr: b.name, MaxConnections: b.all.max, Taken: b.all.taken, WithoutHandle: b.orphans}
-	if b.limits != nil {
-		s.Limit = b.all.limit
+func serverStats(b budget.Stats) ServerStats {
+	s := ServerStats{Addr: b.Name, MaxConnections: b.MaxConnections, Limit: b.Limit, Taken: b.Taken, WithoutHandle: b.WithoutHandle, Waiting: b.Waiting}
+	for _, a := range b.Accounts {
+		s.Accounts = append(s.Accounts, AccountStats{User: a.User, Limit: a.Limit, Taken: a.Taken})
 	}
-	for _, c := range b.claims {
-		if c.pool.HasWaiters() {
-			s.Waiting++
-		}
-	}
-	for user, q := range b.accounts {
-		if q.taken > 0 {
-			s.Accounts = append(s.Accounts, AccountStats{User: user, Limit: q.limit, Taken: q.taken})
-		}
-	}
-	slices.SortFunc(s.Accounts, func(x, y AccountStats) int { return cmp.Compare(x.User, y.User) })
 	return s
 }

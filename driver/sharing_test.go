@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/budget"
 )
 
 func handleTo(t *testing.T, s *fakeServer, schema, params string) *sql.DB {
@@ -156,7 +157,7 @@ func TestWrongPasswordMeetsNoConnection(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.dial = s.dial
+		c.Dial = s.dial
 		db := sql.OpenDB(c)
 		defer db.Close()
 		if err := db.PingContext(t.Context()); err != denied {
@@ -456,7 +457,7 @@ func TestPoolWithoutHandlesKeepsOneConnection(t *testing.T) {
 
 func TestPoolsWithoutHandlesShareABudget(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
-		for i := range 2 * maxOrphans {
+		for i := range 2 * budget.MaxOrphans {
 			db := handle(t, s, fmt.Sprintf("pool_idle_timeout=60&pool_recycle=10000&wait_timeout=%d", 100+i))
 			ask(t, db)
 			db.Close()
@@ -464,11 +465,11 @@ func TestPoolsWithoutHandlesShareABudget(t *testing.T) {
 		}
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
-		if open, _ := s.open(); open != maxOrphans {
-			t.Errorf("connections of pools without handles: got %d, want %d", open, maxOrphans)
+		if open, _ := s.open(); open != budget.MaxOrphans {
+			t.Errorf("connections of pools without handles: got %d, want %d", open, budget.MaxOrphans)
 		}
-		if n := len(Stats()); n != maxOrphans {
-			t.Errorf("pools: got %d, want those with a connection, %d", n, maxOrphans)
+		if n := len(Stats()); n != budget.MaxOrphans {
+			t.Errorf("pools: got %d, want those with a connection, %d", n, budget.MaxOrphans)
 		}
 		if s.conns[0].closed != true || s.conns[len(s.conns)-1].closed {
 			t.Error("want the one that was left first to be closed, and not the last")

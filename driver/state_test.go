@@ -5,13 +5,15 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
-	"io"
-	"net"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
+	"github.com/mysqlpool/mysqlpool/internal/physical"
+	"github.com/mysqlpool/mysqlpool/internal/stockdriver"
 )
 
 func TestSessionStateStaysWithItsLogicalConnection(t *testing.T) {
@@ -77,15 +79,17 @@ func TestRestoreMethods(t *testing.T) {
 		{"lock", "", "SELECT GET_LOCK('a', 1)", plain, "DO RELEASE_ALL_LOCKS()"},
 		{"lock, on MySQL 5.6", "", "SELECT GET_LOCK('a', 1)",
 			&fakeServer{query: refuse("DO RELEASE_ALL_LOCKS()", 1305)}, "DO RELEASE_ALL_LOCKS(); DO RELEASE_LOCK('a')"},
-		{"schema", "", "USE other", plain, "SELECT DATABASE()"},
+		{"schema", "", "USE other", plain, "USE `app`"},
+		{"schema, to one that is gone", "", "USE other", &fakeServer{query: refuse("USE `app`", 1049)}, "USE `app`; SELECT DATABASE()"},
 		{"temporary table", "", "CREATE TEMPORARY TABLE t (a int)", plain, resets},
-		{"anything", "", "CALL p()", plain, "ROLLBACK; " + setAgain("SELECT DATABASE()")},
+		{"anything", "", "CALL p()", plain, "ROLLBACK; " + resets},
 		{"a prepared XA transaction", "", "CALL p()", &fakeServer{resets: true, query: refuse("ROLLBACK", 1399)}, "ROLLBACK; " + closes},
-		{"variable that is not known", "time_zone=%27UTC%27", "SET timestamp = 1", plain, "ROLLBACK; " + setAgain("SET time_zone = 'UTC'; SELECT DATABASE()")},
+		{"variable that is not known", "time_zone=%27UTC%27", "SET timestamp = 1", plain, "ROLLBACK; " + setAgain("SET time_zone = 'UTC'")},
 		{"undo that fails", "", "SET time_zone = '+00:00'", &fakeServer{resets: true, query: refuse("SET time_zone = 'SYSTEM'", 1064)},
 			"SET time_zone = 'SYSTEM'; " + resets},
 		{"no reset", "", "CREATE TEMPORARY TABLE t (a int)", &fakeServer{}, closes},
-		{"no reset on MySQL 5.6", "", "CREATE TEMPORARY TABLE t (a int)", &fakeServer{resets: true, query: refuse("reset", 1047)}, "reset; " + closes},
+		{"no reset on MySQL 5.6", "", "CREATE TEMPORARY TABLE t (a int)", &fakeServer{resets: true, query: refuse("reset", 1047)}, resets + "; " + closes},
+		{"autocommit after a ROLLBACK that is refused", "", "SET autocommit = 0", &fakeServer{resets: true, query: refuse("ROLLBACK", 1105)}, "ROLLBACK; " + resets},
 		{"no reset after init_connect", "", "CREATE TEMPORARY TABLE t (a int)", &fakeServer{resets: true, initConnect: "SELECT 1"}, closes},
 		{"user variable after init_connect", "", "SET @a = 1", &fakeServer{resets: true, initConnect: "SET @a = 7"}, closes},
 		{"no reset without the socket", "", "CREATE TEMPORARY TABLE t (a int)", &fakeServer{resets: true, bare: true}, closes},
@@ -109,7 +113,7 @@ func TestRestoreMethods(t *testing.T) {
 							t.Fatal(err)
 						}
 						if test.query == "BEGIN" {
-							s.conns[0].status |= statusInTransaction
+							s.conns[0].status |= stockdriver.StatusInTransaction
 						}
 						if _, err := stmt.Exec(); err != nil {
 							t.Fatal(err)
@@ -142,7 +146,7 @@ func TestFailedStatementCountsAsState(t *testing.T) {
 		db := handle(t, s, "")
 		ask(t, db)
 		s.query = refuse("SET @a = 1, @b = oops", 1054)
-		if _, err := db.Exec("SET @a = 1, @b = oops"); errorNumber(err) != 1054 {
+		if _, err := db.Exec("SET @a = 1, @b = oops"); mysqlerr.Number(err) != 1054 {
 			t.Fatalf("got %v, want the server's own error", err)
 		}
 		db.Close()
@@ -267,7 +271,7 @@ func TestSlowRestoreClosesAndReplaces(t *testing.T) {
 		if took := time.Since(start); took != 0 {
 			t.Errorf("Close took %v", took)
 		}
-		time.Sleep(restoreTimeout - 1)
+		time.Sleep(physical.RestoreTimeout - 1)
 		wantOpen(t, s, 1, 1)
 		time.Sleep(2 * time.Nanosecond)
 		wantOpen(t, s, 1, 2)
@@ -287,7 +291,7 @@ func TestTransactionLeftOpenInRawIsNotHandedOn(t *testing.T) {
 				t.Fatal(err)
 			}
 			err = c.Raw(func(dc any) error {
-				tx, err := dc.(stockConn).BeginTx(t.Context(), driver.TxOptions{})
+				tx, err := dc.(physical.StockConn).BeginTx(t.Context(), driver.TxOptions{})
 				if err == nil && ended {
 					err = tx.Rollback()
 				}
@@ -317,7 +321,7 @@ func TestRawQueryIsNotHandedOn(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = c.Raw(func(dc any) error {
-			_, err := dc.(stockConn).Query("SELECT 1", nil)
+			_, err := dc.(physical.StockConn).Query("SELECT 1", nil)
 			return err
 		})
 		if err != nil {
@@ -330,22 +334,4 @@ func TestRawQueryIsNotHandedOn(t *testing.T) {
 			t.Error("the connection was kept")
 		}
 	})
-}
-
-// A reset does not hold up a request that gave up.
-func TestResetEndsWithItsContext(t *testing.T) {
-	client, server := net.Pipe() // which says nothing
-	defer client.Close()
-	defer server.Close()
-	go io.Copy(io.Discard, server)
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- resetConnection(ctx, client) }()
-	cancel()
-	if err := <-done; err != context.Canceled {
-		t.Errorf("got %v, want %v", err, context.Canceled)
-	}
-	if _, err := client.Write([]byte("goodbye")); err != nil {
-		t.Errorf("afterwards nothing can be sent: %v", err)
-	}
 }

@@ -1,13 +1,13 @@
 package mysqlpool
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
-	"github.com/mysqlpool/mysqlpool/internal/failover"
 	"github.com/mysqlpool/mysqlpool/internal/histogram"
+	"github.com/mysqlpool/mysqlpool/internal/hosts"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
+	"github.com/mysqlpool/mysqlpool/internal/registry"
 )
 
 // PoolStats is one pool. Always
@@ -62,6 +62,11 @@ type PoolStats struct {
 	UndoProof  Proof // statements that put variables back and release locks
 	ResetProof Proof // COM_RESET_CONNECTION
 
+	// PipelineProof is whether the server is known to answer several commands that
+	// are sent at once, by which the pool restores a session in one round trip.
+	// Ignored: not all were answered. Refused: the connection broke when it was tried.
+	PipelineProof Proof
+
 	Keepalives int64 // pings of idle connections (pool_keepalive)
 
 	Killed int64 // statements whose context ended, that were ended on the server too (pool_kill)
@@ -96,7 +101,7 @@ type Histogram struct {
 	Sum    time.Duration
 }
 
-func readHistogram(from *histogram.Histogram) Histogram {
+func histogramOf(from *histogram.Histogram) Histogram {
 	counts, sum := from.Read()
 	h := Histogram{Bounds: slices.Clone(histogram.Bounds[:]), Counts: counts[:], Sum: sum}
 	for _, n := range counts {
@@ -107,13 +112,14 @@ func readHistogram(from *histogram.Histogram) Histogram {
 
 // HostStats is one of several hosts of a pool.
 type HostStats struct {
-	Addr        string // host:port
-	Open        int    // connections
-	Opened      int64  // logins that succeeded
-	LoginErrors int64  // logins that failed
-	Probes      int64  // times that it was probed, by logins of its own that are in no other number, or on a connection that such a login left open
-	UndoProof   Proof  // as in PoolStats
-	ResetProof  Proof  // as in PoolStats
+	Addr          string // host:port
+	Open          int    // connections
+	Opened        int64  // logins that succeeded
+	LoginErrors   int64  // logins that failed
+	Probes        int64  // times that it was probed, by logins of its own that are in no other number, or on a connection that such a login left open
+	UndoProof     Proof  // as in PoolStats
+	ResetProof    Proof  // as in PoolStats
+	PipelineProof Proof  // as in PoolStats
 
 	// State is what is known of the host, as the log says it: "unknown", nobody
 	// logged in to it yet, or nobody used the pool for a while; "up"; "suspect", a
@@ -128,76 +134,56 @@ type HostStats struct {
 	Wanted   bool      // it is what pool_target asks for, as far as is known
 }
 
-// hostStats is nil for one host that may be anything.
-func (b *balancer) hostStats() (all []HostStats) {
-	if !b.tracks {
-		return nil
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for i, h := range b.hosts {
-		s := b.tracker.Status(i)
-		all = append(all, HostStats{
-			Addr: h.addr, Open: int(h.open.Load()), Opened: h.opened.Load(), LoginErrors: h.loginErrors.Load(), Probes: h.probes.Load(),
-			UndoProof: readProof(&h.server.proofs.undo), ResetProof: readProof(&h.server.proofs.reset),
-			State: s.State.String(), Since: s.Since, Reason: s.Reason, ReadOnly: b.tracker.IsReadOnly(i), Wanted: b.tracker.Rating(i) == failover.Wanted,
-		})
-	}
-	return all
-}
-
 // Stats returns every pool of the process, in the order of Login and, where that
 // is the same, of age.
 func Stats() []PoolStats {
-	all := allMembers()
+	all := registry.All()
 	stats := make([]PoolStats, len(all))
 	for i, m := range all {
-		stats[i] = m.stats()
+		stats[i] = statsOf(m.Stats())
 	}
 	return stats
 }
 
-// allMembers returns every pool, in the order of Stats.
-func allMembers() []*member {
-	pools.mu.Lock()
-	defer pools.mu.Unlock()
-	all := pools.membersLocked()
-	slices.SortFunc(all, func(a, b *member) int {
-		return cmp.Or(cmp.Compare(a.login.name, b.login.name), cmp.Compare(a.number, b.number))
-	})
-	return all
-}
-
-// handlesNow is how many handles use the pool.
-func (m *member) handlesNow() int {
-	pools.mu.Lock()
-	defer pools.mu.Unlock()
-	if m.ended {
-		return 0
-	}
-	return m.handles
-}
-
-func (m *member) stats() PoolStats {
-	handles := m.handlesNow()
-	s := m.pool.Stats()
-	hits, misses, evictions := m.login.stmts.counts()
-	proofs := &m.login.hosts.hosts[0].server.proofs
+// statsOf is what the registry says of a pool.
+func statsOf(m registry.Stats) PoolStats {
+	s := &m.Pool
 	return PoolStats{
-		Login: m.login.name, Name: m.login.poolName, Number: m.number, Size: s.Size, Limit: s.Limit,
+		Login: m.Login, Name: m.Name, Number: m.Number, Size: s.Size, Limit: s.Limit,
 		Open: s.Open, InUse: s.InUse, Idle: s.Idle, Pinned: s.Pinned,
-		Keepalives: s.Keepalives, Killed: m.login.killed.Load(), Hosts: m.login.hosts.hostStats(),
-		CreateTime: readHistogram(&m.pool.CreateTimes), WaitTime: readHistogram(&m.pool.WaitTimes),
-		UseTime:   readHistogram(&m.login.useTimes),
-		UndoProof: readProof(&proofs.undo), ResetProof: readProof(&proofs.reset),
-		PinnedBy: s.PinnedBy, Undone: m.login.undone.Load(), Reset: m.login.resets.Load(),
-		LoggingIn: s.LoggingIn, Waiting: s.Waiting, Handles: handles,
+		Keepalives: s.Keepalives, Killed: m.Killed, Hosts: hostStatsOf(m.Hosts),
+		CreateTime: histogramOf(m.CreateTimes), WaitTime: histogramOf(m.WaitTimes), UseTime: histogramOf(m.UseTimes),
+		UndoProof: Proof(m.UndoProof), ResetProof: Proof(m.ResetProof), PipelineProof: Proof(m.PipelineProof),
+		PinnedBy: s.PinnedBy, Undone: m.Undone, Reset: m.Resets,
+		LoggingIn: s.LoggingIn, Waiting: s.Waiting, Handles: m.Handles,
 		Opened: s.Opened, LoginErrors: s.LoginErrors,
 		Recycled: s.Closed[pool.Recycled], IdleClosed: s.Closed[pool.IdleTimeout],
 		Broken: s.Closed[pool.Broken], Dirty: s.Closed[pool.Dirty],
 		Overflow: s.Closed[pool.Overflow], Leaked: s.Closed[pool.Leaked], Disposed: s.Closed[pool.Disposed],
 		Invalidated: s.Closed[pool.Invalidated],
-		Stmts:       m.login.stmts.open.Load(), StmtHits: hits, StmtMisses: misses, StmtEvictions: evictions,
+		Stmts:       m.Stmts, StmtHits: m.StmtHits, StmtMisses: m.StmtMisses, StmtEvictions: m.StmtEvictions,
 		Waits: s.Waits, WaitDuration: s.Waited, Timeouts: s.Timeouts,
 	}
 }
+
+func hostStatsOf(hosts []hosts.Status) (all []HostStats) {
+	for _, h := range hosts {
+		all = append(all, HostStats{
+			Addr: h.Addr, Open: h.Open, Opened: h.Opened, LoginErrors: h.LoginErrors, Probes: h.Probes,
+			UndoProof: Proof(h.UndoProof), ResetProof: Proof(h.ResetProof), PipelineProof: Proof(h.PipelineProof),
+			State: h.State.String(), Since: h.Since, Reason: h.Reason, ReadOnly: h.ReadOnly, Wanted: h.Wanted,
+		})
+	}
+	return all
+}
+
+// Proof is what was found out of one way in which a server restores a
+// session.
+type Proof string
+
+const (
+	ProofUnknown Proof = ""        // not tried, or found out too long ago
+	ProofWorks   Proof = "works"   // what was set is gone afterwards
+	ProofIgnored Proof = "ignored" // the server answered OK, and what was set is still there
+	ProofRefused Proof = "refused" // the server answered with an error
+)

@@ -78,7 +78,7 @@ func TestHealthyProgramLogsNothing(t *testing.T) {
 		s.resets = true
 		var log logged
 		c := s.connector(t, "pool_size=1&pool_idle_timeout=1m&pool_recycle=10m&pool_leak_after=1h")
-		c.logger = slog.New(slog.NewTextHandler(&log, nil))
+		c.Logger = slog.New(slog.NewTextHandler(&log, nil))
 		db := sql.OpenDB(c)
 		defer db.Close()
 		ask(t, db)

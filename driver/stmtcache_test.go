@@ -11,6 +11,9 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
+	"github.com/mysqlpool/mysqlpool/internal/physical"
+	"github.com/mysqlpool/mysqlpool/internal/stockdriver"
 )
 
 // stmtLog is what of prepared statements was sent on a connection.
@@ -188,12 +191,12 @@ func TestStatementToBePreparedAgain(t *testing.T) {
 		}
 		askWith(t, db, 1, "SELECT ?")
 		fail = 2
-		if _, err := db.Exec("SELECT ?", 1); errorNumber(err) != 1615 || fail != 0 {
+		if _, err := db.Exec("SELECT ?", 1); mysqlerr.Number(err) != 1615 || fail != 0 {
 			t.Errorf("refused twice: got %v, %d tries left, want Error 1615 after two", err, fail)
 		}
 		askWith(t, db, 1, "SELECT ?")
 		fail = 1
-		if _, err := call.Exec(1); errorNumber(err) != 1615 {
+		if _, err := call.Exec(1); mysqlerr.Number(err) != 1615 {
 			t.Errorf("a procedure: got %v, want Error 1615", err)
 		}
 		if n := strings.Count(strings.Join(s.conns[0].sent(), ";"), "execute CALL"); n != 1 {
@@ -286,7 +289,7 @@ func TestServerWithTooManyStatements(t *testing.T) {
 				t.Errorf("%s still has %d statements on the server", p.Login, p.Stmts)
 			}
 		}
-		time.Sleep(stmtPause + time.Second)
+		time.Sleep(physical.StmtPause + time.Second)
 		askWith(t, a, 2, "SELECT 99, ?")
 		both := Stats()
 		if got := both[0].Stmts + both[1].Stmts; got != 1 {
@@ -302,11 +305,11 @@ func TestServerWithTooManyStatements(t *testing.T) {
 		}
 		start = time.Now()
 		_, err := a.Prepare("SELECT 4711")
-		if errorNumber(err) != 1461 {
+		if mysqlerr.Number(err) != 1461 {
 			t.Errorf("got %v, want the server's Error 1461", err)
 		}
-		if took := time.Since(start); took < stmtPatience || took > stmtPatience+maxStmtWait {
-			t.Errorf("waited %v, want %v", took, stmtPatience)
+		if took := time.Since(start); took < physical.StmtPatience || took > physical.StmtPatience+physical.MaxStmtWait {
+			t.Errorf("waited %v, want %v", took, physical.StmtPatience)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 		defer cancel()
@@ -314,37 +317,6 @@ func TestServerWithTooManyStatements(t *testing.T) {
 			t.Errorf("got %v, want the context's error", err)
 		}
 	})
-}
-
-// Kept statements are at most half of what the server takes, spread over the
-// connections there are.
-func TestShareOfAConnection(t *testing.T) {
-	l := newStmtLimits(auto)
-	p := []*physical{{}, {}, {}}
-	for i, want := range []struct{ max, conns, share int64 }{
-		{-1, 1, 256}, {16382, 3, 256}, {100, 1, 50}, {100, 3, 16}, {10, 2, 2}, {10, 1, 5}, {4, 3, 0}, {1, 1, 0}, {0, 1, 0},
-	} {
-		for _, c := range p {
-			l.closed(c)
-		}
-		l.learn(int(want.max))
-		for _, c := range p[:want.conns] {
-			l.opened(c)
-		}
-		if got := l.share.Load(); got != want.share {
-			t.Errorf("%d: max_prepared_stmt_count %d, %d connections: got a share of %d, want %d", i, want.max, want.conns, got, want.share)
-		}
-		if got := l.keeps(); got != (want.max != 0 && want.max != 1) {
-			t.Errorf("%d: keeps: got %v", i, got)
-		}
-	}
-	for _, n := range []int{0, 7} {
-		l := newStmtLimits(n)
-		l.learn(4)
-		if got := l.share.Load(); got != int64(n) || l.full() || l.keeps() != (n > 0) {
-			t.Errorf("pool_stmt_cache=%d: got a share of %d, full %v, keeps %v", n, got, l.full(), l.keeps())
-		}
-	}
 }
 
 // With pool_reset=never nobody takes state back, so that a text is not used with
@@ -414,31 +386,6 @@ func TestPreparedAgainWithOtherArguments(t *testing.T) {
 	})
 }
 
-func TestOnlyInserts(t *testing.T) {
-	for text, want := range map[string]bool{
-		"INSERT INTO t VALUES (?, ?)":                                     true,
-		"insert into t (a, b)\n values (?, 1),\n (?, 2)":                  true,
-		"REPLACE t VALUES (?)":                                            true,
-		"INSERT INTO t VALUES (COALESCE(?, 1))":                           false,
-		"INSERT INTO t VALUES (? IN (1, 2))":                              false,
-		"INSERT INTO t VALUES (? = 1)":                                    false,
-		"INSERT INTO t VALUES (?) ON DUPLICATE KEY UPDATE a = ?":          false,
-		"INSERT INTO t SELECT ?":                                          false,
-		"INSERT INTO t SET a = ?":                                         false,
-		"INSERT INTO t VALUES (?) RETURNING a":                            false,
-		"INSERT INTO t SELECT a FROM u WHERE b = ? AND c IN (VALUES (1))": false,
-		"UPDATE t SET a = ?":                                              false,
-		"DELETE FROM t WHERE (a) IN (VALUES (?))":                         false,
-		"VALUES (?)": false,
-		"INSERT":     false,
-		"":           false,
-	} {
-		if got := onlyInserts(text); got != want {
-			t.Errorf("%q: got %v", text, got)
-		}
-	}
-}
-
 // The same on a server: the session is reset behind the pool's back.
 func TestServerForgotItsStatements(t *testing.T) {
 	dsn := os.Getenv("MYSQL_POOL_TEST_DSN")
@@ -464,10 +411,14 @@ func TestServerForgotItsStatements(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = c.Raw(func(dc any) error {
-		return resetConnection(t.Context(), dc.(*conn).lent.Value.socket)
+		refused, err := stockdriver.Conn{Socket: dc.(*conn).holder.Current().Socket}.Run(t.Context(), stockdriver.ResetConnection)
+		if err != nil {
+			return err
+		}
+		return refused[0]
 	})
 	c.Close()
-	if errorNumber(err) == 1047 {
+	if mysqlerr.Number(err) == 1047 {
 		t.Skip("the server cannot reset a connection")
 	}
 	if err != nil {

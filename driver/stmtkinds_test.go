@@ -3,16 +3,15 @@ package mysqlpool
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
+	"github.com/mysqlpool/mysqlpool/internal/physical"
 )
 
 // run runs a text with arguments by Exec.
@@ -57,8 +56,8 @@ func TestKindsPushOutTheirOwn(t *testing.T) {
 				runWith(t, db, "DELETE 2, ?", arg)
 			}
 		}
-		if p := onePool(t); p.Stmts != 1+maxKinds {
-			t.Errorf("%d statements are kept, want %d", p.Stmts, 1+maxKinds)
+		if p := onePool(t); p.Stmts != 1+physical.MaxKinds {
+			t.Errorf("%d statements are kept, want %d", p.Stmts, 1+physical.MaxKinds)
 		}
 		before := len(stmtLog(s.conns[0]))
 		runWith(t, db, "DELETE 1, ?", 1)
@@ -163,7 +162,7 @@ func TestRefusedAndNotRunAgain(t *testing.T) {
 			defer stmt.Close()
 			s.query = func(_ context.Context, _ *fakeConn, text string) error { return errConversion }
 			for range 2 {
-				if _, err := stmt.Exec("é"); errorNumber(err) != 3988 {
+				if _, err := stmt.Exec("é"); mysqlerr.Number(err) != 3988 {
 					t.Errorf("got %v, want the server's error", err)
 				}
 			}
@@ -190,93 +189,6 @@ func TestErrorsOfDataKeepTheStatement(t *testing.T) {
 				t.Errorf("after error %d: sent %q, want kept %v", number, stmtLog(s.conns[0]), kept)
 			}
 		})
-	}
-}
-
-// Where the server fixes types, what it converts depends on whether it prepared again.
-func TestWhatIsKeptWhereTypesAreFixed(t *testing.T) {
-	fixes := timeFormat{loc: time.UTC}
-	for _, test := range []struct {
-		args                   []any
-		kept, inserts, without bool
-	}{
-		{[]any{"a", int64(1)}, true, true, true},
-		{[]any{"é", "a", nil, "ü"}, true, true, true},
-		{[]any{"é", int64(1)}, false, true, true},
-		{[]any{"é", 0.5}, false, true, true},
-		{[]any{true, json.RawMessage(`"é"`)}, false, true, true},
-		{[]any{"é", "5.5"}, false, true, true},
-		{[]any{"é", "5"}, false, true, true},
-		{[]any{"é", time.Now()}, false, true, true},
-		{[]any{[]byte("é"), "a"}, true, true, true},
-		{[]any{[]byte("é"), int64(1)}, false, false, true},
-		{[]any{[]byte{0xff}, 0.5}, false, false, true},
-		{[]any{[]byte{1, 2}, 0.5}, true, true, true},
-		{[]any{"1e5"}, false, false, true},
-		{[]any{int8(1)}, false, false, false},
-	} {
-		var args []driver.NamedValue
-		for i, v := range test.args {
-			args = append(args, driver.NamedValue{Ordinal: i + 1, Value: v})
-		}
-		kept, inserts, without := canKeep(args, fixes, false), canKeep(args, fixes, true), canKeep(args, timeFormat{}, false)
-		if kept != test.kept || inserts != test.inserts || without != test.without {
-			t.Errorf("%q: kept %v, when it only inserts %v, without fixed types %v; want %v, %v, %v", test.args, kept, inserts, without, test.kept, test.inserts, test.without)
-		}
-	}
-}
-
-func TestComparesWithSubquery(t *testing.T) {
-	for text, want := range map[string]bool{
-		"SELECT id FROM t WHERE s NOT IN (SELECT s FROM t WHERE s > ?)":      true,
-		"select id from t where s not in(select s from t)":                   true,
-		"SELECT id FROM t WHERE s <> ALL (SELECT s FROM t) AND x = ?":        true,
-		"SELECT id FROM t WHERE s = ANY\n(\n(SELECT s FROM t))":              true,
-		"SELECT id FROM t WHERE s = some /* x */ ( /*y*/ SELECT s FROM t)":   true,
-		"SELECT id FROM t WHERE s IN -- x\n (# y\n SELECT s FROM t)":         true,
-		"SELECT id FROM t WHERE s IN (/*!50000 SELECT s FROM t */)":          true,
-		"SELECT id FROM t WHERE s IN (/*M!100000 SELECT s FROM t */)":        true,
-		"SELECT id FROM t WHERE s IN (WITH c AS (SELECT 1) SELECT * FROM c)": true,
-		"SELECT id FROM t WHERE s IN (VALUES (1))":                           true,
-		"SELECT id FROM t WHERE s IN (/*/ x */ SELECT 1)":                    true,
-		"DELETE FROM t WHERE (a, b) IN (SELECT a, b FROM u WHERE c = ?)":     true,
-		"SELECT s IN (SELECT 1)":                                             true,
-		"SELECT id FROM t WHERE s IN (?, ?)":                                 false,
-		"SELECT id FROM t WHERE s = (SELECT MAX(s) FROM t WHERE s > ?)":      false,
-		"SELECT id FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.id = ?)":     false,
-		"SELECT id FROM t JOIN (SELECT id FROM u) v USING (id) WHERE id = ?": false,
-		"INSERT INTO t (SELECT * FROM u WHERE id = ?)":                       false,
-		"SELECT min(SELECT_x) FROM t WHERE in_all(?) ORDER BY `in`":          false,
-		"SELECT id FROM t WHERE margin (selected) = ?":                       false,
-		"SELECT 1 UNION ALL SELECT ?":                                        false,
-		"":                                                                   false,
-		"SELECT id FROM t WHERE s IN (":                                      false,
-		"SELECT id FROM t WHERE s IN /* never closed (SELECT 1)":             false,
-	} {
-		if got := comparesWithSubquery(text); got != want {
-			t.Errorf("%q: got %v", text, got)
-		}
-	}
-}
-
-func TestReturnsNoRows(t *testing.T) {
-	for text, want := range map[string]bool{
-		"INSERT INTO t VALUES (?)": true, " /* x */ update t set a = ?": true, "DELETE FROM t WHERE id = ?": true, "REPLACE t VALUES (?)": true,
-		"INSERT INTO t VALUES (?) RETURNING id": false, "delete from t where id = ? returning*": false, "replace t values (?)returning 1": false,
-		"SELECT ?": false, "CALL p(?)": false, "SHOW TABLES LIKE ?": false, "": false, "WITH c AS (SELECT ?) DELETE FROM t": false, "(SELECT ?)": false,
-	} {
-		if got := returnsNoRows(text); got != want {
-			t.Errorf("%q: got %v", text, got)
-		}
-	}
-}
-
-// A statement is used again only with a server that answers the same each time.
-func TestSubqueriesAreKeptWhereTheServerAsksThemAnew(t *testing.T) {
-	for version, want := range map[string]bool{"8.4.0": false, "8.0.22": false, "8.0.21": true, "5.7.44": true, "10.11.19-MariaDB": true, "11.8.9-MariaDB": true, "": true} {
-		if got := cachesSubqueries(version); got != want {
-			t.Errorf("%q: got %v", version, got)
-		}
 	}
 }
 
@@ -318,25 +230,6 @@ func countRuns(c *fakeConn, text string) (runs []int) {
 	return runs
 }
 
-func TestCostOfStatements(t *testing.T) {
-	for _, test := range []struct {
-		text     string
-		columns  int
-		from, to int // what the servers were measured to take, and what would be too much
-	}{
-		{"SELECT v FROM t WHERE id = ?", 1, 32760, 45000},
-		{"SELECT id FROM t WHERE id IN (" + strings.Repeat("?,", 99) + "?)", 1, 73000, 150000},
-		{"SELECT id FROM t WHERE id IN (" + strings.Repeat("?,", 3999) + "?)", 1, 2196508, 4 << 20},
-		{"SELECT id FROM t WHERE " + strings.Repeat("id = ? OR ", 300) + "0", 1, 626000, 1 << 20},
-		{"SELECT a.*, b.*, c.*, d.* FROM w a, w b, w c, w d WHERE a.c2 = ?", 800, 360384, 700000},
-		{"UPDATE t SET v = CASE " + strings.Repeat("WHEN id = ? THEN ? ", 200) + " END WHERE id < 0", 0, 425912, 1 << 20},
-	} {
-		if got := stmtCost(test.text, test.columns); got < test.from || got > test.to {
-			t.Errorf("%.40s: got %d, want from %d to %d", test.text, got, test.from, test.to)
-		}
-	}
-}
-
 // What is kept stays within the bytes of a connection, and what is large is not kept.
 func TestKeptStatementsAreBoundedInBytes(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
@@ -361,9 +254,9 @@ func TestKeptStatementsAreBoundedInBytes(t *testing.T) {
 				runWith(t, db, text, list(200)...)
 			}
 		}
-		cost := stmtCost("DELETE 100, "+strings.Repeat("?,", 199)+"?", 0)
-		if p := onePool(t); p.Stmts > int64(connStmtCosts/cost)+1 || p.Stmts < int64(connStmtCosts/cost)-1 {
-			t.Errorf("%d statements of %d bytes are kept, want what %d bytes hold", p.Stmts, cost, connStmtCosts)
+		cost := physical.StmtCost("DELETE 100, "+strings.Repeat("?,", 199)+"?", 0)
+		if p := onePool(t); p.Stmts > int64(physical.ConnStmtCosts/cost)+1 || p.Stmts < int64(physical.ConnStmtCosts/cost)-1 {
+			t.Errorf("%d statements of %d bytes are kept, want what %d bytes hold", p.Stmts, cost, physical.ConnStmtCosts)
 		}
 	})
 }

@@ -127,9 +127,6 @@ func (c *Conn[T]) CheckIn() { c.pool.CheckIn(c) }
 // CheckInDirty is Pool.CheckInDirty of this connection's pool.
 func (c *Conn[T]) CheckInDirty() { c.pool.CheckInDirty(c) }
 
-// Replace is Pool.Replace of this connection's pool.
-func (c *Conn[T]) Replace(why Reason) { c.pool.Replace(c, why) }
-
 // Discard is Pool.Discard of this connection's pool.
 func (c *Conn[T]) Discard(why Reason) { c.pool.Discard(c, why) }
 

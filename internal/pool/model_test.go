@@ -574,7 +574,7 @@ func (m *model) putAway(l *modelLease, how int) {
 	case 1:
 		c.Discard(Broken)
 	case 2:
-		c.Replace(Dirty)
+		m.p.Replace(c, Dirty)
 	case 3, 4:
 		l.ticket = c.PutAwayUnused()
 		m.tickets = append(m.tickets, l)

@@ -13,6 +13,8 @@ type Seen struct {
 	slots atomic.Pointer[[slots]atomic.Uint64] // nil: none
 }
 
+// slots is how many texts are remembered at most: 16 times as many as a connection keeps
+// by default, so that texts which are used again are rarely forgotten before, in 32 kB.
 const slots = 4096
 
 var seed = maphash.MakeSeed()

@@ -33,6 +33,7 @@ type Conn struct {
 	MaxPacket int
 
 	canceled *atomic.Value // why it was cancelled, once it was; nil: unknown
+	status   Status
 }
 
 // ConnOf returns what is known of a connection that has logged in.
@@ -41,6 +42,7 @@ func ConnOf(c driver.Conn) (f Conn) {
 	if !v.IsValid() {
 		return f
 	}
+	f.status = StatusOf(c)
 	if canceled := v.FieldByName("canceled"); canceled.IsValid() && canceled.Kind() == reflect.Struct {
 		if value := canceled.FieldByName("value"); value.IsValid() && value.Type() == reflect.TypeFor[atomic.Value]() {
 			f.canceled = (*atomic.Value)(value.Addr().UnsafePointer())

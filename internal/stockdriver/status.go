@@ -5,6 +5,19 @@ import (
 	"reflect"
 )
 
+// Status flags of the protocol (MySQL manual, "Server Status Flags" in the source
+// code documentation).
+const (
+	StatusInTransaction = 0x0001
+	StatusAutocommit    = 0x0002
+)
+
+// StatusUnknown is a bit of the status flags that no server sends. While it is
+// set in the stock driver's copy, the flags are old: something was sent, and no
+// answer with flags came since. An error has none, and rows have theirs at their
+// end. Whatever answer has flags overwrites it, so that nothing needs to clear it.
+const StatusUnknown = 0x0004
+
 // Status is the status flags of a connection as of the server's latest answer. The
 // zero value is unknown. It follows the connection; whoever reads it must own that.
 type Status struct{ word *uint16 }

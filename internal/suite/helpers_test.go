@@ -18,10 +18,6 @@ import (
 	mysqlpool "github.com/mysqlpool/mysqlpool/driver"
 )
 
-// The suite_*_test.go files say how the driver behaves on a server. They run on
-// the one that the environment names, whatever it is: a test asks the server for
-// what it needs, and skips if the server lacks it.
-//
 // Where the rule is "as the stock driver", a test is written with the name of
 // the driver as a parameter and runs with both: see asStock and onBoth.
 

@@ -18,6 +18,9 @@ func TestSuiteXAInARoutine(t *testing.T) {
 	} {
 		end := c.end
 		t.Run(c.call+" ends with "+end, func(t *testing.T) {
+			if end == "XA PREPARE" && strings.HasPrefix(s.row(t, "SELECT VERSION()"), "5.6") {
+				t.Skip("before MySQL 5.7.7 a prepared XA transaction ends with its connection")
+			}
 			asStock(t, func(t *testing.T, driver string) (answers []string) {
 				setup := s.open(t, stock, "")
 				defer setup.Close()

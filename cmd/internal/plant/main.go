@@ -165,10 +165,13 @@ func (p plant) testName() string {
 }
 
 func (p plant) packageName() string {
-	if p.pkg == "" {
-		return "./driver"
+	switch {
+	case p.pkg != "":
+		return p.pkg
+	case p.test == "", strings.HasPrefix(p.test, "TestSuite"):
+		return "./internal/suite"
 	}
-	return p.pkg
+	return "./driver"
 }
 
 // withoutBug returns the tests that find the bugs that show on a server of that

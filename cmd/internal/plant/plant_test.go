@@ -3,6 +3,8 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -29,5 +31,29 @@ func TestPlantsApply(t *testing.T) {
 				t.Error("the text is there twice, or was not replaced")
 			}
 		})
+	}
+}
+
+// Where no test has the name that a bug is to be found by, go test passes.
+func TestPlantsNameTests(t *testing.T) {
+	for _, p := range plants {
+		dir := filepath.Join("..", "..", "..", filepath.FromSlash(p.packageName()))
+		files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all strings.Builder
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all.Write(text)
+		}
+		for name := range strings.SplitSeq(p.testName(), "|") {
+			if !regexp.MustCompile(`(?m)^func ` + name + `\(`).MatchString(all.String()) {
+				t.Errorf("%s: %s has no %s", p.name, p.packageName(), name)
+			}
+		}
 	}
 }

@@ -8,7 +8,7 @@ type plant struct {
 	name, file, old, new string
 
 	test   string // that finds it; empty: the differential test
-	pkg    string // where that is; empty: ./driver
+	pkg    string // where that is; empty: ./internal/suite for TestSuite…, ./driver for others
 	server string // MariaDB or MySQL, with or without the start of a version, if it shows on that alone
 	alone  bool   // built without the other bugs: the function asks who called it
 }

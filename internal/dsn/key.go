@@ -1,0 +1,122 @@
+package dsn
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"maps"
+	"reflect"
+	"slices"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+// Key names a pool: two connectors share one exactly if their keys are equal.
+// The config is in it as a keyed hash, since passwords are part of it.
+type Key struct {
+	config [sha256.Size]byte
+	Options
+}
+
+// keySecret makes the keys of this process useless outside it.
+var keySecret = func() (secret [32]byte) {
+	rand.Read(secret[:]) // never fails: crypto/rand
+	return secret
+}()
+
+// configFields is the names of all fields of mysql.Config, in their order.
+var configFields = func() (names []string) {
+	t := reflect.TypeFor[mysql.Config]()
+	for i := range t.NumField() {
+		names = append(names, t.Field(i).Name)
+	}
+	return names
+}()
+
+// KeyOf returns the key of a normalised config and its options. It reports
+// false if the config holds something that cannot be compared with that of
+// another connector (a function, a logger, a TLS config of its own): then the
+// connector must have a pool of its own.
+//
+// It goes through all fields of mysql.Config, so that one which a later
+// version adds makes another pool rather than being overlooked. namedLoc is for
+// appendLocation.
+func KeyOf(cfg *mysql.Config, o Options, namedLoc bool) (Key, bool) {
+	b := append(make([]byte, 0, 1024), keySecret[:]...)
+	v := reflect.ValueOf(cfg).Elem()
+	for i, name := range configFields {
+		b = appendString(b, name)
+		var ok bool
+		if b, ok = appendField(b, cfg, name, v.Field(i), namedLoc); !ok {
+			return Key{}, false
+		}
+	}
+	return Key{sha256.Sum256(b), o}, true
+}
+
+func appendField(b []byte, cfg *mysql.Config, name string, v reflect.Value, namedLoc bool) ([]byte, bool) {
+	switch name {
+	case "DBName":
+		return b, true // a checkout switches the schema
+	case "TLS":
+		return appendTLS(b, cfg)
+	case "Loc":
+		return appendLocation(b, cfg.Loc, namedLoc)
+	case "Params":
+		for _, param := range slices.Sorted(maps.Keys(cfg.Params)) {
+			b = appendString(b, param)
+			b = appendString(b, cfg.Params[param])
+		}
+		return b, true
+	case "Logger":
+		return b, cfg.Logger == nil || sameLogger(cfg.Logger, mysql.NewConfig().Logger)
+	case pubKeyField:
+		return appendPublicKey(b, cfg, v)
+	}
+	return appendValue(b, v)
+}
+
+// appendValue appends a value of a basic kind, or a slice of such. Of any other
+// kind it takes the zero value only.
+func appendValue(b []byte, v reflect.Value) ([]byte, bool) {
+	switch v.Kind() {
+	case reflect.String:
+		return appendString(b, v.String()), true
+	case reflect.Bool:
+		if v.Bool() {
+			return append(b, 1), true
+		}
+		return append(b, 0), true
+	case reflect.Int, reflect.Int64:
+		return binary.LittleEndian.AppendUint64(b, uint64(v.Int())), true
+	case reflect.Uint, reflect.Uint8, reflect.Uint16:
+		return binary.LittleEndian.AppendUint64(b, v.Uint()), true
+	case reflect.Slice:
+		ok := true
+		b = binary.LittleEndian.AppendUint64(b, uint64(v.Len()))
+		for i := 0; ok && i < v.Len(); i++ {
+			b, ok = appendValue(b, v.Index(i))
+		}
+		return b, ok
+	}
+	return b, v.IsZero()
+}
+
+// appendString appends the length too, so that no two lists of strings look
+// alike.
+func appendString(b []byte, s string) []byte {
+	b = binary.LittleEndian.AppendUint64(b, uint64(len(s)))
+	return append(b, s...)
+}
+
+func sameLogger(a, b mysql.Logger) bool {
+	va, vb := reflect.ValueOf(a), reflect.ValueOf(b)
+	return va.Type() == vb.Type() && va.Comparable() && va.Equal(vb)
+}
+
+// PasswordHash makes a password comparable. Where BeforeConnect sets another
+// one it is not known, and counts as the config's.
+func PasswordHash(cfg *mysql.Config) [32]byte {
+	b := append(make([]byte, 0, 128), keySecret[:]...)
+	return sha256.Sum256(appendString(b, cfg.Passwd))
+}

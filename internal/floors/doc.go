@@ -1,0 +1,2 @@
+// Package floors tests which package of the module imports which. It has tests only.
+package floors

@@ -1,0 +1,312 @@
+package hosts
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
+	"github.com/mysqlpool/mysqlpool/internal/failover"
+	"github.com/mysqlpool/mysqlpool/internal/physical"
+	"github.com/mysqlpool/mysqlpool/internal/pool"
+)
+
+// watchFor is how long after the latest login was asked for hosts are probed that
+// no connection is open to.
+const watchFor = 30 * time.Second
+
+// balancer says which of several hosts is to be logged in to. With one host, and
+// no pool_target that it must meet, there is nothing to say.
+type balancer struct {
+	hosts   []*host // in the order of the DSN; immutable
+	target  failover.Target
+	spreads bool // pool_balance=round_robin
+	tracks  bool // there are several, or pool_target says what the one must be
+
+	mu       sync.Mutex // guards what follows; no I/O under it
+	tracker  *failover.Tracker
+	probed   []bool // a goroutine probes the host when that is due; see dialer.probeLoop
+	logged   []failover.State
+	asked    time.Time // when a login was last asked for
+	moving   bool      // dialer.spread is under way
+	settling bool      // dialer.settle is
+	paused   bool      // the pool was forgotten, and nobody logged in since
+	over     bool      // the pool ended
+}
+
+func newBalancer(hosts []*host, o dsn.Options) *balancer {
+	b := &balancer{
+		hosts: hosts, target: o.Target.Hosts(), spreads: o.Balance == dsn.BalanceRoundRobin,
+		probed: make([]bool, len(hosts)), logged: make([]failover.State, len(hosts)),
+	}
+	b.tracks = len(hosts) > 1 || o.Target != dsn.TargetAuto && o.Target != dsn.TargetAny
+	b.tracker = failover.New(len(hosts), b.target, b.spreads)
+	return b
+}
+
+func (b *balancer) several() bool { return len(b.hosts) > 1 }
+
+// candidates returns the hosts in the order in which a login should try them.
+func (b *balancer) candidates() (hosts []*host) {
+	if !b.tracks {
+		return b.hosts
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.asked, b.paused = time.Now(), false
+	for _, i := range b.tracker.Candidates(b.asked, func(i int) int64 { return b.hosts[i].taken() }) {
+		hosts = append(hosts, b.hosts[i])
+	}
+	return hosts
+}
+
+// rating says how much a host is wanted, and whether connections to it are to be
+// given up for those to another.
+func (b *balancer) rating(h *host) (r failover.Rating, leaves bool) {
+	if !b.tracks {
+		return failover.Wanted, false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.tracker.Rating(h.Index), b.tracker.Leaves(h.Index)
+}
+
+// answers reports whether one of some hosts is known to take logins.
+func (b *balancer) answers(hosts []*host) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.ContainsFunc(hosts, func(h *host) bool {
+		return b.tracker.IsReadOnly(h.Index) || b.tracker.Status(h.Index).State == failover.Up
+	})
+}
+
+// leftLocked returns the hosts with connections that are to be given up, and with
+// logins under way that may bring one.
+func (b *balancer) leftLocked() map[*physical.Host]bool {
+	var left map[*physical.Host]bool
+	for i, h := range b.hosts {
+		if h.taken() > 0 && b.tracker.Leaves(i) {
+			if left == nil {
+				left = map[*physical.Host]bool{}
+			}
+			left[h.Host] = true
+		}
+	}
+	return left
+}
+
+// inUse reports whether somebody needs to know which hosts can be used.
+func (b *balancer) inUseLocked(now time.Time) bool {
+	if now.Sub(b.asked) < watchFor {
+		return true
+	}
+	for _, h := range b.hosts {
+		if h.taken() > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Pause ends what looks after the hosts: the pool is empty, and has no handle.
+func (l *Dialer) Pause() {
+	b := l.hosts
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	l.watch.restart()
+	b.paused, b.settling, b.moving = true, false, false
+	clear(b.probed)
+	now := time.Now()
+	for i := range b.hosts {
+		if b.tracker.Rating(i) != failover.Wanted {
+			b.tracker.Unwatch(i, now)
+		}
+	}
+}
+
+// end stops what is due.
+func (b *balancer) end() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.over = true
+}
+
+// describe says of each host what is known, for an error.
+func (b *balancer) describe() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var all []string
+	for i, h := range b.hosts {
+		s := b.tracker.Status(i)
+		text := h.Addr + " is " + s.State.String()
+		if !s.Since.IsZero() {
+			text += fmt.Sprintf(" for %v", time.Since(s.Since).Round(time.Millisecond))
+		}
+		if s.Reason != "" {
+			text += " (" + s.Reason + ")"
+		}
+		all = append(all, text)
+	}
+	return strings.Join(all, "; ")
+}
+
+// report notes what happened to a host: a login or a probe that started at began,
+// or a connection that was in use. What follows from it is done: connections are
+// given up, hosts are probed, and the change is logged.
+func (l *Dialer) report(h *host, event failover.Event, began time.Time, why string) {
+	b := l.hosts
+	if !b.tracks {
+		return
+	}
+	b.mu.Lock()
+	if b.over {
+		b.mu.Unlock()
+		return
+	}
+	wasWanted := b.tracker.Rating(h.Index) == failover.Wanted
+	change := b.tracker.Report(h.Index, event, began, time.Now(), why)
+	wanted := b.tracker.Rating(h.Index) == failover.Wanted
+	logged := b.logged[h.Index]
+	b.logged[h.Index] = change.To
+	b.mu.Unlock()
+	if change.To != logged {
+		l.logState(h, logged, change.To, why)
+	}
+	if b.spreads && wanted && !wasWanted {
+		l.watch.run(l.spread)
+	}
+	l.settle()
+	l.startProbes()
+}
+
+func (l *Dialer) logState(h *host, was, is failover.State, why string) {
+	level := slog.LevelInfo
+	switch {
+	case is == failover.Down || is == failover.Unready, is == failover.ReadOnly && was == failover.Up && l.hosts.target.Writes():
+		level = slog.LevelWarn
+	case was == failover.Unknown, is == failover.Suspect, was == failover.Suspect && is == failover.Up:
+		level = slog.LevelDebug
+	}
+	l.Log().LogAttrs(context.Background(), level, "mysqlpool: host is "+is.String(),
+		slog.String("login", l.Name), slog.String("host", h.Addr), slog.String("was", was.String()), slog.String("reason", why))
+}
+
+// settle gives up the connections to hosts in whose place another one is wanted:
+// idle ones are closed now, those in use after use. Others are opened when
+// somebody needs them.
+func (l *Dialer) settle() {
+	b := l.hosts
+	if !l.giveUp() {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.settling || b.paused || b.over {
+		return
+	}
+	b.settling = true
+	l.watch.run(func(ctx context.Context) {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(moveInterval): // a login may have been under way
+			}
+			if !l.giveUp() && b.settled(ctx) {
+				return
+			}
+		}
+	})
+}
+
+// settled notes that settle has no more to do, unless it has.
+func (b *balancer) settled(ctx context.Context) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if ctx.Err() != nil {
+		return true // settling is of another one by now
+	}
+	b.settling = b.leftLocked() != nil
+	return !b.settling
+}
+
+// giveUp gives up what settle says. It reports false if there is nothing.
+func (l *Dialer) giveUp() bool {
+	l.hosts.mu.Lock()
+	left := l.hosts.leftLocked()
+	l.hosts.mu.Unlock()
+	if left == nil {
+		return false
+	}
+	l.invalidate(pool.Recycled, func(p *physical.Conn, _ time.Duration) bool { return left[p.Host] })
+	return true
+}
+
+// moveInterval is how long dialer.spread and dialer.settle wait between two steps.
+const moveInterval = time.Second
+
+// spread gives up connections beyond each host's even share, a quarter of them at
+// a time, so that a host which is up again gets its connections step by step.
+func (l *Dialer) spread(ctx context.Context) {
+	b := l.hosts
+	b.mu.Lock()
+	if b.moving || ctx.Err() != nil {
+		b.mu.Unlock()
+		return
+	}
+	b.moving = true
+	b.mu.Unlock()
+	defer func() {
+		b.mu.Lock()
+		if ctx.Err() == nil {
+			b.moving = false
+		}
+		b.mu.Unlock()
+	}()
+	for {
+		many := b.surplus()
+		if many == nil {
+			return
+		}
+		l.invalidate(pool.Recycled, func(p *physical.Conn, _ time.Duration) bool {
+			many[p.Host]--
+			return many[p.Host] >= 0
+		})
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(moveInterval):
+		}
+	}
+}
+
+// surplus is how many connections each host is to give up now, so that each host
+// that is wanted has an even share in the end; nil for none.
+func (b *balancer) surplus() map[*physical.Host]int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	total, wanted := int64(0), int64(0)
+	for i, h := range b.hosts {
+		if b.tracker.Rating(i) == failover.Wanted {
+			total += h.Open.Load()
+			wanted++
+		}
+	}
+	var many map[*physical.Host]int
+	for i, h := range b.hosts {
+		if b.tracker.Rating(i) != failover.Wanted {
+			continue
+		}
+		if over := h.Open.Load() - (total+wanted-1)/wanted; over > 0 {
+			if many == nil {
+				many = map[*physical.Host]int{}
+			}
+			many[h.Host] = int(over+3) / 4
+		}
+	}
+	return many
+}

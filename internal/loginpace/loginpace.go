@@ -1,0 +1,239 @@
+// Package loginpace holds logins back that may be refused, so that no account is locked
+// because of a wrong password.
+package loginpace
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
+	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
+)
+
+// A server may lock an account, for everybody, after some failed logins in a row
+// (max_password_errors of MariaDB, FAILED_LOGIN_ATTEMPTS of MySQL). So this
+// process has fewer than ten in any ten seconds for each account, over all of its
+// pools:
+//
+//   - After three refused logins in ten seconds a password that was refused is tried
+//     again after RefusedRest only. Until then every other login with it gets the
+//     server's error at once, and the server sees none.
+//   - No more than five logins of an account are under way at once, unless one has
+//     succeeded within the last ten seconds, and since a connection was found dead: all
+//     of them may be refused.
+//   - A password that was not refused yet does not wait for RefusedRest. Those under
+//     way and those refused in the last ten seconds are nine at most together.
+//
+// Five at once and one each two seconds are nine in ten seconds. It may be more only
+// if a password is changed amid a burst of logins of which some have just
+// succeeded: then as many are refused as are under way.
+const (
+	RefusedSpan   = 10 * time.Second
+	RefusedMost   = 9
+	refusedFree   = 3
+	RefusedRest   = 2 * time.Second
+	UnprovenMost  = 5
+	provenFor     = 10 * time.Second
+	UnprovenLimit = 500 * time.Millisecond // the longest wait for one of UnprovenMost that does not end
+)
+
+// ErrPaced is why a login was not tried that had no time left to wait for its turn.
+var ErrPaced = errors.New("mysqlpool: the login was not tried, since too many of this account are under way or were refused just now")
+
+// Account is what this process knows of the logins of one user to one server.
+type Account struct {
+	mu        sync.Mutex // guards what follows; a leaf: no other lock is taken under it
+	underway  int
+	succeeded time.Time              // the latest that did; zero: it was refused since
+	refused   []time.Time            // in the last RefusedSpan
+	passwords map[[32]byte]*password // those that were refused, by their keyed hash
+	changed   chan struct{}          // closed when something changes that somebody waits for
+	touched   time.Time
+}
+
+// password is one that was refused.
+type password struct {
+	err    error // the server's
+	at     time.Time
+	trying bool // it is tried again
+}
+
+// accountName says which logins count together. The same server under another
+// address is another one.
+type accountName struct {
+	server serverinfo.Address
+	user   string
+}
+
+// Accounts is those that logged in lately, by pools of a shared server.
+var Accounts Table
+
+type Table struct {
+	mu  sync.Mutex // guards what follows
+	all map[accountName]*Account
+}
+
+// Of returns the account that a host's config logs in with. It is of that host
+// alone if its config dials by a function of its own.
+func (t *Table) Of(cfg *mysql.Config) *Account {
+	if cfg.DialFunc != nil {
+		return new(Account)
+	}
+	name := accountName{serverinfo.Address{Net: cfg.Net, Addr: cfg.Addr}, cfg.User}
+	now := time.Now()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	a := t.all[name]
+	if a == nil {
+		// Not weak: a program may open a handle, fail, and close it, again and again.
+		maps.DeleteFunc(t.all, func(_ accountName, a *Account) bool { return a.forgettable(now) })
+		if t.all == nil {
+			t.all = map[accountName]*Account{}
+		}
+		a = &Account{touched: now}
+		t.all[name] = a
+	}
+	return a
+}
+
+// ForgetAll is for tests on fake time, where what was learned before is of another
+// clock.
+func (t *Table) ForgetAll() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.all = nil
+}
+
+// forgettable reports whether nothing was refused lately. A pool that has the
+// account still may use it on, apart from pools to come.
+func (a *Account) forgettable(now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.underway == 0 && now.Sub(a.touched) > RefusedSpan
+}
+
+// Begin waits until a login may start, and returns what is to be called with its
+// end. It returns the server's error instead if the password was refused just now,
+// and ctx's if that ends first. quiet reports whether no connection was found
+// dead since the latest login: they may have been killed because of a new password.
+func (a *Account) Begin(ctx context.Context, hash [32]byte, quiet func() bool) (end func(error), err error) {
+	start := time.Now()
+	for {
+		a.mu.Lock()
+		now := time.Now()
+		a.touched = now
+		a.forgetLocked(now)
+		p := a.passwords[hash]
+		if p != nil && a.tooOftenLocked(p, now) {
+			a.mu.Unlock()
+			return nil, p.err
+		}
+		wait := time.Duration(0)
+		if a.succeeded.IsZero() || now.Sub(a.succeeded) >= provenFor || !quiet() {
+			wait = a.waitLocked(now, now.Sub(start))
+		}
+		if wait == 0 {
+			a.underway++
+			if p != nil {
+				p.trying = true
+			}
+			a.mu.Unlock()
+			return a.ender(ctx, hash), nil
+		}
+		if a.changed == nil {
+			a.changed = make(chan struct{})
+		}
+		changed := a.changed
+		a.mu.Unlock()
+		timer := time.NewTimer(wait)
+		select {
+		case <-changed:
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, fmt.Errorf("%w: %w", ErrPaced, ctx.Err())
+		}
+		timer.Stop()
+	}
+}
+
+func (a *Account) tooOftenLocked(p *password, now time.Time) bool {
+	n := len(a.refused) + a.underway
+	return n >= RefusedMost || n >= refusedFree && (p.trying || now.Sub(p.at) < RefusedRest)
+}
+
+// waitLocked is for how long a login waits at most that may be refused and began so
+// long ago; 0 if it may start.
+func (a *Account) waitLocked(now time.Time, waited time.Duration) time.Duration {
+	if len(a.refused)+a.underway >= RefusedMost {
+		if len(a.refused) == 0 {
+			return RefusedSpan
+		}
+		return a.refused[0].Add(RefusedSpan).Sub(now)
+	}
+	if a.underway >= UnprovenMost && waited < UnprovenLimit {
+		return UnprovenLimit - waited
+	}
+	return 0
+}
+
+// forgetLocked drops what is too long ago to count.
+func (a *Account) forgetLocked(now time.Time) {
+	for len(a.refused) > 0 && now.Sub(a.refused[0]) >= RefusedSpan {
+		a.refused = a.refused[1:]
+	}
+	for hash, p := range a.passwords {
+		if !p.trying && now.Sub(p.at) >= RefusedSpan {
+			delete(a.passwords, hash)
+		}
+	}
+}
+
+// ender returns what notes the end of a login. A dialer that goes on after its
+// context ended takes no place, but a refusal counts still.
+func (a *Account) ender(ctx context.Context, hash [32]byte) func(error) {
+	var once sync.Once
+	release := func() {
+		once.Do(func() {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			a.underway--
+			if p := a.passwords[hash]; p != nil {
+				p.trying = false
+			}
+			if a.changed != nil {
+				close(a.changed)
+				a.changed = nil
+			}
+		})
+	}
+	stop := context.AfterFunc(ctx, release)
+	return func(err error) {
+		stop()
+		a.note(hash, err)
+		release()
+	}
+}
+
+func (a *Account) note(hash [32]byte, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := time.Now()
+	switch {
+	case err == nil:
+		a.succeeded = now
+		delete(a.passwords, hash)
+	case mysqlerr.IsRefused(err):
+		a.succeeded = time.Time{}
+		a.refused = append(a.refused, now)
+		if a.passwords == nil {
+			a.passwords = map[[32]byte]*password{}
+		}
+		a.passwords[hash] = &password{err: err, at: now}
+	}
+}

@@ -1,0 +1,194 @@
+package physical
+
+import (
+	"context"
+	"database/sql/driver"
+
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
+	"github.com/mysqlpool/mysqlpool/internal/pool"
+	"github.com/mysqlpool/mysqlpool/internal/session"
+)
+
+// Holder is what a logical connection is to physical ones: it holds one at a time, and
+// runs statements on it. Between two statements the logical connection may put it away,
+// and takes it back unless the pool gave it to somebody else.
+type Holder struct {
+	*Lease
+	stmts    []*Stmt // that follow it: prepared, not closed and not lost
+	bad      bool    // driver.ErrBadConn was returned
+	rejected bool    // ... for a write that was refused; the connection is good
+	readOnly bool    // the latest transaction was begun as read-only
+}
+
+// NewHolder returns a holder that does not hold lent yet, which is the caller's. gone is
+// called if the logical connection becomes garbage without being closed; it may be nil.
+// See Lease.Dropped.
+func NewHolder(lent *pool.Conn[*Conn], gone func()) Holder {
+	return Holder{Lease: &Lease{lent: lent, gone: gone}}
+}
+
+// Current is the connection that is held.
+func (h *Holder) Current() *Conn { return h.lent.Value }
+
+// CheckedOut notes that a connection was checked out.
+func (h *Holder) CheckedOut(lent *pool.Conn[*Conn]) {
+	h.lent, h.held = lent, true
+	if h.died.Swap(false) {
+		h.loseStmts()
+	}
+}
+
+// Resume readies the connection that is held for another statement. It reports false if
+// none is held.
+func (h *Holder) Resume() bool {
+	h.rejected = false
+	if !h.held {
+		return false
+	}
+	p := h.lent.Value
+	p.Tidy()
+	p.usedBy(h.Lease)
+	return true
+}
+
+// PutAwayUnused offers a connection that was checked out and never held.
+func (h *Holder) PutAwayUnused() { h.ticket = h.lent.PutAwayUnused() }
+
+// Usable readies the connection that is held to be put away. It reports false if it must
+// not be used again.
+func (h *Holder) Usable() bool {
+	p := h.lent.Value
+	p.stmts.rows = nil // database/sql has closed them
+	p.Tidy()
+	if p.health >= broken {
+		return false
+	}
+	if !p.IsValid() {
+		p.closedHere(p.cancelled()) // perhaps while rows were read
+		return false
+	}
+	return true
+}
+
+// PutAway offers the connection that is held, or pins it if session state is left on it.
+func (h *Holder) PutAway() (pinned bool) {
+	if kinds := h.lent.Value.kinds(); kinds != 0 {
+		h.ticket, pinned = h.lent.Pin(uint32(kinds)), true
+	} else {
+		h.ticket = h.lent.Offer()
+	}
+	h.held = false
+	return pinned
+}
+
+// Sound reports whether nothing says that the connection that is held must not be used
+// again.
+func (h *Holder) Sound() bool { return h.lent.Value.sound() }
+
+// CheckIn gives up the connection that is held. It takes no time, since database/sql may
+// call Close under its own lock.
+func (h *Holder) CheckIn() {
+	lent := h.lent
+	h.lent, h.held = nil, false
+	lent.Value.stmts.rows = nil
+	if lent.Value.MustRestore() {
+		lent.CheckInDirty()
+		return
+	}
+	lent.Value.state.Reset()
+	lent.CheckIn()
+}
+
+// Discard closes the connection that is held.
+func (h *Holder) Discard(why pool.Reason) {
+	lent := h.lent
+	h.lent, h.held = nil, false
+	lent.Discard(why)
+}
+
+// Holds reports whether a connection is held.
+func (h *Holder) Holds() bool { return h.held }
+
+// Rejected reports whether the connection that is held is good, though a write on it was
+// refused and driver.ErrBadConn returned.
+func (h *Holder) Rejected() bool { return h.rejected && h.Sound() }
+
+// ReturnedBadConn reports whether driver.ErrBadConn was returned.
+func (h *Holder) ReturnedBadConn() bool { return h.bad }
+
+// Closed notes that the logical connection is closed: nobody asks it for LAST_INSERT_ID()
+// any more.
+func (h *Holder) Closed() { h.LastID.gone.Store(true) }
+
+// Lost is for a connection that was found dead and discarded: what the stock driver's
+// would have lost with it is lost.
+func (h *Holder) Lost() {
+	h.loseStmts()
+	h.LastID.Set(0) // as of the connection that the stock driver would open now
+}
+
+// Ping has the server answer.
+func (h *Holder) Ping(ctx context.Context) error { return h.saw(h.lent.Value.Ping(ctx)) }
+
+// saw notes an error that is about to be returned, and returns what is. A write
+// that was refused because the server is read-only says nothing of the kind where
+// the session itself may take no writes. With rejectReadOnly the stock driver says
+// driver.ErrBadConn for it; that says nothing where the connection was closed
+// before.
+func (h *Holder) saw(err error) error {
+	if err == nil {
+		return nil
+	}
+	if !h.held {
+		h.bad = h.bad || err == driver.ErrBadConn
+		return err
+	}
+	p := h.lent.Value
+	if err == driver.ErrBadConn {
+		suspect := p.config.RejectReadOnly && !p.Login.several() && p.health != closedLocally && !h.mayRefuseWrites()
+		p.saw(err)
+		h.bad = true
+		if suspect {
+			p.Login.events.BecameReadOnly()
+		}
+		return err
+	}
+	p.saw(err)
+	readOnly, transaction := mysqlerr.IsReadOnly(err), mysqlerr.IsReadOnlyTransaction(err)
+	if !readOnly && !transaction {
+		return err
+	}
+	if readOnly || !h.mayRefuseWrites() {
+		p.Login.events.WriteRefused(p, err)
+	}
+	return h.rejects(p, err)
+}
+
+// rejects is what rejectReadOnly makes of a refused write where there are several
+// hosts: what the stock driver does, but for the connection, which is kept unless
+// there is a host to go to. Otherwise each write would cost three logins while no
+// host takes writes.
+func (h *Holder) rejects(p *Conn, err error) error {
+	if !p.Login.rejectReadOnly || !p.Login.several() {
+		return err
+	}
+	h.bad, h.rejected = true, true
+	return driver.ErrBadConn
+}
+
+// mayRefuseWrites reports whether the session may be in a read-only transaction
+// (error 1792, which the stock driver takes for a read-only server): in one that
+// was begun so, or by statements, which are not asked what they began.
+func (h *Holder) mayRefuseWrites() bool {
+	p := h.lent.Value
+	if params := p.config.Params; params["transaction_read_only"]+params["tx_read_only"] != "" {
+		return true
+	}
+	kinds := p.state.Kinds()
+	begins := p.autocommitAtLogin || p.state.AutocommitSet() // else any statement opens a transaction
+	if !begins {
+		kinds &^= session.Transaction
+	}
+	return p.inTx && h.readOnly || begins && !p.inTx && p.InTransaction() ||
+		kinds&(session.Transaction|session.NextTransaction|session.Variables|session.Other) != 0
+}

@@ -1,0 +1,42 @@
+package physical
+
+import (
+	"sync/atomic"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
+	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
+	"github.com/mysqlpool/mysqlpool/internal/session"
+	"github.com/mysqlpool/mysqlpool/internal/stockdriver"
+)
+
+// Host is one host that a login's address names, as its connections know it.
+type Host struct {
+	Addr  string        // host:port, or a socket's path
+	Cfg   *mysql.Config // the config to log in there with; immutable
+	Index int           // its place among the hosts; immutable
+
+	Server *serverinfo.Server // shared with the other pools that log in there; immutable
+
+	Config  *dsn.ConnConfig // of cfg; immutable
+	changes bool            // BeforeConnect may change it for each login; immutable
+
+	Learned  atomic.Pointer[serverinfo.Facts] // nil until the first login
+	baseline atomic.Pointer[session.Baseline] // of the latest login
+
+	noReleaseAll atomic.Bool // it does not know RELEASE_ALL_LOCKS
+
+	toldBlind atomic.Bool // the log has it that the server does not tell its variables
+
+	// Doubts counts how often a connection to it was found dead. The others may
+	// be dead as well: see Conn.CheckAlive.
+	Doubts atomic.Int64
+
+	replicaQuery atomic.Int32 // how it is asked for its replication
+
+	Open atomic.Int64 // connections of the pool, each until it is closed
+}
+
+func NewHost(cfg *mysql.Config, index int, known *serverinfo.Server) *Host {
+	return &Host{Addr: cfg.Addr, Cfg: cfg, Index: index, Server: known, Config: dsn.ConnConfigOf(cfg), changes: stockdriver.MayChange(cfg)}
+}

@@ -1,0 +1,16 @@
+package physical
+
+import (
+	"context"
+	"time"
+)
+
+// Keepalive pings a connection that nobody uses (pool_keepalive), as it would be
+// before it is handed out.
+func (p *Conn) Keepalive(ctx context.Context, quiet time.Duration) (err error) {
+	defer p.survive("a keepalive ping", &err)
+	if err := p.checkSocket(ctx); err != nil {
+		return err
+	}
+	return p.ping(ctx, quiet)
+}

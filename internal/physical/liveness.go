@@ -1,0 +1,184 @@
+package physical
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
+)
+
+// PingTimeout bounds a ping before a connection is handed out. A router that
+// dropped the connection silently never answers, and the kernel would go on
+// trying for some 15 minutes. In this time it sends a lost packet again three
+// times.
+const PingTimeout = 2 * time.Second
+
+// leastPing is the least time after which a ping without an answer says that the
+// connection is dead: a round trip to another continent takes up to some 250 ms.
+const leastPing = 250 * time.Millisecond
+
+// Check implements pool.Resource: the stock driver's liveness check, which
+// asks the socket and not the server, and a ping if nobody used the connection
+// for pool_ping_after, or if another one to its host was found dead.
+func (p *Conn) Check(ctx context.Context, idle time.Duration) (err error) {
+	defer p.survive("a check", &err)
+	if p.used && p.Login.Reset == dsn.ResetAlways {
+		if err := p.checkSocket(ctx); err != nil {
+			return err
+		}
+		if err := p.settleLastID(ctx); err != nil {
+			return err
+		}
+		return p.within(ctx, CheckTimeout, CheckTimeout, idle, p.resetForNext)
+	}
+	if err := p.CheckAlive(ctx, idle); err != nil {
+		return err
+	}
+	return p.settle(ctx)
+}
+
+// CheckAlive is Check of who owns it already.
+func (p *Conn) CheckAlive(ctx context.Context, idle time.Duration) error {
+	if err := p.checkSocket(ctx); err != nil {
+		return err
+	}
+	if idle < p.Login.PingAfter && p.health < suspect && p.Host.Doubts.Load() == p.proven && p.Host.Server.Kills.Load() == p.kills {
+		return nil
+	}
+	return p.ping(ctx, idle)
+}
+
+func (p *Conn) checkSocket(ctx context.Context) error {
+	err := p.ResetSession(ctx)
+	if err != nil {
+		p.Host.Doubts.Add(1)
+	}
+	return err
+}
+
+func (p *Conn) ping(ctx context.Context, idle time.Duration) error {
+	own := PingTimeout
+	if dial := p.Host.Cfg.Timeout; dial > 0 {
+		own = min(own, dial)
+	}
+	limit := own
+	// Half of what the caller has left, so that there is time for another.
+	if until, ok := ctx.Deadline(); ok && time.Until(until)/2 >= leastPing {
+		limit = min(limit, time.Until(until)/2)
+	}
+	return p.within(ctx, limit, own, idle, p.Ping)
+}
+
+// health is what is known of a connection besides what the socket says. It gets worse, and
+// better only by an answer of the server.
+//
+//	verified -> suspect        an error after which the server may end the session
+//	suspect -> verified        it answered since
+//	any -> broken              an answer says that the session ends, or the stock driver panicked
+//	any -> closedLocally       the socket was closed here
+type health uint8
+
+const (
+	verified      health = iota
+	suspect              // the server is asked before the connection is used again, by its owner too
+	broken               // it must not be used again
+	closedLocally        // nor can it be
+)
+
+// worsens notes that the health is as bad as that, or worse.
+func (p *Conn) worsens(to health) { p.health = max(p.health, to) }
+
+// answered notes that the server answered, when the host had so many doubts.
+func (p *Conn) answered(doubts int64) {
+	p.proven = doubts
+	if p.health == suspect {
+		p.health = verified
+	}
+}
+
+// sound reports whether nothing says that the connection must not be used again.
+func (p *Conn) sound() bool { return p.health < broken && p.IsValid() }
+
+// within does what asks the server before the connection is handed out, which
+// nobody used for so long, and notes what the answer says of others. If there is
+// none within the pool's own limit, what was idle for as long is as dead: each of
+// them would cost somebody the same time. A limit that came from the caller's
+// deadline says nothing of others; then one of them is asked, in the pool's own
+// time.
+func (p *Conn) within(ctx context.Context, limit, own, idle time.Duration, ask func(context.Context) error) error {
+	doubts, kills := p.Host.Doubts.Load(), p.Host.Server.Kills.Load()
+	timed, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	err := ask(timed)
+	switch {
+	case err == nil:
+		p.answered(doubts)
+		p.kills = kills
+	case ctx.Err() != nil: // the caller gave up
+		if ctx.Err() == context.DeadlineExceeded {
+			p.Login.events.Verify(p.Host, own, idle)
+		}
+	case timed.Err() != nil && limit < own:
+		p.Login.events.Verify(p.Host, own, idle)
+	case timed.Err() != nil:
+		p.Login.events.Silent(p.Host, own, idle)
+	case mysqlerr.Number(err) == 0 && !errors.Is(err, errNoReset):
+		p.Host.Doubts.Add(1)
+	}
+	return err
+}
+
+// saw notes what an error of a statement says of the connection, and of its
+// host. No statement is tried again because of it.
+func (p *Conn) saw(err error) {
+	number := mysqlerr.Number(err)
+	if number != 0 {
+		p.failed = p.failed || p.statusWord == nil
+		p.forgetStatus()
+	}
+	switch {
+	case number == 0:
+		if err != driver.ErrSkip && err != mysql.ErrBusyBuffer && !p.IsValid() {
+			p.closedHere(isContextError(err))
+		}
+	case mysqlerr.MayEndSession(number):
+		p.worsens(suspect)
+	case mysqlerr.EndsSession(number):
+		p.worsens(broken)
+		p.Host.Doubts.Add(1)
+	case mysqlerr.IsUnready(err), mysqlerr.IsOffline(err):
+		p.worsens(broken)
+		p.Login.events.Unready(p.Host, err)
+	}
+}
+
+// closedHere notes that the socket was closed here, once.
+func (p *Conn) closedHere(cancelled bool) {
+	if p.health != closedLocally && !cancelled {
+		p.Host.Doubts.Add(1)
+	}
+	p.worsens(closedLocally)
+}
+
+func isContextError(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// VerifyUnused pings a connection that nobody uses, and notes that it lives.
+func (p *Conn) VerifyUnused(ctx context.Context) error {
+	doubts := p.Host.Doubts.Load()
+	err := p.verifyPing(ctx)
+	if err == nil {
+		p.answered(doubts)
+	}
+	return err
+}
+
+func (p *Conn) verifyPing(ctx context.Context) (err error) {
+	defer p.survive("a ping", &err)
+	return p.Ping(ctx)
+}

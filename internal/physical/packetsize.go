@@ -1,0 +1,73 @@
+package physical
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
+)
+
+// packetOverhead is how much more than its text a packet counts, in bytes, and a
+// little to spare.
+const packetOverhead = 16
+
+// maxText is how long a text of ours may be, in bytes; 0 if all of them may be
+// sent. The stock driver refuses packets longer than maxAllowedPacket, and a
+// server that gets one longer than max_allowed_packet ends the session.
+func (p *Conn) maxText() int {
+	limit := p.maxPacket
+	if limit == 0 {
+		limit = p.Host.Cfg.MaxAllowedPacket
+	}
+	if p.cautious {
+		limit = leastServerPacket
+	}
+	if s := p.Host.Learned.Load(); s != nil && s.MaxPacket > 0 && (limit == 0 || s.MaxPacket < limit) {
+		limit = s.MaxPacket
+	}
+	if limit == 0 || limit > 64<<10 {
+		return 0
+	}
+	return max(limit-packetOverhead, 1)
+}
+
+// leastServerPacket is the least that a server can be told to take: both
+// max_allowed_packet and net_buffer_length, of which the greater counts, are
+// 1,024 or more (MySQL manual, "Server System Variables").
+const leastServerPacket = 1024
+
+// MayBeTooLarge reports whether a login may have failed because a server that was
+// not asked for its limits yet, or has others by now, got too large a packet. It
+// says so if it can; mostly its hanging up comes first.
+func (p *Conn) MayBeTooLarge(ctx context.Context, err error) bool {
+	switch {
+	case p.cautious || ctx.Err() != nil:
+		return false
+	case mysqlerr.Number(err) == mysqlerr.PacketTooLarge:
+		return true
+	}
+	return p.Host.Learned.Load() == nil && mysqlerr.Number(err) == 0 && (errors.Is(err, mysql.ErrInvalidConn) || !p.IsValid())
+}
+
+// selectRow returns the values of expressions, in one query if its text may be
+// as long, else in as few as need be.
+func (p *Conn) selectRow(ctx context.Context, expressions []string) (row []string, err error) {
+	const sel, sep = "SELECT ", ", "
+	limit := p.maxText()
+	for len(expressions) > 0 {
+		n, size := 1, len(sel)+len(expressions[0])
+		for n < len(expressions) && (limit == 0 || size+len(sep)+len(expressions[n]) <= limit) {
+			size += len(sep) + len(expressions[n])
+			n++
+		}
+		part, err := queryRow(ctx, p, sel+strings.Join(expressions[:n], sep))
+		if err != nil {
+			return nil, err
+		}
+		row = append(row, part...)
+		expressions = expressions[n:]
+	}
+	return row, nil
+}

@@ -1,0 +1,155 @@
+package physical
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"log/slog"
+	"strings"
+
+	"github.com/mysqlpool/mysqlpool/internal/failover"
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
+	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
+)
+
+// askFirst has the first connection to a host say what the host is, as far as its
+// variables did not.
+func (p *Conn) askFirst(ctx context.Context, variables map[string]string) error {
+	switch q := p.Host.Learned.Load().Asks; {
+	case q&serverinfo.AsksTables != 0:
+		return p.AskHost(ctx)
+	case q != 0:
+		var values []string
+		for _, name := range []string{"read_only", "innodb_read_only"} {
+			if value := variables[name]; value != "" {
+				values = append(values, value)
+			}
+		}
+		p.Answer = q.Answer(values)
+	}
+	return p.askReplication(ctx)
+}
+
+// dropQuestions has the host asked no more what it could not answer. It reports
+// whether the rest is to be asked.
+func (l *Login) dropQuestions(ctx context.Context, h *Host, was *serverinfo.Facts, err error) bool {
+	facts := *was
+	facts.Asks &^= serverinfo.AsksTables
+	if facts.Asks == was.Asks {
+		facts.Asks = 0
+	}
+	if facts.Asks == was.Asks {
+		return false
+	}
+	if !h.Learned.CompareAndSwap(was, &facts) {
+		return true // somebody else did
+	}
+	l.Log().LogAttrs(ctx, slog.LevelInfo, "mysqlpool: the host does not say whether it is ready: grant SELECT on what the error names, or it counts as ready",
+		slog.String("login", l.Name), slog.String("host", h.Addr), slog.Any("error", err))
+	return true
+}
+
+// AskHost asks what the host is, on a connection that was open already.
+func (p *Conn) AskHost(ctx context.Context) (err error) {
+	defer p.survive("a probe", &err)
+	facts := p.Host.Learned.Load()
+	if facts == nil || facts.Asks == 0 {
+		p.Answer = serverinfo.Answer{}
+		err = p.Ping(ctx)
+	} else {
+		var row []string
+		switch row, err = queryRow(ctx, p, "SELECT "+strings.Join(facts.Asks.Columns(), ", ")); {
+		case err == nil:
+			p.Answer = facts.Asks.Answer(row)
+		case errors.Is(err, errNoRow):
+			p.Answer, err = serverinfo.Answer{}, nil
+		case mysqlerr.IsDenied(err) && p.Login.dropQuestions(ctx, p.Host, facts, err):
+			return p.AskHost(ctx)
+		}
+	}
+	if err == nil {
+		err = p.askReplication(ctx)
+	}
+	return err
+}
+
+// How a host is asked for its replication, in Host.replicaQuery.
+const (
+	showReplica int32 = iota
+	showSlave
+	showNone // it cannot be asked
+)
+
+// askReplication has a replica count as unready whose replication has stopped, if
+// the target is one. A replica that cannot reach its source keeps trying; it has
+// not stopped.
+func (p *Conn) askReplication(ctx context.Context) error {
+	if !p.Login.Target.Hosts().Monitors() || p.Answer.Event != failover.TakesNoWrites {
+		return nil
+	}
+	for {
+		how := p.Host.replicaQuery.Load()
+		query := "SHOW REPLICA STATUS"
+		switch how {
+		case showSlave:
+			query = "SHOW SLAVE STATUS"
+		case showNone:
+			return nil
+		}
+		channels, err := queryMaps(ctx, p, query)
+		switch {
+		case err == nil:
+			if why := stoppedReplication(channels); why != "" {
+				p.Answer = serverinfo.Answer{Event: failover.NotReady, Why: why}
+			}
+			return nil
+		case mysqlerr.Number(err) == mysqlerr.Parse: // it is older, or no MySQL
+			p.Host.replicaQuery.CompareAndSwap(how, how+1)
+		case mysqlerr.IsDenied(err) || mysqlerr.Number(err) != 0 && CannotTell(err):
+			if p.Host.replicaQuery.CompareAndSwap(how, showNone) {
+				p.Login.Log().LogAttrs(ctx, slog.LevelInfo, "mysqlpool: the host does not say whether its replication runs: grant REPLICATION CLIENT (MySQL) or REPLICA MONITOR (MariaDB), or it counts as running",
+					slog.String("login", p.Login.Name), slog.String("host", p.Host.Addr), slog.Any("error", err))
+			}
+		default:
+			return err
+		}
+	}
+}
+
+// stoppedReplication says which thread of a replica has stopped, or "". The
+// channels of Group Replication have states of their own.
+func stoppedReplication(channels []map[string]string) string {
+	for _, c := range channels {
+		if strings.HasPrefix(c["channel_name"], "group_replication_") {
+			continue
+		}
+		for _, name := range []string{"replica_io_running", "slave_io_running", "replica_sql_running", "slave_sql_running"} {
+			if c[name] == "No" {
+				return "its replication has stopped: " + name + " is No"
+			}
+		}
+	}
+	return ""
+}
+
+// queryMaps returns the rows of a query by the names of their columns, in lower
+// case.
+func queryMaps(ctx context.Context, c driver.QueryerContext, query string) (all []map[string]string, err error) {
+	rows, err := c.QueryContext(ctx, query, nil)
+	if err != nil {
+		return nil, err
+	}
+	names := rows.Columns()
+	values, err := readRows(rows)
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range values {
+		m := make(map[string]string, len(names))
+		for i, name := range names {
+			m[strings.ToLower(name)] = row[i]
+		}
+		all = append(all, m)
+	}
+	return all, nil
+}

@@ -1,0 +1,238 @@
+package physical
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
+	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
+	"github.com/mysqlpool/mysqlpool/internal/session"
+)
+
+// sureKinds is the kinds of state that are undone by what the server cannot
+// but do, or that its answer shows.
+const sureKinds = session.Transaction | session.Schema | session.FoundRows
+
+// proofTimeout bounds the trial, which is some ten round trips.
+const proofTimeout = 5 * time.Second
+
+// errNoReset means that the session cannot be reset.
+var errNoReset = errors.New("mysqlpool: the connection cannot be reset")
+
+var (
+	errUndoIgnored  = errors.New("mysqlpool: the server answers OK when a variable is put back or a lock is released, and does not do it")
+	errResetIgnored = fmt.Errorf("%w: the server answers OK and resets nothing", errNoReset)
+	errResetRefused = fmt.Errorf("%w: the server refused it lately", errNoReset)
+)
+
+// trusts returns an error if the server is known not to do what it says, or not
+// to undo state in this way.
+func trusts(s *serverinfo.Server, how restoreMethod) error {
+	resets := s.Proofs.Reset.Verdict()
+	switch {
+	case how == byUndo && (resets == serverinfo.Ignored || s.Proofs.Undo.Verdict() == serverinfo.Ignored):
+		return errUndoIgnored
+	case how == byReset && resets == serverinfo.Ignored:
+		return errResetIgnored
+	case how == byReset && resets == serverinfo.Refused:
+		return errResetRefused
+	}
+	return nil
+}
+
+// proved reports whether nothing is left to be tried before this way is trusted.
+func (p restorer) proved(how restoreMethod) bool {
+	s := &p.Host.Server.Proofs
+	resets := s.Reset.Verdict() != serverinfo.Unknown || !p.canSendReset()
+	return resets && (how == byReset || s.Undo.Verdict() != serverinfo.Unknown)
+}
+
+// prove tries what is not known of the server yet on this connection, whose state
+// was undone just now, in this way. It returns how that was done in the end,
+// and an error if that is not to be trusted. One connection tries at a time; the
+// others wait for it.
+func (p restorer) prove(ctx context.Context, how restoreMethod) (_ restoreMethod, err error) {
+	defer p.survive("the trial of how a session is restored", &err)
+	ctx, cancel := context.WithTimeout(ctx, proofTimeout)
+	defer cancel()
+	s := p.Host.Server
+	select {
+	case s.Proofs.Turn <- struct{}{}:
+		defer func() { <-s.Proofs.Turn }()
+	case <-ctx.Done():
+		return byClosing, ctx.Err()
+	}
+	if how == byUndo && s.Proofs.Undo.Verdict() == serverinfo.Unknown {
+		if err := p.proveUndo(ctx); err != nil {
+			return byClosing, err
+		}
+	}
+	if s.Proofs.Reset.Verdict() == serverinfo.Unknown && p.canSendReset() {
+		works, err := p.proveReset(ctx)
+		if err != nil {
+			return byClosing, err
+		}
+		if works && trusts(s, how) != nil {
+			how = byReset
+		}
+	}
+	return how, trusts(s, how)
+}
+
+// proofVariable holds what a trial sets. Nobody else has it.
+const proofVariable = "@mysqlpool_proof"
+
+// proofNumbers is variables one of which every server has, and lets a session
+// change by one.
+var proofNumbers = []string{"group_concat_max_len", "lock_wait_timeout", "sort_buffer_size"}
+
+// another returns a variable, its value and another value for it.
+func (p restorer) another() (name, value, other string, ok bool) {
+	for _, name := range proofNumbers {
+		value := p.baseline.Value(name)
+		n, err := strconv.ParseUint(value, 10, 64)
+		switch {
+		case err != nil:
+			continue
+		case n > 1000:
+			return name, value, strconv.FormatUint(n-1, 10), true
+		default:
+			return name, value, strconv.FormatUint(n+1, 10), true
+		}
+	}
+	return "", "", "", false
+}
+
+// proveUndo sees whether variables that are put back, and locks that are
+// released, are so afterwards.
+func (p restorer) proveUndo(ctx context.Context) error {
+	name, value, other, ok := p.another()
+	if !ok {
+		return errNotUndone
+	}
+	verdict := serverinfo.Works
+	for _, v := range []string{other, value} {
+		if _, err := p.ExecContext(ctx, "SET "+name+" = "+v, nil); err != nil {
+			return err
+		}
+		row, err := queryRow(ctx, p, "SELECT @@"+name)
+		if err != nil {
+			return err
+		}
+		if row[0] != v {
+			verdict = serverinfo.Ignored
+		}
+	}
+	if released, err := p.releasesLocks(ctx); err != nil {
+		return err
+	} else if !released {
+		verdict = serverinfo.Ignored
+	}
+	p.found(ctx, "undo", &p.Host.Server.Proofs.Undo, verdict, serverinfo.ProofLife, nil)
+	return nil
+}
+
+// releasesLocks sees whether a lock that is released is free afterwards. On a
+// server without locks nobody takes any.
+func (p restorer) releasesLocks(ctx context.Context) (bool, error) {
+	lock := "'mysqlpool " + strconv.FormatUint(p.ID, 10) + " " + strconv.FormatInt(time.Now().UnixNano(), 36) + "'"
+	switch row, err := queryRow(ctx, p, "SELECT GET_LOCK("+lock+", 0)"); {
+	case mysqlerr.Number(err) != 0:
+		return true, nil
+	case err != nil:
+		return false, err
+	case row[0] != "1":
+		return false, nil
+	}
+	release := "DO RELEASE_ALL_LOCKS()"
+	if p.Host.noReleaseAll.Load() {
+		release = "DO RELEASE_LOCK(" + lock + ")"
+	}
+	_, err := p.ExecContext(ctx, release, nil)
+	if mysqlerr.Number(err) == mysqlerr.NoSuchFunction {
+		p.Host.noReleaseAll.Store(true)
+		_, err = p.ExecContext(ctx, "DO RELEASE_LOCK("+lock+")", nil)
+	}
+	if err != nil {
+		return false, err
+	}
+	row, err := queryRow(ctx, p, "SELECT IS_FREE_LOCK("+lock+")")
+	return err == nil && row[0] == "1", err
+}
+
+// proveReset sees whether a reset takes a user variable, and sets another
+// variable anew. It reports whether this connection was reset by it.
+func (p restorer) proveReset(ctx context.Context) (works bool, err error) {
+	set, sel := "SET "+proofVariable+" = 1", "SELECT "+proofVariable
+	name, _, other, ok := p.another()
+	if ok {
+		set += ", " + name + " = " + other
+		sel += ", @@" + name
+	}
+	if _, err := p.ExecContext(ctx, set, nil); err != nil {
+		return false, err
+	}
+	before, err := queryRow(ctx, p, sel)
+	if err != nil {
+		return false, err
+	}
+	if before[0] != "1" || ok && before[1] != other {
+		// It does not even keep what is set, so that nothing can be proved.
+		p.found(ctx, "reset", &p.Host.Server.Proofs.Reset, serverinfo.Ignored, serverinfo.ProofLife, nil)
+		return false, nil
+	}
+	if err := p.resetAndSet(ctx, 0); err != nil {
+		if !errors.Is(err, errNoReset) && mysqlerr.Number(err) == 0 || trusts(p.Host.Server, byReset) == nil {
+			return false, err
+		}
+		// It was refused. What is set here is put back as the undo does it.
+		set = "SET " + proofVariable + " = NULL"
+		if ok {
+			set += ", " + name + " = " + p.baseline.Value(name)
+		}
+		_, err = p.ExecContext(ctx, set, nil)
+		return false, err
+	}
+	after, err := queryRow(ctx, p, sel)
+	if err != nil {
+		return false, err
+	}
+	verdict := serverinfo.Works
+	if after[0] != "" || ok && after[1] == other {
+		verdict = serverinfo.Ignored
+	}
+	p.found(ctx, "reset", &p.Host.Server.Proofs.Reset, verdict, serverinfo.ProofLife, nil)
+	return verdict == serverinfo.Works, nil
+}
+
+// refusedReset notes that a reset was refused, and whether that may pass.
+func (p restorer) refusedReset(ctx context.Context, err error) {
+	number := mysqlerr.Number(err)
+	if number == 0 || mysqlerr.EndsSession(number) || mysqlerr.IsUnready(err) {
+		return
+	}
+	life := serverinfo.RefusalLife
+	if number == mysqlerr.UnknownCom { // MySQL before 5.7
+		life = serverinfo.ProofLife
+	}
+	p.found(ctx, "reset", &p.Host.Server.Proofs.Reset, serverinfo.Refused, life, err)
+}
+
+// found notes a verdict. What is not as it should be is logged once for each time
+// that it is found.
+func (p restorer) found(ctx context.Context, way string, to *serverinfo.Proof, v serverinfo.Verdict, life time.Duration, why error) {
+	level, text := slog.LevelDebug, "mysqlpool: tried how the server restores a session"
+	switch {
+	case to == &p.Host.Server.Proofs.Pipeline && v != serverinfo.Works:
+		level, text = slog.LevelInfo, "mysqlpool: the server does not answer several commands that are sent at once: the pool sends its own one by one, and needs more round trips to restore a session"
+	case v == serverinfo.Ignored:
+		level, text = slog.LevelWarn, "mysqlpool: the server answers OK when a session is restored, and does not do it: connections with more on them than a transaction or another schema are closed"
+	}
+	p.Login.Log().LogAttrs(ctx, level, text,
+		slog.String("login", p.Login.Name), slog.String("host", p.Host.Addr), slog.String("way", way), slog.String("found", string(v)), slog.Any("error", why))
+	to.Set(v, life)
+}

@@ -1,0 +1,383 @@
+package physical
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
+	"github.com/mysqlpool/mysqlpool/internal/session"
+	"github.com/mysqlpool/mysqlpool/internal/stockdriver"
+)
+
+// RestoreTimeout bounds what is done to restore a session. What takes
+// longer, such as the rollback of a large transaction, is left to the server:
+// the connection is closed, since nobody has its place meanwhile. A second is many
+// round trips on any network.
+const RestoreTimeout = time.Second
+
+// restoreMethod is a way to restore a session; each costs more than the one before.
+type restoreMethod string
+
+const (
+	byUndo    restoreMethod = "undone" // statements that undo exactly what was left
+	byReset   restoreMethod = "reset"  // COM_RESET_CONNECTION, and what a login sets
+	byClosing restoreMethod = "closed"
+)
+
+// undoneWithInitConnect is the kinds of state that statements undo exactly
+// even if the server ran init_connect at the login, of which the pool knows what
+// session variables were like afterwards, and nothing else.
+const undoneWithInitConnect = session.Transaction | session.NextTransaction | session.Schema | session.Variables | session.FoundRows
+
+// errNotUndone means that no statements are known that undo all of it.
+var errNotUndone = errors.New("mysqlpool: session state of a kind that no statement undoes exactly")
+
+// restorer restores the session of a connection for its next user.
+type restorer struct{ *Conn }
+
+// Restore implements pool.Resource.
+func (p *Conn) Restore(life context.Context) bool { return restorer{p}.restoreAny(life) }
+
+// restoreAny restores the session, whatever is on it. It reports false if that cannot be
+// done.
+func (p restorer) restoreAny(life context.Context) bool {
+	ctx, cancel := context.WithTimeout(life, RestoreTimeout)
+	defer cancel()
+	err := p.Verify(ctx) // or an error may hide a transaction
+	kinds := p.kinds()
+	if err == nil && kinds == 0 && p.Login.Reset == dsn.ResetState {
+		return true // a statement failed, and left nothing
+	}
+	how := byClosing
+	if err == nil {
+		how, err = p.restore(ctx, kinds)
+	}
+	if err == nil && kinds&^sureKinds != 0 && !p.proved(how) {
+		how, err = p.prove(life, how)
+	}
+	if err != nil {
+		how = byClosing
+	}
+	p.Login.restored(how)
+	p.Login.Log().LogAttrs(ctx, slog.LevelDebug, "mysqlpool: restored a session",
+		slog.String("login", p.Login.Name), slog.Uint64("id", p.ID), slog.String("state", kinds.String()),
+		slog.String("how", string(how)), slog.Any("error", err))
+	return err == nil
+}
+
+func (p restorer) restore(ctx context.Context, kinds session.Kinds) (how restoreMethod, err error) {
+	defer p.survive("the restoring of session state", &err)
+	p.usedBy(nil)
+	if err := p.provePipeline(ctx); err != nil {
+		return byClosing, err
+	}
+	if how, err = p.tryMethods(ctx, kinds); err == nil {
+		err = p.findSchema(ctx)
+	}
+	return how, err
+}
+
+func (p restorer) tryMethods(ctx context.Context, kinds session.Kinds) (restoreMethod, error) {
+	if kinds&session.Identity != 0 || p.opaque {
+		return byClosing, errNotUndone
+	}
+	if p.Login.Reset == dsn.ResetState && (kinds&^sureKinds == 0 || trusts(p.Host.Server, byUndo) == nil) {
+		err := p.undo(ctx, kinds)
+		if err == nil {
+			return byUndo, nil
+		}
+		if !errors.Is(err, errNotUndone) && mysqlerr.Number(err) == 0 {
+			return byClosing, err
+		}
+	}
+	if err := p.resetAndSet(ctx, kinds); err != nil {
+		return byClosing, err
+	}
+	return byReset, nil
+}
+
+// resetForNext is for pool_reset=always: the reset before a connection is handed
+// out.
+func (p *Conn) resetForNext(ctx context.Context) error { return restorer{p}.resetForNext(ctx) }
+
+func (p restorer) resetForNext(ctx context.Context) error {
+	err := p.resetAndSet(ctx, p.state.Kinds())
+	if err == nil && !p.proved(byReset) {
+		_, err = p.prove(ctx, byReset)
+	}
+	return err
+}
+
+// undo runs the statements that undo what was left.
+func (p restorer) undo(ctx context.Context, kinds session.Kinds) error {
+	if p.initConnect && kinds&^undoneWithInitConnect != 0 {
+		return errNotUndone
+	}
+	p.state.Add(kinds &^ p.state.Kinds())
+	err := p.runUndo(ctx)
+	if mysqlerr.Number(err) == mysqlerr.NoSuchFunction && !p.Host.noReleaseAll.Swap(true) { // RELEASE_ALL_LOCKS
+		err = p.runUndo(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	p.state.Reset()
+	p.inTx = false
+	if left := p.kinds(); left != 0 {
+		return fmt.Errorf("%w: the server says that there is still: %v", errNotUndone, left)
+	}
+	return nil
+}
+
+func (p restorer) runUndo(ctx context.Context) error {
+	statements, ok := p.state.Undo(p.baseline, !p.Host.noReleaseAll.Load(), p.maxText())
+	if !ok {
+		return errNotUndone
+	}
+	commands := make([]stockdriver.Command, 0, len(statements)+2)
+	for _, st := range statements {
+		commands = append(commands, stockdriver.Query(st))
+	}
+	if p.state.AutocommitSet() {
+		// A ROLLBACK that is refused must not be followed by what commits.
+		if _, err := p.runAll(ctx, commands[:1]); err != nil {
+			return err
+		}
+		commands = commands[1:]
+	}
+	var err error
+	if p.schema == UnknownSchema {
+		_, err = p.runAndUse(ctx, commands)
+	} else {
+		_, err = p.runAll(ctx, commands)
+	}
+	return err
+}
+
+// runAndUse is runAll, and then selects the schema that the connection is on, or
+// was on before that became unknown: a reset leaves the schema in place, but gives
+// the variables that come with it (character_set_database) their global values.
+// Where the former schema cannot be selected any more it stays unknown.
+func (p restorer) runAndUse(ctx context.Context, commands []stockdriver.Command) (ran int, err error) {
+	schema, unknown, schemas := p.schema, p.schema == UnknownSchema, p.Host.Server.Schemas.Load()
+	if unknown {
+		schema = p.lastSchema
+	}
+	n := len(commands)
+	if schema != "" {
+		if p.schemas != schemas {
+			commands = append(commands, stockdriver.Query("USE "+elsewhere)) // or to select it again changes nothing on MariaDB
+		}
+		commands = append(commands, stockdriver.Query(useText(schema)))
+	}
+	ran, err = p.runAll(ctx, commands)
+	switch {
+	case err == nil && schema != "":
+		p.schema, p.schemas = schema, schemas
+	case err != nil && ran >= n && mysqlerr.Number(err) != 0 && unknown:
+		return ran, nil
+	}
+	return ran, err
+}
+
+// resetAndSet makes the session what it was after the login: by
+// COM_RESET_CONNECTION, after which variables have their global values, and what
+// the stock driver sets in a login. That goes through the stock driver, whose
+// copy of the server's status is right again afterwards. kinds is what may have
+// been left.
+func (p restorer) resetAndSet(ctx context.Context, kinds session.Kinds) error {
+	if !p.canSendReset() {
+		return errNoReset
+	}
+	if err := trusts(p.Host.Server, byReset); err != nil {
+		return err
+	}
+	if err := p.endXA(ctx, kinds); err != nil {
+		return err
+	}
+	commands := []stockdriver.Command{stockdriver.ResetConnection}
+	names, known := p.baseline.Charset()
+	if known {
+		commands = append(commands, p.loginCommands(names)...)
+	}
+	ran, err := p.runAndUse(ctx, commands)
+	if ran == 0 {
+		p.refusedReset(ctx, err)
+		return err
+	}
+	p.forgetStmts()
+	p.state.Reset()
+	p.inTx, p.used = false, false
+	p.lastID = sessionID{}
+	if err == nil && !known {
+		err = p.replayLogin(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	if left := p.kinds(); left != 0 {
+		return fmt.Errorf("mysqlpool: after a reset the server says that there is still: %v", left)
+	}
+	return p.checkLeft(ctx, kinds)
+}
+
+// endXA returns an error if a routine, or what else is not in any text, left an
+// XA transaction: MariaDB, when such a session is reset, breaks down as a whole,
+// with locks that stay for ever. Any server refuses to end one with ROLLBACK
+// (ER_XAER_RMFAIL); any other transaction the reset would roll back too. Stored
+// functions and triggers can begin none (MySQL manual, "Restrictions on Stored
+// Programs").
+func (p restorer) endXA(ctx context.Context, kinds session.Kinds) error {
+	if kinds&session.Other == 0 {
+		return nil
+	}
+	_, err := p.ExecContext(ctx, "ROLLBACK", nil)
+	return err
+}
+
+// canSendReset reports whether a reset can be sent and be followed by what a login
+// sets.
+func (p restorer) canSendReset() bool { return p.Socket != nil && p.canReset() }
+
+// canReset reports whether it is known what a login sets, so that a reset can be
+// followed by the same.
+func (p restorer) canReset() bool {
+	if p.baseline == nil || p.initConnect || p.opaque {
+		return false
+	}
+	_, ok := p.baseline.Charset()
+	return ok || p.replaysNames()
+}
+
+// replaysNames reports whether the character sets after a reset are made by what
+// the login sent, since no other statement does it exactly. That begins with what
+// the login packet says, which MariaDB's reset restores.
+func (p restorer) replaysNames() bool {
+	s := p.Host.Learned.Load()
+	return s != nil && s.MariaDB && p.config.OneByOne
+}
+
+// loginCommands sets, after a reset, what a login sets; names is the statement for
+// the character sets.
+func (p restorer) loginCommands(names string) []stockdriver.Command {
+	if also := p.alsoSet(); also != "" {
+		names += ", " + also
+	}
+	commands := []stockdriver.Command{stockdriver.Query(names)}
+	if p.config.SetParams != "" {
+		commands = append(commands, stockdriver.Query(p.config.SetParams))
+	}
+	return commands
+}
+
+// replayLogin is loginCommands where no statement says what the character sets were:
+// it runs what the login ran, of which each but the first is tried if the one before
+// was refused, and looks at what came of it.
+func (p restorer) replayLogin(ctx context.Context) (err error) {
+	for _, st := range p.config.SetNames {
+		if _, err = p.ExecContext(ctx, st, nil); mysqlerr.Number(err) == 0 {
+			break
+		}
+	}
+	if err != nil {
+		return err
+	}
+	var sets []string
+	if also := p.alsoSet(); also != "" {
+		sets = append(sets, "SET "+also)
+	}
+	if p.config.SetParams != "" {
+		sets = append(sets, p.config.SetParams)
+	}
+	for _, set := range sets {
+		if _, err := p.ExecContext(ctx, set, nil); err != nil {
+			return err
+		}
+	}
+	return p.checkNames(ctx)
+}
+
+// alsoSet returns assignments of variables that a reset gives the right values,
+// without what comes with setting them: a server goes on by the old network
+// timeouts, and MySQL keeps the optimizer's traces of earlier statements (manual,
+// "System Variables Controlling Tracing").
+func (p restorer) alsoSet() string {
+	var sets []string
+	for _, name := range []string{"net_read_timeout", "net_write_timeout"} {
+		if value := p.baseline.Value(name); value != "" {
+			sets = append(sets, name+" = "+value)
+		}
+	}
+	if s := p.Host.Learned.Load(); s != nil && s.HasTraces {
+		sets = append(sets, "optimizer_trace_offset = DEFAULT")
+	}
+	return strings.Join(sets, ", ")
+}
+
+// checkNames compares the variables of the character sets with those after the
+// login: a server that did not know the collation of the login packet resets them
+// to others.
+func (p restorer) checkNames(ctx context.Context) error {
+	row, err := queryRow(ctx, p, "SELECT @@character_set_client, @@character_set_results, @@collation_connection")
+	if err == nil && !p.baseline.HasNames(row[0], row[1], row[2]) {
+		err = errors.New("mysqlpool: a reset made the character sets other than they were after the login")
+	}
+	return err
+}
+
+// checkLeft looks at what a reset leaves in place, if something may have changed
+// it that no text shows, or one that is not understood, such as CALL: the role,
+// and on MariaDB what SHOW PROFILES shows of earlier statements.
+func (p restorer) checkLeft(ctx context.Context, kinds session.Kinds) error {
+	s := p.Host.Learned.Load()
+	if s == nil || kinds&session.Other == 0 && p.Login.Reset != dsn.ResetAlways {
+		return nil
+	}
+	var asks, want []string
+	if s.HasRoles {
+		asks, want = append(asks, "CURRENT_ROLE()"), append(want, p.roleAtLogin)
+	}
+	if s.MariaDB && s.HasProfiles {
+		asks, want = append(asks, "(SELECT COUNT(*) FROM information_schema.PROFILING)"), append(want, "0")
+	}
+	if len(asks) == 0 {
+		return nil
+	}
+	got, err := p.selectRow(ctx, asks)
+	if err == nil && !slices.Equal(got, want) {
+		err = fmt.Errorf("mysqlpool: after a reset: %s: got %q, want %q as after the login", strings.Join(asks, ", "), got, want)
+	}
+	return err
+}
+
+// findSchema asks for the current schema if that is not known. A connection
+// that was without one and has one now could no more serve who wants none.
+func (p restorer) findSchema(ctx context.Context) error {
+	if p.schema != UnknownSchema {
+		return nil
+	}
+	row, err := queryRow(ctx, p, "SELECT DATABASE()")
+	if err != nil {
+		return err
+	}
+	if p.schema = row[0]; p.schema != "" && p.lastSchema == "" {
+		return errors.New("mysqlpool: the connection was without a schema and has one now")
+	}
+	return nil
+}
+
+// restored counts.
+func (l *Login) restored(how restoreMethod) {
+	switch how {
+	case byUndo:
+		l.Undone.Add(1)
+	case byReset:
+		l.Resets.Add(1)
+	}
+}

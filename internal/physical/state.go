@@ -1,0 +1,131 @@
+package physical
+
+import (
+	"database/sql/driver"
+
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
+	"github.com/mysqlpool/mysqlpool/internal/session"
+	"github.com/mysqlpool/mysqlpool/internal/stockdriver"
+)
+
+func (p *Conn) scan(query string) session.Statement {
+	return session.Scan(query, p.config.Multi)
+}
+
+// running notes that a statement is about to run, so that a panic of the stock
+// driver does not leave it unnoticed. The status flags are unknown until its
+// answer has some.
+func (p *Conn) running() {
+	p.busy, p.used = true, true
+	if p.statusWord != nil {
+		p.before = *p.statusWord
+		*p.statusWord |= stockdriver.StatusUnknown
+	}
+}
+
+// declined notes that the statement did not run: the stock driver returns
+// driver.ErrSkip for one with arguments that it would have to prepare first.
+func (p *Conn) declined() {
+	p.busy = false
+	if p.statusWord != nil {
+		*p.statusWord = p.before
+	}
+}
+
+// ran notes a statement that ran. What it may leave counts even if it failed: it
+// may have done half of what it says. firstArg is the value of its first
+// placeholder, which may be the name of a lock.
+//
+// Where the server's answer shows the transaction that a statement opened, that
+// flag tells from then on, and more exactly than any text: a transaction may end
+// in many ways.
+func (p *Conn) ran(st *session.Statement, firstArg any, err error) {
+	p.busy = false
+	if st.Leaves&(session.Schema|hidesSchema) != 0 && p.schema != UnknownSchema {
+		p.lastSchema, p.schema = p.schema, UnknownSchema
+	}
+	if p.Login.Reset == dsn.ResetNever {
+		p.altered = p.altered || st.Leaves&^sameMeaning != 0
+		return
+	}
+	p.state.Before(st, firstArg)
+	if st.Opens() && !p.autocommit() {
+		p.state.Add(session.Transaction)
+	}
+	if err != nil {
+		return
+	}
+	p.state.After(st, firstArg)
+	// Of several statements those behind the first answer are still to come.
+	if !p.config.Multi && (p.InTransaction() || st.MayBegin() && p.knowsStatus() && !p.Unverified()) {
+		p.state.Remove(session.Transaction)
+	}
+}
+
+// prepares notes a statement that is about to be prepared. To prepare an
+// assignment, as in SELECT @a := 1, makes the user variable on MySQL: it is NULL
+// as before, and has a type, which shows in what is computed with it.
+func (p *Conn) prepares(st *session.Statement) {
+	if p.Login.Reset != dsn.ResetNever {
+		p.state.Add(st.Leaves & session.UserVariables)
+	}
+}
+
+// hidesSchema is the kinds of statements that may have a USE in them.
+const hidesSchema = session.Other | session.Identity
+
+// autocommit reports whether a statement commits by itself.
+func (p *Conn) autocommit() bool {
+	if p.knowsStatus() {
+		return p.status()&stockdriver.StatusAutocommit != 0
+	}
+	return p.autocommitAtLogin && !p.state.AutocommitSet()
+}
+
+// InTransaction reports whether the server's latest answer says so.
+func (p *Conn) InTransaction() bool {
+	return p.knowsStatus() && p.status()&stockdriver.StatusInTransaction != 0
+}
+
+// kinds is the session state that is left on the connection now, between two
+// statements. A driver.Tx that has not ended when its connection is put away was
+// begun in Conn.Raw: database/sql ends its own.
+func (p *Conn) kinds() session.Kinds {
+	k := p.state.Kinds()
+	if p.busy {
+		k |= session.Identity
+	}
+	if p.Login.Reset == dsn.ResetNever {
+		return k // what the driver itself knows of
+	}
+	if p.inTx || p.InTransaction() {
+		k |= session.Transaction
+	}
+	if k&session.Variables == 0 && p.autocommit() != p.autocommitAtLogin {
+		k |= session.Other // set where no text shows it, as in a stored procedure
+	}
+	return k
+}
+
+// MustRestore reports whether the connection must not go to anybody else as it
+// is, nor lie idle: it may hold locks, or an open transaction.
+func (p *Conn) MustRestore() bool {
+	switch p.Login.Reset {
+	case dsn.ResetNever:
+		return p.kinds()&^session.FoundRows != 0
+	case dsn.ResetAlways:
+		return p.used
+	}
+	return p.Unverified() || p.kinds()&^session.FoundRows != 0
+}
+
+// PinText names the kinds for Stats and errors.
+func PinText(why uint32) []string { return session.Kinds(why).Names() }
+
+// firstValue is the value of the first argument, nil for none.
+func firstValue(args []driver.NamedValue) any {
+	if len(args) == 0 {
+		return nil
+	}
+	return args[0].Value
+}

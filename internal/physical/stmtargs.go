@@ -1,0 +1,162 @@
+package physical
+
+import (
+	"database/sql/driver"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
+)
+
+// A server remembers of a prepared statement what arguments it ran with: on
+// MySQL 5.6 "x NOT IN (?, 3)" finds nothing any more once it ran with NULL, and
+// on MariaDB "ORDER BY ?" sorts in another way after a number than after a text.
+// The stock driver, which prepares a text each time, never sees that. So a kept
+// statement runs with arguments of the kinds it first ran with, and a text is kept
+// once for each list of kinds.
+
+// argKind is what a server tells apart of an argument, which is what the stock
+// driver sends for it (writeExecutePacket there), whatever its type in Go: texts,
+// bytes, JSON and times all go as a text, and each nil goes as NULL. If times has a
+// location the server tells texts apart by what they look like too: see serverinfo.FixesTypes.
+func argKind(v driver.Value, times dsn.TimeFormat) byte {
+	switch v := v.(type) {
+	case nil:
+		return kindNull
+	case int64:
+		return 'i'
+	case uint64:
+		return 'u'
+	case float64:
+		return 'f'
+	case bool:
+		return 'b'
+	case []byte:
+		kind := bytesKind(v, times)
+		if kind == kindWide && times.Loc != nil {
+			kind = kindBytes
+		}
+		return kind
+	case string:
+		if times.Loc != nil {
+			return textKind(v)
+		}
+		return wordKind(v)
+	case time.Time:
+		if times.Loc != nil {
+			return timeKind(v, times)
+		}
+		return kindText
+	case json.RawMessage:
+		return bytesKind(v, times)
+	}
+	return kindNone // the stock driver refuses it
+}
+
+func bytesKind(v []byte, times dsn.TimeFormat) (kind byte) {
+	switch {
+	case v == nil:
+		return kindNull
+	case times.Loc == nil:
+		return wordKind(v)
+	}
+	return textKind(v)
+}
+
+const (
+	kindNull = 'n'
+	kindText = 's' // of ASCII
+	kindWide = 'S' // a text with other characters: its character set counts
+	// kindBytes is such bytes where the server fixes types. A text that is stored is
+	// what it was, or refused, and so are bytes but in a column of bits.
+	kindBytes = 'B'
+	kindNone  = '!' // like no other, so that no kept statement runs with it
+)
+
+// accepts reports whether a kept statement may run with the arguments. The first
+// run decides of what kinds they are.
+func (s *statement) accepts(args []driver.NamedValue) bool {
+	if s.NumInput() != len(args) || anyNamed(args) { // the stock driver refuses those
+		return false
+	}
+	if s.kinds == nil {
+		if !canKeep(args, s.times, s.inserts) {
+			return false
+		}
+		kinds := make([]byte, len(args))
+		for i := range args {
+			kinds[i] = argKind(args[i].Value, s.times)
+		}
+		s.kinds = kinds
+		return true
+	}
+	for i := range args {
+		kind := argKind(args[i].Value, s.times)
+		if kind == s.kinds[i] {
+			continue
+		}
+		switch {
+		case !s.inserts:
+			return false
+		case kind == kindNull:
+		case s.kinds[i] == kindNull:
+			s.kinds[i] = kind
+		case isWord(kind) && isWord(s.kinds[i]): // it is stored, or refused
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// canKeep reports whether a text is to be kept for arguments like these; inserts
+// as onlyInserts says.
+//
+// Where the server fixes types it may prepare a new statement again because of a number
+// or a time that it did not expect. By then it has converted the texts to one character
+// set, and a kept statement converts them to another. With ASCII both are the same.
+func canKeep(args []driver.NamedValue, times dsn.TimeFormat, inserts bool) bool {
+	wide, bytes, other := false, false, false
+	for i := range args {
+		kind := argKind(args[i].Value, times)
+		if args[i].Name != "" {
+			return false
+		}
+		switch kind {
+		case kindNone:
+			return false
+		case kindNull, kindText:
+		case kindWide:
+			wide = true
+		case kindBytes:
+			bytes = true
+		default:
+			other = true
+		}
+	}
+	return times.Loc == nil || !other || !bytes && (!wide || inserts)
+}
+
+func isWord(kind byte) bool { return kind == kindText || kind == kindWide }
+
+// onlyInserts reports whether a text stores its arguments as they are, and
+// neither computes with them nor compares them: INSERT … VALUES (?, ?), (?, ?).
+func onlyInserts(query string) bool {
+	verb, _, _ := strings.Cut(query, " ")
+	if !strings.EqualFold(verb, "insert") && !strings.EqualFold(verb, "replace") {
+		return false
+	}
+	const values = "VALUES"
+	i := max(strings.LastIndex(query, values), strings.LastIndex(query, "values"))
+	return i > 0 && !strings.Contains(query[:i], "?") && strings.Trim(query[i+len(values):], "?(), \t\r\n0123456789") == ""
+}
+
+func anyNamed(args []driver.NamedValue) bool {
+	for i := range args {
+		if args[i].Name != "" {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,156 @@
+package physical
+
+import (
+	"context"
+	"database/sql/driver"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mysqlpool/mysqlpool/internal/dsn"
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
+	"github.com/mysqlpool/mysqlpool/internal/stmtcache"
+	"github.com/mysqlpool/mysqlpool/internal/stockdriver"
+)
+
+// prepare prepares a text on the server. While the server has too many
+// statements (max_prepared_stmt_count), of which the pool's own may be some, it
+// has those closed and tries again for a second at most: nothing has run.
+func (p keeper) prepare(ctx context.Context, query string) (*prepared, error) {
+	p.stmts.counts.misses.Add(1)
+	says := p.scan(query)
+	p.prepares(&says)
+	stock, err := p.PrepareContext(ctx, query)
+	if mysqlerr.Number(err) == mysqlerr.TooManyStmts && p.Login.Stmts.keeps() {
+		stock, err = p.prepareWhenPossible(ctx, query)
+	}
+	if err != nil {
+		return nil, err
+	}
+	p.stmts.open++
+	p.Login.Stmts.Open.Add(1)
+	columns := stockdriver.ColumnsOf(stock)
+	return stmtcache.New(p.schema, query, StmtCost(query, columns.Len()), statement{
+		StockStmt: stock.(StockStmt), says: says, inserts: onlyInserts(query), noRows: !columns.Known() && returnsNoRows(query), columns: columns, charged: columns.Len(), times: p.timeFormat(),
+	}), nil
+}
+
+// timeFormat is the host's if the server goes by what arguments look like, else
+// without a location.
+func (p keeper) timeFormat() dsn.TimeFormat {
+	if facts := p.Host.Learned.Load(); facts != nil && !facts.FixesTypes {
+		return dsn.TimeFormat{}
+	}
+	return p.config.Times
+}
+
+const (
+	StmtPatience  = time.Second // how long to wait for the server to have room for a statement
+	firstStmtWait = time.Millisecond
+	MaxStmtWait   = 20 * time.Millisecond
+)
+
+func (p keeper) prepareWhenPossible(ctx context.Context, query string) (stock driver.Stmt, err error) {
+	until := time.Now().Add(StmtPatience)
+	for wait := firstStmtWait; ; wait = min(2*wait, MaxStmtWait) {
+		p.Login.events.TooManyStmts()
+		p.Tidy()
+		stock, err = p.PrepareContext(ctx, query)
+		if mysqlerr.Number(err) != mysqlerr.TooManyStmts || !time.Now().Before(until) {
+			return stock, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}
+
+// afterError takes a statement out of use if the error of its run says that it is
+// no good any more, or may have come because it ran before. It reports whether it surely
+// did not run, and would if it were prepared again.
+func (p keeper) afterError(e *prepared, err error) bool {
+	switch number := mysqlerr.Number(err); number {
+	case mysqlerr.UnknownStmt, mysqlerr.CommandsOutOfSync: // the latter of servers made with Vitess
+		if !isOfItself(err) {
+			p.drop(e)
+			return false // of a statement inside it, which may have run in part
+		}
+		// The session was reset behind our back; the numbers may be others' by now.
+		p.forgetStmts()
+		return true
+	case mysqlerr.NeedReprepare: // its tables change all the time
+		p.drop(e)
+		return e.Stmt.says.Leaves == 0 // of a procedure some may have run
+	case mysqlerr.Conversion: // of an argument, to the character set that earlier ones brought about
+		if !e.Cached() {
+			return false // the stock driver's would be refused too
+		}
+		p.Login.Stmts.refused.Add(e.Schema(), e.Text())
+		p.drop(e)
+		// The server converts arguments before it runs anything, unless a procedure
+		// executes by name.
+		return e.Stmt.says.Leaves == 0 && strings.HasSuffix(err.Error(), "for parameter")
+	case 0, mysqlerr.Unknown: // as for an argument that is too large
+		if isContextError(err) && p.IsValid() {
+			return false // it had ended before anything was sent: the stock driver closes its socket later on
+		}
+		// Part of its arguments may have been sent, and would count next time.
+		p.drop(e)
+	default:
+		if e.Cached() && !mysqlerr.IsOfData(number) {
+			p.drop(e) // it costs no more than the stock driver always does
+		}
+	}
+	return false
+}
+
+// unknownItself is what servers write of the statement that they were told to run,
+// and not of one that a routine executes by name ("given to EXECUTE").
+var unknownItself = []string{
+	"mysqld_stmt_execute",       // MariaDB, and MySQL before 8.0
+	"mysql_stmt_precheck",       // MySQL from 8.0 on
+	"statement ID is not found", // made with Vitess
+}
+
+// isOfItself reports whether an unknown statement is the one that was sent.
+func isOfItself(err error) bool {
+	return slices.ContainsFunc(unknownItself, func(text string) bool { return strings.Contains(err.Error(), text) })
+}
+
+// prepareAgain prepares the text of a statement that is no good any more, to run
+// with the arguments, and keeps it if there is room.
+func (p keeper) prepareAgain(ctx context.Context, query string, args []driver.NamedValue) (*prepared, error) {
+	e, err := p.prepare(ctx, query)
+	if err != nil {
+		p.busy = false
+		return nil, err
+	}
+	if !p.mayKeepFor(query, args) || !e.Stmt.accepts(args) || !p.keep(e) {
+		p.closeUnlessKept(e) // when it has run
+	}
+	return e, nil
+}
+
+// forgetStmts begins another epoch: the server has none of the statements any
+// more. To close them might close others of the same number.
+func (p *Conn) forgetStmts() {
+	s := &p.stmts
+	s.cache.Clear()
+	clear(s.toClose)
+	s.toClose = s.toClose[:0]
+	p.Login.Stmts.Open.Add(-s.open)
+	s.open = 0
+	s.left.mu.Lock()
+	defer s.left.mu.Unlock()
+	s.left.entries = nil
+	s.left.any.Store(false)
+	s.epoch++
+}
+
+func (p keeper) closeStmt(e *prepared) error {
+	p.stmts.open--
+	p.Login.Stmts.Open.Add(-1)
+	return e.Stmt.Close()
+}

@@ -1,0 +1,22 @@
+package physical
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+)
+
+// survive is deferred where the stock driver runs on a goroutine of the pool: a
+// panic of it, as on an answer that no server gives, would take the process down
+// from there. The connection is not used again.
+func (p *Conn) survive(doing string, err *error) {
+	r := recover()
+	if r == nil {
+		return
+	}
+	p.worsens(broken)
+	*err = fmt.Errorf("mysqlpool: %s on connection %d: panic in the stock driver: %v", doing, p.ID, r)
+	p.Login.Log().LogAttrs(context.Background(), slog.LevelError, "mysqlpool: the stock driver panicked, and the connection is closed; is the server, or what is between, MySQL or MariaDB?",
+		slog.String("login", p.Login.Name), slog.Uint64("id", p.ID), slog.String("doing", doing), slog.Any("panic", r), slog.String("stack", string(debug.Stack())))
+}

@@ -1,0 +1,141 @@
+package serverinfo
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mysqlpool/mysqlpool/internal/session"
+)
+
+// DefaultWaitTimeout is taken where neither the DSN nor the server says one.
+const DefaultWaitTimeout = 120 * time.Second
+
+// Facts is what the pool wants to know of a server.
+type Facts struct {
+	WaitTimeout        time.Duration
+	MaxConnections     int      // 0: unknown
+	MaxUserConnections int      // 0: none
+	MaxStmts           int      // max_prepared_stmt_count; below 0: unknown
+	Variables          []string // the session variables that it has of those that can be put back
+	HasProfiles        bool     // SHOW PROFILES
+	HasTraces          bool     // optimizer_trace_offset
+	MaxPacket          int      // bytes; 0: unknown
+	HasRoles           bool
+	Asks               Questions // what it is asked of itself at each login
+	FixesTypes         bool      // see there
+	CachesSubqueries   bool      // see there
+	MariaDB            bool
+}
+
+// Of each connection the pool wants to know its id, for logs, and the variables
+// that it may have to put back. The first one answers for the server as well,
+// and says which variables there are: one query for all.
+var AskServer = "SHOW SESSION VARIABLES WHERE Variable_name IN ('" +
+
+	strings.Join(slices.Concat(session.VariableNames(), ServerVariables, limitVariables, variablesOfHost), "', '") + "')"
+var ServerVariables = []string{"pseudo_thread_id", "version", "init_connect", "max_connections", "max_user_connections", "max_prepared_stmt_count", "read_only"}
+
+// limitVariables is what does without an answer.
+var limitVariables = []string{"max_allowed_packet", "net_buffer_length", "have_profiling", "optimizer_trace_offset"}
+
+// AskConn is what any server can answer.
+const AskConn = "SELECT CONNECTION_ID(), @@autocommit"
+
+// AskFor is what a later connection is asked for. A user variable or a column
+// cannot be meant, so that the names need no quotes.
+func (s *Facts) AskFor() []string {
+	asks := append(make([]string, 0, len(s.Variables)+5), strings.Split(strings.TrimPrefix(AskConn, "SELECT "), ", ")...)
+	asks = append(asks, "@@init_connect")
+	for _, name := range s.Variables {
+		asks = append(asks, "@@"+name)
+	}
+	if s.HasRoles {
+		asks = append(asks, "CURRENT_ROLE()")
+	}
+	return append(asks, s.Asks.Columns()...)
+}
+
+// NoRoles is no role's name.
+const NoRoles = "\x00"
+
+// FactsOf reads what the first connection of a pool says of the server; nil if that
+// says nothing. questions says whether it is asked what it is. params are the DSN's,
+// whose wait_timeout counts more: it is what the session was set to. It reports
+// whether neither says wait_timeout.
+func FactsOf(values, params map[string]string, questions bool) (s *Facts, noWaitTimeout bool) {
+	s = &Facts{
+		HasRoles:         values != nil && values["role"] != NoRoles,
+		FixesTypes:       FixesTypes(values["version"]),
+		CachesSubqueries: CachesSubqueries(values["version"]),
+		MariaDB:          strings.Contains(values["version"], "MariaDB"),
+	}
+	s.HasProfiles = values["have_profiling"] == "YES"
+	s.HasTraces = values["optimizer_trace_offset"] != ""
+	s.MaxConnections, _ = strconv.Atoi(values["max_connections"])
+	packet, _ := strconv.Atoi(values["max_allowed_packet"])
+	buffer, _ := strconv.Atoi(values["net_buffer_length"])
+	s.MaxPacket = max(packet, buffer)
+	s.MaxUserConnections, _ = strconv.Atoi(values["max_user_connections"])
+	for _, name := range session.VariableNames() {
+		if _, ok := values[name]; ok && name != "autocommit" {
+			s.Variables = append(s.Variables, name)
+		}
+	}
+	if questions {
+		s.Asks = questionsOf(values)
+	}
+	var ok bool
+	if s.WaitTimeout, ok = WaitTimeoutOf(params["wait_timeout"]); !ok {
+		if s.WaitTimeout, ok = WaitTimeoutOf(values["wait_timeout"]); !ok {
+			s.WaitTimeout, noWaitTimeout = DefaultWaitTimeout, true
+		}
+	}
+	var err error
+	switch s.MaxStmts, err = strconv.Atoi(values["max_prepared_stmt_count"]); {
+	case err != nil:
+		s.MaxStmts = -1
+	case s.MaxStmts < 0: // no limit (TiDB)
+		s.MaxStmts = math.MaxInt32
+	}
+	return s, noWaitTimeout
+}
+
+// Limit is how many connections the server lets one pool open: what it allows
+// less a reserve of 5 %, at least 3, for everybody else who must log in. It is
+// never less than 1; 0 means that the server did not say, or has no limit (TiDB).
+func (s *Facts) Limit() int {
+	if s.MaxConnections == 0 {
+		return s.MaxUserConnections
+	}
+	n := LessReserve(s.MaxConnections)
+	if s.MaxUserConnections > 0 {
+		n = min(n, s.MaxUserConnections)
+	}
+	return max(n, 1)
+}
+
+// LessReserve is what a server allows less a reserve of 5 %, at least 3, for
+// everybody else who must log in. It is never less than 1.
+func LessReserve(maxConnections int) int {
+	return max(1, maxConnections-max(3, maxConnections/20))
+}
+
+// WaitTimeoutOf reads wait_timeout as a DSN has it. It may be any expression
+// there; then the server's answer counts.
+func WaitTimeoutOf(param string) (time.Duration, bool) {
+	seconds, err := strconv.ParseUint(param, 10, 31)
+	return time.Duration(seconds) * time.Second, err == nil && seconds > 0
+}
+
+func IsOn(value string) bool { return value == "1" || value == "ON" }
+
+// isReadOnlyValue reports whether a value of read_only means that writes are
+// refused. Newer MariaDBs have more of them than ON: NO_LOCK, NO_LOCK_NO_ADMIN
+// (MariaDB manual, "read_only").
+func isReadOnlyValue(value string) bool { return value != "" && value != "0" && value != "OFF" }
+
+// AskLimits asks for what may change while a server runs.
+const AskLimits = "SELECT @@global.max_connections, @@max_user_connections, @@global.max_user_connections, @@global.wait_timeout, @@wait_timeout, @@global.max_prepared_stmt_count"

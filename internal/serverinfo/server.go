@@ -1,0 +1,67 @@
+// Package serverinfo is what a server says of itself, and what was found out of it: its
+// limits and version, whether it takes writes, and how it restores a session. It has the
+// questions and reads the answers; asking is for others.
+package serverinfo
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"time"
+)
+
+// Server is what this process knows of one server, whichever pool found it out.
+type Server struct {
+	Proofs Proofs // how it restores a session
+
+	// Schemas counts what this process ran that may have dropped, made or altered
+	// a schema. See physical.Conn.Fits.
+	Schemas atomic.Int64
+	// Kills counts the KILLs that this process ran: which connections they were
+	// for is not known. See physical.Conn.CheckAlive.
+	Kills atomic.Int64
+
+	looked  atomic.Pointer[lookup] // the latest answer for its name; nil: none yet
+	looking atomic.Bool            // its name is being looked up
+}
+
+func NewServer() *Server { return &Server{Proofs: newProofs()} }
+
+// Address names a server for this process.
+type Address struct{ Net, Addr string }
+
+// ResolveFunc looks up the addresses behind a name.
+type ResolveFunc func(ctx context.Context, name string) ([]netip.Addr, error)
+
+func ResolveDNS(ctx context.Context, name string) ([]netip.Addr, error) {
+	return net.DefaultResolver.LookupNetIP(ctx, "ip", name)
+}
+
+// LookupInterval is how often the name of a host is looked up while
+// connections to it are open.
+const LookupInterval = 30 * time.Second
+
+// lookup is an answer for a name.
+type lookup struct {
+	at    time.Time
+	addrs []netip.Addr
+}
+
+// LookUp looks the server's name up, for all pools together. It returns nothing if
+// that fails, or another pool is at it.
+func (s *Server) LookUp(ctx context.Context, resolve ResolveFunc, name string) []netip.Addr {
+	if latest := s.looked.Load(); latest != nil && time.Since(latest.at) < LookupInterval/2 {
+		return latest.addrs
+	}
+	if !s.looking.CompareAndSwap(false, true) {
+		return nil
+	}
+	defer s.looking.Store(false)
+	answer, err := resolve(ctx, name)
+	if err != nil {
+		return nil
+	}
+	s.looked.Store(&lookup{time.Now(), answer})
+	return answer
+}
