@@ -79,17 +79,6 @@ func wantNothingLate(t *testing.T, s *fakeServer) {
 	}
 }
 
-func TestCloseOfAHandleKeepsTheConnection(t *testing.T) {
-	bubble(t, func(t *testing.T, s *fakeServer) {
-		for range 10 {
-			db := handle(t, s, "")
-			ask(t, db)
-			db.Close()
-		}
-		wantOpen(t, s, 1, 1)
-	})
-}
-
 func TestOpenDialsNothing(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		handle(t, s, "").Close()
@@ -584,25 +573,6 @@ func TestWrapperThatHidesIsValid(t *testing.T) {
 			t.Errorf("connection: got %d, want a new one", id)
 		}
 		wantOpen(t, s, 1, 2)
-	})
-}
-
-// awaitDone rolls back what the context left open, and keeps the connection
-// since the driver has both ResetSession and IsValid.
-func TestContextRollsBack(t *testing.T) {
-	bubble(t, func(t *testing.T, s *fakeServer) {
-		db := handle(t, s, "")
-		ctx, cancel := context.WithCancel(t.Context())
-		if _, err := db.BeginTx(ctx, nil); err != nil {
-			t.Fatal(err)
-		}
-		cancel()
-		synctest.Wait()
-		if sent := s.conns[0].sent(); sent[len(sent)-1] != "rollback" {
-			t.Errorf("got %q, want a rollback at the end", sent)
-		}
-		ask(t, db)
-		wantOpen(t, s, 1, 1)
 	})
 }
 
