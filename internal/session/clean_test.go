@@ -1,13 +1,14 @@
 package session
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/mysqlpool/mysqlpool/internal/corpus"
 )
 
-// notClean is the statements of testdata/clean that are called state, and why.
+// notClean is the statements of the corpus that are called state, and why.
 var notClean = map[string]string{
 	"ENGINE = innodb */": "a comment that the server executes may hold anything",
 }
@@ -15,17 +16,16 @@ var notClean = map[string]string{
 // What common programs send all day leaves nothing, and is called so: a pool
 // that pins for each of them is of no use.
 func TestCleanIsCalledClean(t *testing.T) {
-	files, err := filepath.Glob("testdata/clean/*.sql")
+	files, err := filepath.Glob(testdata + "clean/*.sql")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no files: %v", err)
 	}
 	used := map[string]bool{}
 	for _, file := range files {
-		content, err := os.ReadFile(file)
+		texts, err := corpus.Texts(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		texts := strings.Split(string(content), "\n----\n")
 		t.Logf("%s: %d statements", file, len(texts))
 		for _, text := range texts {
 			want := Kinds(0)

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mysqlpool/mysqlpool/internal/corpus"
 )
 
 // run runs statements that succeed, or fail if they begin with "fail:". What
@@ -26,70 +28,20 @@ func run(s *State, texts ...string) {
 }
 
 func TestStateEnds(t *testing.T) {
-	for _, c := range []struct {
-		texts []string
-		want  Kinds
-	}{
-		{[]string{"SELECT 1"}, 0},
-		{[]string{"BEGIN", "SELECT 1", "COMMIT"}, 0},
-		{[]string{"BEGIN", "fail: COMMIT"}, Transaction},
-		{[]string{"fail: BEGIN"}, Transaction},
-		{[]string{"BEGIN", "ROLLBACK TO a"}, Transaction},
-		{[]string{"BEGIN", "COMMIT AND CHAIN"}, Transaction},
-		{[]string{"SET TRANSACTION READ ONLY", "COMMIT AND CHAIN"}, Transaction | NextTransaction},
-		{[]string{"SET TRANSACTION READ ONLY", "BEGIN", "ROLLBACK"}, 0},
-		{[]string{"SET autocommit = 0"}, Variables},
-		{[]string{"SET autocommit = 0", "SELECT 1"}, Variables | Transaction},
-		{[]string{"SET autocommit = 0", "SELECT 1", "COMMIT"}, Variables},
-		{[]string{"LOCK TABLES t READ", "UNLOCK TABLES"}, 0},
-		{[]string{"LOCK INSTANCE FOR BACKUP", "UNLOCK TABLES"}, Other},
-		{[]string{"SELECT SQL_CALC_FOUND_ROWS 1"}, FoundRows},
-		{[]string{"SELECT SQL_CALC_FOUND_ROWS 1", "INSERT INTO t VALUES (1)"}, FoundRows},
-		{[]string{"SELECT SQL_CALC_FOUND_ROWS 1", "SELECT FOUND_ROWS()"}, 0},
-
-		{[]string{"SELECT GET_LOCK('a', 1)", "SELECT RELEASE_LOCK('a')"}, 0},
-		{[]string{"DO GET_LOCK(?, ?) <- a", "DO RELEASE_LOCK(?) <- a"}, 0},
-		{[]string{"DO GET_LOCK(?, ?) <- a", "DO RELEASE_LOCK('a')"}, 0},
-		{[]string{"DO GET_LOCK('a', 1)", "SET sql_select_limit = 0", "SELECT RELEASE_LOCK('a')"}, Locks | Variables},
-		{[]string{"DO GET_LOCK('a', 1)", "SET sql_select_limit = 0", "SELECT RELEASE_ALL_LOCKS()"}, Locks | Variables},
-		{[]string{"DO GET_LOCK(?, ?) <- a", "DO RELEASE_LOCK(?) <- b"}, Locks},
-		{[]string{"DO GET_LOCK(?, ?)", "DO RELEASE_LOCK(?)"}, Locks},
-		{[]string{"DO GET_LOCK(?, ?) <- ä", "DO RELEASE_LOCK(?) <- ä"}, Locks},
-		{[]string{"DO GET_LOCK('a', 1)", "DO GET_LOCK('a', 1)", "DO RELEASE_LOCK('a')"}, Locks},
-		{[]string{"DO GET_LOCK('a', 1)", "DO GET_LOCK('a', 1)", "DO RELEASE_LOCK('a')", "DO RELEASE_LOCK('a')"}, 0},
-		{[]string{"DO GET_LOCK('a', 1)", "fail: DO RELEASE_LOCK('a')"}, Locks},
-		{[]string{"DO GET_LOCK('a', 1)", "DO RELEASE_LOCK('A')"}, Locks},
-		{[]string{"DO GET_LOCK('a', 1), GET_LOCK('b', 1)", "DO RELEASE_LOCK('a')"}, Locks},
-		{[]string{"DO GET_LOCK(CONCAT('a'), 1)", "DO GET_LOCK('a', 1)", "DO RELEASE_LOCK('a')"}, Locks},
-		{[]string{"DO GET_LOCK('a''b', 1)", "DO RELEASE_LOCK('a''b')"}, Locks},
-		{[]string{"DO GET_LOCK(CONCAT('a'), 1)", "DO RELEASE_ALL_LOCKS()"}, 0},
-		{[]string{"DO GET_LOCK('a', 1)", "DO RELEASE_ALL_LOCKS(), 1"}, Locks},
-		{[]string{"SELECT RELEASE_LOCK('a')"}, 0},
-		{[]string{"SELECT IF(1, RELEASE_LOCK('a'), GET_LOCK('b', 1))"}, Locks},
-
-		{[]string{"CREATE TEMPORARY TABLE t (a int)", "DROP TABLE t"}, 0},
-		{[]string{"CREATE TEMPORARY TABLE IF NOT EXISTS `t` (a int)", "DROP TEMPORARY TABLE IF EXISTS t"}, 0},
-		{[]string{"CREATE TEMPORARY TABLE a SELECT 1", "CREATE TEMPORARY TABLE `d`.b LIKE c", "DROP TABLE a"}, TempTables},
-		{[]string{"CREATE TEMPORARY TABLE a SELECT 1", "CREATE TEMPORARY TABLE `d`.b LIKE c", "DROP TABLE a, d.b"}, 0},
-		{[]string{"CREATE TEMPORARY TABLE t (a int)", "fail: DROP TABLE t"}, TempTables},
-		{[]string{"CREATE TEMPORARY TABLE t (a int)", "DROP TABLE T"}, TempTables},
-		{[]string{"CREATE TEMPORARY TABLE `a.b` (a int)", "DROP TABLE a.b"}, TempTables},
-		{[]string{"CREATE TEMPORARY TABLE t (a int)", "ALTER TABLE t RENAME TO u", "DROP TABLE t"}, TempTables},
-		{[]string{"CREATE TEMPORARY TABLE t (a int)", "USE d", "DROP TABLE t"}, TempTables | Schema},
-		{[]string{"USE d", "CREATE TEMPORARY TABLE t (a int)", "DROP TABLE t"}, TempTables | Schema},
-		{[]string{"CREATE TEMPORARY SEQUENCE s", "DROP TEMPORARY SEQUENCE s"}, TempTables},
-		{[]string{"CREATE TEMPORARY TABLE ä (a int)", "DROP TABLE ä"}, TempTables},
-		{[]string{"CREATE TEMPORARY TABLE t (a int)", "DROP TABLE t; SELECT 1"}, TempTables | Other},
-	} {
+	all, err := corpus.Sequences(testdata + "classifier/sequences.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range all {
 		var s State
-		run(&s, c.texts...)
-		if got := s.Kinds(); got != c.want {
-			t.Errorf("%q: got %v, want %v", c.texts, got, c.want)
+		run(&s, c.Statements...)
+		if got := s.Kinds().String(); got != c.Leaves {
+			t.Errorf("sequences.txt:%d: %q: got %v, want %v", c.Line, c.Statements, got, c.Leaves)
 		}
 		s.Reset()
 		run(&s, "DO GET_LOCK('x', 1)", "DO RELEASE_LOCK('x')")
 		if got := s.Kinds(); got != 0 {
-			t.Errorf("%q: after a reset: got %v, want none", c.texts, got)
+			t.Errorf("%q: after a reset: got %v, want none", c.Statements, got)
 		}
 	}
 }

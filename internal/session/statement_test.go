@@ -6,12 +6,12 @@ import (
 )
 
 func TestScan(t *testing.T) {
-	for _, c := range scans {
+	for _, c := range statements(t) {
 		for _, multi := range []bool{false, true} {
-			st := Scan(c.text, multi)
-			if st.Leaves != c.leaves || st.Ends != c.ends {
-				t.Errorf("%q, multi %v: got leaves %v, ends %v; want leaves %v, ends %v",
-					c.text, multi, st.Leaves, st.Ends, c.leaves, c.ends)
+			st := Scan(c.Text, multi)
+			if st.Leaves.String() != c.Leaves || st.Ends.String() != c.Ends {
+				t.Errorf("statements.txt:%d: %q, multi %v: got leaves %v, ends %v; want leaves %v, ends %v",
+					c.Line, c.Text, multi, st.Leaves, st.Ends, c.Leaves, c.Ends)
 			}
 		}
 	}
@@ -61,10 +61,11 @@ func TestOpens(t *testing.T) {
 }
 
 func TestScanDoesNotAllocate(t *testing.T) {
+	all := statements(t)
 	if n := testing.AllocsPerRun(100, func() {
-		for i := range scans {
-			Scan(scans[i].text, false)
-			Scan(scans[i].text, true)
+		for i := range all {
+			Scan(all[i].Text, false)
+			Scan(all[i].Text, true)
 		}
 	}); n != 0 {
 		t.Errorf("allocations: got %v, want none", n)
@@ -86,8 +87,9 @@ func TestKindsString(t *testing.T) {
 // No panic on any text; letter case, white space and comments change nothing;
 // of two statements in one text each counts.
 func FuzzScan(f *testing.F) {
-	for i, c := range scans {
-		f.Add(c.text, scans[len(scans)-1-i].text)
+	all := statements(f)
+	for i, c := range all {
+		f.Add(c.Text, all[len(all)-1-i].Text)
 	}
 	f.Fuzz(func(t *testing.T, a, b string) {
 		for _, multi := range []bool{false, true} {

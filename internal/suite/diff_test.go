@@ -14,6 +14,7 @@ import (
 	"time"
 
 	mysqlpool "github.com/mysqlpool/mysqlpool/driver"
+	"github.com/mysqlpool/mysqlpool/internal/corpus"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 )
 
@@ -26,9 +27,8 @@ const (
 	envDiffWithout  = "MYSQL_POOL_TEST_DIFF_WITHOUT"  // names of texts, or parts of DSNs, that are left out: a,b
 )
 
-// diffSeeds is programs that found something once. What a seed stands for changes
-// with the texts and weights: then cmd/internal/plant gives new ones.
-var diffSeeds = []uint64{1, 2, 3}
+// diffSeeds is a file of programs that found something once.
+const diffSeeds = "../../testdata/diff/seeds.txt"
 
 // Random programs get the same answers from both drivers, leave the same rows,
 // and leave nothing on a connection that is kept.
@@ -77,7 +77,10 @@ func diffTest(t *testing.T, drivers [2]string, short time.Duration) {
 	diffLeaveOut()
 	most, _ := strconv.Atoi(cmp.Or(os.Getenv(envDiffFailures), "1"))
 	first := rand.Uint64() >> 16
-	seeds := slices.Clone(diffSeeds)
+	seeds, err := corpus.Seeds(diffSeeds)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if one := os.Getenv(envDiffSeed); one != "" {
 		seed, err := strconv.ParseUint(one, 10, 64)
 		if err != nil {

@@ -290,7 +290,7 @@ func testBinary(dir, pkg string) string {
 
 // copyTo copies the module to dir.
 func (t *tester) copyTo(dir string) error {
-	for _, name := range []string{"driver", "internal"} {
+	for _, name := range []string{"driver", "internal", "testdata"} {
 		if err := os.CopyFS(filepath.Join(dir, name), os.DirFS(filepath.Join(t.root, name))); err != nil {
 			return err
 		}

@@ -5,19 +5,22 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/dolthub/vitess/go/vt/sqlparser"
+	"github.com/mysqlpool/mysqlpool/internal/corpus"
 	"github.com/mysqlpool/mysqlpool/internal/session"
 )
 
-const sessionDir = "../../../internal/session"
+const (
+	sessionDir = "../../../internal/session"
+	testdata   = "../../../testdata/"
+)
 
-// seeds returns the statements in the session package's tests.
+// seeds returns the statements of the corpora, and those in the session package's tests.
 func seeds(t testing.TB) []string {
 	var texts []string
 	files, _ := filepath.Glob(filepath.Join(sessionDir, "*_test.go"))
@@ -35,13 +38,27 @@ func seeds(t testing.TB) []string {
 			return true
 		})
 	}
-	files, _ = filepath.Glob(filepath.Join(sessionDir, "testdata/clean/*.sql"))
+	statements, err := corpus.Statements(testdata + "classifier/statements.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range statements {
+		texts = append(texts, s.Text)
+	}
+	sequences, err := corpus.Sequences(testdata + "classifier/sequences.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range sequences {
+		texts = append(texts, s.Statements...)
+	}
+	files, _ = filepath.Glob(testdata + "clean/*.sql")
 	for _, file := range files {
-		content, err := os.ReadFile(file)
+		clean, err := corpus.Texts(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		texts = append(texts, strings.Split(string(content), "\n----\n")...)
+		texts = append(texts, clean...)
 	}
 	if len(texts) < 200 {
 		t.Fatalf("found %d statements in %s, want more", len(texts), sessionDir)

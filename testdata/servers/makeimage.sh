@@ -5,8 +5,8 @@
 # MARIADB_ROOT_PASSWORD and serves port 3306. Needs mariadbd, mariadb-install-db,
 # ldd, tar and docker.
 #
-#   servers/testdata/makeimage.sh local/mariadb:test
-#   MYSQL_POOL_TEST_IMAGE=local/mariadb:test go test -run Docker ./servers
+#   testdata/servers/makeimage.sh local/mariadb:test
+#   cd cmd && MYSQL_POOL_TEST_IMAGE=local/mariadb:test go test -run Docker ./internal/servers
 set -eu
 name=${1:?usage: makeimage.sh NAME}
 mariadbd=$(PATH=$PATH:/usr/sbin:/usr/libexec command -v mariadbd)

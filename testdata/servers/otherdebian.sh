@@ -5,8 +5,8 @@
 # made earlier it adds the packages that are missing. Needs root, debootstrap, and
 # some 500 MB.
 #
-#   servers/testdata/otherdebian.sh trixie mariadb-server /opt/trixie                # MariaDB 11.8
-#   servers/testdata/otherdebian.sh sid mysql-server-core,mysql-router /opt/sid      # MySQL 9.7 and MySQL Router
+#   testdata/servers/otherdebian.sh trixie mariadb-server /opt/trixie                # MariaDB 11.8
+#   testdata/servers/otherdebian.sh sid mysql-server-core,mysql-router /opt/sid      # MySQL 9.7 and MySQL Router
 set -eu
 [ $# = 3 ] || { echo "usage: otherdebian.sh SUITE PACKAGE DIR" >&2; exit 2; }
 suite=$1 package=$2 dir=$3
