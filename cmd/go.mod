@@ -5,6 +5,7 @@ go 1.25.0
 replace github.com/mysqlpool/mysqlpool => ../
 
 require (
+	github.com/DATA-DOG/go-sqlmock v1.5.2
 	github.com/Shopify/toxiproxy/v2 v2.12.0
 	github.com/alecthomas/kong v1.17.0
 	github.com/buildkite/terminal-to-html/v3 v3.16.8
