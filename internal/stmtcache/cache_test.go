@@ -75,7 +75,8 @@ func TestCacheIsAList(t *testing.T) {
 					c.SetCost(model[any], r.IntN(100))
 				}
 			case 7, 8:
-				most, e := 0, (*Entry[int])(nil)
+				most := 0
+				var e *Entry[int]
 				if r.IntN(2) == 0 {
 					most = 3
 					e = c.EvictOf(schema, text, most)
