@@ -37,8 +37,10 @@ func newTripRelay(t *testing.T, dsn string) *tripRelay {
 	}
 	r := &tripRelay{addr: l.Addr().String()}
 	var wg sync.WaitGroup
+	var open closers
 	t.Cleanup(func() {
 		l.Close()
+		open.closeAll()
 		wg.Wait()
 	})
 	wg.Go(func() {
@@ -52,6 +54,7 @@ func newTripRelay(t *testing.T, dsn string) *tripRelay {
 				client.Close()
 				continue
 			}
+			open.add(client, server)
 			answered := &atomic.Bool{}
 			wg.Go(func() {
 				defer client.Close()
@@ -134,6 +137,7 @@ func restoresBy(t *testing.T, r *tripRelay, dsn, params string, state []string) 
 
 // What is done to restore a session is done in as few round trips as can be.
 func TestSuiteRoundTripsOfARestore(t *testing.T) {
+	needRealServer(t) // the embedded one's undo is not trusted
 	s := needServer(t)
 	if p := resetProofOf(t, s.dsn); p != mysqlpool.ProofWorks {
 		t.Skipf("needs a server that resets: it is %q", p)

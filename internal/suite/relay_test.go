@@ -50,8 +50,10 @@ func newRelay(t *testing.T, dsn string, answer func(command byte, text string) [
 	}
 	r := &relay{addr: l.Addr().String(), answer: answer}
 	var wg sync.WaitGroup
+	var open closers
 	t.Cleanup(func() {
 		l.Close()
+		open.closeAll()
 		wg.Wait()
 	})
 	wg.Go(func() {
@@ -65,11 +67,33 @@ func newRelay(t *testing.T, dsn string, answer func(command byte, text string) [
 				client.Close()
 				continue
 			}
+			open.add(client, server)
 			wg.Go(func() { r.commands(client, server) })
 			wg.Go(func() { io.Copy(client, server); client.Close() })
 		}
 	})
 	return r
+}
+
+// closers is the ends of a relay's connections, which a test that failed or was
+// skipped may leave open.
+type closers struct {
+	mu  sync.Mutex
+	all []io.Closer // guarded by mu
+}
+
+func (c *closers) add(ends ...io.Closer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all = append(c.all, ends...)
+}
+
+func (c *closers) closeAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, end := range c.all {
+		end.Close()
+	}
 }
 
 // commands passes on what the client sends. Nothing of an answer is on its way
