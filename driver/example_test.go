@@ -17,12 +17,11 @@ import (
 // A program that opens a handle for each job changes one word, and logs in once.
 func Example() {
 	defer mysqlpool.Dispose(context.Background())
-	dsn := os.Getenv("MYSQL_POOL_TEST_DSN") // user:password@tcp(127.0.0.1:3306)/schema
 
 	for _, driver := range []string{"mysql", "mysql_pool"} {
 		ids := map[int64]bool{}
 		for range 10 {
-			db, err := sql.Open(driver, dsn)
+			db, err := sql.Open(driver, dsn) // user:password@tcp(127.0.0.1:3306)/schema
 			if err != nil {
 				log.Fatal(err)
 			}
@@ -44,7 +43,7 @@ func Example() {
 // the stock driver sets and nobody reads.
 func Example_oneDSN() {
 	defer mysqlpool.Dispose(context.Background())
-	dsn := withParams(os.Getenv("MYSQL_POOL_TEST_DSN"), "@pool_size=10&@pool_timeout=5&@pool_reset=%27always%27")
+	dsn := withParams(dsn, "@pool_size=10&@pool_timeout=5&@pool_reset=%27always%27")
 
 	for _, driver := range []string{"mysql", "mysql_pool"} {
 		db, err := sql.Open(driver, dsn)
@@ -62,7 +61,6 @@ func Example_oneDSN() {
 // What a handle sets in its session stays with it, and goes no further.
 func Example_sessionState() {
 	defer mysqlpool.Dispose(context.Background())
-	dsn := os.Getenv("MYSQL_POOL_TEST_DSN")
 
 	one, err := sql.Open("mysql_pool", dsn)
 	if err != nil {
@@ -108,7 +106,7 @@ func Example_badOption() {
 // connector has a pool to itself, which closes with its handle.
 func ExampleNewConnector() {
 	defer mysqlpool.Dispose(context.Background())
-	cfg, err := mysql.ParseDSN(os.Getenv("MYSQL_POOL_TEST_DSN"))
+	cfg, err := mysql.ParseDSN(dsn)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -140,7 +138,7 @@ func ExampleNewConnector() {
 
 func ExampleStats() {
 	defer mysqlpool.Dispose(context.Background())
-	db, err := sql.Open("mysql_pool", os.Getenv("MYSQL_POOL_TEST_DSN"))
+	db, err := sql.Open("mysql_pool", dsn)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -169,7 +167,7 @@ func ExampleDispose() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 
-	db, err := sql.Open("mysql_pool", os.Getenv("MYSQL_POOL_TEST_DSN"))
+	db, err := sql.Open("mysql_pool", dsn)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -202,7 +200,7 @@ func pressCtrlC() {
 // A checkout that finds no connection says what they are all used for.
 func ExampleErrPoolTimeout() {
 	defer mysqlpool.Dispose(context.Background())
-	db, err := sql.Open("mysql_pool", withParams(os.Getenv("MYSQL_POOL_TEST_DSN"), "pool_size=1&pool_max_overflow=0&pool_timeout=100ms"))
+	db, err := sql.Open("mysql_pool", withParams(dsn, "pool_size=1&pool_max_overflow=0&pool_timeout=100ms"))
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -7,6 +7,9 @@ import (
 	"testing"
 )
 
+// dsn is of the server that the examples run on.
+var dsn = os.Getenv("MYSQL_POOL_TEST_DSN")
+
 // serverExamples are the examples that need a server.
 const serverExamples = "^Example(_oneDSN|_sessionState|NewConnector|Stats|Dispose|ErrPoolTimeout)?$"
 
@@ -14,7 +17,7 @@ const serverExamples = "^Example(_oneDSN|_sessionState|NewConnector|Stats|Dispos
 // that has an output cannot skip itself, and one without is never run.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if os.Getenv("MYSQL_POOL_TEST_DSN") == "" {
+	if dsn == "" {
 		skip := flag.Lookup("test.skip").Value
 		pattern := serverExamples
 		if asked := skip.String(); asked != "" {
