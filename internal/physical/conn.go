@@ -230,12 +230,18 @@ func useText(schema string) string { return "USE `" + strings.ReplaceAll(schema,
 // Close implements pool.Resource, and hides the stock connection's Close.
 func (p *Conn) Close(why pool.Reason) {
 	cut := !p.IsValid() // its socket was closed here, or the answer not read
+	if !cut && why != pool.Broken && why != pool.Disposed {
+		p.saveLastID()
+	}
 	err := p.StockConn.Close()
 	if cut && why == pool.Broken {
 		p.kill()
 	}
 	if why == pool.Broken && p.user != nil {
 		p.user.diedOn(p.serial)
+	}
+	if u := p.lastID.user; u != nil {
+		u.LastID.lostOn(p.lastID.lent)
 	}
 	p.Host.Open.Add(-1)
 	p.Login.Stmts.Open.Add(-p.stmts.open)

@@ -190,6 +190,21 @@ func (l *LastID) lost() {
 	}
 }
 
+// lostOn is lost if that is where it is uncertain: the connection is closed.
+func (l *LastID) lostOn(c *pool.Conn[*Conn]) {
+	if l.on.Load() == c {
+		l.lost()
+	}
+}
+
+// saveLastID reads what is uncertain before the connection is closed though it is
+// good, as for its age: it would be lost with it.
+func (p *Conn) saveLastID() {
+	var err error
+	defer p.survive("the reading of LAST_INSERT_ID()", &err)
+	err = p.settleLastID(context.Background())
+}
+
 // readLastID asks the session, and notes it for whose value it is.
 func (p *Conn) readLastID(ctx context.Context) error {
 	row, err := queryRow(ctx, p, "SELECT LAST_INSERT_ID()")
@@ -263,7 +278,7 @@ func (h *Holder) ownLastID(ctx context.Context, p *Conn) (uint64, error) {
 				l.lost()
 			}
 			continue
-		case on.State() == pool.Closed, waited >= PingTimeout:
+		case waited >= PingTimeout:
 			l.lost()
 			continue
 		}
