@@ -30,7 +30,7 @@ func (h *Holder) asksWith(ctx context.Context, p *Conn, st *session.Statement, r
 		asks |= session.Warnings // or afterwards nobody could tell whose they are
 	}
 	shown := asks&session.LastID != 0 || p.config.AutoIsNull
-	if p.config.AutoIsNull || st.ChangesID() && (rows || p.lastID.unknown || !st.Inserts()) {
+	if p.config.AutoIsNull || st.ChangesID() && (rows || p.lastID.unknown || !st.Inserts() || h.LastID.mustPlace(h.lent, p.lastID.user == h.Lease)) {
 		asks |= session.LastID // or it could not be told whether it changed it
 	}
 	if asks == 0 {

@@ -241,7 +241,7 @@ func (p *Conn) Close(why pool.Reason) {
 		p.user.diedOn(p.serial)
 	}
 	if u := p.lastID.user; u != nil {
-		u.LastID.lostOn(p.lastID.lent)
+		u.LastID.lost(p.lastID.lent)
 	}
 	p.Host.Open.Add(-1)
 	p.Login.Stmts.Open.Add(-p.stmts.open)

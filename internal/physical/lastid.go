@@ -7,8 +7,6 @@ import (
 	"errors"
 	"math"
 	"strconv"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/mysqlpool/mysqlpool/internal/dsn"
@@ -24,28 +22,6 @@ import (
 // the row was given, and then it is as before. Where the two cannot be told apart
 // the id is uncertain: it is read once, by whoever gets the physical connection
 // next.
-
-// LastID is LAST_INSERT_ID() of a logical connection.
-type LastID struct {
-	home  atomic.Uint64 // the serial of the physical connection that was used last
-	Value atomic.Uint64 // unless on is set
-	gone  atomic.Bool   // the logical connection is closed
-
-	// on is where it is uncertain; nil: nowhere. The logical connection sets it.
-	// It is taken off under mu, by whoever read the value there.
-	on    atomic.Pointer[pool.Conn[*Conn]]
-	mu    sync.Mutex // a leaf
-	guess uint64     // what the latest uncertain answer told; 0: nothing; guarded by mu
-}
-
-func (l *LastID) Set(id uint64) {
-	if l.on.Load() != nil {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.on.Store(nil)
-	}
-	l.Value.Store(id)
-}
 
 // sessionID is LAST_INSERT_ID() of a session on the server. Guarded by ownership.
 type sessionID struct {
@@ -102,6 +78,12 @@ const (
 
 // whatOf tells it of an answer that tells an id.
 func whatOf(st *session.Statement, id uint64, args []driver.NamedValue, result driver.Result, foundRows bool) idVerdict {
+	rows := st.Rows(id)
+	n, _ := result.RowsAffected()
+	calls := st.Asks()&session.LastID != 0 // ... UPDATE id = LAST_INSERT_ID(id)
+	if rows == session.OneOrUpdate && n != 1 && !calls {
+		return unchanged // a row was updated, and the id is that row's
+	}
 	if mayBeLimit(id) {
 		return uncertain
 	}
@@ -110,20 +92,14 @@ func whatOf(st *session.Statement, id uint64, args []driver.NamedValue, result d
 			return uncertain
 		}
 	}
-	rows := st.Rows(id)
 	switch rows {
 	case session.OneRow, session.ManyRows:
 		return generated
 	case session.AnyRows:
 		return uncertain
 	}
-	switch n, _ := result.RowsAffected(); {
-	case st.Asks()&session.LastID != 0: // ... UPDATE id = LAST_INSERT_ID(id)
+	if calls || rows == session.OneOrUpdate && n == 1 && !foundRows {
 		return generated
-	case rows == session.OneOrUpdate && n == 1 && !foundRows:
-		return generated
-	case rows == session.OneOrUpdate && n != 1:
-		return unchanged // a row was updated
 	}
 	return uncertain
 }
@@ -167,34 +143,12 @@ const maxIDText = 64
 // uncertain notes that the session may have another LAST_INSERT_ID() than before.
 func (h *Holder) uncertain(p *Conn, told uint64) {
 	s, l := &p.lastID, &h.LastID
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	if s.user != h.Lease || s.lent != h.lent {
-		s.own = s.user == nil && !s.unknown && l.on.Load() == nil && s.value == l.Value.Load()
+		s.own = s.user == nil && !s.unknown && l.newest() == nil && s.value == l.Value.Load()
 		s.unknown = s.unknown || s.user != nil
 		s.user, s.lent = h.Lease, h.lent
-		l.guess = 0
 	}
-	if told != 0 {
-		l.guess = told
-	}
-	l.on.Store(h.lent)
-}
-
-// lost ends the uncertainty: what is likely is all that will be known.
-func (l *LastID) lost() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.on.Swap(nil) != nil && l.guess != 0 {
-		l.Value.Store(l.guess)
-	}
-}
-
-// lostOn is lost if that is where it is uncertain: the connection is closed.
-func (l *LastID) lostOn(c *pool.Conn[*Conn]) {
-	if l.on.Load() == c {
-		l.lost()
-	}
+	l.add(h.lent, told)
 }
 
 // saveLastID reads what is uncertain before the connection is closed though it is
@@ -220,16 +174,9 @@ func (p *Conn) readLastID(ctx context.Context) error {
 	if s.user == nil {
 		return nil
 	}
-	l := &s.user.LastID
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.on.Load() != s.lent {
-		return nil
-	}
-	if s.own || !s.unknown && id != s.value || id != 0 && id == l.guess {
-		l.Value.Store(id)
-	}
-	l.on.Store(nil)
+	s.user.LastID.resolve(s.lent, func(guess uint64) (uint64, bool) {
+		return id, s.own || !s.unknown && id != s.value || id != 0 && id == guess
+	})
 	return nil
 }
 
@@ -248,12 +195,16 @@ func (p *Conn) settleLastID(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), PingTimeout)
 	defer cancel()
 	err := p.readLastID(ctx)
-	if mysqlerr.Number(err) != 0 && p.IsValid() {
-		p.lastID = sessionID{unknown: true} // the server does not say
-		p.forgetStatus()
-		return nil
+	if err == nil || !p.IsValid() {
+		return err
 	}
-	return err
+	// The server does not say, or as the session is now (sql_select_limit,
+	// character_set_results) not so that it can be read.
+	p.lastID = sessionID{unknown: true}
+	if mysqlerr.Number(err) != 0 {
+		p.forgetStatus()
+	}
+	return nil
 }
 
 // lastIDPause is between two looks at a connection on which somebody is just
@@ -266,7 +217,7 @@ const lastIDPause = time.Millisecond
 func (h *Holder) ownLastID(ctx context.Context, p *Conn) (uint64, error) {
 	l := &h.LastID
 	for waited := time.Duration(0); ; {
-		on := l.on.Load()
+		on := l.newest()
 		switch {
 		case on == nil:
 			return l.Value.Load(), nil
@@ -274,19 +225,15 @@ func (h *Holder) ownLastID(ctx context.Context, p *Conn) (uint64, error) {
 			if err := p.readLastID(ctx); err != nil {
 				return 0, err
 			}
-			if l.on.Load() == on {
-				l.lost()
-			}
+			l.lost(on)
 			continue
 		case waited >= PingTimeout:
-			l.lost()
+			l.lost(on)
 			continue
 		}
 		var err error
 		if on.Use(func(o *Conn) { err = o.settleLastID(ctx) }) && err == nil {
-			if l.on.Load() == on {
-				l.lost() // the session does not have it any more
-			}
+			l.lost(on) // unless it was read: the session does not have it any more
 			continue
 		}
 		// Whoever has it reads the id before using it.
@@ -302,7 +249,7 @@ func (h *Holder) ownLastID(ctx context.Context, p *Conn) (uint64, error) {
 // placeLastID makes the session's LAST_INSERT_ID() that of h, which holds it.
 func (h *Holder) placeLastID(ctx context.Context, p *Conn) error {
 	s := &p.lastID
-	if s.user == h.Lease && s.own {
+	if s.user == h.Lease && s.own && h.LastID.newest() == h.lent {
 		return nil
 	}
 	own, err := h.ownLastID(ctx, p)

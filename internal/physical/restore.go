@@ -73,6 +73,9 @@ func (p restorer) restoreAny(life context.Context) bool {
 
 func (p restorer) restore(ctx context.Context, kinds session.Kinds) (how restoreMethod, err error) {
 	defer p.survive("the restoring of session state", &err)
+	if err := p.settleLastID(ctx); err != nil { // or a reset would lose it
+		return byClosing, err
+	}
 	p.usedBy(nil)
 	if err := p.provePipeline(ctx); err != nil {
 		return byClosing, err

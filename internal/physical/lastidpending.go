@@ -1,0 +1,126 @@
+package physical
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/mysqlpool/mysqlpool/internal/pool"
+)
+
+// LastID is LAST_INSERT_ID() of a logical connection.
+type LastID struct {
+	home atomic.Uint64 // the serial of the physical connection that was used last
+	gone atomic.Bool   // the logical connection is closed
+
+	// Value is what it is if none of pending changed it. Whoever stores it while some
+	// are pending has mu.
+	Value atomic.Uint64
+
+	// Statements of which it is not known whether they changed it. The logical
+	// connection adds them; whoever reads the id where one ran resolves it.
+	mu      sync.Mutex    // a leaf
+	pending []uncertainID // oldest first, each on another connection; guarded by mu
+	waiting atomic.Int32  // len(pending), changed under mu
+}
+
+// uncertainID is where LAST_INSERT_ID() is uncertain.
+type uncertainID struct {
+	on    *pool.Conn[*Conn]
+	guess uint64 // what the latest answer there told; 0: nothing
+}
+
+// maxPending bounds on how many connections it is uncertain: a statement on one more
+// has the others read first.
+const maxPending = 4
+
+// Set notes what it is for certain.
+func (l *LastID) Set(id uint64) {
+	if l.waiting.Load() > 0 {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.keepLocked(nil)
+	}
+	l.Value.Store(id)
+}
+
+// newest is where the newest uncertain statement ran; nil if there is none.
+func (l *LastID) newest() *pool.Conn[*Conn] {
+	if l.waiting.Load() == 0 {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.pending) == 0 {
+		return nil
+	}
+	return l.pending[len(l.pending)-1].on
+}
+
+// mustPlace reports whether it must be read and set in the session of c before another
+// statement there may change it, or what that does could not be told afterwards. unread
+// is whether an uncertain statement ran there of which the session was not read since.
+// Two of those are read as one, so that no other may be between them, and one that
+// does not count any more may not be before.
+func (l *LastID) mustPlace(c *pool.Conn[*Conn], unread bool) bool {
+	if l.waiting.Load() == 0 {
+		return unread
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	last := len(l.pending) - 1
+	if last < 0 || l.pending[last].on == c {
+		return last < 0 && unread
+	}
+	return unread || len(l.pending) >= maxPending
+}
+
+// add notes an uncertain statement on c, whose answer told an id, or 0.
+func (l *LastID) add(c *pool.Conn[*Conn], told uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	u := uncertainID{on: c}
+	all := l.pending
+	if i := l.indexLocked(c); i >= 0 {
+		u = all[i]
+		all = slices.Delete(all, i, i+1)
+	}
+	if told != 0 {
+		u.guess = told
+	}
+	l.keepLocked(append(all, u))
+}
+
+// resolve ends the uncertainty on c. is says what the id is in the session there, and
+// whether that is what a statement made it; then what is older does not count.
+func (l *LastID) resolve(c *pool.Conn[*Conn], is func(guess uint64) (id uint64, made bool)) {
+	if l.waiting.Load() == 0 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i := l.indexLocked(c)
+	if i < 0 {
+		return
+	}
+	if id, made := is(l.pending[i].guess); made {
+		l.Value.Store(id)
+		l.keepLocked(slices.Delete(l.pending, 0, i+1))
+		return
+	}
+	l.keepLocked(slices.Delete(l.pending, i, i+1))
+}
+
+// lost resolves c's by what is likely, which is all that will be known.
+func (l *LastID) lost(c *pool.Conn[*Conn]) {
+	l.resolve(c, func(guess uint64) (uint64, bool) { return guess, guess != 0 })
+}
+
+func (l *LastID) indexLocked(c *pool.Conn[*Conn]) int {
+	return slices.IndexFunc(l.pending, func(u uncertainID) bool { return u.on == c })
+}
+
+func (l *LastID) keepLocked(all []uncertainID) {
+	l.pending = all
+	l.waiting.Store(int32(len(all)))
+}
