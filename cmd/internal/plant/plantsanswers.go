@@ -134,11 +134,12 @@ var answersPlants = []plant{
 		server: "MariaDB",
 	},
 	{
-		name: "a reset loses an uncertain LAST_INSERT_ID()",
-		file: "internal/physical/restore.go",
-		old:  "if err := p.settleLastID(ctx); err != nil {",
-		new:  "if err := ctx.Err(); err != nil {",
-		test: "TestSuiteLastInsertIDIsItsHandles",
+		name:  "a reset loses an uncertain LAST_INSERT_ID()",
+		file:  "internal/physical/restore.go",
+		old:   "if err := p.settleLastID(ctx); err != nil {",
+		new:   "if err := ctx.Err(); err != nil {",
+		test:  "TestSuiteLastInsertIDIsItsHandles",
+		alone: true, // the function's name begins that of its type
 	},
 	{
 		name: "a good connection takes an uncertain LAST_INSERT_ID() with it",
