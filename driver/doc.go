@@ -69,11 +69,13 @@
 //   - pool_target (auto): which hosts are used, by what each says of itself:
 //     auto, a host that takes writes if one does, else one that answers;
 //     primary, only one that takes writes; replica, only those that are
-//     read-only and whose replication has not stopped; prefer_replica, those if
-//     there is one, else one that answers; any, whichever answers.
+//     read-only and whose replication, if they have any, has not stopped;
+//     prefer_replica, those if there is one, else one that answers; any,
+//     whichever answers.
 //   - pool_balance (failover; round_robin for replica and prefer_replica): which
 //     of several such hosts is logged in to: failover, the first in the DSN;
-//     round_robin, each in turn.
+//     round_robin, the one with the fewest connections, in turn where several have
+//     as few.
 //   - pool_name (none): names the pool in Stats, metrics, logs and errors: up to
 //     64 letters, digits, and any of . _ : / -. Handles with other names have
 //     other pools.

@@ -94,15 +94,17 @@ func WithKill(kill bool) Option {
 }
 
 // WithBalance sets pool_balance, for an address of several hosts. "failover" logs
-// in to the first one that can be used, "round_robin" to each in turn. The default
+// in to the first one that can be used, "round_robin" to the one with the fewest
+// connections, in turn where several have as few. The default
 // is "round_robin" if pool_target is replica or prefer_replica, else "failover".
 func WithBalance(mode string) Option { return option("pool_balance", mode) }
 
 // WithTarget sets pool_target: which of the hosts are used, by what each says of
 // itself. "auto", the default, is a host that takes writes if one does, else one
 // that answers; "primary" only one that takes writes; "replica" only those that
-// are read-only; "prefer_replica" those if there is one, else one that answers;
-// "any" whichever answers.
+// are read-only and whose replication, if they have any, has not stopped;
+// "prefer_replica" those if there is one, else one that answers; "any" whichever
+// answers.
 func WithTarget(target string) Option { return option("pool_target", target) }
 
 // WithName sets pool_name, which names the pool in Stats, in metrics, in logs and in

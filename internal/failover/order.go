@@ -38,7 +38,7 @@ func (t *Tracker) Candidates(now time.Time, load func(i int) int64) []int {
 	return order
 }
 
-// Leaves reports whether the connections to host i are to be given up when they
+// Leaves reports whether the connections to host i are to be closed when they
 // are not in use, because another host is wanted in their place.
 func (t *Tracker) Leaves(i int) bool {
 	first := -1 // the first that is wanted
