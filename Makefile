@@ -52,7 +52,7 @@ doctor: command ## what the pool makes of a server, problems there and fixes (AR
 watch: command ## the same as demo on a web page, live (ARGS='--dsn ...' for your own server)
 	@./bin/mysqlpool watch $(ARGS)
 
-screenshot: ## take the pictures in docs anew, with Chromium
+screenshot: ## take the pictures in docs again, with Chromium
 	cd cmd && MYSQL_POOL_TEST_SCREENSHOTS=../../docs go test -count=1 -run Screenshot ./mysqlpool
 
 test: test-cmd test-rules test-embedded test-real test-compat ## all tests, on the embedded server and on the best real one there is
@@ -61,7 +61,7 @@ test-cmd: ## the tests of everything in cmd but cmd/internal/compat
 	$(if $(RACE),,@echo "make: no C compiler: the tests run without the race detector")
 	cd cmd && $(GOTEST) -count=1 ./...
 
-# Without the race detector, for which all of Prometheus would be built anew.
+# Without the race detector, for which all of Prometheus would be built again.
 test-rules: ## rules and alerts in Prometheus, the dashboard by Grafana's schema, an OTLP export
 	@cd cmd/internal/observability && if why=$$(go list -m 2>&1 >/dev/null); then go test -timeout 10m -count=1 .; \
 	elif [ -z "$$MYSQL_POOL_REQUIRE_REAL" ] && echo "$$why" | grep -q "requires go"; then \

@@ -177,7 +177,7 @@ func TestFailover(t *testing.T) {
 	})
 }
 
-// A connection in use moves over when it is given up.
+// A connection in use moves over when it is checked in.
 func TestFailbackLeavesAloneWhatIsInUse(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		c := newCluster(s)
@@ -631,12 +631,12 @@ func TestReadOnlyThatReadOnlyDoesNotShow(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 		}
 		if refusals > 10 {
-			t.Errorf("in a minute %d of 600 writes were refused, want some few: the time that a host is left alone grows", refusals)
+			t.Errorf("in a minute %d of 600 writes were refused, want some few: the back-off grows", refusals)
 		}
 	})
 }
 
-// A host that takes logins, and fails all else, is left alone for longer each
+// A host that takes logins, and fails all else, is in back-off for longer each
 // time.
 func TestBackoffOfAHostThatTakesLogins(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {

@@ -79,7 +79,7 @@ func (c *conn) holds() {
 	c.watchLoan()
 }
 
-// watch has what it holds given up once it is garbage.
+// watch has what it holds closed once it is garbage.
 func (c *conn) watch() {
 	if !c.watched {
 		c.watched = true
@@ -134,7 +134,7 @@ func (c *conn) ResetSession(ctx context.Context) error {
 		c.holder.Lost()
 		return nil
 	}
-	c.holder.Current().Tidy()
+	c.holder.Current().ClosePending()
 	c.used = true // from here database/sql asks IsValid, or it is told to discard
 	return nil
 }
@@ -180,7 +180,7 @@ func (c *conn) Close() error {
 	return nil
 }
 
-// checkIn gives up the physical connection, which it holds.
+// checkIn checks in the physical connection, which it holds.
 func (c *conn) checkIn() {
 	c.letsGo()
 	c.holder.CheckIn()

@@ -74,7 +74,7 @@ func connectorOfDSN(text string) (driver.Connector, error) {
 }
 
 // newConnector is NewConnector for a config that is normalised, as one from
-// ParseDSN is, and that the caller gives up.
+// ParseDSN is, and that the caller no longer uses.
 func newConnector(cfg *mysql.Config, opts ...Option) (*connector, error) {
 	return connectorOf(cfg, true, opts...)
 }

@@ -312,7 +312,7 @@ func TestTargetPreferReplica(t *testing.T) {
 		time.Sleep(2 * failover.MaxBackoff)
 		hold(t, s, params, 4)
 		c.want(t, [3]int{0, 0, 4})
-		// A replica that is left alone may be all that there was until now.
+		// A replica in back-off may be all that there was until now.
 		s.mu.Lock()
 		s.stopped = map[string]bool{"c:3": true}
 		s.mu.Unlock()

@@ -94,7 +94,7 @@ func TestAnotherLoginAnotherPool(t *testing.T) {
 }
 
 // The pool of a registered TLS config is told by what the name stands for, not
-// by the name alone: it may be registered anew.
+// by the name alone: it may be registered again.
 func TestRegisteredTLSConfig(t *testing.T) {
 	t.Cleanup(func() { mysql.DeregisterTLSConfig("mine") })
 	text := keyDSN + "?tls=mine"

@@ -80,7 +80,7 @@ func TestKillOfAStrangerClosesNothing(t *testing.T) {
 		tx.Rollback()
 		synctest.Wait()
 		if p := onePool(t); p.Broken != 1 {
-			t.Errorf("got %d broken, want 1: the one whose statement was given up", p.Broken)
+			t.Errorf("got %d broken, want 1: the one whose statement was cancelled", p.Broken)
 		}
 	})
 }
@@ -155,7 +155,7 @@ func TestKillBegetsKills(t *testing.T) {
 			}
 		}
 		if n > 1 {
-			t.Errorf("one statement was given up: the server was asked for its list %d times, want once; %d connections broken", n, onePool(t).Broken)
+			t.Errorf("one statement was cancelled: the server was asked for its list %d times, want once; %d connections broken", n, onePool(t).Broken)
 		}
 		s.query = nil
 		time.Sleep(10 * time.Second)

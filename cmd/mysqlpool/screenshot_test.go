@@ -17,7 +17,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Makes docs/watch.png anew, in the folder that MYSQL_POOL_TEST_SCREENSHOTS names,
+// Makes docs/watch.png again, in the folder that MYSQL_POOL_TEST_SCREENSHOTS names,
 // and with MYSQL_POOL_TEST_ALL_SCREENSHOTS others of the page to look at.
 func TestWatchScreenshot(t *testing.T) {
 	dir := os.Getenv("MYSQL_POOL_TEST_SCREENSHOTS")

@@ -73,10 +73,10 @@ var workloads = []workload{
 	{"parameter-interpolated-32", "the same on 32 goroutines, with as many idle connections", onInterpolated(idle32, in32(point)), onHandle(idle32, in32(point))},
 	{"insert-interpolated", "a row of three arguments, likewise", onInterpolated(nil, insert), onHandle(nil, insert)},
 	{"transaction", "a transaction of four statements with arguments", onHandle(nil, transaction), onHandle(nil, transaction)},
-	{"state-undone", "SET time_zone, and the connection is given up", onOne("SET time_zone = '+00:00'", ""), nil},
-	{"state-reset", "PREPARE, and the connection is given up", onOne("PREPARE p FROM 'SELECT 1'", ""), nil},
-	{"reset-always", "a query with pool_reset=always, and the connection is given up", onOne("SELECT 1", "pool_reset=always"), nil},
-	{"reset-never", "a query with pool_reset=never, and the connection is given up", onOne("SELECT 1", "pool_reset=never"), onHandle(nil, execOf("SELECT 1"))},
+	{"state-undone", "SET time_zone, and the connection is checked in", onOne("SET time_zone = '+00:00'", ""), nil},
+	{"state-reset", "PREPARE, and the connection is checked in", onOne("PREPARE p FROM 'SELECT 1'", ""), nil},
+	{"reset-always", "a query with pool_reset=always, and the connection is checked in", onOne("SELECT 1", "pool_reset=always"), nil},
+	{"reset-never", "a query with pool_reset=never, and the connection is checked in", onOne("SELECT 1", "pool_reset=never"), onHandle(nil, execOf("SELECT 1"))},
 	{"reset-state", "the same with the default, pool_reset=state: nothing was left", onOne("SELECT 1", ""), onHandle(nil, execOf("SELECT 1"))},
 }
 

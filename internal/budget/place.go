@@ -22,7 +22,7 @@ type Place struct {
 // Of max_connections there is a reserve for that.
 const CloseTime = 10 * time.Millisecond
 
-// Closed gives up the place of a connection that was closed, once the server has
+// Closed releases the place of a connection that was closed, once the server has
 // noticed if that matters.
 func (p *Place) Closed() {
 	s := p.Share
@@ -133,7 +133,7 @@ func (b *Budget) admitLocked(s *Share, asked bool) bool {
 	return true
 }
 
-// Release gives up the place. It may be called more than once.
+// Release returns the place to the budget. It may be called more than once.
 func (p *Place) Release() {
 	b := p.Share.Budget
 	b.mu.Lock()

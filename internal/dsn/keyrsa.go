@@ -7,7 +7,7 @@ import (
 )
 
 // pubKeyField is where the stock driver keeps the RSA key that ServerPubKey
-// names. ParseDSN fills it, and a name may be registered anew later.
+// names. ParseDSN fills it, and a name may be registered again later.
 const pubKeyField = "pubKey"
 
 // appendPublicKey appends the modulus and the exponent. It reports false if the

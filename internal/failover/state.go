@@ -1,6 +1,6 @@
 // Package failover keeps what is known of the hosts that a pool may log in to:
 // a state for each, when to look again, in which order to try them, and which
-// connections are to be given up because another host is wanted in their place.
+// connections are to be closed because another host is wanted in their place.
 // It does no I/O and reads no clock: its caller reports what happened, and when.
 package failover
 

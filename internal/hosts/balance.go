@@ -65,7 +65,7 @@ func (b *balancer) candidates() (hosts []*host) {
 }
 
 // rating says how much a host is wanted, and whether connections to it are to be
-// given up for those to another.
+// closed for those to another.
 func (b *balancer) rating(h *host) (r failover.Rating, leaves bool) {
 	if !b.tracks {
 		return failover.Wanted, false
@@ -84,7 +84,7 @@ func (b *balancer) answers(hosts []*host) bool {
 	})
 }
 
-// leftLocked returns the hosts with connections that are to be given up, and with
+// leftLocked returns the hosts with connections that are to be closed, and with
 // logins under way that may bring one.
 func (b *balancer) leftLocked() map[*physical.Host]bool {
 	var left map[*physical.Host]bool
@@ -156,7 +156,7 @@ func (b *balancer) describe() string {
 
 // report notes what happened to a host: a login or a probe that started at began,
 // or a connection that was in use. What follows from it is done: connections are
-// given up, hosts are probed, and the change is logged.
+// closed, hosts are probed, and the change is logged.
 func (l *Dialer) report(h *host, event failover.Event, began time.Time, why string) {
 	b := l.hosts
 	if !b.tracks {
@@ -195,12 +195,12 @@ func (l *Dialer) logState(h *host, was, is failover.State, why string) {
 		slog.String("login", l.Name), slog.String("host", h.Addr), slog.String("state", is.String()), slog.String("was", was.String()), slog.String("reason", why))
 }
 
-// settle gives up the connections to hosts in whose place another one is wanted:
+// settle closes the connections to hosts in whose place another one is wanted:
 // idle ones are closed now, those in use after use. Others are opened when
 // somebody needs them.
 func (l *Dialer) settle() {
 	b := l.hosts
-	if !l.giveUp() {
+	if !l.closeUnwanted() {
 		return
 	}
 	b.mu.Lock()
@@ -216,7 +216,7 @@ func (l *Dialer) settle() {
 				return
 			case <-time.After(moveInterval): // a login may have been under way
 			}
-			if !l.giveUp() && b.settled(ctx) {
+			if !l.closeUnwanted() && b.settled(ctx) {
 				return
 			}
 		}
@@ -234,8 +234,8 @@ func (b *balancer) settled(ctx context.Context) bool {
 	return !b.settling
 }
 
-// giveUp gives up what settle says. It reports false if there is nothing.
-func (l *Dialer) giveUp() bool {
+// closeUnwanted closes what settle says. It reports false if there is nothing.
+func (l *Dialer) closeUnwanted() bool {
 	l.hosts.mu.Lock()
 	left := l.hosts.leftLocked()
 	l.hosts.mu.Unlock()
@@ -249,7 +249,7 @@ func (l *Dialer) giveUp() bool {
 // moveInterval is how long dialer.spread and dialer.settle wait between two steps.
 const moveInterval = time.Second
 
-// spread gives up connections beyond each host's even share, a quarter of them at
+// spread closes connections beyond each host's even share, a quarter of them at
 // a time, so that a host which is up again gets its connections step by step.
 func (l *Dialer) spread(ctx context.Context) {
 	b := l.hosts
@@ -284,7 +284,7 @@ func (l *Dialer) spread(ctx context.Context) {
 	}
 }
 
-// surplus is how many connections each host is to give up now, so that each host
+// surplus is how many connections each host is to lose now, so that each host
 // that is wanted has an even share in the end; nil for none.
 func (b *balancer) surplus() map[*physical.Host]int {
 	b.mu.Lock()

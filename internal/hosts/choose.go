@@ -83,7 +83,7 @@ func (l *Dialer) openBest(ctx context.Context, schema string) (*physical.Conn, e
 
 // triesNext reports whether a login that failed on h goes on to the others, which
 // are in their order. Beside a host that works, and has no room, another would split
-// the writes, or be given up after one use. A password that h refuses is as wrong on
+// the writes, or be closed after one use. A password that h refuses is as wrong on
 // the others, unless they are known to work and h has no connection that does.
 func (l *Dialer) triesNext(h *host, err error, others []*host) bool {
 	switch {

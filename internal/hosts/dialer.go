@@ -1,5 +1,5 @@
 // Package hosts opens the physical connections of a pool: it chooses the host to log in
-// to, probes hosts that failed, gives up connections to hosts that are not wanted any
+// to, probes hosts that failed, closes connections to hosts that are not wanted any
 // more, and goes by what the servers say of their limits. Package failover decides; this
 // one does what is decided.
 package hosts
@@ -195,7 +195,7 @@ func (l *Dialer) openIn(ctx context.Context, h *host, schema string, place *budg
 			o.p.Abandon()
 		}
 	}()
-	return nil, fmt.Errorf("mysqlpool: login to %s: given up, though the dialer goes on (it does not heed its context): %w", l.at(h), ctx.Err())
+	return nil, fmt.Errorf("mysqlpool: login to %s: abandoned while the dialer still runs (it does not heed its context): %w", l.at(h), ctx.Err())
 }
 
 // HeedTime is how long a login has to end after its context.

@@ -14,7 +14,7 @@ const (
 	// connection of the pool, which has 5 by default, and contexts often end together.
 	killLimit = 4
 
-	// KillTimeout is for each: by then a statement that was given up is likely to have
+	// KillTimeout is for each: by then a cancelled statement is likely to have
 	// ended by itself, or the server hangs.
 	KillTimeout = 5 * time.Second
 )
@@ -23,7 +23,7 @@ const (
 func (l *Dialer) Kill(v physical.Victim) {
 	if l.killing.Add(1) > killLimit {
 		l.killing.Add(-1)
-		l.Log().LogAttrs(context.Background(), slog.LevelDebug, "mysqlpool: no KILL of a statement that was given up: too many at once",
+		l.Log().LogAttrs(context.Background(), slog.LevelDebug, "mysqlpool: no KILL of a cancelled statement: too many at once",
 			slog.String("login", l.Name), slog.Uint64("id", v.ID))
 		return
 	}
@@ -35,7 +35,7 @@ func (l *Dialer) Kill(v physical.Victim) {
 		if done {
 			l.killed.Add(1)
 		}
-		l.Log().LogAttrs(ctx, slog.LevelDebug, "mysqlpool: KILL of a statement that was given up",
+		l.Log().LogAttrs(ctx, slog.LevelDebug, "mysqlpool: KILL of a cancelled statement",
 			slog.String("login", l.Name), slog.Uint64("id", v.ID), slog.Bool("done", done), slog.Any("error", err))
 	})
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// How long a host is left alone after a login that panicked: each leaves its
+// Back-off of a host after a login that panicked: each leaves its
 // socket open, which the stock driver alone could close.
 const (
 	MinPanicRest = 100 * time.Millisecond // at first; doubles each time

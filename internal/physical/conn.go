@@ -189,7 +189,7 @@ func (p *Conn) Fits(label string) pool.Fit {
 
 // Switch implements pool.Resource. For an unknown or a forbidden schema the
 // server has the same error numbers as at login. After any other error the
-// connection is given up.
+// connection is closed.
 func (p *Conn) Switch(ctx context.Context, label string) (kept bool, err error) {
 	schema, _ := p.wants(label)
 	return p.use(ctx, schema)

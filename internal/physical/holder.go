@@ -46,7 +46,7 @@ func (h *Holder) Resume() bool {
 		return false
 	}
 	p := h.lent.Value
-	p.Tidy()
+	p.ClosePending()
 	p.usedBy(h.Lease)
 	return true
 }
@@ -59,7 +59,7 @@ func (h *Holder) PutAwayUnused() { h.ticket = h.lent.PutAwayUnused() }
 func (h *Holder) Usable() bool {
 	p := h.lent.Value
 	p.stmts.rows = nil // database/sql has closed them
-	p.Tidy()
+	p.ClosePending()
 	if p.health >= broken {
 		return false
 	}
@@ -85,7 +85,7 @@ func (h *Holder) PutAway() (pinned bool) {
 // again.
 func (h *Holder) Sound() bool { return h.lent.Value.sound() }
 
-// CheckIn gives up the connection that is held. It takes no time, since database/sql may
+// CheckIn checks in the connection that is held. It takes no time, since database/sql may
 // call Close under its own lock.
 func (h *Holder) CheckIn() {
 	lent := h.lent

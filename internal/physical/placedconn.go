@@ -2,7 +2,7 @@ package physical
 
 import "github.com/mysqlpool/mysqlpool/internal/budget"
 
-// placedConn gives up its place when it is closed, whoever closes it.
+// placedConn releases its place when it is closed, whoever closes it.
 type placedConn struct {
 	StockConn
 	place *budget.Place

@@ -165,7 +165,7 @@ func (p restorer) releasesLocks(ctx context.Context) (bool, error) {
 }
 
 // proveReset sees whether a reset takes a user variable, and sets another
-// variable anew. It reports whether this connection was reset by it.
+// variable again. It reports whether this connection was reset by it.
 func (p restorer) proveReset(ctx context.Context) (works bool, err error) {
 	set, sel := "SET "+proofVariable+" = 1", "SELECT "+proofVariable
 	name, _, other, ok := p.another()

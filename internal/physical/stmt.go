@@ -109,7 +109,7 @@ func (s *Stmt) follow(ctx context.Context, p *Conn) error {
 	if err != nil {
 		return s.h.saw(err)
 	}
-	s.on.leave(s.inner, s.epoch)
+	s.on.releaseLater(s.inner, s.epoch)
 	s.inner, s.on, s.epoch = inner, p, p.stmts.epoch
 	if s.index < 0 {
 		s.h.add(s)
@@ -246,7 +246,7 @@ func (s *Stmt) Close() error {
 	if s.h.held && s.h.lent.Value == s.on && s.on.stmts.epoch == s.epoch {
 		return s.on.kept().release(inner)
 	}
-	s.on.leave(inner, s.epoch)
+	s.on.releaseLater(inner, s.epoch)
 	return nil
 }
 

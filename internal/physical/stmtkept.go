@@ -33,13 +33,13 @@ type prepared = stmtcache.Entry[statement]
 // keptStmts is the prepared statements of a physical connection. Guarded by
 // ownership, but for what says otherwise.
 type keptStmts struct {
-	cache   stmtcache.Cache[statement]
-	toClose []*prepared // when no rows are being read
-	rows    driver.Rows // the latest since the connection was put away; nil: none
-	open    int64       // on the server
-	epoch   int         // how often all were lost at once, as by a reset; changed under left.mu too
-	counts  stmtCounts  // atomic
-	left    leftStmts   // has a lock of its own
+	cache    stmtcache.Cache[statement]
+	toClose  []*prepared   // when no rows are being read
+	rows     driver.Rows   // the latest since the connection was put away; nil: none
+	open     int64         // on the server
+	epoch    int           // how often all were lost at once, as by a reset; changed under released.mu too
+	counts   stmtCounts    // atomic
+	released releasedStmts // has a lock of its own
 }
 
 // mayHaveRows reports whether it may return rows, so that Exec must have it as new:
@@ -214,7 +214,7 @@ func (p keeper) mayKeep(query string) bool {
 	if l.full() && !p.evict() {
 		return false
 	}
-	p.Tidy()
+	p.ClosePending()
 	return true
 }
 
@@ -246,12 +246,12 @@ func (p keeper) closeUnlessKept(e *prepared) {
 	}
 }
 
-// Tidy closes what is not wanted any more. While rows are being read nothing can
+// ClosePending closes what is not wanted any more. While rows are being read nothing can
 // be sent.
-func (p *Conn) Tidy() {
+func (p *Conn) ClosePending() {
 	s := &p.stmts
-	if s.left.any.Load() {
-		for _, e := range s.left.take() {
+	if s.released.any.Load() {
+		for _, e := range s.released.take() {
 			s.cache.Release(e)
 			p.kept().closeUnlessKept(e)
 		}
@@ -269,19 +269,19 @@ func (p *Conn) Tidy() {
 	s.toClose = s.toClose[:0]
 }
 
-// leftStmts is the prepared statements that were released while nobody who could
+// releasedStmts is the prepared statements that were released while nobody who could
 // write to their connection was there. Whoever gets the connection next does the
 // rest.
-type leftStmts struct {
+type releasedStmts struct {
 	any     atomic.Bool // whether there are any, so that most need no lock
 	mu      sync.Mutex
 	entries []*prepared // guarded by mu
 }
 
-// leave is release, by somebody who may not own the connection, of a statement
+// releaseLater is release, by somebody who may not own the connection, of a statement
 // that was acquired in an epoch. If that has ended there is nothing to release.
-func (p *Conn) leave(e *prepared, epoch int) {
-	l := &p.stmts.left
+func (p *Conn) releaseLater(e *prepared, epoch int) {
+	l := &p.stmts.released
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if epoch == p.stmts.epoch {
@@ -290,7 +290,7 @@ func (p *Conn) leave(e *prepared, epoch int) {
 	}
 }
 
-func (l *leftStmts) take() []*prepared {
+func (l *releasedStmts) take() []*prepared {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	entries := l.entries

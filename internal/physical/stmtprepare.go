@@ -54,7 +54,7 @@ func (p keeper) prepareWhenPossible(ctx context.Context, query string) (stock dr
 	until := time.Now().Add(StmtPatience)
 	for wait := firstStmtWait; ; wait = min(2*wait, MaxStmtWait) {
 		p.Login.events.TooManyStmts()
-		p.Tidy()
+		p.ClosePending()
 		stock, err = p.PrepareContext(ctx, query)
 		if mysqlerr.Number(err) != mysqlerr.TooManyStmts || !time.Now().Before(until) {
 			return stock, err
@@ -142,10 +142,10 @@ func (p *Conn) forgetStmts() {
 	s.toClose = s.toClose[:0]
 	p.Login.Stmts.Open.Add(-s.open)
 	s.open = 0
-	s.left.mu.Lock()
-	defer s.left.mu.Unlock()
-	s.left.entries = nil
-	s.left.any.Store(false)
+	s.released.mu.Lock()
+	defer s.released.mu.Unlock()
+	s.released.entries = nil
+	s.released.any.Store(false)
 	s.epoch++
 }
 

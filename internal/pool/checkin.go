@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// CheckIn gives up the connection, which the caller must own: to the first who
+// CheckIn returns the connection, which the caller must own: to the first who
 // waits, else to the idle ones. It closes the connection if it is not to be
 // kept.
 func (p *Pool[T]) CheckIn(c *Conn[T]) { p.checkIn(c, clock()) }

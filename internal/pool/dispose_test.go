@@ -48,7 +48,7 @@ func TestDisposeClosesWhatIsNotInUseAtOnce(t *testing.T) {
 	})
 }
 
-// In use while Dispose runs, and then given up in each way there is.
+// In use while Dispose runs, and then checked in or closed in each way there is.
 func TestDisposeClosesWhatWasInUse(t *testing.T) {
 	for _, row := range []struct {
 		name   string

@@ -128,7 +128,7 @@ func (r *registry) dropStmts(m *Member) {
 	r.mu.Unlock()
 	for _, other := range all {
 		if other.login.Meets(m.login) && other.login.Stmts.Pause() {
-			other.pool.EachUnused((*physical.Conn).Tidy)
+			other.pool.EachUnused((*physical.Conn).ClosePending)
 		}
 	}
 }

@@ -147,7 +147,7 @@ func BenchmarkHit(b *testing.B) {
 		texts[i] = fmt.Sprint(benchText, " LIMIT ", i)
 		c.Add(New("app", texts[i], 1, i))
 	}
-	// As a program does that makes its texts anew each time.
+	// As a program does that makes its texts again each time.
 	other := strings.Clone(texts[7])
 	for _, bench := range []struct {
 		name string

@@ -150,7 +150,7 @@ func TestSuiteHostsOfADSN(t *testing.T) {
 	}
 }
 
-// A procedure that is given up is what one wants killed most. It must not cost
+// A procedure that is cancelled is what one wants killed most. It must not cost
 // the connections that lie idle.
 func TestSuiteKillOfACall(t *testing.T) {
 	s := needServer(t)

@@ -38,7 +38,7 @@ const (
 
 func (o outcome) String() string { return [...]string{"refused", "unknown", "acknowledged"}[o] }
 
-// createBank creates the tables anew. The outbox has no unique key that would
+// createBank creates the tables again. The outbox has no unique key that would
 // hide it if a transfer ran twice.
 func createBank(t *testing.T, admin *sql.DB) {
 	t.Helper()
@@ -62,7 +62,7 @@ const tellers = 32
 const (
 	transferWithin = 1500 * time.Millisecond
 	ownHandleEvery = 4  // teller opens a handle for each transfer
-	cancelEvery    = 50 // transfer is given up after a moment
+	cancelEvery    = 50 // transfer is cancelled after a moment
 	auditEvery     = 40 // time a teller also asks for the total
 )
 

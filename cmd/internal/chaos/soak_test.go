@@ -98,7 +98,7 @@ func TestSoak(t *testing.T) {
 	}
 }
 
-// newSchema drops a schema, and makes it anew.
+// newSchema drops a schema, and makes it again.
 func (k *soak) newSchema(n int) error {
 	schema := fmt.Sprintf("soak_%d", n)
 	k.schemas.Add(1)

@@ -181,7 +181,7 @@ func TestTiDBKill(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	if _, err := db.ExecContext(ctx, "SELECT SLEEP(30)"); err == nil {
-		t.Error("it was not given up")
+		t.Error("it was not closed")
 	}
 	admin := open(t, stock, s.DSN, "", "")
 	admin.SetMaxOpenConns(1)

@@ -91,8 +91,8 @@ var answersPlants = []plant{
 	{
 		name: "what could not be prepared shows to the user before",
 		file: "internal/physical/holder.go",
-		old:  "\tp.Tidy()\n\tp.usedBy(h.Lease)\n",
-		new:  "\tp.Tidy()\n",
+		old:  "\tp.ClosePending()\n\tp.usedBy(h.Lease)\n",
+		new:  "\tp.ClosePending()\n",
 		test: "TestSuiteErrorsOfOthersAreNotShown",
 	},
 	{

@@ -145,7 +145,7 @@ var diffPlants = []plant{
 		new:  "p.schema, p.schemas = schema, schemas",
 	},
 	{
-		name: "a connection that is taken back is not checked",
+		name: "an offered connection that its owner claims is not checked",
 		file: "driver/conn.go",
 		old:  "if err := c.check(ctx); err != nil {",
 		new:  "if err := c.check(ctx); err != nil && false {",

@@ -15,7 +15,7 @@ type pooled struct {
 	PinnedBy map[string]int `json:"pinnedBy"` // most at a time of each kind
 }
 
-// takenBack counts what became of connections that were given up with session
+// takenBack counts what became of connections that were checked in with session
 // state on them, since the start.
 type takenBack struct {
 	Undone int64 `json:"undone"`
