@@ -102,7 +102,7 @@ func (s *Stmt) ownToExec(ctx context.Context) error {
 // follow prepares the statement on p, which its logical connection holds, unless
 // it is there.
 func (s *Stmt) follow(ctx context.Context, p *Conn) error {
-	if p == s.on && p.stmts.epoch == s.epoch && !s.inner.Stmt.stale {
+	if !s.Lost() && p == s.on && p.stmts.epoch == s.epoch && !s.inner.Stmt.stale {
 		return nil
 	}
 	inner, err := p.kept().acquireAgain(ctx, s.queryText)
