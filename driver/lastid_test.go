@@ -1,6 +1,7 @@
 package mysqlpool
 
 import (
+	"database/sql/driver"
 	"testing"
 	"time"
 )
@@ -47,4 +48,32 @@ func TestWhatDiesWithItsConnection(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A statement that was lost with a connection is prepared again, also on one where it had
+// been prepared before: the stock driver's would be a new one.
+func TestLostStatementIsPreparedAgain(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		lc, err := s.connector(t, "").Connect(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer lc.Close()
+		c := lc.(*conn)
+		prepared, err := c.PrepareContext(t.Context(), "SELECT ?")
+		if err != nil {
+			t.Fatal(err)
+		}
+		run := func() {
+			t.Helper()
+			if _, err := prepared.(driver.StmtExecContext).ExecContext(t.Context(), []driver.NamedValue{{Ordinal: 1, Value: int64(1)}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		run()
+		c.holder.Lost() // with another connection, that it had in between
+		run()
+		run()
+		wantLog(t, s.conns[0], "prepare SELECT ?", "execute SELECT ?", "prepare SELECT ?", "execute SELECT ?", "close SELECT ?", "execute SELECT ?")
+	})
 }

@@ -51,14 +51,15 @@ func (h *Holder) asksWith(ctx context.Context, p *Conn, st *session.Statement, r
 // usedBy notes whose statement is sent, be it to run or to be prepared: an error
 // shows in SHOW WARNINGS too. nil is the pool's own.
 func (p *Conn) usedBy(g *Lease) {
-	if p.latest != g {
+	moved := g != nil && g.LastID.home.Load() != p.serial // its latest statement ran elsewhere
+	if p.latest != g || moved {
 		p.latest, p.foreign = g, ofStatements
 	}
 	if g == nil {
 		return
 	}
 	p.user = g
-	if g.LastID.home.Load() != p.serial {
+	if moved {
 		g.LastID.home.Store(p.serial)
 	}
 }

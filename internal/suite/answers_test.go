@@ -499,3 +499,48 @@ func TestSuiteLastIDDiesWithItsConnection(t *testing.T) {
 		t.Errorf("got %s, want 0", got)
 	}
 }
+
+// What a handle's earlier statement left on another connection is not shown as the
+// latest one's, when the handle comes back to it.
+func TestSuiteAnswersAreOfTheLatestStatement(t *testing.T) {
+	needRealServer(t)
+	s := needServer(t)
+	const two = "@pool_size=2&@pool_max_overflow=0" + takesAtOnce
+	for _, ask := range []string{"SHOW WARNINGS", "SELECT @@error_count", "SHOW ERRORS", "SELECT ROW_COUNT()"} {
+		a, b := s.open(t, pooled, two), s.open(t, pooled, two)
+		a.SetMaxOpenConns(1)
+		first, err := a.Conn(t.Context()) // a and b have a connection each
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen(first, "SELECT nothing_first")
+		second := oneConn(t, b)
+		seen(second, "DO 1")
+		idle := func(n int) {
+			t.Helper()
+			eventually(t, func() error {
+				if got := onlyPool(t).Idle; got != n {
+					return fmt.Errorf("%d are idle, want %d", got, n)
+				}
+				return nil
+			})
+		}
+		first.Close()
+		idle(1)
+		second.Close() // the latest idle one, which a gets next
+		idle(2)
+		seen(a, "SELECT nothing_second")
+		idle(2)
+		busy, err := b.Begin() // on that one again, so that a gets its first
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := seen(a, ask); strings.Contains(got, "nothing_first") || got == "1" || got == "-1" {
+			t.Errorf("%s: got %s, which is of the statement before", ask, got)
+		}
+		busy.Rollback()
+		a.Close()
+		b.Close()
+		dispose(t)
+	}
+}

@@ -164,4 +164,18 @@ var answersPlants = []plant{
 		test: "TestPendingModel",
 		pkg:  "./internal/physical",
 	},
+	{
+		name: "answers of an earlier statement on this connection are the latest one's",
+		file: "internal/physical/answers.go",
+		old:  "if p.latest != g || moved {",
+		new:  "if p.latest != g {",
+		test: "TestSuiteAnswersAreOfTheLatestStatement",
+	},
+	{
+		name: "a statement that was lost is used where it was",
+		file: "internal/physical/stmt.go",
+		old:  "if !s.Lost() && p == s.on &&",
+		new:  "if p == s.on &&",
+		test: "TestLostStatementIsPreparedAgain",
+	},
 }
