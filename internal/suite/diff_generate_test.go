@@ -374,9 +374,7 @@ func (g *diffGen) prepare() (diffStep, bool) {
 	case 4:
 		x = pick(g.r, diffCompares...)
 	}
-	if len(x.queries) > 1 || x.ends != "" || x.name == "ifnull" && on.kind == 'd' {
-		// On MySQL the column's type may be of the arguments before, on one connection
-		// alone (README, limits).
+	if len(x.queries) > 1 || x.ends != "" || diffTypedByArguments[x.name] && on.kind == 'd' {
 		return diffStep{}, false
 	}
 	g.stmts[slot] = diffPrepared{made: true, on: on, text: x}

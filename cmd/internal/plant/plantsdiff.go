@@ -78,7 +78,7 @@ var diffPlants = []plant{
 	{
 		name: "a statement is not prepared again on another connection",
 		file: "internal/physical/stmt.go",
-		old:  "if p == s.on && p.stmts.epoch == s.epoch && !s.inner.Stmt.stale {",
+		old:  "if !s.Lost() && p == s.on && p.stmts.epoch == s.epoch && !s.inner.Stmt.stale {",
 		new:  "if s.on != nil {",
 	},
 	{
