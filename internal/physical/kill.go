@@ -23,14 +23,7 @@ func (p *Conn) kill() {
 	if !p.Login.Kill || p.ID == 0 || p.local == nil || p.killer {
 		return
 	}
-	schema := p.schema
-	if schema == UnknownSchema {
-		schema = p.lastSchema
-	}
-	if p.label != p.home {
-		schema = p.label
-	}
-	p.Login.events.Kill(Victim{p.Host, p.ID, p.local, schema})
+	p.Login.events.Kill(Victim{p.Host, p.ID, p.local, p.schema.labelOf()})
 }
 
 // KillFor ends a statement from this connection, whose own statement is never killed for

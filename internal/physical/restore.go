@@ -155,7 +155,7 @@ func (p restorer) runUndo(ctx context.Context) error {
 		commands = commands[1:]
 	}
 	var err error
-	if p.schema == UnknownSchema {
+	if !p.schema.known() {
 		_, err = p.runAndUse(ctx, commands)
 	} else {
 		_, err = p.runAll(ctx, commands)
@@ -168,13 +168,10 @@ func (p restorer) runUndo(ctx context.Context) error {
 // the variables that come with it (character_set_database) their global values.
 // Where the former schema cannot be selected any more it stays unknown.
 func (p restorer) runAndUse(ctx context.Context, commands []stockdriver.Command) (ran int, err error) {
-	schema, unknown, schemas := p.schema, p.schema == UnknownSchema, p.Host.Server.Schemas.Load()
-	if unknown {
-		schema = p.lastSchema
-	}
+	schema, known, changes := p.schema.latest(), p.schema.known(), p.Host.Server.Schemas.Load()
 	n := len(commands)
 	if schema != "" {
-		if p.schemas != schemas {
+		if p.schema.changes != changes {
 			commands = append(commands, stockdriver.Query("USE "+elsewhere)) // or to select it again changes nothing on MariaDB
 		}
 		commands = append(commands, stockdriver.Query(useText(schema)))
@@ -182,8 +179,8 @@ func (p restorer) runAndUse(ctx context.Context, commands []stockdriver.Command)
 	ran, err = p.runAll(ctx, commands)
 	switch {
 	case err == nil && schema != "":
-		p.schema, p.schemas = schema, schemas
-	case err != nil && ran >= n && mysqlerr.Number(err) != 0 && unknown:
+		p.schema.selected(schema, changes)
+	case err != nil && ran >= n && mysqlerr.Number(err) != 0 && !known:
 		return ran, nil
 	}
 	return ran, err
@@ -362,14 +359,14 @@ func (p restorer) checkLeft(ctx context.Context, kinds session.Kinds) error {
 // findSchema asks for the current schema if that is not known. A connection
 // that was without one and has one now could no more serve who wants none.
 func (p restorer) findSchema(ctx context.Context) error {
-	if p.schema != UnknownSchema {
+	if p.schema.known() {
 		return nil
 	}
 	row, err := queryRow(ctx, p, "SELECT DATABASE()")
 	if err != nil {
 		return err
 	}
-	if p.schema = row[0]; p.schema != "" && p.lastSchema == "" {
+	if p.schema.now = row[0]; p.schema.now != "" && p.schema.former == "" {
 		return errors.New("mysqlpool: the connection was without a schema and has one now")
 	}
 	return nil

@@ -27,7 +27,7 @@ func (p *Conn) Ask(ctx context.Context) error {
 		if err != nil {
 			return mysqlerr.UnlessExpired(err)
 		}
-		p.home, p.schema = row[0], row[0]
+		p.schema.loggedIn(row[0])
 	}
 	if p.Host.Learned.Load() == nil {
 		values, err := p.showVariables(ctx)

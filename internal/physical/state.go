@@ -41,8 +41,8 @@ func (p *Conn) declined() {
 // in many ways.
 func (p *Conn) ran(st *session.Statement, firstArg any, err error) {
 	p.busy = false
-	if st.Leaves&(session.Schema|hidesSchema) != 0 && p.schema != UnknownSchema {
-		p.lastSchema, p.schema = p.schema, UnknownSchema
+	if st.Leaves&(session.Schema|hidesSchema) != 0 {
+		p.schema.forget()
 	}
 	if p.Login.Reset == dsn.ResetNever {
 		p.altered = p.altered || st.Leaves&^sameMeaning != 0

@@ -70,7 +70,7 @@ const sameMeaning = session.Transaction | session.NextTransaction | session.Lock
 
 // passesCache reports whether the cache is not to be used now.
 func (p *Conn) passesCache() bool {
-	return p.state.Kinds()&^sameMeaning != 0 || p.schema == UnknownSchema || p.altered
+	return p.state.Kinds()&^sameMeaning != 0 || !p.schema.known() || p.altered
 }
 
 // MaxKinds is how many statements of one text are kept at most, each for arguments of
@@ -81,7 +81,7 @@ const MaxKinds = 4
 // prepares one to be kept. It returns driver.ErrSkip if the stock driver's way is to be
 // gone, which database/sql then does: prepare, run, close.
 func (p keeper) cached(ctx context.Context, query string, args []driver.NamedValue) (*prepared, error) {
-	for e := p.stmts.cache.Get(p.schema, query); e != nil; e = e.Also() {
+	for e := p.stmts.cache.Get(p.schema.now, query); e != nil; e = e.Also() {
 		if e.Stmt.accepts(args) {
 			p.stmts.cache.Use(e)
 			p.stmts.counts.hits.Add(1)
@@ -91,7 +91,7 @@ func (p keeper) cached(ctx context.Context, query string, args []driver.NamedVal
 			return nil, driver.ErrSkip // database/sql says what is wrong
 		}
 	}
-	if !p.Login.Stmts.seen.Has(p.schema, query) || !p.mayKeepFor(query, args) {
+	if !p.Login.Stmts.seen.Has(p.schema.now, query) || !p.mayKeepFor(query, args) {
 		return nil, driver.ErrSkip
 	}
 	e, err := p.prepare(ctx, query)
@@ -117,9 +117,9 @@ func (p keeper) acquire(ctx context.Context, query string) (*prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.Login.Stmts.keeps() && !p.passesCache() && p.stmts.cache.Get(p.schema, query) == nil {
-		if !p.Login.Stmts.seen.Has(p.schema, query) {
-			p.Login.Stmts.seen.Add(p.schema, query)
+	if p.Login.Stmts.keeps() && !p.passesCache() && p.stmts.cache.Get(p.schema.now, query) == nil {
+		if !p.Login.Stmts.seen.Has(p.schema.now, query) {
+			p.Login.Stmts.seen.Add(p.schema.now, query)
 		} else if p.mayKeep(query) {
 			p.keep(e)
 		}
@@ -131,7 +131,7 @@ func (p keeper) acquire(ctx context.Context, query string) (*prepared, error) {
 // acquireFor is acquire for arguments that a kept statement of the text does not
 // accept: it takes another one that does, or prepares one.
 func (p keeper) acquireFor(ctx context.Context, query string, args []driver.NamedValue) (*prepared, error) {
-	for e := p.stmts.cache.Get(p.schema, query); e != nil; e = e.Also() {
+	for e := p.stmts.cache.Get(p.schema.now, query); e != nil; e = e.Also() {
 		if !e.Used() && e.Stmt.accepts(args) {
 			p.stmts.counts.hits.Add(1)
 			p.stmts.cache.Acquire(e)
@@ -158,7 +158,7 @@ func (p keeper) acquireOwn(ctx context.Context, query string) (*prepared, error)
 // elsewhere, and takes what is kept here.
 func (p keeper) acquireAgain(ctx context.Context, query string) (*prepared, error) {
 	if !p.passesCache() {
-		for e := p.stmts.cache.Get(p.schema, query); e != nil; e = e.Also() {
+		for e := p.stmts.cache.Get(p.schema.now, query); e != nil; e = e.Also() {
 			if e.Used() {
 				continue
 			}
@@ -185,14 +185,14 @@ func (p keeper) mayKeepFor(query string, args []driver.NamedValue) bool {
 	if !canKeep(args, p.timeFormat(), onlyInserts(query)) || !p.mayKeep(query) {
 		return false
 	}
-	p.evicted(p.stmts.cache.EvictOf(p.schema, query, MaxKinds))
+	p.evicted(p.stmts.cache.EvictOf(p.schema.now, query, MaxKinds))
 	return true
 }
 
 // mayKeep makes room for one more statement, if its text is to be kept.
 func (p keeper) mayKeep(query string) bool {
 	cost := StmtCost(query, 0)
-	if cost > maxStmtCost || p.Login.Stmts.refused.Has(p.schema, query) {
+	if cost > maxStmtCost || p.Login.Stmts.refused.Has(p.schema.now, query) {
 		return false
 	}
 	if says := p.scan(query); says.Leaves&^sameMeaning != 0 || says.Asks()&ofStatements != 0 {

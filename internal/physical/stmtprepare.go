@@ -30,7 +30,7 @@ func (p keeper) prepare(ctx context.Context, query string) (*prepared, error) {
 	p.stmts.open++
 	p.Login.Stmts.Open.Add(1)
 	columns := stockdriver.ColumnsOf(stock)
-	return stmtcache.New(p.schema, query, StmtCost(query, columns.Len()), statement{
+	return stmtcache.New(p.schema.now, query, StmtCost(query, columns.Len()), statement{
 		StockStmt: stock.(StockStmt), says: says, inserts: onlyInserts(query), noRows: !columns.Known() && returnsNoRows(query), columns: columns, charged: columns.Len(), times: p.timeFormat(),
 	}), nil
 }
