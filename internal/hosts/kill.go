@@ -48,7 +48,7 @@ func (l *Dialer) killOn(ctx context.Context, v physical.Victim) (done bool, err 
 		return false, err
 	}
 	if p := lent.Value; p.Host == v.Host {
-		done, sound, err := p.KillFor(ctx, v)
+		done, sound, err := v.KillFrom(ctx, p)
 		if sound {
 			lent.CheckIn()
 		} else {
@@ -62,5 +62,6 @@ func (l *Dialer) killOn(ctx context.Context, v physical.Victim) (done bool, err 
 		return false, err
 	}
 	defer p.Abandon()
-	return p.KillSession(ctx, v)
+	done, _, err = v.KillFrom(ctx, p)
+	return done, err
 }

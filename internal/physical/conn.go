@@ -19,6 +19,7 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 	"github.com/mysqlpool/mysqlpool/internal/session"
+	"github.com/mysqlpool/mysqlpool/internal/stockdriver"
 )
 
 // CheckTimeout bounds what is done before a connection is handed out, besides a
@@ -71,25 +72,15 @@ type Conn struct {
 	// Guarded by ownership.
 
 	schema sessionSchema
-	state  session.State // what was left on it; see kinds
-	inTx   bool          // a driver.Tx on it has not ended
-	busy   bool          // a statement runs, or broke off by a panic
-	failed bool          // a statement failed since the server was asked, or may have, and the status flags do not show it; see unverified
-	before uint16        // the status flags before the latest statement; see running
-	used   bool          // something ran on it since it was opened or reset
+	flags  statusFlags
+	live   liveness
+	shows  answers
 
-	latest  *Lease       // whose statement ran last; nil: nobody's
-	user    *Lease       // whose statement was sent last, of those that are no statements of the pool itself
-	foreign session.Asks // which answers of ofStatements may be of another one's statements than latest's
-	lastID  sessionID
-
-	kills int64 // server.Kills when the server last answered a login or a ping
-
-	proven int64  // Host.Doubts when the server last answered a login or a ping
-	health health // see there
-	killer bool   // it is used to kill another's statement
-
-	altered bool // for good: with pool_reset=never, state was left that texts may depend on
+	state   session.State // what was left on it; see kinds
+	inTx    bool          // a driver.Tx on it has not ended
+	busy    bool          // a statement runs, or broke off by a panic
+	used    bool          // something ran on it since it was opened or reset
+	altered bool          // for good: with pool_reset=never, state was left that texts may depend on
 
 	stmts keptStmts
 }
@@ -102,7 +93,7 @@ var serials atomic.Uint64
 // New returns the connection that logged in to h with a place, and was to do so on
 // a schema. cautious says that the server may take packets of leastServerPacket only.
 func New(l *Login, h *Host, stock StockConn, place *budget.Place, schema string, cautious bool) *Conn {
-	p := &Conn{serial: serials.Add(1), StockConn: placedConn{stock, place}, Place: place, stockFields: fieldsOf(stock), Login: l, Host: h,
+	p := &Conn{serial: serials.Add(1), StockConn: placedConn{stock, place}, Place: place, stockFields: fieldsOf(stock), flags: flagsOf(stockdriver.StatusOf(stock)), Login: l, Host: h,
 		config: h.Config, schema: sessionSchema{label: schema, home: schema, now: schema}, cautious: cautious}
 	switch {
 	case !h.changes:
@@ -116,17 +107,9 @@ func New(l *Login, h *Host, stock StockConn, place *budget.Place, schema string,
 	return p
 }
 
-// Moment is what a host's counters were at some time.
-type Moment struct{ doubts, kills, schemas int64 }
-
-// Now returns what they are.
-func (h *Host) Now() Moment {
-	return Moment{h.Doubts.Load(), h.Server.Kills.Load(), h.Server.Schemas.Load()}
-}
-
 // LoggedIn notes that the login, which began at that moment, succeeded.
 func (p *Conn) LoggedIn(began Moment) {
-	p.proven, p.kills, p.schema.changes = began.doubts, began.kills, began.schemas
+	p.live.asOf, p.schema.changes = began, began.schemas
 	p.Life = p.GreatestAge()
 }
 
@@ -134,24 +117,19 @@ func (p *Conn) LoggedIn(began Moment) {
 func (p *Conn) Abandon() { p.StockConn.Close() }
 
 // MarkBroken notes that the connection must not be used again.
-func (p *Conn) MarkBroken() { p.worsens(broken) }
+func (p *Conn) MarkBroken() { p.live.worsens(broken) }
 
 // Close implements pool.Resource, and hides the stock connection's Close.
 func (p *Conn) Close(why pool.Reason) {
 	cut := !p.IsValid() // its socket was closed here, or the answer not read
 	if !cut && why != pool.Broken && why != pool.Disposed {
-		p.saveLastID()
+		saveLastID(p)
 	}
 	err := p.StockConn.Close()
 	if cut && why == pool.Broken {
 		p.kill()
 	}
-	if why == pool.Broken && p.user != nil {
-		p.user.diedOn(p.serial)
-	}
-	if u := p.lastID.user; u != nil {
-		u.LastID.lost(p.lastID.lent)
-	}
+	p.shows.closed(why == pool.Broken, p.serial)
 	p.Host.Open.Add(-1)
 	p.Login.Stmts.Open.Add(-p.stmts.open)
 	p.Login.Stmts.closed(p)

@@ -9,21 +9,76 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/stockdriver"
 )
 
-// forgetStatus notes that the status flags are unknown until the next answer
-// that has some.
-func (f *stockFields) forgetStatus() {
-	if f.statusWord != nil {
-		*f.statusWord |= stockdriver.StatusUnknown
+// statusFlags is what the server's latest answer says of the session, in the stock
+// driver's copy. Guarded by ownership.
+type statusFlags struct {
+	stockdriver.Status
+	word   *uint16 // the same, to be written to; nil: unknown
+	before uint16  // the flags before the latest statement
+
+	// A statement failed since the server was asked, or may have, and word does not
+	// show it.
+	failed bool
+}
+
+func flagsOf(s stockdriver.Status) statusFlags { return statusFlags{Status: s, word: s.Word()} }
+
+// forget notes that the flags are unknown until the next answer that has some.
+func (f *statusFlags) forget() {
+	if f.word != nil {
+		*f.word |= stockdriver.StatusUnknown
 	}
+}
+
+// running notes that a statement is about to run.
+func (f *statusFlags) running() {
+	if f.word != nil {
+		f.before = *f.word
+		f.forget()
+	}
+}
+
+// declined notes that it did not run.
+func (f *statusFlags) declined() {
+	if f.word != nil {
+		*f.word = f.before
+	}
+}
+
+// refused notes that the server's answer was an error.
+func (f *statusFlags) refused() {
+	f.failed = f.failed || f.word == nil
+	f.forget()
+}
+
+func (f *statusFlags) unverified() bool {
+	return f.failed || f.word != nil && *f.word&stockdriver.StatusUnknown != 0
+}
+
+// answered notes an answer, be it of a server that sends no flags. It reports
+// false if the flags cannot be read.
+func (f *statusFlags) answered() bool {
+	if f.word == nil {
+		return false
+	}
+	*f.word &^= stockdriver.StatusUnknown
+	f.failed = false
+	return true
+}
+
+// inTransaction reports whether the flags are known and say so.
+func (f *statusFlags) inTransaction() bool {
+	return f.Known() && f.Flags()&stockdriver.StatusInTransaction != 0
 }
 
 // Unverified reports whether the connection's latest answer was an error, or
 // rows that ended with one. Then it is not known whether a transaction is open,
 // nor whether the server ended the session (after KILL of one's own id it says
 // 1317, and hangs up).
-func (p *Conn) Unverified() bool {
-	return p.failed || p.statusWord != nil && *p.statusWord&stockdriver.StatusUnknown != 0
-}
+func (p *Conn) Unverified() bool { return p.flags.unverified() }
+
+// InTransaction reports whether the server's latest answer says so.
+func (p *Conn) InTransaction() bool { return p.flags.inTransaction() }
 
 // errNotRestored means that a connection has session state that cannot be undone.
 var errNotRestored = errors.New("mysqlpool: session state that cannot be undone")
@@ -33,7 +88,7 @@ var errNotRestored = errors.New("mysqlpool: session state that cannot be undone"
 // that. It sends nothing unless a statement failed, or left LAST_INSERT_ID()
 // uncertain.
 func (p *Conn) settle(ctx context.Context) error {
-	if err := p.settleLastID(ctx); err != nil {
+	if err := settleLastID(ctx, p); err != nil {
 		return err
 	}
 	if !p.Unverified() {
@@ -60,14 +115,11 @@ func (p *Conn) Verify(ctx context.Context) error {
 	if err := p.Ping(ctx); err != nil {
 		return err
 	}
-	if p.statusWord != nil {
-		*p.statusWord &^= stockdriver.StatusUnknown // as of a server that sends it always
-		p.failed = false
+	if p.flags.answered() {
 		return nil
 	}
-	// The flags cannot be read.
 	p.usedBy(nil)
 	_, err := p.ExecContext(ctx, "ROLLBACK", nil)
-	p.failed = err != nil
+	p.flags.failed = err != nil
 	return err
 }

@@ -14,10 +14,10 @@ import (
 // and takes it back unless the pool gave it to somebody else.
 type Holder struct {
 	*Lease
-	stmts    []*Stmt // that follow it: prepared, not closed and not lost
-	bad      bool    // driver.ErrBadConn was returned
-	rejected bool    // ... for a write that was refused; the connection is good
-	readOnly bool    // the latest transaction was begun as read-only
+	stmts    stmtList
+	bad      bool // driver.ErrBadConn was returned
+	rejected bool // ... for a write that was refused; the connection is good
+	readOnly bool // the latest transaction was begun as read-only
 }
 
 // NewHolder returns a holder that does not hold lent yet, which is the caller's. gone is
@@ -34,7 +34,7 @@ func (h *Holder) Current() *Conn { return h.lent.Value }
 func (h *Holder) CheckedOut(lent *pool.Conn[*Conn]) {
 	h.lent, h.held = lent, true
 	if h.died.Swap(false) {
-		h.loseStmts()
+		h.stmts.lose()
 	}
 }
 
@@ -60,7 +60,7 @@ func (h *Holder) Usable() bool {
 	p := h.lent.Value
 	p.stmts.rows = nil // database/sql has closed them
 	p.ClosePending()
-	if p.health >= broken {
+	if p.live.health >= broken {
 		return false
 	}
 	if !p.IsValid() {
@@ -123,7 +123,7 @@ func (h *Holder) Closed() { h.LastID.gone.Store(true) }
 // Lost is for a connection that was found dead and discarded: what the stock driver's
 // would have lost with it is lost.
 func (h *Holder) Lost() {
-	h.loseStmts()
+	h.stmts.lose()
 	h.LastID.Set(0) // as of the connection that the stock driver would open now
 }
 
@@ -145,7 +145,7 @@ func (h *Holder) saw(err error) error {
 	}
 	p := h.lent.Value
 	if err == driver.ErrBadConn {
-		suspect := p.config.RejectReadOnly && !p.Login.several() && p.health != closedLocally && !h.mayRefuseWrites()
+		suspect := p.config.RejectReadOnly && !p.Login.several() && p.live.health != closedLocally && !h.mayRefuseWrites()
 		p.saw(err)
 		h.bad = true
 		if suspect {

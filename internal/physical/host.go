@@ -41,3 +41,28 @@ type Host struct {
 func NewHost(cfg *mysql.Config, index int, known *serverinfo.Server) *Host {
 	return &Host{Addr: cfg.Addr, Cfg: cfg, Index: index, Server: known, Config: dsn.ConnConfigOf(cfg), changes: stockdriver.MayChange(cfg)}
 }
+
+// Moment is what a host's counters were at some time.
+type Moment struct{ doubts, kills, schemas int64 }
+
+// Now returns what they are.
+func (h *Host) Now() Moment {
+	return Moment{h.Doubts.Load(), h.Server.Kills.Load(), h.Server.Schemas.Load()}
+}
+
+// keepsWarnings: see [serverinfo.KeepsWarnings].
+func (h *Host) keepsWarnings() bool {
+	s := h.Learned.Load()
+	return s != nil && s.KeepsWarnings
+}
+
+func (h *Host) isMariaDB() bool {
+	s := h.Learned.Load()
+	return s != nil && s.MariaDB
+}
+
+// runsAtPrepare: see [serverinfo.Facts].
+func (h *Host) runsAtPrepare() bool {
+	s := h.Learned.Load()
+	return s != nil && s.RunsAtPrepare
+}

@@ -20,29 +20,29 @@ type Victim struct {
 // kill has the statement ended that a connection left running on the server when its
 // socket was closed here, as for a context that ended. It returns at once.
 func (p *Conn) kill() {
-	if !p.Login.Kill || p.ID == 0 || p.local == nil || p.killer {
+	if !p.Login.Kill || p.ID == 0 || p.local == nil || p.live.killer {
 		return
 	}
 	p.Login.events.Kill(Victim{p.Host, p.ID, p.local, p.schema.labelOf()})
 }
 
-// KillFor ends a statement from this connection, whose own statement is never killed for
-// that: if this one hangs too there is nothing to kill. It reports whether it did, and
-// whether the connection is sound.
-func (p *Conn) KillFor(ctx context.Context, v Victim) (done, sound bool, err error) {
-	p.killer = true
-	done, err = p.KillSession(ctx, v)
+// KillFrom ends the victim's statement from a connection, whose own statement is never
+// killed for that: if this one hangs too there is nothing to kill. It reports whether it
+// did, and whether the connection is sound.
+func (v Victim) KillFrom(ctx context.Context, p *Conn) (done, sound bool, err error) {
+	p.live.killer = true
+	done, err = v.kill(ctx, p)
 	if !p.sound() {
 		return done, false, err
 	}
-	p.killer = false
+	p.live.killer = false
 	return done, true, err
 }
 
-// KillSession kills the victim if the server's list of connections shows its id
+// kill kills the victim if the server's list of connections shows its id
 // with its socket's address: behind a proxy, or after a restart, the id may be
 // somebody else's.
-func (p *Conn) KillSession(ctx context.Context, v Victim) (done bool, err error) {
+func (v Victim) kill(ctx context.Context, p *Conn) (done bool, err error) {
 	defer p.survive("the KILL of a statement", &err)
 	p.usedBy(nil)
 	all, err := queryRows(ctx, p, fmt.Sprintf("SELECT HOST FROM information_schema.PROCESSLIST WHERE ID = %d", v.ID))

@@ -38,7 +38,7 @@ type sessionID struct {
 // notesID notes what a statement did to LAST_INSERT_ID(), for which
 // [session.Statement.ChangesID] says that it may have. result is nil if its answer
 // was rows.
-func (h *Holder) notesID(p *Conn, st *session.Statement, args []driver.NamedValue, result driver.Result, err error) {
+func (g *Lease) notesID(p *Conn, st *session.Statement, args []driver.NamedValue, result driver.Result, err error) {
 	if err == nil && result != nil && st.Inserts() {
 		told, err := result.LastInsertId()
 		id := uint64(told)
@@ -53,10 +53,10 @@ func (h *Holder) notesID(p *Conn, st *session.Statement, args []driver.NamedValu
 		}
 		switch what {
 		case generated:
-			h.LastID.Set(id)
-			p.lastID = sessionID{value: id}
+			g.LastID.Set(id)
+			p.shows.lastID = sessionID{value: id}
 		case uncertain:
-			h.uncertain(p, id)
+			g.uncertain(p, id)
 		}
 		return
 	}
@@ -64,7 +64,7 @@ func (h *Holder) notesID(p *Conn, st *session.Statement, args []driver.NamedValu
 	if err == nil && result != nil {
 		told, _ = result.LastInsertId()
 	}
-	h.uncertain(p, uint64(told))
+	g.uncertain(p, uint64(told))
 }
 
 // idVerdict is what the answer to an INSERT means.
@@ -141,70 +141,14 @@ func mayBeID(v driver.Value, id uint64) bool {
 const maxIDText = 64
 
 // uncertain notes that the session may have another LAST_INSERT_ID() than before.
-func (h *Holder) uncertain(p *Conn, told uint64) {
-	s, l := &p.lastID, &h.LastID
-	if s.user != h.Lease || s.lent != h.lent {
+func (g *Lease) uncertain(p *Conn, told uint64) {
+	s, l := &p.shows.lastID, &g.LastID
+	if s.user != g || s.lent != g.lent {
 		s.own = s.user == nil && !s.unknown && l.newest() == nil && s.value == l.Value.Load()
 		s.unknown = s.unknown || s.user != nil
-		s.user, s.lent = h.Lease, h.lent
+		s.user, s.lent = g, g.lent
 	}
-	l.add(h.lent, told)
-}
-
-// saveLastID reads what is uncertain before the connection is closed though it is
-// good, as for its age: it would be lost with it.
-func (p *Conn) saveLastID() {
-	var err error
-	defer p.survive("the reading of LAST_INSERT_ID()", &err)
-	err = p.settleLastID(context.Background())
-}
-
-// readLastID asks the session, and notes it for whose value it is.
-func (p *Conn) readLastID(ctx context.Context) error {
-	row, err := queryRow(ctx, p, "SELECT LAST_INSERT_ID()")
-	if err != nil {
-		return err
-	}
-	id, err := strconv.ParseUint(row[0], 10, 64)
-	if err != nil {
-		return err
-	}
-	s := p.lastID
-	p.lastID = sessionID{value: id}
-	if s.user == nil {
-		return nil
-	}
-	s.user.LastID.resolve(s.lent, func(guess uint64) (uint64, bool) {
-		return id, s.own || !s.unknown && id != s.value || id != 0 && id == guess
-	})
-	return nil
-}
-
-// settleLastID is settle for LAST_INSERT_ID(): what is uncertain is read, unless
-// nobody can ask for it any more.
-func (p *Conn) settleLastID(ctx context.Context) error {
-	user := p.lastID.user
-	if user == nil {
-		return nil
-	}
-	if user.LastID.gone.Load() {
-		p.lastID = sessionID{unknown: true}
-		return nil
-	}
-	// Not until the next user's context ends: it would cost the former one the id.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), PingTimeout)
-	defer cancel()
-	err := p.readLastID(ctx)
-	if err == nil || !p.IsValid() {
-		return err
-	}
-	// The server does not say, or as the session is now (sql_select_limit,
-	// character_set_results) not so that it can be read.
-	p.lastID = sessionID{unknown: true}
-	if mysqlerr.Number(err) != 0 {
-		p.forgetStatus()
-	}
-	return nil
+	l.add(g.lent, told)
 }
 
 // lastIDPause is between two looks at a connection on which somebody is just
@@ -214,15 +158,15 @@ const lastIDPause = time.Millisecond
 // ownLastID returns what LAST_INSERT_ID() is to h, which holds p. Where that is
 // uncertain it is read first. If its connection was closed it is lost, as the
 // stock driver's with its connection.
-func (h *Holder) ownLastID(ctx context.Context, p *Conn) (uint64, error) {
-	l := &h.LastID
+func (g *Lease) ownLastID(ctx context.Context, p *Conn) (uint64, error) {
+	l := &g.LastID
 	for waited := time.Duration(0); ; {
 		on := l.newest()
 		switch {
 		case on == nil:
 			return l.Value.Load(), nil
-		case on == h.lent:
-			if err := p.readLastID(ctx); err != nil {
+		case on == g.lent:
+			if err := readLastID(ctx, p); err != nil {
 				return 0, err
 			}
 			l.lost(on)
@@ -232,7 +176,7 @@ func (h *Holder) ownLastID(ctx context.Context, p *Conn) (uint64, error) {
 			continue
 		}
 		var err error
-		if on.Use(func(o *Conn) { err = o.settleLastID(ctx) }) && err == nil {
+		if on.Use(func(o *Conn) { err = settleLastID(ctx, o) }) && err == nil {
 			l.lost(on) // unless it was read: the session does not have it any more
 			continue
 		}
@@ -247,12 +191,12 @@ func (h *Holder) ownLastID(ctx context.Context, p *Conn) (uint64, error) {
 }
 
 // placeLastID makes the session's LAST_INSERT_ID() that of h, which holds it.
-func (h *Holder) placeLastID(ctx context.Context, p *Conn) error {
-	s := &p.lastID
-	if s.user == h.Lease && s.own && h.LastID.newest() == h.lent {
+func (g *Lease) placeLastID(ctx context.Context, p *Conn) error {
+	s := &p.shows.lastID
+	if s.user == g && s.own && g.LastID.newest() == g.lent {
 		return nil
 	}
-	own, err := h.ownLastID(ctx, p)
+	own, err := g.ownLastID(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -269,14 +213,14 @@ func (h *Holder) placeLastID(ctx context.Context, p *Conn) error {
 	if err != nil {
 		return err
 	}
-	p.lastID = sessionID{value: own}
+	p.shows.lastID = sessionID{value: own}
 	if own != 0 || p.Host.lastIDStays.Load() != staysUnknown {
 		return nil
 	}
-	if err := p.readLastID(ctx); err != nil {
+	if err := readLastID(ctx, p); err != nil {
 		return err
 	}
-	if p.lastID.value == 0 {
+	if p.shows.lastID.value == 0 {
 		p.Host.lastIDStays.Store(staysNo)
 		return nil
 	}
@@ -300,7 +244,7 @@ var errForeignLastID = errors.New("mysqlpool: LAST_INSERT_ID() is 0 here, the se
 // withoutLastID is for a session that cannot be told 0. shown is whether the
 // statement shows the id, or only may change it: the latter is told from what it
 // was. If nothing else is left on the session it is reset.
-func (h *Holder) withoutLastID(ctx context.Context, p *Conn, shown, mayReset bool) error {
+func (g *Lease) withoutLastID(ctx context.Context, p *Conn, shown, mayReset bool) error {
 	switch {
 	case !shown:
 		return nil

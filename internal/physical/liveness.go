@@ -30,7 +30,7 @@ func (p *Conn) Check(ctx context.Context, idle time.Duration) (err error) {
 		if err := p.checkSocket(ctx); err != nil {
 			return err
 		}
-		if err := p.settleLastID(ctx); err != nil {
+		if err := settleLastID(ctx, p); err != nil {
 			return err
 		}
 		return p.within(ctx, CheckTimeout, CheckTimeout, idle, p.resetForNext)
@@ -46,7 +46,7 @@ func (p *Conn) CheckAlive(ctx context.Context, idle time.Duration) error {
 	if err := p.checkSocket(ctx); err != nil {
 		return err
 	}
-	if idle < p.Login.PingAfter && p.health < suspect && p.Host.Doubts.Load() == p.proven && p.Host.Server.Kills.Load() == p.kills {
+	if idle < p.Login.PingAfter && !p.live.doubtful(p.Host) {
 		return nil
 	}
 	return p.ping(ctx, idle)
@@ -89,19 +89,32 @@ const (
 	closedLocally        // nor can it be
 )
 
-// worsens notes that the health is as bad as that, or worse.
-func (p *Conn) worsens(to health) { p.health = max(p.health, to) }
+// liveness is whether the session is there. Guarded by ownership.
+type liveness struct {
+	health health
+	asOf   Moment // the host's when the server last answered a login or a ping
+	killer bool   // it is used to kill another's statement
+}
 
-// answered notes that the server answered, when the host had so many doubts.
-func (p *Conn) answered(doubts int64) {
-	p.proven = doubts
-	if p.health == suspect {
-		p.health = verified
+// worsens notes that the health is as bad as that, or worse.
+func (l *liveness) worsens(to health) { l.health = max(l.health, to) }
+
+// answered notes that the server answered what was sent after that moment.
+func (l *liveness) answered(asOf Moment) {
+	l.asOf = asOf
+	if l.health == suspect {
+		l.health = verified
 	}
 }
 
+// doubtful reports whether something happened since the latest answer after which the
+// session may be over.
+func (l *liveness) doubtful(h *Host) bool {
+	return l.health >= suspect || h.Doubts.Load() != l.asOf.doubts || h.Server.Kills.Load() != l.asOf.kills
+}
+
 // sound reports whether nothing says that the connection must not be used again.
-func (p *Conn) sound() bool { return p.health < broken && p.IsValid() }
+func (p *Conn) sound() bool { return p.live.health < broken && p.IsValid() }
 
 // within does what asks the server before the connection is handed out, which
 // nobody used for so long, and notes what the answer says of others. If there is
@@ -110,14 +123,13 @@ func (p *Conn) sound() bool { return p.health < broken && p.IsValid() }
 // deadline says nothing of others; then one of them is asked, in the pool's own
 // time.
 func (p *Conn) within(ctx context.Context, limit, own, idle time.Duration, ask func(context.Context) error) error {
-	doubts, kills := p.Host.Doubts.Load(), p.Host.Server.Kills.Load()
+	began := p.Host.Now()
 	timed, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	err := ask(timed)
 	switch {
 	case err == nil:
-		p.answered(doubts)
-		p.kills = kills
+		p.live.answered(began)
 	case ctx.Err() != nil: // the caller gave up
 		if ctx.Err() == context.DeadlineExceeded {
 			p.Login.events.Verify(p.Host, own, idle)
@@ -137,8 +149,7 @@ func (p *Conn) within(ctx context.Context, limit, own, idle time.Duration, ask f
 func (p *Conn) saw(err error) {
 	number := mysqlerr.Number(err)
 	if number != 0 {
-		p.failed = p.failed || p.statusWord == nil
-		p.forgetStatus()
+		p.flags.refused()
 	}
 	switch {
 	case number == 0:
@@ -146,22 +157,22 @@ func (p *Conn) saw(err error) {
 			p.closedHere(isContextError(err))
 		}
 	case mysqlerr.MayEndSession(number):
-		p.worsens(suspect)
+		p.live.worsens(suspect)
 	case mysqlerr.EndsSession(number):
-		p.worsens(broken)
+		p.live.worsens(broken)
 		p.Host.Doubts.Add(1)
 	case mysqlerr.IsUnready(err), mysqlerr.IsOffline(err):
-		p.worsens(broken)
+		p.live.worsens(broken)
 		p.Login.events.Unready(p.Host, err)
 	}
 }
 
 // closedHere notes that the socket was closed here, once.
 func (p *Conn) closedHere(cancelled bool) {
-	if p.health != closedLocally && !cancelled {
+	if p.live.health != closedLocally && !cancelled {
 		p.Host.Doubts.Add(1)
 	}
-	p.worsens(closedLocally)
+	p.live.worsens(closedLocally)
 }
 
 func isContextError(err error) bool {
@@ -170,10 +181,10 @@ func isContextError(err error) bool {
 
 // VerifyUnused pings a connection that nobody uses, and notes that it lives.
 func (p *Conn) VerifyUnused(ctx context.Context) error {
-	doubts := p.Host.Doubts.Load()
+	began := p.Host.Now()
 	err := p.verifyPing(ctx)
 	if err == nil {
-		p.answered(doubts)
+		p.live.answered(began)
 	}
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/dsn"
 	"github.com/mysqlpool/mysqlpool/internal/histogram"
 	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
+	"github.com/mysqlpool/mysqlpool/internal/session"
 )
 
 // Login is what the physical connections of one pool have in common.
@@ -77,4 +78,16 @@ func (l *Login) Log() *slog.Logger {
 		log = log.With(slog.String("pool_name", l.PoolName))
 	}
 	return log
+}
+
+// acted notes what a statement did beyond its session.
+func (l *Login) acted(st *session.Statement) {
+	for _, h := range l.hosts {
+		if st.AltersSchemas() {
+			h.Server.Schemas.Add(1)
+		}
+		if st.Kills() {
+			h.Server.Kills.Add(1)
+		}
+	}
 }

@@ -3,7 +3,6 @@ package physical
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
@@ -49,25 +48,4 @@ func (p *Conn) MayBeTooLarge(ctx context.Context, err error) bool {
 		return true
 	}
 	return p.Host.Learned.Load() == nil && mysqlerr.Number(err) == 0 && (errors.Is(err, mysql.ErrInvalidConn) || !p.IsValid())
-}
-
-// selectRow returns the values of expressions, in one query if its text may be
-// as long, else in as few as need be.
-func (p *Conn) selectRow(ctx context.Context, expressions []string) (row []string, err error) {
-	const sel, sep = "SELECT ", ", "
-	limit := p.maxText()
-	for len(expressions) > 0 {
-		n, size := 1, len(sel)+len(expressions[0])
-		for n < len(expressions) && (limit == 0 || size+len(sep)+len(expressions[n]) <= limit) {
-			size += len(sep) + len(expressions[n])
-			n++
-		}
-		part, err := queryRow(ctx, p, sel+strings.Join(expressions[:n], sep))
-		if err != nil {
-			return nil, err
-		}
-		row = append(row, part...)
-		expressions = expressions[n:]
-	}
-	return row, nil
 }

@@ -50,7 +50,7 @@ func (p restorer) runAtOnce(ctx context.Context, commands []stockdriver.Command)
 	}
 	for i, err := range refused {
 		if err != nil {
-			p.forgetStatus()
+			p.flags.forget()
 			return i, err
 		}
 	}

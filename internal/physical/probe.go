@@ -14,10 +14,10 @@ import (
 
 // askFirst has the first connection to a host say what the host is, as far as its
 // variables did not.
-func (p *Conn) askFirst(ctx context.Context, variables map[string]string) error {
+func (p asker) askFirst(ctx context.Context, variables map[string]string) error {
 	switch q := p.Host.Learned.Load().Asks; {
 	case q&serverinfo.AsksTables != 0:
-		return p.AskHost(ctx)
+		return p.askHost(ctx)
 	case q != 0:
 		var values []string
 		for _, name := range []string{"read_only", "innodb_read_only"} {
@@ -50,7 +50,9 @@ func (l *Login) dropQuestions(ctx context.Context, h *Host, was *serverinfo.Fact
 }
 
 // AskHost asks what the host is, on a connection that was open already.
-func (p *Conn) AskHost(ctx context.Context) (err error) {
+func (p *Conn) AskHost(ctx context.Context) (err error) { return asker{p}.askHost(ctx) }
+
+func (p asker) askHost(ctx context.Context) (err error) {
 	defer p.survive("a probe", &err)
 	facts := p.Host.Learned.Load()
 	if facts == nil || facts.Asks == 0 {
@@ -64,7 +66,7 @@ func (p *Conn) AskHost(ctx context.Context) (err error) {
 		case errors.Is(err, errNoRow):
 			p.Answer, err = serverinfo.Answer{}, nil
 		case mysqlerr.IsDenied(err) && p.Login.dropQuestions(ctx, p.Host, facts, err):
-			return p.AskHost(ctx)
+			return p.askHost(ctx)
 		}
 	}
 	if err == nil {
@@ -83,7 +85,7 @@ const (
 // askReplication has a replica count as unready whose replication has stopped, if
 // the target is one. A replica that cannot reach its source keeps trying; it has
 // not stopped.
-func (p *Conn) askReplication(ctx context.Context) error {
+func (p asker) askReplication(ctx context.Context) error {
 	if !p.Login.Target.Hosts().Monitors() || p.Answer.Event != failover.TakesNoWrites {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // queryRow returns the first row of a query as text, NULL as nothing.
@@ -56,4 +57,25 @@ func readRows(rows driver.Rows) (all [][]string, err error) {
 		}
 		all = append(all, row)
 	}
+}
+
+// selectRow returns the values of expressions, in one query if its text may be
+// as long, else in as few as need be.
+func selectRow(ctx context.Context, p *Conn, expressions []string) (row []string, err error) {
+	const sel, sep = "SELECT ", ", "
+	limit := p.maxText()
+	for len(expressions) > 0 {
+		n, size := 1, len(sel)+len(expressions[0])
+		for n < len(expressions) && (limit == 0 || size+len(sep)+len(expressions[n]) <= limit) {
+			size += len(sep) + len(expressions[n])
+			n++
+		}
+		part, err := queryRow(ctx, p, sel+strings.Join(expressions[:n], sep))
+		if err != nil {
+			return nil, err
+		}
+		row = append(row, part...)
+		expressions = expressions[n:]
+	}
+	return row, nil
 }

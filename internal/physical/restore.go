@@ -73,7 +73,7 @@ func (p restorer) restoreAny(life context.Context) bool {
 
 func (p restorer) restore(ctx context.Context, kinds session.Kinds) (how restoreMethod, err error) {
 	defer p.survive("the restoring of session state", &err)
-	if err := p.settleLastID(ctx); err != nil { // or a reset would lose it
+	if err := settleLastID(ctx, p.Conn); err != nil { // or a reset would lose it
 		return byClosing, err
 	}
 	p.usedBy(nil)
@@ -211,10 +211,10 @@ func (p restorer) resetAndSet(ctx context.Context, kinds session.Kinds) error {
 		p.refusedReset(ctx, err)
 		return err
 	}
-	p.forgetStmts()
+	p.kept().forget()
 	p.state.Reset()
 	p.inTx, p.used = false, false
-	p.lastID = sessionID{}
+	p.shows.lastID = sessionID{}
 	if err == nil && !known {
 		err = p.replayLogin(ctx)
 	}
@@ -349,7 +349,7 @@ func (p restorer) checkLeft(ctx context.Context, kinds session.Kinds) error {
 	if len(asks) == 0 {
 		return nil
 	}
-	got, err := p.selectRow(ctx, asks)
+	got, err := selectRow(ctx, p.Conn, asks)
 	if err == nil && !slices.Equal(got, want) {
 		err = fmt.Errorf("mysqlpool: after a reset: %s: got %q, want %q as after the login", strings.Join(asks, ", "), got, want)
 	}

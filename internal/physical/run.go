@@ -10,7 +10,7 @@ import (
 // Exec runs a text without rows.
 func (h *Holder) Exec(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	p := h.lent.Value
-	if len(args) > 0 && p.inOneRound() {
+	if len(args) > 0 && p.kept().inOneRound() {
 		if result, err := h.execCached(ctx, p, query, args); err != driver.ErrSkip {
 			return result, h.saw(err)
 		}
@@ -28,7 +28,7 @@ func (h *Holder) Exec(ctx context.Context, query string, args []driver.NamedValu
 // Query runs a text that may have rows, which are the stock driver's own.
 func (h *Holder) Query(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	p := h.lent.Value
-	if len(args) > 0 && p.inOneRound() {
+	if len(args) > 0 && p.kept().inOneRound() {
 		if rows, err := h.queryCached(ctx, p, query, args); err != driver.ErrSkip {
 			return rows, h.saw(err)
 		}
@@ -39,14 +39,14 @@ func (h *Holder) Query(ctx context.Context, query string, args []driver.NamedVal
 	}
 	p.running()
 	rows, err := p.QueryContext(ctx, query, args)
-	p.reads(rows, err)
+	p.stmts.reads(rows, err)
 	h.afterText(p, &st, query, args, nil, err)
 	return rows, h.saw(err)
 }
 
 // inOneRound reports whether a text with arguments may run on a statement that
 // was prepared earlier. With interpolateParams the stock driver needs none.
-func (p *Conn) inOneRound() bool {
+func (p keeper) inOneRound() bool {
 	return !p.config.Interpolates && p.Login.Stmts.Share.Load() > 0 && !p.passesCache()
 }
 
@@ -91,7 +91,7 @@ func (h *Holder) queryCached(ctx context.Context, p *Conn, query string, args []
 		}
 		rows, err = e.Stmt.QueryContext(ctx, args)
 	}
-	p.reads(rows, err)
+	p.stmts.reads(rows, err)
 	p.kept().charge(e)
 	h.after(p, &e.Stmt.says, args, nil, err)
 	return rows, err
@@ -120,7 +120,7 @@ func (h *Holder) QueryValues(query string, args []driver.Value) (driver.Rows, er
 	}
 	p.running()
 	rows, err := p.Query(query, args)
-	p.reads(rows, err)
+	p.stmts.reads(rows, err)
 	h.afterText(p, &st, query, named(args), nil, err)
 	p.state.Add(session.Identity)
 	return rows, h.saw(err)

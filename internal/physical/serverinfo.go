@@ -16,11 +16,16 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/session"
 )
 
+// asker asks a server about itself and the session.
+type asker struct{ *Conn }
+
 // Ask finds out about a new connection, and about its server if it is the
 // pool's first. A server that does not know the variables, as a proxy might
 // not, is no reason to fail; nor is one that wants a new password first. Any
 // other error is: it must not decide for all the connections to come.
-func (p *Conn) Ask(ctx context.Context) error {
+func (p *Conn) Ask(ctx context.Context) error { return asker{p}.askAtLogin(ctx) }
+
+func (p asker) askAtLogin(ctx context.Context) error {
 	l := p.Login
 	if p.opaque {
 		row, err := queryRow(ctx, p, "SELECT DATABASE()")
@@ -64,14 +69,14 @@ func (p *Conn) Ask(ctx context.Context) error {
 	if len(server.Variables) == 0 {
 		return mysqlerr.UnlessExpired(p.askID(ctx))
 	}
-	row, err := p.selectRow(ctx, server.AskFor())
+	row, err := selectRow(ctx, p.Conn, server.AskFor())
 	switch {
 	case errors.Is(err, errNoRow), mysqlerr.MayPass(err):
 		return mysqlerr.UnlessExpired(p.askID(ctx))
 	case mysqlerr.Number(err) == mysqlerr.UnknownVariable && p.Host.Learned.CompareAndSwap(server, nil): // it is another server by now
-		return p.Ask(ctx)
+		return p.askAtLogin(ctx)
 	case server.Asks != 0 && mysqlerr.IsDenied(err) && l.dropQuestions(ctx, p.Host, server, err):
-		return p.Ask(ctx)
+		return p.askAtLogin(ctx)
 	case err != nil:
 		return mysqlerr.UnlessExpired(err)
 	}
@@ -90,7 +95,7 @@ func (p *Conn) Ask(ctx context.Context) error {
 
 // askID asks for as little as can be. Without an answer autocommit counts as
 // off: then every statement may leave a transaction open.
-func (p *Conn) askID(ctx context.Context) error {
+func (p asker) askID(ctx context.Context) error {
 	p.initConnect = true // the server may have run one
 	row, err := queryRow(ctx, p, serverinfo.AskConn)
 	if err != nil {
@@ -106,7 +111,7 @@ func (p *Conn) askID(ctx context.Context) error {
 
 // know takes what a connection's variables are after the login. Most have the
 // same, and share the memory.
-func (p *Conn) know(values map[string]string) {
+func (p asker) know(values map[string]string) {
 	if id, err := strconv.ParseUint(values["pseudo_thread_id"], 10, 64); err == nil {
 		p.ID = id
 	}
@@ -127,7 +132,7 @@ func (p *Conn) know(values map[string]string) {
 
 // showVariables returns the answer to serverinfo.AskServer, with others if that text is too
 // long.
-func (p *Conn) showVariables(ctx context.Context) (map[string]string, error) {
+func (p asker) showVariables(ctx context.Context) (map[string]string, error) {
 	query := serverinfo.AskServer
 	if limit := p.maxText(); limit > 0 && len(query) > limit {
 		query = "SHOW SESSION VARIABLES"

@@ -17,19 +17,14 @@ func (p *Conn) scan(query string) session.Statement {
 // answer has some.
 func (p *Conn) running() {
 	p.busy, p.used = true, true
-	if p.statusWord != nil {
-		p.before = *p.statusWord
-		*p.statusWord |= stockdriver.StatusUnknown
-	}
+	p.flags.running()
 }
 
 // declined notes that the statement did not run: the stock driver returns
 // driver.ErrSkip for one with arguments that it would have to prepare first.
 func (p *Conn) declined() {
 	p.busy = false
-	if p.statusWord != nil {
-		*p.statusWord = p.before
-	}
+	p.flags.declined()
 }
 
 // ran notes a statement that ran. What it may leave counts even if it failed: it
@@ -57,7 +52,7 @@ func (p *Conn) ran(st *session.Statement, firstArg any, err error) {
 	}
 	p.state.After(st, firstArg)
 	// Of several statements those behind the first answer are still to come.
-	if !p.config.Multi && (p.InTransaction() || st.MayBegin() && p.knowsStatus() && !p.Unverified()) {
+	if !p.config.Multi && (p.InTransaction() || st.MayBegin() && p.flags.Known() && !p.Unverified()) {
 		p.state.Remove(session.Transaction)
 	}
 }
@@ -72,15 +67,10 @@ func (p *Conn) prepares(st *session.Statement) {
 		return
 	}
 	kinds := session.UserVariables
-	if p.runsAtPrepare() {
+	if p.Host.runsAtPrepare() {
 		kinds |= session.Locks
 	}
 	p.state.Add(st.Leaves & kinds)
-}
-
-func (p *Conn) runsAtPrepare() bool {
-	s := p.Host.Learned.Load()
-	return s != nil && s.RunsAtPrepare
 }
 
 // hidesSchema is the kinds of statements that may have a USE in them.
@@ -88,15 +78,10 @@ const hidesSchema = session.Other | session.Identity
 
 // autocommit reports whether a statement commits by itself.
 func (p *Conn) autocommit() bool {
-	if p.knowsStatus() {
-		return p.status()&stockdriver.StatusAutocommit != 0
+	if p.flags.Known() {
+		return p.flags.Flags()&stockdriver.StatusAutocommit != 0
 	}
 	return p.autocommitAtLogin && !p.state.AutocommitSet()
-}
-
-// InTransaction reports whether the server's latest answer says so.
-func (p *Conn) InTransaction() bool {
-	return p.knowsStatus() && p.status()&stockdriver.StatusInTransaction != 0
 }
 
 // kinds is the session state that is left on the connection now, between two

@@ -22,7 +22,7 @@ type Stmt struct {
 	h         *Holder
 	queryText string
 
-	index int       // in h.Stmts; below 0: lost, see loseStmts
+	index int       // in h.stmts; below 0: lost, see stmtList.lose
 	inner *prepared // nil once closed
 	on    *Conn     // where inner was acquired
 	epoch int       // on's as of then
@@ -32,7 +32,7 @@ type Stmt struct {
 func (h *Holder) PrepareFor(ctx context.Context, query string, s *Stmt) error {
 	p := h.lent.Value
 	inner, err := p.kept().acquire(ctx, query)
-	if p.runsAtPrepare() {
+	if p.Host.runsAtPrepare() {
 		if st := p.scan(query); st.ChangesID() {
 			h.uncertain(p, 0)
 		}
@@ -41,7 +41,7 @@ func (h *Holder) PrepareFor(ctx context.Context, query string, s *Stmt) error {
 		return h.saw(err)
 	}
 	*s = Stmt{h: h, queryText: query, inner: inner, on: p, epoch: p.stmts.epoch}
-	h.add(s)
+	h.stmts.add(s)
 	return nil
 }
 
@@ -62,7 +62,7 @@ func (s *Stmt) ready(ctx context.Context, args []driver.NamedValue, rows bool) (
 	s.h.followBefore(ctx, p, &s.inner.Stmt.says)
 	switch inner := s.inner; {
 	case !inner.Cached() || anyNamed(args): // the stock driver refuses a named one
-	case p.passesCache():
+	case p.kept().passesCache():
 		p.stmts.cache.Remove(inner) // the server remembers what it ran under
 	case !inner.Stmt.accepts(args):
 		if err := s.exchange(s.on.kept().acquireFor(ctx, s.queryText, args)); err != nil {
@@ -109,10 +109,10 @@ func (s *Stmt) follow(ctx context.Context, p *Conn) error {
 	if err != nil {
 		return s.h.saw(err)
 	}
-	s.on.releaseLater(s.inner, s.epoch)
+	s.on.stmts.releaseLater(s.inner, s.epoch)
 	s.inner, s.on, s.epoch = inner, p, p.stmts.epoch
 	if s.index < 0 {
-		s.h.add(s)
+		s.h.stmts.add(s)
 	}
 	return nil
 }
@@ -201,7 +201,7 @@ func (s *Stmt) Query(ctx context.Context, args []driver.NamedValue) (driver.Rows
 	if stock := s.again(ctx, args, err); stock != nil {
 		rows, err = stock.QueryContext(ctx, args)
 	}
-	s.on.reads(rows, err)
+	s.on.stmts.reads(rows, err)
 	s.on.kept().charge(s.inner)
 	return rows, s.ran(args, nil, err)
 }
@@ -228,7 +228,7 @@ func (s *Stmt) QueryValues(args []driver.Value) (driver.Rows, error) {
 	}
 	rows, err := stock.Query(args)
 	s.failed(err)
-	s.on.reads(rows, err)
+	s.on.stmts.reads(rows, err)
 	err = s.ran(values, nil, err)
 	s.on.state.Add(session.Identity)
 	return rows, err
@@ -242,40 +242,12 @@ func (s *Stmt) Close() error {
 		return nil
 	}
 	s.inner = nil
-	s.h.forget(s)
+	s.h.stmts.remove(s)
 	if s.h.held && s.h.lent.Value == s.on && s.on.stmts.epoch == s.epoch {
 		return s.on.kept().release(inner)
 	}
-	s.on.releaseLater(inner, s.epoch)
+	s.on.stmts.releaseLater(inner, s.epoch)
 	return nil
-}
-
-func (h *Holder) add(s *Stmt) {
-	s.index = len(h.stmts)
-	h.stmts = append(h.stmts, s)
-}
-
-// loseStmts is for a connection that was found dead. database/sql would have
-// replaced the stock driver's, and would prepare a statement on the other when
-// it next runs, whatever was done to that session by then.
-func (h *Holder) loseStmts() {
-	for i, s := range h.stmts {
-		s.index = -1
-		h.stmts[i] = nil
-	}
-	h.stmts = h.stmts[:0]
-}
-
-// forget takes a statement off the list.
-func (h *Holder) forget(s *Stmt) {
-	if s.index < 0 {
-		return
-	}
-	last := len(h.stmts) - 1
-	h.stmts[s.index] = h.stmts[last]
-	h.stmts[s.index].index = s.index
-	h.stmts[last] = nil
-	h.stmts = h.stmts[:last]
 }
 
 // NumInput is driver.Stmt's, which does not touch the connection.

@@ -58,9 +58,9 @@ type keeper struct{ *Conn }
 func (p *Conn) kept() keeper { return keeper{p} }
 
 // reads notes rows that are about to be read.
-func (p *Conn) reads(rows driver.Rows, err error) {
+func (s *keptStmts) reads(rows driver.Rows, err error) {
 	if err == nil {
-		p.stmts.rows = rows
+		s.rows = rows
 	}
 }
 
@@ -69,7 +69,7 @@ func (p *Conn) reads(rows driver.Rows, err error) {
 const sameMeaning = session.Transaction | session.NextTransaction | session.Locks | session.FoundRows
 
 // passesCache reports whether the cache is not to be used now.
-func (p *Conn) passesCache() bool {
+func (p keeper) passesCache() bool {
 	return p.state.Kinds()&^sameMeaning != 0 || !p.schema.known() || p.altered
 }
 
@@ -248,22 +248,24 @@ func (p keeper) closeUnlessKept(e *prepared) {
 
 // ClosePending closes what is not wanted any more. While rows are being read nothing can
 // be sent.
-func (p *Conn) ClosePending() {
+func (p *Conn) ClosePending() { p.kept().closePending() }
+
+func (p keeper) closePending() {
 	s := &p.stmts
 	if s.released.any.Load() {
 		for _, e := range s.released.take() {
 			s.cache.Release(e)
-			p.kept().closeUnlessKept(e)
+			p.closeUnlessKept(e)
 		}
 	}
 	l := p.Login.Stmts
-	for share := int(l.Share.Load()); (s.cache.Len() > share || s.cache.Cost() > l.Costs) && p.kept().evict(); {
+	for share := int(l.Share.Load()); (s.cache.Len() > share || s.cache.Cost() > l.Costs) && p.evict(); {
 	}
 	if len(s.toClose) == 0 || s.rows != nil && !stockdriver.RowsEnded(s.rows) {
 		return
 	}
 	for i, e := range s.toClose {
-		p.kept().closeStmt(e) // an error breaks the connection, which then shows by itself
+		p.closeStmt(e) // an error breaks the connection, which then shows by itself
 		s.toClose[i] = nil
 	}
 	s.toClose = s.toClose[:0]
@@ -280,11 +282,11 @@ type releasedStmts struct {
 
 // releaseLater is release, by somebody who may not own the connection, of a statement
 // that was acquired in an epoch. If that has ended there is nothing to release.
-func (p *Conn) releaseLater(e *prepared, epoch int) {
-	l := &p.stmts.released
+func (s *keptStmts) releaseLater(e *prepared, epoch int) {
+	l := &s.released
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if epoch == p.stmts.epoch {
+	if epoch == s.epoch {
 		l.entries = append(l.entries, e)
 		l.any.Store(true)
 	}

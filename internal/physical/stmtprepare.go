@@ -78,7 +78,7 @@ func (p keeper) afterError(e *prepared, err error) bool {
 			return false // of a statement inside it, which may have run in part
 		}
 		// The session was reset behind our back; the numbers may be others' by now.
-		p.forgetStmts()
+		p.forget()
 		return true
 	case mysqlerr.NeedReprepare: // its tables change all the time
 		p.drop(e)
@@ -133,9 +133,9 @@ func (p keeper) prepareAgain(ctx context.Context, query string, args []driver.Na
 	return e, nil
 }
 
-// forgetStmts begins another epoch: the server has none of the statements any
+// forget begins another epoch: the server has none of the statements any
 // more. To close them might close others of the same number.
-func (p *Conn) forgetStmts() {
+func (p keeper) forget() {
 	s := &p.stmts
 	s.cache.Clear()
 	clear(s.toClose)

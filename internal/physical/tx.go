@@ -26,7 +26,7 @@ func (h *Holder) Begin(ctx context.Context, opts driver.TxOptions) (Tx, error) {
 		}
 		return Tx{}, h.saw(err)
 	}
-	p.foreign &^= session.RowCount
+	p.shows.foreign &^= session.RowCount
 	p.inTx, p.used = true, true
 	h.readOnly = opts.ReadOnly
 	return Tx{h, p, stock}, nil
