@@ -10,9 +10,9 @@ var diffPlants = []plant{
 	},
 	{
 		name: "the schema is not switched",
-		file: "internal/physical/conn.go",
-		old:  "case p.schema:",
-		new:  "case p.schema, schema:",
+		file: "internal/physical/schema.go",
+		old:  "case s.now:",
+		new:  "case s.now, schema:",
 	},
 	{
 		name: "the password does not count in the key",
@@ -36,7 +36,7 @@ var diffPlants = []plant{
 		name: "autocommit does not count",
 		file: "internal/physical/state.go",
 		old:  "if st.Opens() && !p.autocommit() {",
-		new:  "if p.statusFlag = (stockFields{}).statusFlag; false {",
+		new:  "if p.flags.Status = (statusFlags{}).Status; false {",
 	},
 	{
 		name: "the DSN's parameters are not set again",
@@ -47,8 +47,8 @@ var diffPlants = []plant{
 	{
 		name: "the schema is not selected again after a reset",
 		file: "internal/physical/restore.go",
-		old:  "\tif schema != \"\" {\n\t\tif p.schemas",
-		new:  "\tif schema != \"\" && unknown {\n\t\tif p.schemas",
+		old:  "\tif schema != \"\" {\n\t\tif p.schema",
+		new:  "\tif schema != \"\" && !known {\n\t\tif p.schema",
 	},
 	{
 		name: "user variables go unseen",
@@ -84,7 +84,7 @@ var diffPlants = []plant{
 	{
 		name: "kept statements are used under session state",
 		file: "internal/physical/stmtkept.go",
-		old:  "return p.state.Kinds()&^sameMeaning != 0 || p.schema == UnknownSchema || p.altered",
+		old:  "return p.state.Kinds()&^sameMeaning != 0 || !p.schema.known() || p.altered",
 		new:  "return p.altered",
 	},
 	{
@@ -140,9 +140,9 @@ var diffPlants = []plant{
 	},
 	{
 		name: "a schema that cannot be used is thought current",
-		file: "internal/physical/conn.go",
-		old:  "if err == nil {\n\t\tp.schema, p.schemas = schema, schemas\n\t}",
-		new:  "p.schema, p.schemas = schema, schemas",
+		file: "internal/physical/schema.go",
+		old:  "if err == nil {\n\t\tp.schema.selected(schema, changes)\n\t}",
+		new:  "p.schema.selected(schema, changes)",
 	},
 	{
 		name: "an offered connection that its owner claims is not checked",
@@ -171,7 +171,7 @@ var diffPlants = []plant{
 	},
 	{
 		name: "a DSN without a schema gets any connection",
-		file: "internal/physical/conn.go",
+		file: "internal/physical/schema.go",
 		old:  "case \"\":\n\t\treturn pool.Misfit",
 		new:  "case \"\":\n\t\treturn pool.Exact",
 	},
@@ -190,7 +190,7 @@ var diffPlants = []plant{
 	},
 	{
 		name: "a schema that was recreated is not selected again",
-		file: "internal/physical/answers.go",
+		file: "internal/physical/login.go",
 		old:  "h.Server.Schemas.Add(1)",
 		new:  "h.Server.Schemas.Add(0)",
 		test: "TestSuiteSchemaMadeAnew",
@@ -205,7 +205,7 @@ var diffPlants = []plant{
 	},
 	{
 		name:   "who kills a connection by its id is not heard of",
-		file:   "internal/physical/answers.go",
+		file:   "internal/physical/login.go",
 		old:    "if st.Kills() {",
 		new:    "if st.Kills() && h == nil {",
 		server: "MySQL",

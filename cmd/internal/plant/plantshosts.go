@@ -117,7 +117,7 @@ var hostsPlants = []plant{
 	{
 		name: "an error is thought to leave the status flags known",
 		file: "internal/physical/flags.go",
-		old:  "return p.failed || p.statusWord != nil && *p.statusWord&stockdriver.StatusUnknown != 0",
+		old:  "return f.failed || f.word != nil && *f.word&stockdriver.StatusUnknown != 0",
 		new:  "return false",
 		test: "TestHiddenTransactionEndsSoon",
 	},

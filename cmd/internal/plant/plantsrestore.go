@@ -58,7 +58,7 @@ var restorePlants = []plant{
 	{
 		name: "BeforeConnect's schema is not known",
 		file: "internal/physical/conn.go",
-		old:  "p.home, p.schema = p.cfg.DBName, p.cfg.DBName",
+		old:  "p.schema.loggedIn(p.cfg.DBName)",
 		new:  "",
 		test: "TestSuiteBeforeConnectIsRestored",
 	},
@@ -72,7 +72,7 @@ var restorePlants = []plant{
 	},
 	{
 		name: "statements of the pool exceed maxAllowedPacket",
-		file: "internal/physical/packetsize.go",
+		file: "internal/physical/query.go",
 		old:  "(limit == 0 || size+len(sep)+len(expressions[n]) <= limit)",
 		new:  "limit >= 0",
 		test: "TestSuiteSmallPackets",
