@@ -124,35 +124,19 @@ func sysVarSign(s string) signs {
 }
 
 // show reads what is behind SHOW as far as it may show what others did.
-func (p *parser) show() {
+func (p *parser) show() bool {
 	for n := 0; n < 5 && (p.tok.kind == word || p.tok.kind == symbol) && !p.done(); n++ {
 		switch {
 		case p.is("warnings"), p.is("errors"):
 			p.seen |= warningsSign
-			return
+			return true
 		case p.is("variables"):
 			p.seen |= warningsSign | idSign
-			return
+			return true
 		}
 		p.advance()
 	}
-}
-
-// mentionsSchemas reports whether a text that is not understood may create, drop
-// or alter a schema, by the words that this takes.
-func mentionsSchemas(s string) bool {
-	for i := 0; i < len(s); {
-		if !isWordByte(s[i]) {
-			i++
-			continue
-		}
-		w := nextWord(s[i:])
-		if isFolded(w, "database") || isFolded(w, "schema") {
-			return true
-		}
-		i += len(w)
-	}
-	return false
+	return true
 }
 
 // Acts reports whether [Statement.Kills] or [Statement.AltersSchemas] does.

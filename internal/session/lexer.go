@@ -153,7 +153,7 @@ func (l *lexer) skip() {
 				i = start
 				break
 			}
-			if i-start >= len("get_lock") {
+			if i-start >= minSignWord {
 				l.sign(s[start:i], i)
 			}
 		} else if c <= classSymbol {

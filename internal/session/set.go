@@ -3,6 +3,7 @@ package session
 // set reads SET (MySQL manual, "SET Syntax for Variable Assignment"). It
 // reports false for what it does not recognise.
 func (p *parser) set() bool {
+	p.sets = true
 	if p.is("transaction") {
 		p.st.Leaves |= NextTransaction
 		return p.characteristics(0)
@@ -58,16 +59,13 @@ func (p *parser) forOne() bool {
 	if p.tok.kind != word {
 		return false
 	}
-	rows := readsRows(p.text())
-	if !rows && !leavesNothing(p.text()) {
+	v := verbOf(p.text())
+	if v == nil || v.kind == words {
 		return false
 	}
-	p.plain = true
-	p.st.marks |= opens
-	if rows {
-		p.st.Ends |= FoundRows
-	} else {
-		p.st.marks |= changesID
+	p.begins(v)
+	if v.kind == plain {
+		p.st.marks = p.st.marks&^inserts | changesID
 	}
 	return true
 }
@@ -119,7 +117,11 @@ func (p *parser) assignment() (ok, global bool) {
 		}
 		global = isGlobal
 	}
+	return p.setVariable(global, bare)
+}
 
+// setVariable reads the name of a variable and what it is set to.
+func (p *parser) setVariable(global, bare bool) (ok, isGlobal bool) {
 	var v varSet
 	switch p.tok.kind {
 	case word:

@@ -33,63 +33,62 @@ const asksAll = idSign | setsIDSign | warningsSign | rowCountSign | foundSign
 // calls is the signs that count only where the word is that of a function.
 const calls = idSign | rowCountSign | foundSign
 
-// signOf returns what the name of a function, or a word, is a sign of: MySQL
-// manual, "Locking Functions", "The Locking Service" and "Version Tokens
-// Reference".
+// signWords is the words that are signs, by their length: MySQL manual, "Locking
+// Functions".
+var signWords = func() (by [maxSignWord + 1][]signWord) {
+	for _, w := range []signWord{
+		{"get_lock", lockSign},
+		{"release_lock", lockSign},
+		{"release_all_locks", lockSign},
+		{"last_insert_id", idSign},
+		{"row_count", rowCountSign},
+		{"found_rows", foundSign},
+		{"sql_calc_found_rows", rowsSign},
+		{"returning", returningSign},
+		{"transaction", transactionSign},
+		{"sql_auto_is_null", setsIDSign}, // with it "id IS NULL" finds the last id
+		// Tables of performance_schema and information_schema.
+		{"session_variables", warningsSign | setsIDSign},
+		{"system_variables", warningsSign | setsIDSign},
+		{"variables_by_thread", warningsSign | setsIDSign},
+	} {
+		by[len(w.word)] = append(by[len(w.word)], w)
+	}
+	return by
+}()
+
+type signWord struct {
+	word string
+	is   signs
+}
+
+// The lengths of signWords.
+const (
+	minSignWord = len("get_lock")
+	maxSignWord = len("sql_calc_found_rows")
+)
+
+// oddPrefixes is what the names of functions begin with of which nothing is known but
+// that they take locks (MySQL manual, "The Locking Service" and "Version Tokens
+// Reference").
+var oddPrefixes = [...]string{"service_get_", "service_release_", "version_tokens_"}
+
+// signOf returns what the name of a function, or a word, is a sign of.
 func signOf(w string) signs {
-	switch len(w) {
-	case len("get_lock"):
-		if fold(w, "get_lock") {
-			return lockSign
-		}
-	case len("release_lock"):
-		if fold(w, "release_lock") {
-			return lockSign
-		}
-	case len("release_all_locks"):
-		if fold(w, "release_all_locks") {
-			return lockSign
-		}
-		if fold(w, "session_variables") { // in performance_schema and information_schema
-			return warningsSign | setsIDSign
-		}
-	case len("last_insert_id"):
-		if fold(w, "last_insert_id") {
-			return idSign
-		}
-	case len("row_count"):
-		if fold(w, "row_count") {
-			return rowCountSign
-		}
-		if fold(w, "returning") {
-			return returningSign
-		}
-	case len("found_rows"):
-		if fold(w, "found_rows") {
-			return foundSign
-		}
-	case len("transaction"):
-		if fold(w, "transaction") {
-			return transactionSign
-		}
-	case len("sql_auto_is_null"): // with it "id IS NULL" finds the last id
-		if fold(w, "sql_auto_is_null") {
-			return setsIDSign
-		}
-		if fold(w, "system_variables") {
-			return warningsSign | setsIDSign
-		}
-	case len("sql_calc_found_rows"):
-		if fold(w, "variables_by_thread") { // in performance_schema
-			return warningsSign | setsIDSign
-		}
-		if fold(w, "sql_calc_found_rows") {
-			return rowsSign
+	if len(w) < minSignWord {
+		return 0
+	}
+	if len(w) <= maxSignWord {
+		for i := range signWords[len(w)] {
+			if s := &signWords[len(w)][i]; fold(w, s.word) {
+				return s.is
+			}
 		}
 	}
-	if len(w) > len("service_") && (hasFoldedPrefix(w, "service_get_") || hasFoldedPrefix(w, "service_release_") ||
-		hasFoldedPrefix(w, "version_tokens_")) {
-		return oddSign
+	for i := range oddPrefixes {
+		if hasFoldedPrefix(w, oddPrefixes[i]) {
+			return oddSign
+		}
 	}
 	return 0
 }

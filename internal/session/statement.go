@@ -114,10 +114,10 @@ func scan(query string, multi bool, r reading) (Statement, signs) {
 		st.asks = asksOf(all)
 	}
 	if st.Leaves&Other != 0 {
-		if hidesIdentity(query) {
+		if mentions(query, identityWords) {
 			st.Leaves |= Identity
 		}
-		if mentionsSchemas(query) {
+		if mentions(query, schemaWords) {
 			st.marks |= altersSchemas
 		}
 	}
@@ -147,6 +147,25 @@ func (p *parser) isSymbol(c byte) bool {
 // is reports whether the current token is the lower-case word, in any case.
 func (p *parser) is(w string) bool {
 	return p.tok.kind == word && isFolded(p.text(), w)
+}
+
+// isOneOf is is for some words.
+func (p *parser) isOneOf(words []string) bool {
+	for _, w := range words {
+		if p.is(w) {
+			return true
+		}
+	}
+	return false
+}
+
+// acceptSymbol skips the current token if it is the symbol.
+func (p *parser) acceptSymbol(c byte) bool {
+	if p.isSymbol(c) {
+		p.advance()
+		return true
+	}
+	return false
 }
 
 // accept skips the current token if it is the word.
@@ -192,19 +211,27 @@ func (p *parser) judge() {
 	}
 }
 
-// hidesIdentity reports whether a text that is not understood may change what a
-// reset leaves in place, by the words that this takes: who the session acts as,
-// and on MariaDB what SHOW PROFILES shows.
-func hidesIdentity(s string) bool {
+// Words without which a text that is not understood does not do this.
+var (
+	// It changes what a reset leaves in place: who the session acts as, and on MariaDB
+	// what SHOW PROFILES shows.
+	identityWords = []string{"role", "authorization", "xa", "execute", "profiling", "resource"}
+	// It creates, drops or alters a schema.
+	schemaWords = []string{"database", "schema"}
+)
+
+// mentions reports whether a text has one of some words in it.
+func mentions(s string, words []string) bool {
 	for i := 0; i < len(s); {
 		if !isWordByte(s[i]) {
 			i++
 			continue
 		}
 		w := nextWord(s[i:])
-		if isFolded(w, "role") || isFolded(w, "authorization") || isFolded(w, "xa") || isFolded(w, "execute") ||
-			isFolded(w, "profiling") || isFolded(w, "resource") {
-			return true
+		for _, word := range words {
+			if isFolded(w, word) {
+				return true
+			}
 		}
 		i += len(w)
 	}

@@ -11,9 +11,9 @@ func (p *parser) create() bool {
 			p.plain = false
 			p.createTemporary()
 			return true
-		case p.is("procedure"), p.is("function"), p.is("trigger"), p.is("package"), p.is("library"):
+		case p.isOneOf(routines):
 			return p.body()
-		case p.createsOther():
+		case p.isOneOf(otherObjects):
 			if p.is("database") || p.is("schema") {
 				p.st.marks |= altersSchemas
 				if replaces {
@@ -32,8 +32,7 @@ func (p *parser) create() bool {
 			}
 		case p.accept("replace"):
 			replaces = true
-		case p.is("or"), p.is("aggregate"), p.is("unique"), p.is("fulltext"), p.is("spatial"),
-			p.is("vector"), p.is("online"), p.is("offline"), p.is("undo"), p.is("sql"), p.is("security"), p.is("invoker"):
+		case p.isOneOf(modifiers):
 			p.advance()
 		case p.accept("algorithm"):
 			if !p.isSymbol('=') {
@@ -48,19 +47,18 @@ func (p *parser) create() bool {
 	return false
 }
 
-var otherObjects = [...]string{
-	"table", "index", "view", "database", "schema", "user", "role", "sequence", "server", "tablespace",
-	"logfile", "event", "reference", "resource",
-}
-
-func (p *parser) createsOther() bool {
-	for _, o := range &otherObjects {
-		if p.is(o) {
-			return true
-		}
+// What CREATE may be of, and the words that may be before it.
+var (
+	routines     = []string{"procedure", "function", "trigger", "package", "library"}
+	otherObjects = []string{
+		"table", "index", "view", "database", "schema", "user", "role", "sequence", "server", "tablespace",
+		"logfile", "event", "reference", "resource",
 	}
-	return false
-}
+	modifiers = []string{
+		"or", "aggregate", "unique", "fulltext", "spatial", "vector", "online", "offline", "undo", "sql", "security",
+		"invoker",
+	}
+)
 
 // account skips = user@host, behind DEFINER.
 func (p *parser) account() bool {

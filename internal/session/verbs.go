@@ -1,46 +1,220 @@
 package session
 
+// verb is what is known of the statements that begin with a word.
+type verb struct {
+	name string
+	kind verbKind
+
+	// Of each of them, whatever follows.
+	is     marks
+	leaves Kinds
+	asks   signs
+
+	reads reader // of the words behind it
+}
+
+type verbKind uint8
+
+const (
+	words verbKind = iota // its words tell what it leaves
+	plain                 // it leaves nothing, unless there is a sign in it
+	rows                  // as plain; it returns rows of tables, and does nothing else
+)
+
+// verbs is every verb that is known, by its first letter.
+var verbs = func() (by ['z' + 1][]verb) {
+	for _, v := range []verb{
+		{name: "select", kind: rows, reads: readLockFunction},
+		{name: "with", kind: rows},
+		{name: "values", kind: rows},
+		{name: "table", kind: rows},
+
+		// Data.
+		{name: "insert", kind: plain, is: inserts | changesID},
+		{name: "replace", kind: plain, is: inserts | changesID},
+		{name: "update", kind: plain, reads: readUpdatedTables},
+		{name: "delete", kind: plain},
+		{name: "truncate", kind: plain},
+		{name: "do", kind: plain, reads: readLockFunction},
+		{name: "load", is: opens | changesID, reads: readLoad},
+		{name: "import", is: opens, reads: readImportTable},
+		{name: "handler", is: opens, leaves: Handlers},
+
+		// Reports.
+		{name: "show", kind: plain, reads: readShow},
+		{name: "explain", kind: plain},
+		{name: "describe", kind: plain},
+		{name: "desc", kind: plain},
+		{name: "help", kind: plain},
+		{name: "get", asks: warningsSign | rowCountSign, reads: readDiagnostics},
+
+		// Upkeep. MariaDB's ANALYZE runs the statement behind it.
+		{name: "analyze", kind: plain, is: changesID},
+		{name: "check", kind: plain},
+		{name: "checksum", kind: plain},
+		{name: "optimize", kind: plain},
+		{name: "repair", kind: plain},
+		{name: "purge", kind: plain},
+		{name: "kill", kind: plain, is: kills},
+		{name: "cache", kind: plain},
+		{name: "flush", is: opens, reads: readFlush},
+
+		// Definitions.
+		{name: "create", is: opens, reads: readCreate},
+		{name: "drop", is: opens, reads: readDrop},
+		{name: "alter", is: opens | altersName, reads: readAlter},
+		{name: "rename", is: opens | altersName, reads: readAlter},
+		{name: "grant", kind: plain},
+		{name: "revoke", kind: plain},
+
+		// Transactions and locks. SAVEPOINT does nothing outside of a transaction.
+		{name: "begin", leaves: Transaction, reads: readBegin},
+		{name: "start", reads: readStartTransaction},
+		{name: "commit", reads: readEndTransaction},
+		{name: "rollback", reads: readRollback},
+		{name: "savepoint", kind: plain},
+		{name: "release", is: opens, reads: readReleaseSavepoint},
+		{name: "xa", is: opens, leaves: Identity},
+		{name: "lock", is: opens, leaves: TableLocks, reads: readLock},
+		{name: "unlock", reads: readUnlock},
+
+		// The session.
+		{name: "set", reads: readSet},
+		{name: "use", leaves: Schema},
+
+		// Prepared statements. What EXECUTE runs is not in the text: it may be anything
+		// but CALL's body.
+		{name: "prepare", leaves: Prepared},
+		{name: "deallocate", reads: readDeallocate},
+		{name: "execute", is: opens | changesID | kills | altersSchemas, leaves: Other | Identity, asks: asksAll},
+
+		// Errors.
+		{name: "signal", kind: plain},
+		{name: "resignal", kind: plain},
+	} {
+		by[v.name[0]] = append(by[v.name[0]], v)
+	}
+	return by
+}()
+
+// verbOf returns what is known of a verb; nil if nothing is.
+func verbOf(s string) *verb {
+	c := s[0] | 0x20
+	if int(c) >= len(verbs) {
+		return nil
+	}
+	for i := range verbs[c] {
+		if v := &verbs[c][i]; isFolded(s, v.name) {
+			return v
+		}
+	}
+	return nil
+}
+
 // statement reads the statement that begins at the current token, as far as
 // its kind needs it. What it does not recognise is Other.
 func (p *parser) statement() {
-	paren := p.isSymbol('(')
+	inParens := p.isSymbol('(')
 	for p.isSymbol('(') {
 		p.advance()
 	}
-	if p.tok.kind != word {
+	var v *verb
+	if p.tok.kind == word {
+		v = verbOf(p.text())
+	}
+	if v == nil || inParens && v.kind != rows {
 		p.unknown()
 		return
 	}
-	verb := p.text()
-	if rows := readsRows(verb); rows || !paren && leavesNothing(verb) {
+	p.advance()
+	p.begins(v)
+	if !inParens && !p.reads(v.reads) {
+		p.unknown()
+	}
+}
+
+// reader is a method that reads the words behind a verb, and reports false if it does
+// not recognise the statement. It is no func: the parser would be allocated.
+type reader uint8
+
+const (
+	readNothing reader = iota // none matter
+	readLockFunction
+	readUpdatedTables
+	readLoad
+	readImportTable
+	readShow
+	readDiagnostics
+	readFlush
+	readCreate
+	readDrop
+	readAlter
+	readBegin
+	readStartTransaction
+	readEndTransaction
+	readRollback
+	readReleaseSavepoint
+	readLock
+	readUnlock
+	readSet
+	readDeallocate
+)
+
+func (p *parser) reads(r reader) bool {
+	switch r {
+	case readLockFunction:
+		return p.lockFunction()
+	case readUpdatedTables:
+		return p.updatedTables()
+	case readLoad:
+		return p.load()
+	case readImportTable:
+		return p.importTable()
+	case readShow:
+		return p.show()
+	case readDiagnostics:
+		return p.diagnostics()
+	case readFlush:
+		return p.flush()
+	case readCreate:
+		return p.create()
+	case readDrop:
+		return p.drop()
+	case readAlter:
+		return p.alter()
+	case readBegin:
+		return p.begin()
+	case readStartTransaction:
+		return p.startTransaction()
+	case readEndTransaction:
+		return p.endTransaction()
+	case readRollback:
+		return p.rollback()
+	case readReleaseSavepoint:
+		return p.releaseSavepoint()
+	case readLock:
+		return p.lock()
+	case readUnlock:
+		return p.unlock()
+	case readSet:
+		return p.set()
+	case readDeallocate:
+		return p.deallocate()
+	}
+	return true
+}
+
+// begins notes what is known by the verb alone.
+func (p *parser) begins(v *verb) {
+	p.st.marks |= v.is
+	p.st.Leaves |= v.leaves
+	p.seen |= v.asks
+	if v.kind != words {
 		p.plain = true
 		p.st.marks |= opens
-		if rows {
-			p.st.Ends |= FoundRows
-		}
-		switch {
-		case paren:
-		case isFolded(verb, "select"), isFolded(verb, "do"):
-			p.advance()
-			p.lockFunction()
-		case rows:
-		case isFolded(verb, "insert"), isFolded(verb, "replace"):
-			p.st.marks |= inserts | changesID
-		case isFolded(verb, "show"):
-			p.advance()
-			p.show()
-		case isFolded(verb, "kill"):
-			p.st.marks |= kills
-		case isFolded(verb, "analyze"): // MariaDB runs the statement behind it
-			p.st.marks |= changesID
-		}
-		if !paren && isFolded(verb, "update") {
-			p.updatedTables()
-		}
-		return
 	}
-	if paren || !p.stateVerb() {
-		p.unknown()
+	if v.kind == rows {
+		p.st.Ends |= FoundRows
 	}
 }
 
@@ -57,126 +231,58 @@ func (p *parser) unknown() {
 // updatedTables reads the tables of UPDATE. Those of MySQL's Performance Schema
 // may be about the session itself, and a reset leaves what is set there in place
 // (MySQL manual, "The threads Table").
-func (p *parser) updatedTables() {
-	for p.advance(); !p.done() && !p.is("set"); p.advance() {
+func (p *parser) updatedTables() bool {
+	for ; !p.done() && !p.is("set"); p.advance() {
 		if p.is("performance_schema") || p.tok.kind == quoted && isFolded(p.s[p.tok.start+1:p.tok.end-1], "performance_schema") {
 			p.st.Leaves |= Identity
 		}
 	}
+	return true
 }
 
-// readsRows reports whether statements that begin with the verb return rows of
-// tables, and do nothing else.
-func readsRows(verb string) bool {
-	return isFolded(verb, "select") || isFolded(verb, "with") || isFolded(verb, "values") || isFolded(verb, "table")
+func (p *parser) load() bool {
+	p.plain = true
+	return p.is("data") || p.is("xml") || p.is("index")
 }
 
-var plainVerbs = [...]string{
-	// data
-	"insert", "update", "delete", "replace", "truncate", "do",
-	// reports
-	"show", "explain", "describe", "desc", "help",
-	// upkeep
-	"analyze", "check", "checksum", "optimize", "repair", "purge", "kill", "cache",
-	// definitions; CREATE, DROP, ALTER and RENAME need a closer look
-	"grant", "revoke",
-	// inside a transaction, and nothing outside
-	"savepoint",
-	// errors
-	"signal", "resignal",
+func (p *parser) importTable() bool {
+	p.plain = true
+	return p.is("table")
 }
 
-// leavesNothing reports whether statements that begin with the verb leave nothing,
-// unless there is a sign in them.
-func leavesNothing(verb string) bool {
-	for _, v := range &plainVerbs {
-		if isFolded(verb, v) {
-			return true
-		}
+// diagnostics reads GET DIAGNOSTICS.
+func (p *parser) diagnostics() bool { return p.is("diagnostics") || p.is("current") || p.is("stacked") }
+
+// alter reads ALTER and RENAME.
+func (p *parser) alter() bool {
+	if p.is("database") || p.is("schema") {
+		p.st.marks |= altersSchemas
 	}
-	return false
+	p.plain = true
+	return p.tok.kind == word
 }
 
-// stateVerb reads the statements of which words matter. It reports false if it
-// does not recognise the statement.
-func (p *parser) stateVerb() bool {
-	verb := p.text()
-	p.advance()
-	switch {
-	case isFolded(verb, "set"):
-		p.sets = true
-		return p.set()
-	case isFolded(verb, "begin"):
-		p.accept("work")
-		p.st.Leaves |= Transaction
-		return p.done()
-	case isFolded(verb, "start"):
-		return p.startTransaction()
-	case isFolded(verb, "commit"), isFolded(verb, "rollback"):
-		return p.endTransaction(isFolded(verb, "rollback"))
-	case isFolded(verb, "release"):
-		p.st.marks |= opens
-		return p.is("savepoint")
-	case isFolded(verb, "use"):
-		p.st.Leaves |= Schema
-		return true
-	case isFolded(verb, "create"):
-		p.st.marks |= opens
-		return p.create()
-	case isFolded(verb, "drop"):
-		p.st.marks |= opens
-		return p.drop()
-	case isFolded(verb, "alter"), isFolded(verb, "rename"):
-		if p.is("database") || p.is("schema") {
-			p.st.marks |= altersSchemas
-		}
-		p.plain = true
-		p.st.marks |= opens | altersName
-		return p.tok.kind == word
-	case isFolded(verb, "import"):
-		p.plain = true
-		p.st.marks |= opens
-		return p.is("table")
-	case isFolded(verb, "load"):
-		p.plain = true
-		p.st.marks |= opens | changesID
-		return p.is("data") || p.is("xml") || p.is("index")
-	case isFolded(verb, "lock"):
-		p.st.marks |= opens
-		return p.lock()
-	case isFolded(verb, "unlock"):
-		if p.accept("tables") || p.accept("table") {
-			p.st.Ends |= TableLocks
-			return p.done()
-		}
-	case isFolded(verb, "flush"):
-		p.st.marks |= opens
-		return p.flush()
-	case isFolded(verb, "prepare"):
-		p.st.Leaves |= Prepared
-		return true
-	case isFolded(verb, "deallocate"):
-		return p.is("prepare")
-	case isFolded(verb, "handler"):
-		p.st.marks |= opens
-		p.st.Leaves |= Handlers
-		return true
-	case isFolded(verb, "get"):
-		p.seen |= warningsSign | rowCountSign
-		return p.is("diagnostics") || p.is("current") || p.is("stacked")
-	case isFolded(verb, "execute"):
-		// What it runs is not in the text. It may be anything but CALL's body.
-		p.st.marks |= opens | changesID | kills | altersSchemas
-		p.st.Leaves |= Other | Identity
-		p.seen |= asksAll
-		return true
-	case isFolded(verb, "xa"):
-		p.st.marks |= opens
-		p.st.Leaves |= Identity
-		return true
-	}
-	return false
+func (p *parser) begin() bool {
+	p.accept("work")
+	return p.done()
 }
+
+func (p *parser) rollback() bool {
+	p.accept("work")
+	return p.is("to") || p.endTransaction()
+}
+
+func (p *parser) releaseSavepoint() bool { return p.is("savepoint") }
+
+func (p *parser) unlock() bool {
+	if !p.accept("tables") && !p.accept("table") {
+		return false
+	}
+	p.st.Ends |= TableLocks
+	return p.done()
+}
+
+func (p *parser) deallocate() bool { return p.is("prepare") }
 
 // startTransaction reads START TRANSACTION; START REPLICA and the like are not
 // recognised.
@@ -192,11 +298,8 @@ func (p *parser) startTransaction() bool {
 }
 
 // endTransaction reads COMMIT and ROLLBACK.
-func (p *parser) endTransaction(rollback bool) bool {
+func (p *parser) endTransaction() bool {
 	p.accept("work")
-	if rollback && p.is("to") {
-		return true
-	}
 	ends := Transaction | NextTransaction
 	if p.accept("and") {
 		no := p.accept("no")
@@ -218,90 +321,7 @@ func (p *parser) endTransaction(rollback bool) bool {
 	return true
 }
 
-// lockFunction recognises a statement that is a lock function and nothing else,
-// of which the lock's name is known.
-func (p *parser) lockFunction() {
-	var does marks
-	switch {
-	case p.is("get_lock"):
-		does = takesLock
-	case p.is("release_lock"):
-		does = freesLock
-	case p.is("release_all_locks"):
-		does = freesAll
-	default:
-		return
-	}
-	p.advance()
-	if !p.isSymbol('(') {
-		return
-	}
-	p.advance()
-	name := ""
-	if does != freesAll {
-		switch {
-		case p.tok.kind == literal:
-			name = p.s[p.tok.start+1 : p.tok.end-1]
-			if !isPlainName(name) {
-				return
-			}
-		case p.isSymbol('?'):
-			does |= argName
-		default:
-			return
-		}
-		p.advance()
-	}
-	if does&takesLock != 0 {
-		if !p.isSymbol(',') {
-			return
-		}
-		p.advance()
-		if p.isSymbol('-') {
-			p.advance()
-		}
-		for p.isSymbol('?') || p.isSymbol('.') || p.tok.kind == word && isDigit(p.s[p.tok.start]) {
-			p.advance()
-		}
-	}
-	if !p.isSymbol(')') {
-		return
-	}
-	p.advance()
-	if p.accept("as") || p.tok.kind == word {
-		if p.tok.kind != word && p.tok.kind != quoted {
-			return
-		}
-		p.advance()
-	}
-	if !p.done() || p.seen&(unsureSign|oddSign) != 0 {
-		return
-	}
-	p.exact = true
-	p.st.name = name
-	p.st.marks |= does
-	if does&takesLock != 0 {
-		p.st.Leaves |= Locks
-	} else {
-		p.st.Ends |= Locks
-	}
-}
-
-// isPlainName reports whether a lock's name is the same in every character set
-// and needs no escapes.
-func isPlainName(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; !isWordByte(c) && c != ' ' && c != '-' && c != '.' && c != ':' && c != '/' {
-			return false
-		}
-	}
-	return s != ""
-}
-
-func isDigit(c byte) bool { return '0' <= c && c <= '9' }
-
 func (p *parser) lock() bool {
-	p.st.Leaves |= TableLocks
 	// LOCK TABLES FOR BACKUP and LOCK INSTANCE have an UNLOCK of their own.
 	return (p.accept("tables") || p.accept("table")) && !p.is("for")
 }
