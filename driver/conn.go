@@ -27,11 +27,11 @@ type conn struct {
 	watched bool // physical.Lease.Dropped is called once it is garbage
 	used    bool // something ran since database/sql last asked IsValid
 	closed  bool
-	alone   bool      // it is the only one of its connector, and closes that with itself
-	since   time.Time // when it got what it holds
-	pinned  time.Time // when it was put away with session state on it, unless held
-	loan    *loan     // while pool_leak_after watches it
-	tx      tx        // the latest transaction
+	alone   bool          // it is the only one of its connector, and closes that with itself
+	since   time.Duration // of the clock, when it got what it holds
+	pinned  time.Time     // when it was put away with session state on it, unless held
+	loan    *loan         // while pool_leak_after watches it
+	tx      tx            // the latest transaction
 }
 
 var (
@@ -75,9 +75,15 @@ func (c *conn) hold(ctx context.Context) error {
 // holds notes that it holds its physical connection from now on.
 func (c *conn) holds() {
 	c.watch()
-	c.since = time.Now()
+	c.since = clock()
 	c.watchLoan()
 }
+
+// began is when clock was 0.
+var began = time.Now()
+
+// clock tells the time since some moment. To read it costs half of what time.Now does.
+func clock() time.Duration { return time.Since(began) }
 
 // watch has what it holds closed once it is garbage.
 func (c *conn) watch() {
@@ -89,7 +95,7 @@ func (c *conn) watch() {
 
 // letsGo notes that it does not hold it any more, while it still knows it.
 func (c *conn) letsGo() {
-	c.holder.Current().Login.UseTimes.Observe(time.Since(c.since))
+	c.holder.Current().Login.UseTimes.Observe(clock() - c.since)
 	c.endLoan()
 }
 

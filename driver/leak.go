@@ -33,7 +33,7 @@ func (c *conn) watchLoan() {
 	}
 	const skip = 3 // runtime.Callers, this function, its caller
 	stack := make([]uintptr, maxLeakFrames)
-	loan := &loan{since: c.since, stack: stack[:runtime.Callers(skip, stack)]}
+	loan := &loan{since: time.Now(), stack: stack[:runtime.Callers(skip, stack)]}
 	id, holder := c.holder.Current().ID, weak.Make(c)
 	loan.timer = time.AfterFunc(l.LeakAfter, func() {
 		if !loan.tell(leakHolder{Leak{Login: l.Name, Name: l.PoolName, ID: id, Since: loan.since}, holder}) {

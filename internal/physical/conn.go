@@ -80,7 +80,8 @@ type Conn struct {
 	inTx    bool          // a driver.Tx on it has not ended
 	busy    bool          // a statement runs, or broke off by a panic
 	used    bool          // something ran on it since it was opened or reset
-	altered bool          // for good: with pool_reset=never, state was left that texts may depend on
+	texts   scannedTexts
+	altered bool // for good: with pool_reset=never, state was left that texts may depend on
 
 	stmts keptStmts
 }

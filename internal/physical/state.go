@@ -8,9 +8,7 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/stockdriver"
 )
 
-func (p *Conn) scan(query string) session.Statement {
-	return session.Scan(query, p.config.Multi)
-}
+func (p *Conn) scan(query string) session.Statement { return p.texts.scan(query, p.config.Multi) }
 
 // running notes that a statement is about to run, so that a panic of the stock
 // driver does not leave it unnoticed. The status flags are unknown until its

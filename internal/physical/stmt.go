@@ -73,7 +73,7 @@ func (s *Stmt) ready(ctx context.Context, args []driver.NamedValue, rows bool) (
 		return nil, s.h.saw(err)
 	}
 	p.running()
-	return s.inner.Stmt, nil
+	return s.inner.Stmt.StockStmt, nil
 }
 
 // readyToExec is ready for Exec.
@@ -84,7 +84,7 @@ func (s *Stmt) readyToExec(ctx context.Context, args []driver.NamedValue) (Stock
 	if err := s.ownToExec(ctx); err != nil {
 		return nil, err
 	}
-	return s.inner.Stmt, nil
+	return s.inner.Stmt.StockStmt, nil
 }
 
 // ownToExec exchanges a statement that Exec must have as new.
@@ -126,7 +126,7 @@ func (s *Stmt) again(ctx context.Context, args []driver.NamedValue, err error) S
 	if s.inner.Cached() && !s.inner.Stmt.accepts(args) && s.exchange(s.on.kept().acquireFor(ctx, s.queryText, args)) != nil {
 		return nil
 	}
-	return s.inner.Stmt
+	return s.inner.Stmt.StockStmt
 }
 
 // followBefore has every statement of the connection follow it, before one runs

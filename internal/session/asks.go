@@ -148,6 +148,9 @@ func (st *Statement) Several() bool { return st.marks&several != 0 }
 // IsZero reports whether it was not made by [Scan].
 func (st *Statement) IsZero() bool { return !st.scanned }
 
+// IsOf reports whether it was made by [Scan] of that text.
+func (st *Statement) IsOf(text string) bool { return st.scanned && st.text == text }
+
 // UsesTables reports whether the statement surely used tables if it succeeded:
 // then MariaDB, and MySQL before 5.7, dropped the warnings of earlier ones.
 func (st *Statement) UsesTables() bool {

@@ -1,0 +1,161 @@
+package mysqlpool
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"io"
+	"testing"
+
+	"github.com/mysqlpool/mysqlpool/internal/physical"
+	"github.com/mysqlpool/mysqlpool/internal/stockdriver"
+)
+
+// BenchmarkLayer is what a statement costs without a server: benchstat -col /driver
+// shows what the pool adds to the connections that it wraps.
+func BenchmarkLayer(b *testing.B) {
+	server := newFakeServer()
+	pooled := server.connector(b, "pool_keepalive=0")
+	dial := pooled.Dial
+	pooled.Dial = func(ctx context.Context, h *physical.Host, schema string) (driver.Conn, error) {
+		c, err := dial(ctx, h, schema)
+		if err != nil {
+			return nil, err
+		}
+		return &instantConn{fakeConn: c.(*fakeConn), status: stockdriver.StatusAutocommit}, nil
+	}
+	b.Cleanup(func() { Dispose(context.Background()) })
+	for _, c := range []struct {
+		name string
+		driver.Connector
+	}{
+		{"mysql", instantConnector{server}},
+		{"mysql_pool", pooled},
+	} {
+		b.Run("op=text/driver="+c.name, func(b *testing.B) {
+			db := sql.OpenDB(c)
+			defer db.Close()
+			b.ReportAllocs()
+			for b.Loop() {
+				benchQuery(b, db, "SELECT id FROM customers WHERE deleted = 0 ORDER BY id LIMIT 1")
+			}
+		})
+		b.Run("op=stmt/driver="+c.name, func(b *testing.B) {
+			db := sql.OpenDB(c)
+			defer db.Close()
+			stmt, err := db.Prepare("SELECT id FROM customers WHERE deleted = 0 AND name = ? ORDER BY id LIMIT 1")
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer stmt.Close()
+			b.ReportAllocs()
+			for b.Loop() {
+				var n int
+				if err := stmt.QueryRow("a").Scan(&n); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run("op=tx/driver="+c.name, func(b *testing.B) {
+			db := sql.OpenDB(c)
+			defer db.Close()
+			b.ReportAllocs()
+			for b.Loop() {
+				tx, err := db.Begin()
+				if err != nil {
+					b.Fatal(err)
+				}
+				if _, err := tx.Exec("UPDATE customers SET visits = visits + 1 WHERE id = 1"); err != nil {
+					b.Fatal(err)
+				}
+				if err := tx.Commit(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// instantConnector logs in to a fake server, without the pool.
+type instantConnector struct{ s *fakeServer }
+
+func (c instantConnector) Driver() driver.Driver { return nil }
+
+func (c instantConnector) Connect(context.Context) (driver.Conn, error) {
+	return &instantConn{fakeConn: &fakeConn{server: c.s}}, nil
+}
+
+// instantConn answers statements at once, and what the pool asks as a fakeConn does.
+type instantConn struct {
+	*fakeConn
+	status uint16 // as the stock driver's
+	rows   instantRows
+}
+
+func (c *instantConn) answer() { c.status &^= stockdriver.StatusUnknown }
+
+func (c *instantConn) IsValid() bool                            { return true }
+func (c *instantConn) ResetSession(context.Context) error       { return nil }
+func (c *instantConn) CheckNamedValue(*driver.NamedValue) error { return nil }
+
+func (c *instantConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	if query[:len("SELECT id")] != "SELECT id" {
+		return c.fakeConn.QueryContext(ctx, query, args)
+	}
+	c.answer()
+	c.rows.read = false
+	return &c.rows, nil
+}
+
+func (c *instantConn) ExecContext(context.Context, string, []driver.NamedValue) (driver.Result, error) {
+	c.answer()
+	return driver.RowsAffected(1), nil
+}
+
+func (c *instantConn) PrepareContext(context.Context, string) (driver.Stmt, error) {
+	c.answer()
+	return &instantStmt{c: c}, nil
+}
+
+func (c *instantConn) BeginTx(context.Context, driver.TxOptions) (driver.Tx, error) {
+	c.answer()
+	c.status |= stockdriver.StatusInTransaction
+	return instantTx{c}, nil
+}
+
+type instantTx struct{ c *instantConn }
+
+func (t instantTx) Rollback() error { return t.Commit() }
+func (t instantTx) Commit() error {
+	t.c.answer()
+	t.c.status &^= stockdriver.StatusInTransaction
+	return nil
+}
+
+type instantStmt struct {
+	fakeStmt
+	c *instantConn
+}
+
+func (s *instantStmt) Close() error                             { return nil }
+func (s *instantStmt) NumInput() int                            { return 1 }
+func (s *instantStmt) CheckNamedValue(*driver.NamedValue) error { return nil }
+
+func (s *instantStmt) QueryContext(context.Context, []driver.NamedValue) (driver.Rows, error) {
+	s.c.answer()
+	s.c.rows.read = false
+	return &s.c.rows, nil
+}
+
+type instantRows struct{ read bool }
+
+func (r *instantRows) Columns() []string { return []string{"id"} }
+func (r *instantRows) Close() error      { return nil }
+func (r *instantRows) Next(dest []driver.Value) error {
+	if r.read {
+		return io.EOF
+	}
+	r.read = true
+	dest[0] = int64(1)
+	return nil
+}
