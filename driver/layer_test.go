@@ -11,11 +11,47 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/stockdriver"
 )
 
-// BenchmarkLayer is what a statement costs without a server: benchstat -col /driver
-// shows what the pool adds to the connections that it wraps.
-func BenchmarkLayer(b *testing.B) {
+// layerOps is what is done to compare the pool with the connections that it wraps.
+var layerOps = map[string]func(t testing.TB, db *sql.DB) (op func()){
+	"text": func(t testing.TB, db *sql.DB) func() {
+		return func() { layerScan(t, db.QueryRow("SELECT id FROM customers WHERE deleted = 0 ORDER BY id LIMIT 1")) }
+	},
+	"stmt": func(t testing.TB, db *sql.DB) func() {
+		stmt, err := db.Prepare("SELECT id FROM customers WHERE deleted = 0 AND name = ? ORDER BY id LIMIT 1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { stmt.Close() })
+		return func() { layerScan(t, stmt.QueryRow("a")) }
+	},
+	"tx": func(t testing.TB, db *sql.DB) func() {
+		return func() {
+			tx, err := db.Begin()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := tx.Exec("UPDATE customers SET visits = visits + 1 WHERE id = 1"); err != nil {
+				t.Fatal(err)
+			}
+			if err := tx.Commit(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	},
+}
+
+func layerScan(t testing.TB, row *sql.Row) {
+	var n int
+	if err := row.Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// layers returns a handle without the pool and one with it, on connections that answer
+// at once.
+func layers(t testing.TB) map[string]*sql.DB {
 	server := newFakeServer()
-	pooled := server.connector(b, "pool_keepalive=0")
+	pooled := server.connector(t, "pool_keepalive=0")
 	dial := pooled.Dial
 	pooled.Dial = func(ctx context.Context, h *physical.Host, schema string) (driver.Conn, error) {
 		c, err := dial(ctx, h, schema)
@@ -24,55 +60,44 @@ func BenchmarkLayer(b *testing.B) {
 		}
 		return &instantConn{fakeConn: c.(*fakeConn), status: stockdriver.StatusAutocommit}, nil
 	}
-	b.Cleanup(func() { Dispose(context.Background()) })
-	for _, c := range []struct {
-		name string
-		driver.Connector
-	}{
-		{"mysql", instantConnector{server}},
-		{"mysql_pool", pooled},
-	} {
-		b.Run("op=text/driver="+c.name, func(b *testing.B) {
-			db := sql.OpenDB(c)
-			defer db.Close()
-			b.ReportAllocs()
-			for b.Loop() {
-				benchQuery(b, db, "SELECT id FROM customers WHERE deleted = 0 ORDER BY id LIMIT 1")
-			}
-		})
-		b.Run("op=stmt/driver="+c.name, func(b *testing.B) {
-			db := sql.OpenDB(c)
-			defer db.Close()
-			stmt, err := db.Prepare("SELECT id FROM customers WHERE deleted = 0 AND name = ? ORDER BY id LIMIT 1")
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer stmt.Close()
-			b.ReportAllocs()
-			for b.Loop() {
-				var n int
-				if err := stmt.QueryRow("a").Scan(&n); err != nil {
-					b.Fatal(err)
+	dbs := map[string]*sql.DB{"mysql": sql.OpenDB(instantConnector{server}), "mysql_pool": sql.OpenDB(pooled)}
+	t.Cleanup(func() {
+		for _, db := range dbs {
+			db.Close()
+		}
+		Dispose(context.Background())
+	})
+	return dbs
+}
+
+// BenchmarkLayer is what a statement costs without a server: benchstat -col /driver
+// shows what the pool adds to the connections that it wraps.
+func BenchmarkLayer(b *testing.B) {
+	for name, op := range layerOps {
+		for _, driver := range []string{"mysql", "mysql_pool"} {
+			b.Run("op="+name+"/driver="+driver, func(b *testing.B) {
+				run := op(b, layers(b)[driver])
+				b.ReportAllocs()
+				for b.Loop() {
+					run()
 				}
-			}
-		})
-		b.Run("op=tx/driver="+c.name, func(b *testing.B) {
-			db := sql.OpenDB(c)
-			defer db.Close()
-			b.ReportAllocs()
-			for b.Loop() {
-				tx, err := db.Begin()
-				if err != nil {
-					b.Fatal(err)
-				}
-				if _, err := tx.Exec("UPDATE customers SET visits = visits + 1 WHERE id = 1"); err != nil {
-					b.Fatal(err)
-				}
-				if err := tx.Commit(); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
+			})
+		}
+	}
+}
+
+func TestLayerAllocatesNothing(t *testing.T) {
+	for name, op := range layerOps {
+		dbs, allocs := layers(t), map[string]float64{}
+		for driver, db := range dbs {
+			run := op(t, db)
+			run()
+			run() // a text is copied once
+			allocs[driver] = testing.AllocsPerRun(200, run)
+		}
+		if allocs["mysql_pool"] > allocs["mysql"] {
+			t.Errorf("%s: got %v allocations, want %v as without the pool", name, allocs["mysql_pool"], allocs["mysql"])
+		}
 	}
 }
 
@@ -103,7 +128,7 @@ func (c *instantConn) QueryContext(ctx context.Context, query string, args []dri
 		return c.fakeConn.QueryContext(ctx, query, args)
 	}
 	c.answer()
-	c.rows.read = false
+	c.rows = instantRows{}
 	return &c.rows, nil
 }
 
@@ -143,7 +168,7 @@ func (s *instantStmt) CheckNamedValue(*driver.NamedValue) error { return nil }
 
 func (s *instantStmt) QueryContext(context.Context, []driver.NamedValue) (driver.Rows, error) {
 	s.c.answer()
-	s.c.rows.read = false
+	s.c.rows = instantRows{}
 	return &s.c.rows, nil
 }
 
