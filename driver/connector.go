@@ -66,11 +66,19 @@ func NewConnector(cfg *mysql.Config, opts ...Option) (driver.Connector, error) {
 
 // connectorOfDSN returns the connector of Driver.OpenConnector.
 func connectorOfDSN(text string) (driver.Connector, error) {
+	if c := seenDSNs.connector(text); c != nil {
+		return c, nil
+	}
 	cfg, err := dsn.Parse(text)
 	if err != nil {
 		return nil, err
 	}
-	return newConnector(cfg)
+	c, err := newConnector(cfg)
+	if err != nil {
+		return nil, err
+	}
+	seenDSNs.add(text, c)
+	return c, nil
 }
 
 // newConnector is NewConnector for a config that is normalised, as one from

@@ -18,4 +18,7 @@ import (
 // Call it when the handles are closed, before the process ends, so that connections
 // are closed cleanly and the server counts no aborted clients; or in a test that
 // looks for leaked goroutines.
-func Dispose(ctx context.Context) error { return registry.Dispose(ctx) }
+func Dispose(ctx context.Context) error {
+	seenDSNs.forget()
+	return registry.Dispose(ctx)
+}

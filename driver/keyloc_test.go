@@ -55,7 +55,11 @@ func TestRootsWithConstraints(t *testing.T) {
 
 // BenchmarkOpen is of a handle that is not used.
 func BenchmarkOpen(b *testing.B) {
-	for _, params := range []string{"", "?parseTime=true&loc=Europe%2FBerlin"} {
+	b.Cleanup(func() { mysql.DeregisterTLSConfig("bench") })
+	roots := x509.NewCertPool()
+	roots.AddCert(&x509.Certificate{Raw: []byte("root"), RawSubject: []byte("root")})
+	mysql.RegisterTLSConfig("bench", &tls.Config{RootCAs: roots})
+	for _, params := range []string{"", "?parseTime=true&loc=Europe%2FBerlin", "?tls=bench"} {
 		b.Run("stock"+params, func(b *testing.B) {
 			for b.Loop() {
 				if _, err := (mysql.MySQLDriver{}).OpenConnector(keyDSN + params); err != nil {
