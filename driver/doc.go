@@ -66,6 +66,9 @@
 //   - pool_pipeline (auto): how the pool sends what restores a session: auto, in one
 //     write, and so in one round trip, once the server is known to answer that; off,
 //     one statement after the other.
+//   - pool_schema_switch (auto): when a connection selects the schema of its next
+//     user: auto, when a statement needs that, which a kept one does not where the
+//     server is MySQL or MariaDB, reached directly; always, before it is used.
 //   - pool_target (auto): which hosts are used, by what each says of itself:
 //     auto, a host that takes writes if one does, else one that answers;
 //     primary, only one that takes writes; replica, only those that are

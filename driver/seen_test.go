@@ -64,7 +64,9 @@ func TestSeenDSN(t *testing.T) {
 		{"another key in its place", func() { config.Certificates[0].PrivateKey = key() }},
 		{"roots", func() { register(&tls.Config{RootCAs: x509.NewCertPool()}) }},
 		{"another root among them", func() { config.RootCAs.AddCert(root("a")) }},
-		{"a root with a constraint", func() { config.RootCAs.AddCertWithConstraint(root("b"), func([]*x509.Certificate) error { return nil }) }},
+		{"a root with a constraint", func() {
+			config.RootCAs.AddCertWithConstraint(root("b"), func([]*x509.Certificate) error { return nil })
+		}},
 		{"a function", func() {
 			register(&tls.Config{VerifyConnection: func(tls.ConnectionState) error { return nil }})
 		}},

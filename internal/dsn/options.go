@@ -47,6 +47,7 @@ type Options struct {
 	LeakAfter   time.Duration // 0 is never
 	Kill        bool
 	Pipeline    bool        // where the server is known to answer several commands sent at once
+	LateSwitch  bool        // a schema is selected when a statement needs that, where it is known which do not
 	Balance     BalanceMode // "" until check
 	Target      TargetMode
 	PoolName    string
@@ -65,6 +66,7 @@ func DefaultOptions() Options {
 		Reset:       ResetState,
 		StmtCache:   Auto,
 		Pipeline:    true,
+		LateSwitch:  true,
 		Target:      TargetAuto,
 	}
 }
@@ -78,23 +80,24 @@ var optionTable = map[string]struct {
 	takes string
 	set   func(o *Options, value string) bool
 }{
-	"pool_size":         {takesCount(0), func(o *Options, v string) bool { return setCount(&o.Size, v, 0) }},
-	"pool_max_overflow": {takesCount(0) + ", or auto", func(o *Options, v string) bool { return setAutoCount(&o.MaxOverflow, v) }},
-	"pool_idle_timeout": {takesTime, func(o *Options, v string) bool { return setTime(&o.IdleTimeout, v) }},
-	"pool_timeout":      {takesTime + ", above 0", func(o *Options, v string) bool { return setTime(&o.Timeout, v) && o.Timeout > 0 }},
-	"pool_recycle":      {takesTime + ", or auto", func(o *Options, v string) bool { return setAutoTime(&o.Recycle, v) }},
-	"pool_ping_after":   {takesTime, func(o *Options, v string) bool { return setTime(&o.PingAfter, v) }},
-	"pool_keepalive":    {takesTime, func(o *Options, v string) bool { return setTime(&o.Keepalive, v) }},
-	"pool_warm":         {takesCount(0), func(o *Options, v string) bool { return setCount(&o.Warm, v, 0) }},
-	"pool_dial_limit":   {takesCount(1), func(o *Options, v string) bool { return setCount(&o.DialLimit, v, 1) }},
-	"pool_reset":        {"state, always or never", setReset},
-	"pool_stmt_cache":   {takesCount(0) + ", or auto", func(o *Options, v string) bool { return setAutoCount(&o.StmtCache, v) }},
-	"pool_leak_after":   {takesTime, func(o *Options, v string) bool { return setTime(&o.LeakAfter, v) }},
-	"pool_kill":         {"on or off", setKill},
-	"pool_pipeline":     {"auto or off", setPipeline},
-	"pool_balance":      {"failover or round_robin", setBalance},
-	"pool_target":       {"auto, primary, replica, prefer_replica or any", setTarget},
-	"pool_name":         {"up to 64 letters, digits, and any of . _ : / -", setName},
+	"pool_size":          {takesCount(0), func(o *Options, v string) bool { return setCount(&o.Size, v, 0) }},
+	"pool_max_overflow":  {takesCount(0) + ", or auto", func(o *Options, v string) bool { return setAutoCount(&o.MaxOverflow, v) }},
+	"pool_idle_timeout":  {takesTime, func(o *Options, v string) bool { return setTime(&o.IdleTimeout, v) }},
+	"pool_timeout":       {takesTime + ", above 0", func(o *Options, v string) bool { return setTime(&o.Timeout, v) && o.Timeout > 0 }},
+	"pool_recycle":       {takesTime + ", or auto", func(o *Options, v string) bool { return setAutoTime(&o.Recycle, v) }},
+	"pool_ping_after":    {takesTime, func(o *Options, v string) bool { return setTime(&o.PingAfter, v) }},
+	"pool_keepalive":     {takesTime, func(o *Options, v string) bool { return setTime(&o.Keepalive, v) }},
+	"pool_warm":          {takesCount(0), func(o *Options, v string) bool { return setCount(&o.Warm, v, 0) }},
+	"pool_dial_limit":    {takesCount(1), func(o *Options, v string) bool { return setCount(&o.DialLimit, v, 1) }},
+	"pool_reset":         {"state, always or never", setReset},
+	"pool_stmt_cache":    {takesCount(0) + ", or auto", func(o *Options, v string) bool { return setAutoCount(&o.StmtCache, v) }},
+	"pool_leak_after":    {takesTime, func(o *Options, v string) bool { return setTime(&o.LeakAfter, v) }},
+	"pool_kill":          {"on or off", setKill},
+	"pool_pipeline":      {"auto or off", setPipeline},
+	"pool_schema_switch": {"auto or always", setSchemaSwitch},
+	"pool_balance":       {"failover or round_robin", setBalance},
+	"pool_target":        {"auto, primary, replica, prefer_replica or any", setTarget},
+	"pool_name":          {"up to 64 letters, digits, and any of . _ : / -", setName},
 }
 
 const takesTime = "a Go duration (5s, 2m) or a plain number of seconds"
@@ -142,6 +145,11 @@ func setReset(o *Options, v string) bool {
 func setPipeline(o *Options, v string) bool {
 	o.Pipeline = v == "auto"
 	return v == "auto" || v == "off"
+}
+
+func setSchemaSwitch(o *Options, v string) bool {
+	o.LateSwitch = v == "auto"
+	return v == "auto" || v == "always"
 }
 
 func setKill(o *Options, v string) bool {

@@ -67,6 +67,9 @@ func serious(err error) error {
 // nil if its answer was rows.
 func (h *Holder) after(p *Conn, st *session.Statement, args []driver.NamedValue, result driver.Result, err error) {
 	p.ran(st, firstValue(args), err)
+	if err != nil {
+		p.late.doubted = true
+	}
 	if p.shows.foreign != 0 {
 		p.shows.after(st, err, p.Host.keepsWarnings())
 	}
@@ -104,6 +107,9 @@ func (h *Holder) afterText(p *Conn, st *session.Statement, query string, args []
 func (h *Holder) beforeText(ctx context.Context, p *Conn, query string, hasArgs, rows bool) (st session.Statement, err error) {
 	if hasArgs && !p.config.Interpolates {
 		return st, nil
+	}
+	if err := p.settleSchema(ctx); err != nil {
+		return st, err
 	}
 	st = p.scan(query)
 	if len(h.stmts) > 0 {

@@ -72,6 +72,7 @@ type Conn struct {
 	// Guarded by ownership.
 
 	schema sessionSchema
+	late   lateSwitch
 	flags  statusFlags
 	live   liveness
 	shows  answers
@@ -95,12 +96,12 @@ var serials atomic.Uint64
 // a schema. cautious says that the server may take packets of leastServerPacket only.
 func New(l *Login, h *Host, stock StockConn, place *budget.Place, schema string, cautious bool) *Conn {
 	p := &Conn{serial: serials.Add(1), StockConn: placedConn{stock, place}, Place: place, stockFields: fieldsOf(stock), flags: flagsOf(stockdriver.StatusOf(stock)), Login: l, Host: h,
-		config: h.Config, schema: sessionSchema{label: schema, home: schema, now: schema}, cautious: cautious}
+		config: h.Config, schema: schemaAtLogin(schema), cautious: cautious}
 	switch {
 	case !h.changes:
 	case p.cfg == nil:
 		p.opaque = true
-		p.schema.now = UnknownSchema
+		p.schema.found(UnknownSchema)
 	default:
 		p.config = dsn.ConnConfigOf(p.cfg)
 		p.schema.loggedIn(p.cfg.DBName)

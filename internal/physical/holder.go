@@ -128,7 +128,13 @@ func (h *Holder) Lost() {
 }
 
 // Ping has the server answer.
-func (h *Holder) Ping(ctx context.Context) error { return h.saw(h.lent.Value.Ping(ctx)) }
+func (h *Holder) Ping(ctx context.Context) error {
+	p := h.lent.Value
+	if err := p.settleSchema(ctx); err != nil {
+		return h.saw(err)
+	}
+	return h.saw(p.Ping(ctx))
+}
 
 // saw notes an error that is about to be returned, and returns what is. A write
 // that was refused because the server is read-only says nothing of the kind where

@@ -366,7 +366,7 @@ func (p restorer) findSchema(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if p.schema.now = row[0]; p.schema.now != "" && p.schema.former == "" {
+	if p.schema.found(row[0]); row[0] != "" && p.schema.former == "" {
 		return errors.New("mysqlpool: the connection was without a schema and has one now")
 	}
 	return nil

@@ -20,22 +20,33 @@ type sessionSchema struct {
 	label   string // that it was to log in to
 	home    string // that it did log in to, which BeforeConnect may have changed
 	now     string // "" is none
+	wanted  string // where whoever has it is to be; other than now only until a statement needs that: see late.go
 	former  string // what now was before it became UnknownSchema
 	changes int64  // Server.Schemas when it was last selected
 }
 
+func schemaAtLogin(label string) sessionSchema {
+	return sessionSchema{label: label, home: label, now: label, wanted: label}
+}
+
 // loggedIn notes the schema that the login was to, in place of the label.
-func (s *sessionSchema) loggedIn(schema string) { s.home, s.now = schema, schema }
+func (s *sessionSchema) loggedIn(schema string) { s.home, s.now, s.wanted = schema, schema, schema }
+
+// found notes what the server says.
+func (s *sessionSchema) found(schema string) { s.now, s.wanted = schema, schema }
 
 // selected notes a schema that was selected after so many changes.
-func (s *sessionSchema) selected(schema string, changes int64) { s.now, s.changes = schema, changes }
+func (s *sessionSchema) selected(schema string, changes int64) {
+	s.found(schema)
+	s.changes = changes
+}
 
 func (s *sessionSchema) known() bool { return s.now != UnknownSchema }
 
 // latest is the latest schema that was known.
 func (s *sessionSchema) latest() string {
 	if s.known() {
-		return s.now
+		return s.wanted
 	}
 	return s.former
 }
@@ -43,7 +54,8 @@ func (s *sessionSchema) latest() string {
 // forget notes that a statement may have selected another.
 func (s *sessionSchema) forget() {
 	if s.known() {
-		s.former, s.now = s.now, UnknownSchema
+		s.former = s.now
+		s.found(UnknownSchema)
 	}
 }
 
@@ -76,7 +88,7 @@ func (s *sessionSchema) fits(label string, changes int64) pool.Fit {
 		return pool.Misfit
 	}
 	switch schema {
-	case s.now:
+	case s.wanted:
 		if schema != "" && s.changes != changes {
 			return pool.Convertible
 		}
@@ -84,7 +96,7 @@ func (s *sessionSchema) fits(label string, changes int64) pool.Fit {
 	case "":
 		return pool.Misfit
 	}
-	if s.now == "" {
+	if s.wanted == "" {
 		return pool.LastResort
 	}
 	return pool.Convertible
@@ -103,6 +115,10 @@ func (p *Conn) Fits(label string) pool.Fit {
 // connection is closed.
 func (p *Conn) Switch(ctx context.Context, label string) (kept bool, err error) {
 	schema, _ := p.schema.wants(label)
+	if p.switchesLate(schema) {
+		p.schema.wanted = schema
+		return true, nil
+	}
 	return p.use(ctx, schema)
 }
 
@@ -113,12 +129,17 @@ func (p *Conn) use(ctx context.Context, schema string) (kept bool, err error) {
 	defer cancel()
 	p.usedBy(nil)
 	changes := p.Host.Server.Schemas.Load()
+	if p.late.isDue() {
+		if err := p.proveLate(timed, schema); err != nil {
+			return false, err
+		}
+	}
 	if p.schema.now == schema && p.schema.changes != changes {
 		// To select the current one again changes nothing on MariaDB.
 		if _, err := p.ExecContext(timed, "USE "+elsewhere, nil); err != nil {
 			return false, err
 		}
-		p.schema.now = elsewhere
+		p.schema.found(elsewhere)
 	}
 	_, err = p.ExecContext(timed, useText(schema), nil)
 	if err == nil {

@@ -56,6 +56,9 @@ func (s *Stmt) Closed() bool { return s.inner == nil }
 // one holds, about to run; rows is as in Holder.asks.
 func (s *Stmt) ready(ctx context.Context, args []driver.NamedValue, rows bool) (StockStmt, error) {
 	p := s.h.lent.Value
+	if err := p.settleAfterError(ctx); err != nil {
+		return nil, s.h.saw(err)
+	}
 	if err := s.follow(ctx, p); err != nil {
 		return nil, err
 	}
@@ -120,7 +123,7 @@ func (s *Stmt) follow(ctx context.Context, p *Conn) error {
 // again returns the statement once more if it surely did not run, and was
 // prepared again.
 func (s *Stmt) again(ctx context.Context, args []driver.NamedValue, err error) StockStmt {
-	if err == nil || !s.on.kept().afterError(s.inner, err) || s.follow(ctx, s.on) != nil {
+	if err == nil || !s.on.kept().afterError(s.inner, err) || s.on.settleSchema(ctx) != nil || s.follow(ctx, s.on) != nil {
 		return nil
 	}
 	if s.inner.Cached() && !s.inner.Stmt.accepts(args) && s.exchange(s.on.kept().acquireFor(ctx, s.queryText, args)) != nil {

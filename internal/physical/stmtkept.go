@@ -81,7 +81,10 @@ const MaxKinds = 4
 // prepares one to be kept. It returns driver.ErrSkip if the stock driver's way is to be
 // gone, which database/sql then does: prepare, run, close.
 func (p keeper) cached(ctx context.Context, query string, args []driver.NamedValue) (*prepared, error) {
-	for e := p.stmts.cache.Get(p.schema.now, query); e != nil; e = e.Also() {
+	if err := p.settleAfterError(ctx); err != nil {
+		return nil, err
+	}
+	for e := p.stmts.cache.Get(p.schema.wanted, query); e != nil; e = e.Also() {
 		if e.Stmt.accepts(args) {
 			p.stmts.cache.Use(e)
 			p.stmts.counts.hits.Add(1)
@@ -91,7 +94,7 @@ func (p keeper) cached(ctx context.Context, query string, args []driver.NamedVal
 			return nil, driver.ErrSkip // database/sql says what is wrong
 		}
 	}
-	if !p.Login.Stmts.seen.Has(p.schema.now, query) || !p.mayKeepFor(query, args) {
+	if !p.Login.Stmts.seen.Has(p.schema.wanted, query) || !p.mayKeepFor(query, args) {
 		return nil, driver.ErrSkip
 	}
 	e, err := p.prepare(ctx, query)
@@ -117,9 +120,9 @@ func (p keeper) acquire(ctx context.Context, query string) (*prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.Login.Stmts.keeps() && !p.passesCache() && p.stmts.cache.Get(p.schema.now, query) == nil {
-		if !p.Login.Stmts.seen.Has(p.schema.now, query) {
-			p.Login.Stmts.seen.Add(p.schema.now, query)
+	if p.Login.Stmts.keeps() && !p.passesCache() && p.stmts.cache.Get(p.schema.wanted, query) == nil {
+		if !p.Login.Stmts.seen.Has(p.schema.wanted, query) {
+			p.Login.Stmts.seen.Add(p.schema.wanted, query)
 		} else if p.mayKeep(query) {
 			p.keep(e)
 		}
@@ -131,7 +134,7 @@ func (p keeper) acquire(ctx context.Context, query string) (*prepared, error) {
 // acquireFor is acquire for arguments that a kept statement of the text does not
 // accept: it takes another one that does, or prepares one.
 func (p keeper) acquireFor(ctx context.Context, query string, args []driver.NamedValue) (*prepared, error) {
-	for e := p.stmts.cache.Get(p.schema.now, query); e != nil; e = e.Also() {
+	for e := p.stmts.cache.Get(p.schema.wanted, query); e != nil; e = e.Also() {
 		if !e.Used() && e.Stmt.accepts(args) {
 			p.stmts.counts.hits.Add(1)
 			p.stmts.cache.Acquire(e)
@@ -158,7 +161,7 @@ func (p keeper) acquireOwn(ctx context.Context, query string) (*prepared, error)
 // elsewhere, and takes what is kept here.
 func (p keeper) acquireAgain(ctx context.Context, query string) (*prepared, error) {
 	if !p.passesCache() {
-		for e := p.stmts.cache.Get(p.schema.now, query); e != nil; e = e.Also() {
+		for e := p.stmts.cache.Get(p.schema.wanted, query); e != nil; e = e.Also() {
 			if e.Used() {
 				continue
 			}
@@ -185,14 +188,14 @@ func (p keeper) mayKeepFor(query string, args []driver.NamedValue) bool {
 	if !canKeep(args, p.timeFormat(), onlyInserts(query)) || !p.mayKeep(query) {
 		return false
 	}
-	p.evicted(p.stmts.cache.EvictOf(p.schema.now, query, MaxKinds))
+	p.evicted(p.stmts.cache.EvictOf(p.schema.wanted, query, MaxKinds))
 	return true
 }
 
 // mayKeep makes room for one more statement, if its text is to be kept.
 func (p keeper) mayKeep(query string) bool {
 	cost := StmtCost(query, 0)
-	if cost > maxStmtCost || p.Login.Stmts.refused.Has(p.schema.now, query) {
+	if cost > maxStmtCost || p.Login.Stmts.refused.Has(p.schema.wanted, query) {
 		return false
 	}
 	if says := p.scan(query); says.Leaves&^sameMeaning != 0 || says.Asks()&ofStatements != 0 {

@@ -17,6 +17,9 @@ import (
 // statements (max_prepared_stmt_count), of which the pool's own may be some, it
 // has those closed and tries again for a second at most: nothing has run.
 func (p keeper) prepare(ctx context.Context, query string) (*prepared, error) {
+	if err := p.settleSchema(ctx); err != nil {
+		return nil, err
+	}
 	p.stmts.counts.misses.Add(1)
 	says := p.scan(query)
 	p.prepares(&says)
@@ -30,7 +33,7 @@ func (p keeper) prepare(ctx context.Context, query string) (*prepared, error) {
 	p.stmts.open++
 	p.Login.Stmts.Open.Add(1)
 	columns := stockdriver.ColumnsOf(stock)
-	return stmtcache.New(p.schema.now, query, StmtCost(query, columns.Len()), statement{
+	return stmtcache.New(p.schema.wanted, query, StmtCost(query, columns.Len()), statement{
 		StockStmt: stock.(StockStmt), says: says, inserts: onlyInserts(query), noRows: !columns.Known() && returnsNoRows(query), columns: columns, charged: columns.Len(), times: p.timeFormat(),
 	}), nil
 }

@@ -18,6 +18,9 @@ type Tx struct {
 // Begin begins a transaction.
 func (h *Holder) Begin(ctx context.Context, opts driver.TxOptions) (Tx, error) {
 	p := h.lent.Value
+	if err := p.settleSchema(ctx); err != nil {
+		return Tx{}, h.saw(err)
+	}
 	stock, err := p.BeginTx(ctx, opts)
 	if err != nil {
 		if opts.Isolation != 0 {

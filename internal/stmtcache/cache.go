@@ -10,6 +10,7 @@ import "strings"
 // concurrent use, and must not be copied once it is used.
 type Cache[S any] struct {
 	entries map[key]*Entry[S] // the latest of each text; Also leads to the others
+	schemas map[string]int    // how many there are of each schema
 	unused  Entry[S]          // the ring of those that nobody uses; its next is the one used last
 	len     int
 	cost    int
@@ -80,13 +81,14 @@ func (c *Cache[S]) touch(e *Entry[S]) {
 // Add puts a statement in the cache, beside others of its text.
 func (c *Cache[S]) Add(e *Entry[S]) {
 	if c.entries == nil {
-		c.entries = map[key]*Entry[S]{}
+		c.entries, c.schemas = map[key]*Entry[S]{}, map[string]int{}
 		c.unused.prev, c.unused.next = &c.unused, &c.unused
 	}
 	e.also = c.entries[e.key]
 	c.entries[e.key] = e
 	e.cached = true
 	c.len++
+	c.schemas[e.schema]++
 	c.cost += e.cost
 	c.touch(e)
 	if e.users == 0 {
@@ -163,6 +165,9 @@ func (c *Cache[S]) Remove(e *Entry[S]) {
 	}
 	e.also, e.cached = nil, false
 	c.len--
+	if c.schemas[e.schema]--; c.schemas[e.schema] == 0 {
+		delete(c.schemas, e.schema)
+	}
 	c.cost -= e.cost
 	if e.next != nil {
 		e.unlink()
@@ -179,6 +184,9 @@ func (c *Cache[S]) Clear() {
 		}
 	}
 }
+
+// Knows reports whether there is one of a schema.
+func (c *Cache[S]) Knows(schema string) bool { return c.schemas[schema] > 0 }
 
 // Len returns how many there are.
 func (c *Cache[S]) Len() int { return c.len }

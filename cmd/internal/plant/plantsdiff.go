@@ -11,8 +11,8 @@ var diffPlants = []plant{
 	{
 		name: "the schema is not switched",
 		file: "internal/physical/schema.go",
-		old:  "case s.now:",
-		new:  "case s.now, schema:",
+		old:  "case s.wanted:",
+		new:  "case s.wanted, schema:",
 	},
 	{
 		name: "the password does not count in the key",

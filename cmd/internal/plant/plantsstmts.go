@@ -36,7 +36,7 @@ var stmtsPlants = []plant{
 	{
 		name: "one query's kinds of arguments are unlimited",
 		file: "internal/physical/stmtkept.go",
-		old:  "p.evicted(p.stmts.cache.EvictOf(p.schema.now, query, MaxKinds))",
+		old:  "p.evicted(p.stmts.cache.EvictOf(p.schema.wanted, query, MaxKinds))",
 		new:  "",
 		test: "TestKindsPushOutTheirOwn",
 	},

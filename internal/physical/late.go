@@ -1,0 +1,131 @@
+package physical
+
+import (
+	"context"
+	"database/sql/driver"
+	"log/slog"
+	"net"
+	"slices"
+
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
+	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
+)
+
+// On MySQL and MariaDB a prepared statement runs in the schema in which it was
+// prepared, whatever the session's schema is. So a schema need not be selected for a
+// statement that is kept. Other servers run it in the session's schema, where it would
+// read and write the tables of another user, and a proxy may prepare it again on
+// another connection. So a connection is trusted with this only if
+//
+//   - the server's list of connections shows this one with the address of its socket:
+//     then nobody is between who could have another session run a statement; and
+//   - it was tried on this connection.
+//
+// Anything but a kept statement selects the schema first. So does the next statement
+// after an error.
+
+// lateAfter is how many switches a connection makes before it is tried, which takes six
+// round trips.
+const lateAfter = 4
+
+// lateSwitch is whether the schema is selected when a statement needs it. Guarded by
+// ownership.
+type lateSwitch struct {
+	switches int
+	proved   bool
+	doubted  bool // a statement failed since the switch was put off
+}
+
+// isDue counts a switch, and reports whether it is to be tried now.
+func (l *lateSwitch) isDue() bool {
+	l.switches++
+	return l.switches == lateAfter
+}
+
+// switchesLate reports whether the switch to a schema may wait for a statement that
+// needs it. There must be statements of it: whoever comes first is to see whether he
+// may use it.
+func (p *Conn) switchesLate(schema string) bool {
+	return p.late.proved && p.schema.known() && p.schema.changes == p.Host.Server.Schemas.Load() && !p.kept().passesCache() &&
+		(schema == p.schema.now || p.stmts.cache.Knows(schema))
+}
+
+// isOff reports whether a switch was put off.
+func (s *sessionSchema) isOff() bool { return s.now != s.wanted }
+
+// settleSchema selects the schema if that was put off.
+func (p *Conn) settleSchema(ctx context.Context) error {
+	if !p.schema.isOff() {
+		return nil
+	}
+	user, wanted := p.shows.user, p.schema.wanted
+	kept, err := p.use(ctx, wanted)
+	p.usedBy(user)
+	p.late.doubted = false
+	if err == nil {
+		return nil
+	}
+	p.schema.wanted = wanted // for the next statement, which must not run elsewhere either
+	if !kept && mysqlerr.Number(err) != 0 {
+		p.live.worsens(broken)
+	}
+	return err
+}
+
+// settleAfterError is settleSchema if a kept statement failed meanwhile.
+func (p *Conn) settleAfterError(ctx context.Context) error {
+	if !p.late.doubted {
+		return nil
+	}
+	return p.settleSchema(ctx)
+}
+
+// lateTrial asks for the schema, and for a table that no other schema is likely to have.
+const lateTrial = "SELECT DATABASE(), COUNT(*) > 0 FROM COLLATION_CHARACTER_SET_APPLICABILITY"
+
+// proveLate tries it, and may leave the session on any schema. It returns an error only
+// if the connection broke, or ctx ended.
+func (p *Conn) proveLate(ctx context.Context, schema string) error {
+	verdict := &p.Host.Server.Proofs.LateSwitch
+	if _, ok := p.local.(*net.TCPAddr); !ok || !p.Login.LateSwitch || !p.Login.Stmts.keeps() || verdict.Verdict() == serverinfo.Ignored {
+		return nil
+	}
+	works, err := p.tryLate(ctx, schema)
+	if serious(err) != nil {
+		return err
+	}
+	p.late.proved = works
+	if !works {
+		verdict.Set(serverinfo.Ignored, serverinfo.ProofLife)
+	}
+	p.Login.Log().LogAttrs(ctx, slog.LevelDebug, "mysqlpool: tried whether a prepared statement runs in the schema in which it was prepared",
+		slog.String("login", p.Login.Name), slog.Uint64("id", p.ID), slog.Bool("works", works), slog.Any("error", err))
+	return nil
+}
+
+// tryLate prepares a statement in one schema and runs it in another.
+func (p *Conn) tryLate(ctx context.Context, schema string) (works bool, err error) {
+	row, err := queryRow(ctx, p, "SELECT HOST FROM information_schema.PROCESSLIST WHERE ID = CONNECTION_ID()")
+	if err != nil || !isAt(ctx, row[0], p.local) {
+		return false, err
+	}
+	if _, err := p.ExecContext(ctx, "USE "+elsewhere, nil); err != nil {
+		return false, err
+	}
+	p.schema.found(elsewhere)
+	prepared, err := p.PrepareContext(ctx, lateTrial)
+	if err != nil {
+		return false, err
+	}
+	defer prepared.Close()
+	if _, err := p.ExecContext(ctx, useText(schema), nil); err != nil {
+		return false, err
+	}
+	p.schema.found(schema)
+	rows, err := prepared.(driver.StmtQueryContext).QueryContext(ctx, nil)
+	if err != nil {
+		return false, err
+	}
+	all, err := readRows(rows)
+	return len(all) == 1 && slices.Equal(all[0], []string{elsewhere, "1"}), err
+}
