@@ -127,10 +127,20 @@ func (x *tenants) status(t *testing.T, name string) (n int) {
 	return n
 }
 
+// The ways to ask for the name of a tenant.
+const (
+	asText     = "SELECT name FROM tenant WHERE id = 1"
+	byArgument = "SELECT name FROM tenant WHERE id = ?"
+)
+
 // visit asks for the name of the tenant, and says whether it is the right one.
-func visit(db *sql.DB, want string) error {
+func visit(db *sql.DB, query, want string) error {
+	var args []any
+	if query == byArgument {
+		args = []any{1}
+	}
 	var got string
-	if err := db.QueryRow("SELECT name FROM tenant WHERE id = 1").Scan(&got); err != nil {
+	if err := db.QueryRow(query, args...).Scan(&got); err != nil {
 		return err
 	}
 	if got != want {
@@ -150,7 +160,7 @@ type result struct {
 func (r result) perSecond() float64 { return float64(r.queries) / r.took.Seconds() }
 
 // hammer runs n queries on the goroutines; next chooses the handle.
-func (x *tenants) hammer(n int, handles []*sql.DB, next func(goroutine, query int) int) result {
+func (x *tenants) hammer(n int, query string, handles []*sql.DB, next func(goroutine, query int) int) result {
 	var mu sync.Mutex
 	r := result{queries: n}
 	var wg sync.WaitGroup
@@ -159,7 +169,7 @@ func (x *tenants) hammer(n int, handles []*sql.DB, next func(goroutine, query in
 		wg.Go(func() {
 			for q := range n / manyGoroutines {
 				i := next(g, q)
-				err := visit(handles[i], x.schemas[i%len(x.schemas)])
+				err := visit(handles[i], query, x.schemas[i%len(x.schemas)])
 				if err == nil {
 					continue
 				}
@@ -191,14 +201,23 @@ func TestManyHandles(t *testing.T) {
 
 	one := x.open(t, "mysql", 1)
 	one[0].SetMaxIdleConns(manyGoroutines)
-	baseline := x.hammer(n, one, func(int, int) int { return 0 })
+	baseline := map[string]float64{}
+	for _, query := range []string{asText, byArgument} {
+		r := x.hammer(n, query, one, func(int, int) int { return 0 })
+		baseline[query] = r.perSecond()
+		t.Logf("mysql, one handle that keeps %d, %s: %.0f queries/s, %d failed", manyGoroutines, query, r.perSecond(), r.failed)
+	}
 	closeAll(one)
-	t.Logf("mysql, one handle that keeps %d:    %6.0f queries/s, %d failed", manyGoroutines, baseline.perSecond(), baseline.failed)
 
 	for _, test := range []struct {
-		name string
-		next func(int, int) int
-	}{{"any handle for each query", anyHandle}, {"a handle for fifty queries", job}} {
+		name, query string
+		next        func(int, int) int
+	}{
+		{"any handle for each query", asText, anyHandle},
+		{"a handle for fifty queries", asText, job},
+		{"any handle for each query", byArgument, anyHandle},
+		{"a handle for fifty queries", byArgument, job},
+	} {
 		eventually(t, func() error {
 			if n := x.status(t, "Threads_connected"); n > 2 {
 				return fmt.Errorf("%d connections are left of the run before", n)
@@ -213,8 +232,8 @@ func TestManyHandles(t *testing.T) {
 			}
 		}
 		handles := x.open(t, "mysql_pool", manyHandles)
-		r := x.hammer(n, handles, test.next)
-		t.Logf("mysql_pool, %s: %6.0f queries/s, %.2f of that; %d failed", test.name, r.perSecond(), r.perSecond()/baseline.perSecond(), r.failed)
+		r := x.hammer(n, test.query, handles, test.next)
+		t.Logf("mysql_pool, %s, %s: %.0f queries/s, %.2f of that; %d failed", test.name, test.query, r.perSecond(), r.perSecond()/baseline[test.query], r.failed)
 		if r.failed > 0 {
 			t.Errorf("%d of %d queries failed, the first with: %v", r.failed, r.queries, r.first)
 		}
@@ -233,7 +252,7 @@ func TestManyHandles(t *testing.T) {
 	}
 	handles := x.open(t, "mysql", manyHandles)
 	defer closeAll(handles)
-	r := x.hammer(n, handles, anyHandle)
+	r := x.hammer(n, asText, handles, anyHandle)
 	t.Logf("mysql, %d handles: %d of %d queries failed, %d with Error 1040", manyHandles, r.failed, r.queries, r.full)
 }
 
@@ -259,7 +278,7 @@ func TestHandlesUsedOnceAndLeft(t *testing.T) {
 	handles := x.open(t, "mysql_pool", manyHandles)
 	defer closeAll(handles)
 	for i, db := range handles {
-		if err := visit(db, x.schemas[i%manySchemas]); err != nil {
+		if err := visit(db, asText, x.schemas[i%manySchemas]); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -279,7 +298,7 @@ func TestHandlesUsedOnceAndLeft(t *testing.T) {
 	stock := x.open(t, "mysql", max(1, min(manyHandles, x.limit(t)-20)))
 	defer closeAll(stock)
 	for i, db := range stock {
-		if err := visit(db, x.schemas[i%manySchemas]); err != nil {
+		if err := visit(db, asText, x.schemas[i%manySchemas]); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -302,7 +321,7 @@ func TestBusyHandleLogsInOnce(t *testing.T) {
 	for _, driver := range []string{"mysql", "mysql_pool"} {
 		handles := x.open(t, driver, 1)
 		before := x.status(t, "Connections")
-		r := x.hammer(n, handles, func(int, int) int { return 0 })
+		r := x.hammer(n, asText, handles, func(int, int) int { return 0 })
 		logins[driver] = x.status(t, "Connections") - before
 		closeAll(handles)
 		if r.failed > 0 {
@@ -392,7 +411,7 @@ func TestServerThatSomebodyElseFills(t *testing.T) {
 	})
 	db := x.open(t, "mysql_pool", 1)[0]
 	defer db.Close()
-	err := visit(db, x.schemas[0])
+	err := visit(db, asText, x.schemas[0])
 	if err != nil || !freed.Load() {
 		t.Errorf("with room after 300 ms: got %v, want to wait for it", err)
 	}
