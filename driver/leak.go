@@ -14,7 +14,8 @@ import (
 // maxLeakFrames is how much of a stack is logged.
 const maxLeakFrames = 32
 
-// loan is a checkout that pool_leak_after watches.
+// loan is a checkout that pool_leak_after watches. A connection that is dropped and
+// never closed is [physical.Lease.Dropped]'s.
 type loan struct {
 	since time.Time
 	stack []uintptr

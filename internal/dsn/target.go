@@ -2,7 +2,7 @@ package dsn
 
 import "github.com/mysqlpool/mysqlpool/internal/failover"
 
-// TargetMode is a value of pool_target.
+// TargetMode is a value of pool_target. What it means is in package failover.
 type TargetMode string
 
 const (

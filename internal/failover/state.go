@@ -78,8 +78,8 @@ const (
 	events
 )
 
-// before stands for the state that a host had when its probe started.
-const before = states
+// asBefore stands for the state that a host had when its probe started.
+const asBefore = states
 
 var transitions = [states][events]State{
 	//         writable, read-only, unready, failed, silent, refused, probe, no answer, unwatched
@@ -89,5 +89,5 @@ var transitions = [states][events]State{
 	ReadOnly: {Up, ReadOnly, Unready, Down, ReadOnly, ReadOnly, Probing, ReadOnly, Unknown},
 	Unready:  {Up, ReadOnly, Unready, Down, Unready, ReadOnly, Probing, Unready, Unknown},
 	Down:     {Up, ReadOnly, Unready, Down, Down, ReadOnly, Probing, Down, Unknown},
-	Probing:  {Up, ReadOnly, Unready, Down, Probing, ReadOnly, Probing, before, Unknown},
+	Probing:  {Up, ReadOnly, Unready, Down, Probing, ReadOnly, Probing, asBefore, Unknown},
 }

@@ -24,7 +24,7 @@ func TestStateComment(t *testing.T) {
 		var want []string
 		for e := range events {
 			name := "(before)"
-			if to := transitions[s][e]; to != before {
+			if to := transitions[s][e]; to != asBefore {
 				name = to.String()
 			}
 			want = append(want, name)

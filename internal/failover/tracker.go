@@ -249,7 +249,7 @@ func (t *Tracker) ProbeStarted(i int, now time.Time) {
 func (t *Tracker) ProbeFailed(i int, now time.Time) {
 	h := &t.hosts[i]
 	was := h.state
-	if h.state = transitions[was][noAnswer]; h.state == before {
+	if h.state = transitions[was][noAnswer]; h.state == asBefore {
 		h.state = h.before
 		t.backOff(h, h.state, h.state, false, now)
 	} else if was == Suspect {

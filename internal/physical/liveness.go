@@ -41,7 +41,8 @@ func (p *Conn) Check(ctx context.Context, idle time.Duration) (err error) {
 	return p.settle(ctx)
 }
 
-// CheckAlive is Check of who owns it already.
+// CheckAlive is Check for a logical connection that takes back what it put away: the
+// session is its own, so that there is nothing to settle.
 func (p *Conn) CheckAlive(ctx context.Context, idle time.Duration) error {
 	if err := p.checkSocket(ctx); err != nil {
 		return err

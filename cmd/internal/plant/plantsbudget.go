@@ -74,7 +74,7 @@ var budgetPlants = []plant{
 	},
 	{
 		name: "unchanged limits are taken for new ones",
-		file: "internal/physical/serverinfo.go",
+		file: "internal/physical/loginquery.go",
 		old:  "\tcase !p.initConnect:",
 		new:  "\tcase true:",
 		test: "TestUnchangedLimitsAreNoNews",
