@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
-	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 )
 
 // On MySQL and MariaDB a prepared statement runs in the schema in which it was
@@ -86,8 +85,7 @@ const lateTrial = "SELECT DATABASE(), COUNT(*) > 0 FROM COLLATION_CHARACTER_SET_
 // proveLate tries it, and may leave the session on any schema. It returns an error only
 // if the connection broke, or ctx ended.
 func (p *Conn) proveLate(ctx context.Context, schema string) error {
-	verdict := &p.Host.Server.Proofs.LateSwitch
-	if _, ok := p.local.(*net.TCPAddr); !ok || !p.Login.LateSwitch || !p.Login.Stmts.keeps() || verdict.Verdict() == serverinfo.Ignored {
+	if _, ok := p.local.(*net.TCPAddr); !ok || !p.Login.LateSwitch || !p.Login.Stmts.keeps() {
 		return nil
 	}
 	works, err := p.tryLate(ctx, schema)
@@ -95,9 +93,6 @@ func (p *Conn) proveLate(ctx context.Context, schema string) error {
 		return err
 	}
 	p.late.proved = works
-	if !works {
-		verdict.Set(serverinfo.Ignored, serverinfo.ProofLife)
-	}
 	p.Login.Log().LogAttrs(ctx, slog.LevelDebug, "mysqlpool: tried whether a prepared statement runs in the schema in which it was prepared",
 		slog.String("login", p.Login.Name), slog.Uint64("id", p.ID), slog.Bool("works", works), slog.Any("error", err))
 	return nil

@@ -25,8 +25,6 @@ type Proofs struct {
 	Reset Proof
 
 	Pipeline Proof // of several commands sent at once all are answered
-
-	LateSwitch Proof // only that it is Ignored: see physical.Conn, which each proves it for itself
 }
 
 func newProofs() Proofs { return Proofs{Turn: make(chan struct{}, 1)} }
