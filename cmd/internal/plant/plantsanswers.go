@@ -110,14 +110,6 @@ var answersPlants = []plant{
 		test: "TestWhatDiesWithItsConnection",
 	},
 	{
-		name:   "to create a schema is thought to drop the warnings of others",
-		file:   "internal/session/asks.go",
-		old:    "p.is(\"alter\"):\n\t\treturn p.isOfTables()",
-		new:    "p.is(\"alter\"):\n\t\treturn true",
-		test:   "TestSuiteAnswersOfStatementsAreTheirHandles",
-		server: "MariaDB",
-	},
-	{
 		name:   "FROM in parentheses is thought to name tables",
 		file:   "internal/session/asks.go",
 		old:    "case depth == 0 && p.is(",
