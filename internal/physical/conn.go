@@ -74,6 +74,8 @@ type Conn struct {
 
 	// Guarded by ownership.
 
+	sentLarge bool // the login sent a text that a server which takes leastServerPacket only does not take
+
 	schema     string        // "" is none
 	lastSchema string        // what schema was before it became UnknownSchema
 	state      session.State // what was left on it; see kinds

@@ -132,6 +132,7 @@ func (p *Conn) showVariables(ctx context.Context) (map[string]string, error) {
 	if limit := p.maxText(); limit > 0 && len(query) > limit {
 		query = "SHOW SESSION VARIABLES"
 	}
+	p.asks(query)
 	all, err := queryRows(ctx, p, query)
 	if err != nil {
 		return nil, err

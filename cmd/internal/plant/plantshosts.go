@@ -113,6 +113,13 @@ var hostsPlants = []plant{
 		new:  "if len(r.lingering) > 1000*MaxLingering {",
 		test: "TestManyDeadAddresses",
 	},
+	{
+		name: "that a server hangs up on long texts is found out by each pool",
+		file: "internal/hosts/dialer.go",
+		old:  "h.Server.NoteSmallPackets()",
+		new:  "_ = h",
+		test: "TestServerThatHangsUpOnLongTexts",
+	},
 	// What is offered.
 	{
 		name: "an offered connection lies idle with its locks",
