@@ -343,7 +343,7 @@ func (c *fakeConn) QueryContext(ctx context.Context, query string, args []driver
 		c.server.mu.Unlock()
 	case query == "SELECT CURRENT_ROLE()":
 		row = []driver.Value{c.server.role}
-	case query == serverinfo.AskServer:
+	case query == serverinfo.AskServer, query == "SHOW SESSION VARIABLES":
 		rows := &fakeRows{}
 		for name, value := range c.variables() {
 			rows.rows = append(rows.rows, []driver.Value{name, value})

@@ -84,6 +84,17 @@ func (t *Tracker) Status(i int) Status {
 	return s
 }
 
+// AnyInBackoff reports whether a host is not wanted, or refused the latest login because
+// of the account.
+func (t *Tracker) AnyInBackoff() bool {
+	for i := range t.hosts {
+		if t.hosts[i].refuses || t.rating(i) != Wanted {
+			return true
+		}
+	}
+	return false
+}
+
 // IsReadOnly reports whether host i is known to take no writes.
 func (t *Tracker) IsReadOnly(i int) bool { return t.hosts[i].settled() == ReadOnly }
 

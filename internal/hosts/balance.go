@@ -15,8 +15,8 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 )
 
-// watchFor is how long after the latest login was asked for hosts are probed that
-// no connection is open to.
+// watchFor is how long after the latest login was asked for, or the last handle left,
+// hosts are probed that no connection is open to.
 const watchFor = 30 * time.Second
 
 // balancer says which of several hosts is to be logged in to. With one host, and
@@ -31,7 +31,7 @@ type balancer struct {
 	tracker  *failover.Tracker
 	probed   []bool // a goroutine probes the host when that is due; see dialer.probeLoop
 	logged   []failover.State
-	asked    time.Time // when a login was last asked for
+	asked    time.Time // when a login was last asked for, or the last handle left
 	moving   bool      // dialer.spread is under way
 	settling bool      // dialer.settle is
 	paused   bool      // the pool was forgotten, and nobody logged in since
@@ -99,7 +99,15 @@ func (b *balancer) leftLocked() map[*physical.Host]bool {
 	return left
 }
 
-// inUse reports whether somebody needs to know which hosts can be used.
+// Left notes that the last handle left just now.
+func (l *Dialer) Left() {
+	b := l.hosts
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.asked = time.Now()
+}
+
+// inUseLocked reports whether somebody needs to know which hosts can be used.
 func (b *balancer) inUseLocked(now time.Time) bool {
 	if now.Sub(b.asked) < watchFor {
 		return true
@@ -110,6 +118,26 @@ func (b *balancer) inUseLocked(now time.Time) bool {
 		}
 	}
 	return false
+}
+
+// RemembersUntil is until when the dialer is of use to those who come next, though its
+// pool is empty and has no handle: it knows of a host in back-off. It may be past.
+func (l *Dialer) RemembersUntil() (until time.Time) {
+	b := l.hosts
+	for _, h := range b.hosts {
+		if at := h.panics.until(); at.After(until) {
+			until = at
+		}
+	}
+	if !b.tracks {
+		return until
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if at := b.asked.Add(watchFor); !b.paused && at.After(until) && b.tracker.AnyInBackoff() {
+		until = at
+	}
+	return until
 }
 
 // Pause ends what looks after the hosts: the pool is empty, and has no handle.

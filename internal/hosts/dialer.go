@@ -221,7 +221,7 @@ func (l *Dialer) attempt(ctx context.Context, h *host, schema string, place *bud
 	}()
 	start := time.Now()
 	began := h.Now()
-	p, err = l.logIn(ctx, h, place, schema, false)
+	p, err = l.logIn(ctx, h, place, schema, h.Server.TakesSmallPackets())
 	if err != nil {
 		return nil, l.explain(ctx, h, start, err)
 	}
@@ -260,7 +260,11 @@ func (l *Dialer) logIn(ctx context.Context, h *host, place *budget.Place, schema
 	stock.Close() // its place stays, for the next try
 	if tooLarge {
 		h.Learned.Store(nil)
-		return l.logIn(ctx, h, place, schema, true)
+		p, err = l.logIn(ctx, h, place, schema, true)
+		if err == nil {
+			h.Server.NoteSmallPackets()
+		}
+		return p, err
 	}
 	return nil, notBadConn(err)
 }

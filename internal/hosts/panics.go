@@ -43,3 +43,13 @@ func (p *panics) recent() error {
 	}
 	return nil
 }
+
+// until is when to forget it, in time for the back-off to double with the next one.
+func (p *panics) until() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.rest == 0 {
+		return time.Time{}
+	}
+	return p.at.Add(p.rest + MaxPanicRest)
+}

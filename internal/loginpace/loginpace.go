@@ -74,9 +74,13 @@ type accountName struct {
 var Accounts Table
 
 type Table struct {
-	mu  sync.Mutex // guards what follows
-	all map[accountName]*Account
+	mu    sync.Mutex // guards what follows
+	all   map[accountName]*Account
+	swept time.Time // when those were last dropped that can be forgotten
 }
+
+// sweepPause is how often that is done at most, since all are looked at.
+const sweepPause = time.Second
 
 // Of returns the account that a host's config logs in with. It is of that host
 // alone if its config dials by a function of its own.
@@ -91,7 +95,10 @@ func (t *Table) Of(cfg *mysql.Config) *Account {
 	a := t.all[name]
 	if a == nil {
 		// Not weak: a program may open a handle, fail, and close it, again and again.
-		maps.DeleteFunc(t.all, func(_ accountName, a *Account) bool { return a.forgettable(now) })
+		if now.Sub(t.swept).Abs() >= sweepPause {
+			t.swept = now
+			maps.DeleteFunc(t.all, func(_ accountName, a *Account) bool { return a.forgettable(now) })
+		}
 		if t.all == nil {
 			t.all = map[accountName]*Account{}
 		}
@@ -106,7 +113,7 @@ func (t *Table) Of(cfg *mysql.Config) *Account {
 func (t *Table) ForgetAll() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.all = nil
+	t.all, t.swept = nil, time.Time{}
 }
 
 // forgettable reports whether nothing was refused lately. A pool that has the

@@ -77,6 +77,8 @@ type Conn struct {
 	live   liveness
 	shows  answers
 
+	sentLarge bool // the login sent a text that a server which takes leastServerPacket only does not take
+
 	state   session.State // what was left on it; see kinds
 	inTx    bool          // a driver.Tx on it has not ended
 	busy    bool          // a statement runs, or broke off by a panic

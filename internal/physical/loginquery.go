@@ -137,6 +137,7 @@ func (p asker) showVariables(ctx context.Context) (map[string]string, error) {
 	if limit := p.maxText(); limit > 0 && len(query) > limit {
 		query = "SHOW SESSION VARIABLES"
 	}
+	p.sends(query)
 	all, err := queryRows(ctx, p, query)
 	if err != nil {
 		return nil, err

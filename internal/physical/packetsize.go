@@ -20,7 +20,7 @@ func (p *Conn) maxText() int {
 	if limit == 0 {
 		limit = p.Host.Cfg.MaxAllowedPacket
 	}
-	if p.cautious {
+	if p.cautious || p.Host.Server.TakesSmallPackets() {
 		limit = leastServerPacket
 	}
 	if s := p.Host.Learned.Load(); s != nil && s.MaxPacket > 0 && (limit == 0 || s.MaxPacket < limit) {
@@ -37,9 +37,14 @@ func (p *Conn) maxText() int {
 // 1,024 or more (MySQL manual, "Server System Variables").
 const leastServerPacket = 1024
 
-// MayBeTooLarge reports whether a login may have failed because a server that was
-// not asked for its limits yet, or has others by now, got too large a packet. It
-// says so if it can; mostly its hanging up comes first.
+// sends notes the length of a text that is about to be sent in a login.
+func (p *Conn) sends(text string) {
+	p.sentLarge = p.sentLarge || len(text) > leastServerPacket-packetOverhead
+}
+
+// MayBeTooLarge reports whether a login may have failed because the server, or a proxy
+// before it, got too large a packet. It says so if it can; mostly its hanging up comes
+// first.
 func (p *Conn) MayBeTooLarge(ctx context.Context, err error) bool {
 	switch {
 	case p.cautious || ctx.Err() != nil:
@@ -47,5 +52,5 @@ func (p *Conn) MayBeTooLarge(ctx context.Context, err error) bool {
 	case mysqlerr.Number(err) == mysqlerr.PacketTooLarge:
 		return true
 	}
-	return p.Host.Learned.Load() == nil && mysqlerr.Number(err) == 0 && (errors.Is(err, mysql.ErrInvalidConn) || !p.IsValid())
+	return p.sentLarge && mysqlerr.Number(err) == 0 && (errors.Is(err, mysql.ErrInvalidConn) || !p.IsValid())
 }

@@ -70,7 +70,9 @@ func selectRow(ctx context.Context, p *Conn, expressions []string) (row []string
 			size += len(sep) + len(expressions[n])
 			n++
 		}
-		part, err := queryRow(ctx, p, sel+strings.Join(expressions[:n], sep))
+		text := sel + strings.Join(expressions[:n], sep)
+		p.sends(text)
+		part, err := queryRow(ctx, p, text)
 		if err != nil {
 			return nil, err
 		}

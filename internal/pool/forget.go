@@ -19,6 +19,13 @@ func (p *Pool[T]) Forget() bool {
 	return p.forgotten
 }
 
+// Empty reports whether Forget would report true now.
+func (p *Pool[T]) Empty() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.emptyLocked()
+}
+
 // Remember undoes Forget.
 func (p *Pool[T]) Remember() {
 	p.mu.Lock()

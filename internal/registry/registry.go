@@ -28,6 +28,7 @@ type Member struct {
 	watch   *time.Timer // calls retire; nil if no call is due
 	retired bool        // it had no handle for pool_idle_timeout, and keeps one connection: see retire
 	ended   bool        // it was disposed of: no handle will use it again
+	linger  *time.Timer // calls lingered; nil if no call is due
 }
 
 // pools is every pool of the process.
@@ -40,6 +41,7 @@ type registry struct {
 
 	shared    map[dsn.Key]*Member
 	own       map[*Member]bool // of one connector each, or ended and still in use
+	lingering []*Member        // have no handle, and are kept for what they know: the oldest first
 	disposing int              // calls of Dispose that have not returned
 	made      int64            // pools
 }
@@ -66,6 +68,7 @@ func (r *registry) join(c *Handle) (*Member, error) {
 	switch {
 	case !c.over:
 		m.handles++
+		r.stopLingeringLocked(m)
 		m.login.SetOrphan(false)
 	case m.handles == 0:
 		r.watchLocked(m)
@@ -143,7 +146,9 @@ func (r *registry) leave(c *Handle) {
 		return
 	}
 	c.over = true
-	m.handles--
+	if m.handles--; m.handles == 0 {
+		m.login.Left()
+	}
 	if !r.forgetLocked(m) && m.handles == 0 && m.shared {
 		r.watchLocked(m)
 	}
@@ -183,7 +188,7 @@ func (r *registry) watchLocked(m *Member) {
 	}
 }
 
-// forgetEmpty drops a pool that has neither connections nor handles.
+// forgetEmpty drops a pool that has neither connections nor handles, unless it lingers.
 func (r *registry) forgetEmpty(m *Member) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -194,7 +199,7 @@ func (r *registry) forgetLocked(m *Member) bool {
 	if m.handles > 0 && !m.ended || r.disposing > 0 {
 		return false
 	}
-	if !m.pool.Forget() {
+	if !m.pool.Empty() || r.lingerLocked(m) || !m.pool.Forget() {
 		return false
 	}
 	r.removeLocked(m)
@@ -229,6 +234,10 @@ func (r *registry) removeLocked(m *Member) {
 	if m.watch != nil {
 		m.watch.Stop()
 	}
+	if m.linger != nil {
+		m.linger.Stop()
+	}
+	r.stopLingeringLocked(m)
 	delete(r.own, m)
 	if r.shared[m.key] == m {
 		delete(r.shared, m.key)

@@ -22,11 +22,31 @@ type Server struct {
 	// for is not known. See physical.Conn.CheckAlive.
 	Kills atomic.Int64
 
+	small atomic.Pointer[time.Time] // when it was last found to take small packets only; nil: never
+
 	looked  atomic.Pointer[lookup] // the latest answer for its name; nil: none yet
 	looking atomic.Bool            // its name is being looked up
 }
 
 func NewServer() *Server { return &Server{Proofs: newProofs()} }
+
+// SmallPacketsLife is for how long a server is believed to take small packets only: it
+// may have hung up for another reason, and there may be another proxy by then.
+const SmallPacketsLife = 10 * time.Minute
+
+// NoteSmallPackets notes that a login which sent a long text was broken off, and that the
+// next one, which sent short ones, succeeded.
+func (s *Server) NoteSmallPackets() {
+	now := time.Now()
+	s.small.Store(&now)
+}
+
+// TakesSmallPackets reports whether the server takes small packets only, as far as is
+// known.
+func (s *Server) TakesSmallPackets() bool {
+	at := s.small.Load()
+	return at != nil && time.Since(*at) < SmallPacketsLife
+}
 
 // Address names a server for this process.
 type Address struct{ Net, Addr string }

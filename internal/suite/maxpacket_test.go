@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/mysqlpool/mysqlpool/internal/session"
@@ -68,38 +69,46 @@ func TestSuiteSmallPackets(t *testing.T) {
 }
 
 // A server, or a proxy, that takes small packets only and ends a session that
-// sends others.
+// sends others: one login finds that out, for every pool there. With a pool_target the
+// server is asked for more at each login.
 func TestSuiteServerTakesSmallPackets(t *testing.T) {
 	s := needServer(t)
 	tooLarge := append([]byte{0xff, 0x81, 0x04}, "#08S01Got a packet bigger than 'max_allowed_packet' bytes"...) // 1153
 	for _, answers := range []bool{true, false} {
 		t.Run(fmt.Sprint("says so ", answers), func(t *testing.T) {
+			var tooMany atomic.Int64
 			relay := newRelay(t, s.dsn, func(command byte, text string) []byte {
-				switch {
-				case command != comQuery || len(text) < 1024:
+				if command != comQuery || len(text) < 1024 {
 					return nil
-				case answers:
+				}
+				tooMany.Add(1)
+				if answers {
 					return tooLarge
 				}
 				return hangUp
 			})
-			db := openDSN(t, pooled, relay.through(t, s.dsn, ""))
-			var held []*sql.Conn
-			for range 3 {
-				c := oneConn(t, db)
-				if got := row(t, c, "SELECT 1"); got != "1" {
-					t.Errorf("got %s", got)
+			for _, params := range []string{"", "pool_target=primary", "pool_size=3"} {
+				db := openDSN(t, pooled, relay.through(t, s.dsn, params))
+				var held []*sql.Conn
+				for range 3 {
+					c := oneConn(t, db)
+					if got := row(t, c, "SELECT 1"); got != "1" {
+						t.Errorf("%q: got %s", params, got)
+					}
+					held = append(held, c)
 				}
-				held = append(held, c)
+				for _, c := range held {
+					c.Close()
+				}
+				if p := onlyPool(t); p.Opened != 3 || p.LoginErrors != 0 {
+					t.Errorf("%q: got %d logins, %d errors; want 3, none", params, p.Opened, p.LoginErrors)
+				}
+				db.Close()
+				dispose(t)
 			}
-			for _, c := range held {
-				c.Close()
+			if n := tooMany.Load(); n != 1 {
+				t.Errorf("%d long texts were sent, want 1", n)
 			}
-			if p := onlyPool(t); p.Opened != 3 || p.LoginErrors != 0 {
-				t.Errorf("got %d logins, %d errors; want 3, none", p.Opened, p.LoginErrors)
-			}
-			db.Close()
-			dispose(t)
 		})
 	}
 }

@@ -99,6 +99,27 @@ var hostsPlants = []plant{
 		test: "TestNameThatRotates",
 		pkg:  "./internal/hosts",
 	},
+	{
+		name: "a handle for each request finds out again which hosts are down",
+		file: "internal/registry/registry.go",
+		old:  "|| r.lingerLocked(m) ||",
+		new:  "||",
+		test: "TestHandlePerRequestKnowsTheHosts",
+	},
+	{
+		name: "pools that know of a host that is down pile up",
+		file: "internal/registry/linger.go",
+		old:  "if len(r.lingering) > MaxLingering {",
+		new:  "if len(r.lingering) > 1000*MaxLingering {",
+		test: "TestManyDeadAddresses",
+	},
+	{
+		name: "that a server hangs up on long texts is found out by each pool",
+		file: "internal/hosts/dialer.go",
+		old:  "h.Server.NoteSmallPackets()",
+		new:  "_ = h",
+		test: "TestServerThatHangsUpOnLongTexts",
+	},
 	// What is offered.
 	{
 		name: "an offered connection lies idle with its locks",
