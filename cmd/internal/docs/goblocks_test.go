@@ -65,7 +65,7 @@ func TestGoBlocksCompile(t *testing.T) {
 	dir := t.TempDir()
 	places := map[string]string{} // where a package is from
 	count := 0
-	for _, p := range readPages(t, "README.md", "docs/*.md") {
+	for _, p := range readPages(t, "*.md", "docs/*.md") {
 		for _, b := range p.blocks {
 			if b.language != "go" || b.skip() != "" {
 				continue
