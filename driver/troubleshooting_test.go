@@ -20,8 +20,11 @@ var errorFuncs = []string{"errors.New", "fmt.Errorf", "fmt.Sprintf"}
 // verb is one of a format. What it stands for differs, so that the page has … for it.
 var verb = regexp.MustCompile(`"?'?%[-+#]*[0-9.]*[a-zA-Z]'?"?`)
 
-// Every error of ours is in docs/troubleshooting.md, with a cause and a fix, and so is
-// each that the package exports.
+// searched is the numbers of server errors that people search for.
+var searched = []string{"1040", "1045", "1153", "1193", "1203", "1205", "1213", "1226", "1290", "1461", "1615", "1836", "2006", "2013"}
+
+// Every error of ours is in docs/troubleshooting.md, with a cause and a fix, and so are
+// those that the package exports, and the usual ones of the server.
 func TestErrorsAreInTroubleshooting(t *testing.T) {
 	b, err := os.ReadFile("../docs/troubleshooting.md")
 	if err != nil {
@@ -81,6 +84,11 @@ func TestErrorsAreInTroubleshooting(t *testing.T) {
 	for _, message := range messages {
 		if _, ok := texts[message]; !ok && strings.HasPrefix(message, "mysqlpool: ") {
 			t.Errorf("nothing makes the message `%s`", message)
+		}
+	}
+	for _, number := range searched {
+		if !regexp.MustCompile(`(?m)^\|[^|]*\b` + number + "\\b[^|]*`").Match(b) {
+			t.Errorf("no row has the server's error %s", number)
 		}
 	}
 	for _, name := range exported {
