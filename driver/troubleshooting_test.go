@@ -31,7 +31,7 @@ func TestErrorsAreInTroubleshooting(t *testing.T) {
 		t.Fatal(err)
 	}
 	var messages []string // of rows
-	for _, m := range regexp.MustCompile("(?m)^\\| (.*?) \\| .*\\|$").FindAllStringSubmatch(string(b), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^\| (.*?) \| .*\|$`).FindAllStringSubmatch(string(b), -1) {
 		for _, span := range regexp.MustCompile("`([^`]*)`").FindAllStringSubmatch(m[1], -1) {
 			messages = append(messages, onlyDots(span[1]))
 		}
