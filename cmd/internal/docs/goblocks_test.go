@@ -38,6 +38,7 @@ var packages = map[string]string{
 	"mysql":           "github.com/go-sql-driver/mysql",
 	"mysqlpool":       module + "/driver",
 	"prometheus":      "github.com/prometheus/client_golang/prometheus",
+	"sdkmetric":       "go.opentelemetry.io/otel/sdk/metric",
 	"mysqlprometheus": module + "/driver/prometheus",
 	"mysqlotel":       module + "/driver/otel",
 }
@@ -53,6 +54,7 @@ var (
 	mux *http.ServeMux
 	server *http.Server
 	registry *prometheus.Registry
+	exporter sdkmetric.Exporter
 )
 
 func token() string { return "" }
