@@ -8,19 +8,24 @@
 //	db, err := sql.Open("mysql_pool", dsn) // was: sql.Open("mysql", dsn)
 //
 // Every handle (sql.DB) of the process with the same DSN but for the schema shares
-// one pool, and one cap: a checkout prefers a connection on the handle's schema,
+// one pool and one limit: a checkout prefers a connection on the handle's schema,
 // else it switches one. Rows, results and errors are the stock driver's own, but
-// for ErrPoolTimeout and ErrDisposed.
+// for [ErrPoolTimeout] and [ErrDisposed].
 //
-// NewConnector is for sql.OpenDB. Stats says what each pool holds, package
-// driver/debug shows it in a browser, and driver/prometheus and driver/otel, modules
-// of their own, export it. Dispose closes everything at the end of a process.
+// [NewConnector] is for sql.OpenDB. [Stats] says what each pool holds, and
+// [Servers] what the process has on each server. Package driver/debug shows the
+// pools in a browser; driver/prometheus and driver/otel, modules of their own,
+// export them. [Invalidate] replaces connections after a password was changed.
+// [Dispose] closes everything at the end of a process.
+//
+// The pages in docs, with docs/README.md as the contents, say more about each of
+// what follows.
 //
 // # Options
 //
 // The DSN is the stock driver's, with these parameters added. A time is a Go
 // duration or a plain number of seconds. With a leading @ (@pool_size=10) the
-// stock driver takes them too, as user variables that nobody reads; then the
+// stock driver takes them too, as user variables that nobody reads. Then the
 // value is written as SQL has it, a number or a quoted literal
 // (@pool_reset=%27always%27).
 //
@@ -37,48 +42,46 @@
 //     DSN has no timeout.
 //   - pool_recycle (auto): greatest age of a connection, shortened by up to
 //     2.5 % at random; 0 is no limit. auto is one second less than the
-//     session's wait_timeout, as the DSN sets it, else as the server says, else
-//     120 s with a warning in the log; and one hour at most, so that a revoked
-//     account or a changed global variable does not live for a day.
+//     session's wait_timeout and one hour at most. wait_timeout is as the DSN
+//     sets it, else as the server says, else 120 s with a warning in the log.
 //   - pool_ping_after (30s): a connection idle for at least this long is pinged
 //     before it is handed out, for 2 s at most, or less if the DSN's timeout, or
 //     half of what the context has left, is less; 0 pings each time.
 //   - pool_keepalive (2m): an idle connection is pinged in the background this
-//     often, less up to a fifth at random, one at a time, and closed if it does not
-//     answer within 2 s, so that no request finds one that a router dropped; 0 is
-//     never.
+//     often, less up to a fifth at random, one at a time, and closed if it does
+//     not answer within 2 s; 0 is never.
 //   - pool_warm (0): connections kept ready for the next checkout, opened in
 //     advance once the pool is in use, while nobody waits.
-//   - pool_dial_limit (32): logins under way at once; at least 1. A pool starts with
-//     8 at most, and comes to more while those who wait do not become fewer.
+//   - pool_dial_limit (32): logins that may run at once; at least 1. A pool starts
+//     with 8 at most, and uses more while the queue does not become shorter.
 //   - pool_reset (state): what is done before a connection goes to another
-//     user: state, what its statements left in the session is undone;
-//     always, the server resets it, whatever ran; never, nothing.
+//     user. state undoes what its statements left in the session; always has the
+//     server reset it, whatever ran; never does nothing.
 //   - pool_stmt_cache (auto): prepared statements kept for each physical
 //     connection; 0 keeps none. auto is at most 256, and together no more than
 //     half of the server's max_prepared_stmt_count. Those of a connection take
 //     about 8 MB of the server's memory at most, as estimated from their texts, or
 //     32 kB for each if more than 256 are asked for.
 //   - pool_leak_after (0): a connection that is held for longer is logged, with
-//     the stack that checked it out, and listed by Leaks; 0 is never.
-//   - pool_kill (off): on: a statement whose context ended is ended on the
+//     the stack that checked it out, and listed by [Leaks]; 0 is never.
+//   - pool_kill (off): with on, a statement whose context ended is ended on the
 //     server as well, with KILL, if the server shows that the connection is ours.
-//   - pool_pipeline (auto): how the pool sends what restores a session: auto, in one
-//     write, and so in one round trip, once the server is known to answer that; off,
-//     one statement after the other.
+//   - pool_pipeline (auto): how the pool sends what restores a session. auto is in
+//     one write, and so in one round trip, once the server is known to answer
+//     that; off is one statement after the other.
 //   - pool_schema_switch (auto): when a connection selects the schema of its next
-//     user: auto, when a statement needs that, which a kept one does not where the
-//     server is MySQL or MariaDB, reached directly; always, before it is used.
-//   - pool_target (auto): which hosts are used, by what each says of itself:
-//     auto, a host that takes writes if one does, else one that answers;
-//     primary, only one that takes writes; replica, only those that are
-//     read-only and whose replication, if they have any, has not stopped;
-//     prefer_replica, those if there is one, else one that answers; any,
-//     whichever answers.
+//     user. auto is when a statement needs that, which a kept one does not where
+//     the server is MySQL or MariaDB, reached directly; always is before it is
+//     used.
+//   - pool_target (auto): which hosts are used, by what each says of itself.
+//     auto is a host that takes writes if one does, else one that answers;
+//     primary only one that takes writes; replica only those that are read-only
+//     and whose replication, if they have any, has not stopped; prefer_replica
+//     those if there is one, else one that answers; any whichever answers.
 //   - pool_balance (failover; round_robin for replica and prefer_replica): which
-//     of several such hosts is logged in to: failover, the first in the DSN;
-//     round_robin, the one with the fewest connections, in turn where several have
-//     as few.
+//     of several such hosts to log in to. failover is the first in the DSN;
+//     round_robin the one with the fewest connections, in turn where several have
+//     equally few.
 //   - pool_name (none): names the pool in Stats, metrics, logs and errors: up to
 //     64 letters, digits, and any of . _ : / -. Handles with other names have
 //     other pools.
@@ -89,88 +92,51 @@
 // # Statements
 //
 // Exec and Query with arguments run on prepared statements that are kept with
-// the physical connection. A text is kept from its second use in the pool on; from
-// then on it takes one round trip instead of two, after the first on each
-// connection. It is kept for up to four lists of kinds of arguments (numbers, texts,
-// NULL, ...), since a server remembers what a statement ran with. With
-// interpolateParams=true nothing is prepared.
-//
-// These are prepared each time, as by the stock driver: a text that costs more than
-// some 512 kB of the server's memory (about 700 names, numbers and placeholders); one
-// that compares with a subquery (IN, ANY, ALL), unless the server is MySQL 8.0.22 or
-// newer; and there, unless it only inserts values, one that has a number and a text
-// beyond ASCII among its arguments.
+// the physical connection, from the second use of their text in the pool on, once
+// for up to four lists of kinds of arguments (numbers, strings, NULL and so on).
+// They take one round trip instead of two. Texts that are large, and some on
+// which a server would answer differently the second time, are prepared each
+// time, as by the stock driver. With interpolateParams=true nothing is prepared.
 //
 // # Session state
 //
 // What statements leave in their session (variables, an open transaction,
 // locks, temporary tables) stays with the handle's connection for as long as
-// with the stock driver. Before anybody else gets the connection it is taken
-// back: undone by statements, reset by COM_RESET_CONNECTION, or ended by closing
-// the connection. The first time that this is to be done on a server the pool
-// tries whether the server does it: some proxies answer OK and do nothing, and
-// there every connection with more on it than a transaction or another schema is
-// closed (see PoolStats.ResetProof).
+// with the stock driver. Before anybody else gets the connection its session is
+// restored: undone by statements, reset by COM_RESET_CONNECTION, or ended by
+// closing the connection. The first time, the pool tries whether the server does
+// it (see [PoolStats].ResetProof).
 //
 // What a stored function, a trigger or a view leaves is not in any statement's
-// text: a view on GET_LOCK leaves a lock, and on MariaDB a function that sets
-// profiling leaves what SHOW PROFILES shows. pool_reset=always takes care of
-// that, with some round trips more for each connection that is handed over after
-// use. On MySQL nothing but closing the connection undoes what a routine or a
-// view sets for it in performance_schema.threads; UPDATE of a table that is
-// written with performance_schema before it closes the connection. What
-// SHOW SESSION STATUS counts is counted from the login, or from the latest reset.
+// text. pool_reset=always restores that too, except for what a routine or a view
+// on MySQL sets for its connection in performance_schema.threads.
 //
 // # Hosts
 //
 // With tcp the address may name several hosts, tcp(db1:3306,db2:3306), which
-// share one pool. Each says at login whether it takes writes (read_only,
-// super_read_only, innodb_read_only), and whether it is ready (wsrep_ready of a
-// Galera node, its state and role in Group Replication). pool_target says which
-// are used. Two handles with one DSN but for pool_target=primary and
-// pool_target=replica send writes to the primary and reads to the replicas; what
-// was written may not be read at once.
+// share one pool. Each says at login whether it takes writes and whether it is
+// ready; pool_target says which are used. A host that fails is in back-off and
+// probed in the background. A write that a server refuses because it is read-only
+// has the other hosts probed at once. [HostStats] has the states.
 //
-// A host that fails is in back-off: it is probed in the background after 0.5 s,
-// and then less and less often, every 30 s at least. When it is up again and
-// wanted, the connections to others are closed after use, and opened there when
-// somebody needs them. A write that a server refuses because it is read-only has
-// the other hosts probed at once, and twice a second while none takes writes;
-// meanwhile reads go on. The account needs SELECT on
-// performance_schema.replication_group_members for the state in Group Replication,
-// and REPLICATION CLIENT (MySQL) or REPLICA MONITOR (MariaDB) to see whether a
-// replica's replication has stopped. Without that, the host counts as ready; the
-// log says so.
-//
-// A host that the DSN names first and that comes back without being read-only gets
-// the writes again, whatever another one has by then: have servers start with
-// read_only on, and let what promotes them clear it.
-//
-// A host's name is looked up at each login. While connections to it are open it is
-// looked up every 30 s as well: those to addresses that are not its own any more
-// are closed after use.
+// Have servers start with read_only on, and let what promotes them clear it: a
+// host that the DSN names first and that comes back writable gets the writes
+// again, whatever another one has by then.
 //
 // # Servers
 //
-// All pools of the process that log in to one server (one address) share a budget:
-// no more connections than its max_connections less 5 %, at least 3, and for each
-// account no more than its max_user_connections. A pool that gets none closes what
-// another does not use, longest unused first; busy pools share evenly. What a spike
-// opened beyond pool_size is closed after 3 s without use while it makes up more than
-// a quarter of max_connections. The limits are asked for again within a minute.
-// Servers says who has what. Other processes have budgets of their own: together
-// they must fit, so set pool_size and pool_max_overflow where there are many.
+// All pools of the process that log in to one address share a budget: its
+// max_connections less 5 %, at least 3, and for each account its
+// max_user_connections. A pool that gets no place closes an unused connection of
+// another one, longest idle first. The limits are read again within a minute.
+// Other processes have budgets of their own: together they must fit, so set
+// pool_size and pool_max_overflow where there are many.
 //
-// # Refused logins
-//
-// A server may lock an account after some failed logins in a row. So a process has
-// fewer than ten in any ten seconds for each user and address, whatever the load
-// and however many pools: after three a password that was refused is tried again
-// each two seconds, by whoever asks then, and every other checkout that needs a
-// login with it gets the server's error at once. A password that was not refused
-// is tried at once. No login is started that nobody asked for until one succeeds.
-// It can be ten or more only if the password is changed while more logins than
-// that are under way.
+// A process has fewer than ten refused logins in any ten seconds for each user and
+// address, so that the server locks no account. After three, a password that was
+// refused is tried again every two seconds; other checkouts that need a login
+// with it get the server's error at once. It can be ten or more only if the
+// password is changed while more logins than that are under way.
 //
 // # Lifetimes
 //
@@ -178,6 +144,6 @@
 // logical connections only. pool_recycle, pool_size and pool_idle_timeout rule
 // the physical ones, which outlive the handle that opened them. They end when
 // they are recycled, with Invalidate or Dispose, or with the process. Pools without
-// handles keep 16 between them, for each server, and each that has had none for
+// handles keep 16 between them for each server, and each that has had none for
 // pool_idle_timeout keeps one.
 package mysqlpool

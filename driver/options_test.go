@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -116,12 +117,16 @@ func TestOptionFunctionsSetWhatTheDSNSets(t *testing.T) {
 	}
 }
 
-// Every option has a row of its own in the package documentation and in the
-// README, and both say the default that the code has.
+// Every option has a row of its own in the package documentation, and some have one in
+// the README. Both say the default that the code has. docs/options.md is tested in
+// internal/dsn.
 func TestOptionsAreDocumented(t *testing.T) {
-	for _, in := range []struct{ file, row string }{
-		{"doc.go", `(?m)^//   - (pool_\w+) \(([^;):]+)`},
-		{"../README.md", "(?m)^\\| `(pool_\\w+)` \\| `?([^`|]*?)`? \\|"},
+	for _, in := range []struct {
+		file, row string
+		want      []string
+	}{
+		{"doc.go", `(?m)^//   - (pool_\w+) \(([^;):]+)`, dsn.OptionNames()},
+		{"../README.md", "(?m)^\\| `(pool_\\w+)` \\| `?([^`|]*?)`? \\|", []string{"pool_leak_after", "pool_max_overflow", "pool_recycle", "pool_size", "pool_timeout"}},
 	} {
 		text, err := os.ReadFile(in.file)
 		if err != nil {
@@ -131,8 +136,8 @@ func TestOptionsAreDocumented(t *testing.T) {
 		for _, m := range regexp.MustCompile(in.row).FindAllStringSubmatch(string(text), -1) {
 			documented[m[1]] = m[2]
 		}
-		if got, want := slices.Sorted(maps.Keys(documented)), dsn.OptionNames(); !slices.Equal(got, want) {
-			t.Errorf("%s: got rows of %v, want of %v", in.file, got, want)
+		if got := slices.Sorted(maps.Keys(documented)); !slices.Equal(got, in.want) {
+			t.Errorf("%s: got rows of %v, want of %v", in.file, got, in.want)
 		}
 		for name, value := range documented {
 			if value == "none" || value == "" {
@@ -147,6 +152,35 @@ func TestOptionsAreDocumented(t *testing.T) {
 				t.Errorf("%s: %s (%s): the code has another default", in.file, name, value)
 			}
 		}
+	}
+}
+
+// Every function that returns an Option is in docs/options.md, and no other one.
+func TestOptionFunctionsAreDocumented(t *testing.T) {
+	page, err := os.ReadFile("../docs/options.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	functions := map[string]bool{}
+	for _, name := range files {
+		source, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`(?m)^func (With\w+)\(.*\) Option \{`).FindAllStringSubmatch(string(source), -1) {
+			functions[m[1]] = true
+		}
+	}
+	documented := map[string]bool{}
+	for _, m := range regexp.MustCompile("`(With[A-Z]\\w*)`").FindAllStringSubmatch(string(page), -1) {
+		documented[m[1]] = true
+	}
+	if got, want := slices.Sorted(maps.Keys(documented)), slices.Sorted(maps.Keys(functions)); !slices.Equal(got, want) {
+		t.Errorf("docs/options.md: got %v, want %v", got, want)
 	}
 }
 

@@ -64,7 +64,7 @@ func TestOnATerminal(t *testing.T) {
 	}
 }
 
-// For the README: what demo and doctor look like in a terminal.
+// For docs: what demo and doctor look like in a terminal.
 func TestTerminalScreenshots(t *testing.T) {
 	dir := os.Getenv("MYSQL_POOL_TEST_SCREENSHOTS")
 	if dir == "" {

@@ -1,5 +1,5 @@
 // Package session tells from the text of statements what they leave in their
-// session, and which statements take that back. It knows SQL's words and no
+// session, and which statements undo that. It knows SQL's words and no
 // connection.
 //
 // # What counts as what

@@ -12,7 +12,7 @@ import (
 
 // answersWorld is the tables of the tests of what a session answers of earlier
 // statements. No two generate the same id: which of two handles' last ids a session
-// has, where both are the same number, cannot always be told (README, limits).
+// has, where both are the same number, cannot always be told (docs/limits.md).
 var answersWorld = []string{
 	"DO 1",
 	"DROP TABLE IF EXISTS one, two, plain, loose, seq, given, small",

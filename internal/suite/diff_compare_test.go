@@ -23,12 +23,12 @@ const diffPeopleRows = "(1, 'Müller', 'Müller', 'Müller', 'Müller', NULL, 9.
 
 // diffTypedByArguments is the names of texts whose comparisons or columns have the type
 // of their arguments. On MySQL, from 8.0.22 on, that is the type of those before too, for
-// a statement that its user prepared: on one connection alone (README, limits).
+// a statement that its user prepared: on one connection alone (docs/statements.md).
 var diffTypedByArguments = map[string]bool{"ifnull": true, "compare arguments": true, "coalesce arguments": true, "case": true}
 
 // diffCompares tells the kinds, character sets and collations of its arguments. No
 // number is compared with a date: on MySQL a kept statement may answer otherwise
-// then, as the README says.
+// then, as docs/statements.md says.
 var diffCompares = []diffText{
 	{name: "compare equal", queries: []string{"SELECT id FROM %wa.people WHERE g = ? ORDER BY id"}, args: oneMixed, read: true},
 	{name: "compare equal", queries: []string{"SELECT id FROM %wa.people WHERE u = ? OR b = ? ORDER BY id"}, args: twoTexts, read: true},

@@ -19,7 +19,7 @@ type diffText struct {
 
 	// fresh matches what it answers on a session that nobody used before. Of what
 	// belongs in the same sql.Tx or sql.Conn as the statement that it is about
-	// (see README), that may be the answer too; another user's may never be.
+	// (see docs/session-state.md), that may be the answer too; another user's may never be.
 	fresh string
 }
 
