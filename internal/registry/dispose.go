@@ -10,6 +10,7 @@ import (
 func Dispose(ctx context.Context) error {
 	pools.mu.Lock()
 	pools.disposing++
+	pools.disposals.Add(1)
 	all := pools.membersLocked()
 	pools.mu.Unlock()
 

@@ -27,6 +27,7 @@ type Handle struct {
 
 // CheckOut gets a physical connection from the handle's pool, for a logical connection.
 func (c *Handle) CheckOut(ctx context.Context) (*pool.Conn[*physical.Conn], error) {
+	disposals := pools.disposals.Load()
 	for {
 		m := c.member.Load()
 		if m == nil {
@@ -36,7 +37,7 @@ func (c *Handle) CheckOut(ctx context.Context) (*pool.Conn[*physical.Conn], erro
 			}
 		}
 		lent, err := m.checkOut(ctx, c.Cfg.DBName)
-		if errors.Is(err, pool.ErrDisposed) && pools.replaced(c, m) {
+		if errors.Is(err, pool.ErrDisposed) && pools.replaced(c, m, disposals) {
 			continue
 		}
 		return lent, err

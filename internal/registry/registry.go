@@ -5,6 +5,7 @@ package registry
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mysqlpool/mysqlpool/internal/dsn"
@@ -44,6 +45,8 @@ type registry struct {
 	lingering []*Member        // have no handle, and are kept for what they know: the oldest first
 	disposing int              // calls of Dispose that have not returned
 	made      int64            // pools
+
+	disposals atomic.Int64 // calls of Dispose; changed under mu
 }
 
 // join makes c a member of its pool, which it makes if there is none.
@@ -244,11 +247,13 @@ func (r *registry) removeLocked(m *Member) {
 	}
 }
 
-// replaced reports whether c's pool, m, was disposed of and c may join another.
-func (r *registry) replaced(c *Handle, m *Member) bool {
+// replaced reports whether c's pool, m, was disposed of before a checkout began, when
+// there were so many disposals, and c may join another. A checkout that Dispose ended
+// must not begin again behind it.
+func (r *registry) replaced(c *Handle, m *Member, disposals int64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.disposing > 0 || !m.shared && c.over {
+	if r.disposing > 0 || r.disposals.Load() != disposals || !m.shared && c.over {
 		return false
 	}
 	c.member.CompareAndSwap(m, nil)
