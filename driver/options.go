@@ -93,6 +93,16 @@ func WithKill(kill bool) Option {
 	return option("pool_kill", "off")
 }
 
+// WithPipeline sets pool_pipeline: how the pool sends what restores a session. "auto",
+// the default, is in one write once the server is known to answer that, "off" one
+// statement after the other.
+func WithPipeline(mode string) Option { return option("pool_pipeline", mode) }
+
+// WithSchemaSwitch sets pool_schema_switch: when a connection selects the schema of its
+// next user. "auto", the default, is when a statement needs that, which a kept one does
+// not where the connection showed it, "always" before it is used.
+func WithSchemaSwitch(mode string) Option { return option("pool_schema_switch", mode) }
+
 // WithBalance sets pool_balance, for an address of several hosts. "failover" logs
 // in to the first one that can be used, "round_robin" to the one with the fewest
 // connections, in turn where several have as few. The default

@@ -96,6 +96,8 @@ func TestOptionFunctionsSetWhatTheDSNSets(t *testing.T) {
 		{WithStmtCache(0), "pool_stmt_cache=0"},
 		{WithLeakAfter(time.Minute), "pool_leak_after=60"},
 		{WithKill(true), "pool_kill=on"},
+		{WithPipeline("off"), "pool_pipeline=off"},
+		{WithSchemaSwitch("always"), "pool_schema_switch=always"},
 		{WithKill(false), "pool_kill=off"},
 		{WithBalance("round_robin"), "pool_balance=round_robin"},
 		{WithTarget("prefer_replica"), "pool_target=prefer_replica"},

@@ -152,10 +152,10 @@ func (e *examined) together() Finding {
 	}
 	f.Level = Warning
 	f.Short = fmt.Sprintf("up to %d, of %d that are left", one*int64(e.Replicas), all)
-	f.Text = fmt.Sprintf("Under load %s may open %d each, %d together; %d are left beside what other accounts hold and the pool leaves free. Then logins fail (Too many connections). "+
+	f.Text = fmt.Sprintf("Under load %s may open %d each, %d together; %d are left beside what other accounts hold and the pool leaves free. Beyond that logins are refused (Too many connections), and requests wait. "+
 		"A process does not know of the others: the sum is for you to do.", e.processes(), one, one*int64(e.Replicas), all)
 	if e.Replicas == 1 {
-		f.Text = fmt.Sprintf("Under load this program may open %d; %d are left beside what other accounts hold and the pool leaves free. Then logins fail (Too many connections).", one, all)
+		f.Text = fmt.Sprintf("Under load this program may open %d; %d are left beside what other accounts hold and the pool leaves free. Beyond that logins are refused (Too many connections), and requests wait.", one, all)
 	}
 	f.Fixes = []Fix{option("pool_max_overflow", int(max(each-int64(e.Options.PoolSize), 0)))}
 	return f
