@@ -167,6 +167,18 @@ func TestSuiteLateSwitchIsUnseen(t *testing.T) {
 		}
 		written[i]++
 	}
+	var leave func() // closes what leaving returned
+	// leaving returns a connection of a handle of its own, which gives it back with
+	// what is left on it.
+	leaving := func(i int) *sql.Conn {
+		db := openDSN(t, "mysql_pool", x.dsn(t, x.s.dsn, i, params))
+		c, err := db.Conn(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		leave = func() { c.Close(); db.Close() }
+		return c
+	}
 	moves := []struct {
 		name string
 		run  func(i int, db *sql.DB)
@@ -210,28 +222,16 @@ func TestSuiteLateSwitchIsUnseen(t *testing.T) {
 			}
 			home(db.QueryRow(lateQuery, 1), i, "after an error")
 		}},
-		{"USE", func(i int, db *sql.DB) {
-			db = openDSN(t, "mysql_pool", x.dsn(t, x.s.dsn, i, params)) // which gives its connection back
-			defer db.Close()
-			c, err := db.Conn(ctx)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer c.Close()
+		{"USE", func(i int, _ *sql.DB) {
+			c := leaving(i)
 			other := (i + 1) % len(x.names)
 			if _, err := c.ExecContext(ctx, "USE "+x.names[other]); err != nil {
 				t.Fatal(err)
 			}
 			home(c.QueryRowContext(ctx, lateQuery, 1), other, "after USE")
 		}},
-		{"a state to restore", func(i int, db *sql.DB) {
-			db = openDSN(t, "mysql_pool", x.dsn(t, x.s.dsn, i, params)) // which gives its connection back
-			defer db.Close()
-			c, err := db.Conn(ctx)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer c.Close()
+		{"a state to restore", func(i int, _ *sql.DB) {
+			c := leaving(i)
 			home(c.QueryRowContext(ctx, lateQuery, 1), i, "before SET")
 			if _, err := c.ExecContext(ctx, "SET @late = 1"); err != nil {
 				t.Fatal(err)
@@ -249,7 +249,9 @@ func TestSuiteLateSwitchIsUnseen(t *testing.T) {
 		if rng.IntN(2) == 0 {
 			move = moves[rng.IntN(len(moves))]
 		}
+		leave = func() {}
 		move.run(i, dbs[i])
+		leave()
 	}
 	for i, name := range x.names {
 		var n, strange int
