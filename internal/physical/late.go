@@ -25,7 +25,7 @@ import (
 
 // lateAfter is how many switches a connection makes before it is tried, which takes six
 // round trips.
-const lateAfter = 4
+const lateAfter = 2
 
 // lateSwitch is whether the schema is selected when a statement needs it. Guarded by
 // ownership.

@@ -52,7 +52,7 @@ func newDiffProgram(seed uint64) *diffProgram {
 	r := rand.New(rand.NewPCG(seed, 1))
 	p := &diffProgram{seed: seed}
 	// Most handles are of two pools, so that connections change hands.
-	variant := [2]int{pick(r, 0, 0, diffVariantFewest, anyVariant(r)), anyVariant(r)}
+	variant := [2]int{pick(r, 0, diffVariantAtOnce, diffVariantFewest, anyVariant(r)), anyVariant(r)}
 	p.shared = diffHandle{variant: pick(r, variant[0], anyVariant(r)), schema: "a", maxOpen: pick(r, 0, 2, 3), maxIdle: pick(r, 0, 1, 2, 5)}
 	if p.shared.variant == diffVariantAutocommit {
 		p.shared.variant = 0
@@ -114,6 +114,7 @@ var diffWeights = []struct {
 	{18, (*diffGen).probe},
 	{34, (*diffGen).state},
 	{24, (*diffGen).ask},
+	{10, (*diffGen).hop},
 	{10, (*diffGen).guest},
 	{1, (*diffGen).killItself},
 	{12, (*diffGen).remake},
@@ -261,6 +262,27 @@ func (g *diffGen) ask() (diffStep, bool) {
 	}
 	x := pick(g.r, diffAsks...)
 	return g.run(x, on), x.ends != "held" || on.kind != 'd'
+}
+
+// hop makes the first of some steps of one text with arguments, on one handle after the
+// other: a connection on which it is kept goes from schema to schema.
+func (g *diffGen) hop() (diffStep, bool) {
+	x := pick(g.r, diffWhich, pick(g.r, g.often...))
+	if x.args == nil || x.ends != "" {
+		x = diffWhich
+	}
+	return g.hops(x, 3+g.r.IntN(10))
+}
+
+func (g *diffGen) hops(x diffText, n int) (diffStep, bool) {
+	handle := g.r.IntN(diffHandles)
+	if g.full(handle) {
+		return diffStep{}, false
+	}
+	if n > 1 {
+		g.then = func(g *diffGen) (diffStep, bool) { return g.hops(x, n-1) }
+	}
+	return g.run(x, diffPlace{'d', handle}), true
 }
 
 func (g *diffGen) plain() (diffStep, bool) {

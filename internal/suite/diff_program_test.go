@@ -77,12 +77,15 @@ var diffVariants = []string{
 	"@pool_size=1&@pool_max_overflow=60&@pool_timeout=20&@pool_idle_timeout=0",
 	"@pool_size=2&@pool_max_overflow=60&@pool_timeout=20&@pool_reset=%27always%27&charset=utf8mb4&group_concat_max_len=99",
 	"@pool_size=2&@pool_max_overflow=60&@pool_timeout=20&foreign_key_checks=0&lc_time_names=%27de_DE%27&group_concat_max_len=77&@a=5",
+	// Whoever comes next gets its connections, of whatever schema.
+	"@pool_size=2&@pool_max_overflow=60&@pool_timeout=20&@pool_ping_after=%2710ms%27",
 }
 
 const (
 	diffVariantMulti      = 3
 	diffVariantAutocommit = 8 // off; only for handles with one connection
 	diffVariantFewest     = 13
+	diffVariantAtOnce     = 16
 )
 
 // resets reports whether the pool resets each connection, so that nothing may be
