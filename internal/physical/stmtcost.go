@@ -29,7 +29,8 @@ func StmtCost(query string, columns int) int {
 		}
 		in = isWordByte(c)
 	}
-	return minStmtCost + len(query) + words*wordCost + columns*columnCost
+	// Each part is bounded, far beyond maxStmtCost, so that 32 bits hold the sum.
+	return minStmtCost + min(len(query), 1<<29) + min(words, 1<<20)*wordCost + columns*columnCost
 }
 
 // keep puts a statement in the cache, unless it costs too much now that its columns are

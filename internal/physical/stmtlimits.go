@@ -14,6 +14,10 @@ const (
 	// says otherwise.
 	maxStmtsPerConn = 256
 
+	// mostStmtsPaid bounds pool_stmt_cache in what statements may cost: 2 GB, as 32 bits
+	// hold it.
+	mostStmtsPaid = maxStmtsPerConn<<8 - 1
+
 	// defaultMaxStmts is taken where the server does not say its
 	// max_prepared_stmt_count (MySQL manual, "Server System Variables").
 	defaultMaxStmts = 16382
@@ -47,7 +51,7 @@ type stmtCounts struct {
 }
 
 func NewStmtLimits(perConn int) *StmtLimits {
-	l := &StmtLimits{perConn: perConn, Costs: max(ConnStmtCosts, min(perConn, maxStmtsPerConn<<8)*minStmtCost), conns: map[*Conn]bool{}}
+	l := &StmtLimits{perConn: perConn, Costs: max(ConnStmtCosts, min(perConn, mostStmtsPaid)*minStmtCost), conns: map[*Conn]bool{}}
 	l.setLocked()
 	return l
 }
