@@ -29,7 +29,7 @@ OTHERS     ?= /var/tmp/mysqlpool
 # run with go run, which would change its exit status and drop its signals.
 WITHSERVER = ./bin/withserver
 
-.PHONY: help command demo doctor watch screenshot test test-embedded test-real test-cmd test-rules test-others test-engines withserver fleet ramp test-diff test-plants chaos soak bench bench-pool bench-sharing bench-recipe compat test-compat cover lint fuzz
+.PHONY: help command demo doctor watch screenshot test test-embedded test-real test-cmd test-rules test-others test-engines test-arch withserver fleet ramp test-diff test-plants chaos soak bench bench-pool bench-sharing bench-recipe compat test-compat cover lint fuzz
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -185,6 +185,24 @@ cover: withserver ## which lines of the driver its tests reach, on a real server
 	$(WITHSERVER) -- go test -p 1 -timeout 15m -count=1 -coverpkg=./driver,./internal/... -coverprofile=bin/cover.out ./...
 	go tool cover -html=bin/cover.out -o bin/cover.html
 	go tool cover -func=bin/cover.out | tail -n 1
+
+# What needs no server. Tests of another architecture run natively or by qemu-user.
+SYSTEMS   = linux/amd64 linux/386 linux/arm64 darwin/arm64 windows/amd64 freebsd/amd64
+UNITTESTS = $$(go list ./... | grep -v /internal/suite$$)
+
+test-arch: ## build and vet for other systems, and the unit tests on linux/386 and, with qemu-user, on linux/arm64
+	@for system in $(SYSTEMS); do \
+		echo "make: building and vetting for $$system"; \
+		for dir in . cmd driver/prometheus driver/otel; do \
+			(cd $$dir && GOOS=$${system%/*} GOARCH=$${system#*/} CGO_ENABLED=0 go vet ./...) || exit 1; \
+		done; \
+	done
+	GOARCH=386 CGO_ENABLED=0 go test -timeout 10m -count=1 $(UNITTESTS)
+	@if qemu=$$(command -v qemu-aarch64-static || command -v qemu-aarch64); then \
+		set -x; GOARCH=arm64 CGO_ENABLED=0 go test -timeout 20m -count=1 -exec "$$qemu" $(UNITTESTS); \
+	else \
+		echo "make: nothing was tested on linux/arm64: no qemu-aarch64 was found; install qemu-user"; \
+	fi
 
 lint: ## gofmt, vet, staticcheck, golangci-lint; actionlint for the workflows
 	@out=$$(gofmt -l driver internal cmd); if [ -n "$$out" ]; then echo "not formatted: $$out"; exit 1; fi
