@@ -243,6 +243,22 @@ func TestTraceOfWhatAHandOutDoes(t *testing.T) {
 	})
 }
 
+// A transaction that only an error left in doubt is undone for whoever comes next.
+func TestTraceOfARestoreThatARequestWaitsFor(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		s.query = failThen("DELETE nonsense", true)
+		a, b := handle(t, s, oneConn), handle(t, s, oneConn)
+		if _, err := a.Exec("DELETE nonsense"); err == nil {
+			t.Fatal("it did not fail")
+		}
+		log := traced(t)
+		if err := b.PingContext(asParent(t, "request")); err != nil {
+			t.Fatal(err)
+		}
+		log.want(t, "restore 0s request undone transaction")
+	})
+}
+
 func TestTracersAreAddedAndRemoved(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		told := [2]int{}
