@@ -2,6 +2,7 @@ package mysqlpool
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"slices"
@@ -177,6 +178,44 @@ func TestTraceOfLogins(t *testing.T) {
 		}
 		time.Sleep(20 * time.Millisecond)
 		log.want(t, "login 20ms") // a warm one, which no request asked for
+	})
+}
+
+// Of a login that is left behind, because its dialer does not heed the context, it is
+// told then, and not again when it ends.
+func TestTraceOfALoginThatIsLeftBehind(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		s.login = func(context.Context, int) error { time.Sleep(time.Minute); return nil }
+		log := traced(t)
+		if err := handle(t, s, "timeout=1s").PingContext(asParent(t, "request")); err == nil {
+			t.Error("it logged in")
+		}
+		log.want(t, "login 1.5s request failed", "wait 1.5s request failed")
+		time.Sleep(time.Minute)
+		log.want(t)
+	})
+}
+
+func TestTraceOfLoginsToEachHost(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		s.addr = "one:1,two:2"
+		s.reach = func(_ context.Context, addr string) error {
+			if addr == "one:1" {
+				return driver.ErrBadConn
+			}
+			return nil
+		}
+		log := traced(t)
+		ask(t, handle(t, s, ""))
+		log.mu.Lock()
+		defer log.mu.Unlock()
+		var got []string
+		for _, e := range log.events[:3] {
+			got = append(got, fmt.Sprintf("%s %s %v", e.Op, e.Host, e.Err == nil))
+		}
+		if want := []string{"login one:1 false", "login two:2 true", "wait  true"}; !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	})
 }
 
