@@ -43,8 +43,8 @@ type TraceEvent struct {
 }
 
 // AddTracer has f called for each event of every pool of the process, until remove
-// is called; both may be called at any time. Without a tracer an event costs
-// nothing that can be measured. Package driver/otel makes spans with it.
+// is called; both may be called at any time. Without a tracer no clock is read for
+// an event, and nothing is allocated. Package driver/otel makes spans with it.
 //
 // ctx has the values of the request's context where a request waits for what was
 // done, or asked for it: of a wait, of a login that a checkout asked for, and of

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/mysqlpool/mysqlpool/internal/physical"
 )
 
 // parent is the context key by which tests tell whose an event is.
@@ -296,6 +298,19 @@ func TestTraceOfARestoreThatARequestWaitsFor(t *testing.T) {
 		}
 		log.want(t, "restore 0s request undone transaction")
 	})
+}
+
+func TestNoTracerCostsNothing(t *testing.T) {
+	l := &physical.Login{Tracer: &tracer}
+	if start := l.TraceStart(); !start.IsZero() {
+		t.Errorf("the clock is read: %v", start)
+	}
+	if n := testing.AllocsPerRun(100, func() {
+		l.Traced(t.Context(), l.TraceStart(), physical.TraceEvent{Op: physical.TracePing})
+		l.Waited(t.Context(), time.Second, nil)
+	}); n > 0 {
+		t.Errorf("got %v allocations, want none", n)
+	}
 }
 
 func TestTracersAreAddedAndRemoved(t *testing.T) {
