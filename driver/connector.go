@@ -88,7 +88,7 @@ func newConnector(cfg *mysql.Config, opts ...Option) (*connector, error) {
 }
 
 func connectorOf(cfg *mysql.Config, namedLoc bool, opts ...Option) (*connector, error) {
-	s := settings{hosts.Config{Options: dsn.DefaultOptions(), Cfg: cfg, Dial: hosts.DialStock, Resolve: serverinfo.ResolveDNS}}
+	s := settings{hosts.Config{Options: dsn.DefaultOptions(), Cfg: cfg, Dial: hosts.DialStock, Resolve: serverinfo.ResolveDNS, Tracer: &tracer}}
 	if err := s.TakeParams(cfg.Params); err != nil {
 		return nil, err
 	}

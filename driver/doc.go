@@ -15,8 +15,9 @@
 // [NewConnector] is for sql.OpenDB. [Stats] says what each pool holds, and
 // [Servers] what the process has on each server. Package driver/debug shows the
 // pools in a browser; driver/prometheus and driver/otel, modules of their own,
-// export them. [Invalidate] replaces connections after a password was changed.
-// [Dispose] closes everything at the end of a process.
+// export them. [AddTracer] tells of what a pool adds to a request. [Invalidate]
+// replaces connections after a password was changed. [Dispose] closes everything at
+// the end of a process.
 //
 // The pages in docs, with docs/README.md as the contents, say more about each of
 // what follows.

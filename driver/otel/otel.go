@@ -1,10 +1,13 @@
-// Package otel exports the statistics of package mysqlpool through OpenTelemetry:
+// Package otel exports the statistics of package mysqlpool through OpenTelemetry,
+// and makes spans:
 //
 //	import mysqlotel "github.com/mysqlpool/mysqlpool/driver/otel"
 //
 //	reader := sdkmetric.NewPeriodicReader(exporter, sdkmetric.WithProducer(mysqlotel.NewProducer()))
 //	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
 //	registration, err := mysqlotel.Register(provider)
+//
+//	unregister := mysqlotel.RegisterSpans(tracerProvider)
 //
 // Register exports counts, by instruments of the metric API that are read when they
 // are collected. NewProducer exports how long logins, checkouts and uses took: the
@@ -26,10 +29,10 @@
 // has put the unit and _total last, are those of package driver/prometheus, so
 // that the dashboard and the rules there are good for both.
 //
-// There are no spans. What a wrapper such as otelsql does for statements it does
-// with this driver too; a login, a restored session, and what becomes of a
-// host are log events (see mysqlpool.WithLogger), which the bridge otelslog
-// turns into log records of OpenTelemetry.
+// RegisterSpans makes spans of what a pool does besides statements, of which a
+// wrapper such as otelsql makes them with this driver too. What becomes of a host
+// is in log events (see mysqlpool.WithLogger), which the bridge otelslog turns into
+// log records of OpenTelemetry.
 package otel
 
 import (

@@ -18,6 +18,7 @@ type Config struct {
 	Cfg     *mysql.Config          // without the pool's options; immutable
 	Dial    DialFunc               // the stock driver's login; replaced by tests
 	Resolve serverinfo.ResolveFunc // nil: names are not looked up
+	Tracer  *physical.Tracer       // may be nil
 }
 
 // Hosts returns the config of each host that the address names.

@@ -89,6 +89,7 @@ func New(c Config) *Dialer {
 	l.hosts = newBalancer(hosts, c.Options)
 	name := fmt.Sprintf("%s@%s(%s)", c.Cfg.User, c.Cfg.Net, dsn.Address(c.Cfg))
 	l.Login = physical.NewLogin(name, c.Options, c.Logger, known, c.Cfg.RejectReadOnly, l)
+	l.Tracer = c.Tracer
 	return l
 }
 
@@ -131,6 +132,7 @@ func (l *Dialer) PoolConfig(c *Config, emptied func(), makeRoom func(n int)) poo
 		Keepalive:    c.Keepalive,
 		Ping:         func(ctx context.Context, p *physical.Conn, quiet time.Duration) error { return p.Keepalive(ctx, quiet) },
 		Emptied:      emptied,
+		Waited:       l.Waited,
 		Name:         c.PoolName,
 		PinText:      physical.PinText,
 	}
@@ -168,7 +170,9 @@ func (l *Dialer) openOn(ctx context.Context, h *host, schema string) (*physical.
 
 // openIn is openOn for a login that may start, with a place that was taken. end is
 // called when it has ended.
-func (l *Dialer) openIn(ctx context.Context, h *host, schema string, place *budget.Place, end func(error)) (*physical.Conn, error) {
+func (l *Dialer) openIn(ctx context.Context, h *host, schema string, place *budget.Place, end func(error)) (p *physical.Conn, err error) {
+	start := l.TraceStart()
+	defer func() { l.Traced(ctx, start, physical.TraceEvent{Op: physical.TraceLogin, Host: h.Addr, Err: err}) }()
 	type opened struct {
 		p   *physical.Conn
 		err error

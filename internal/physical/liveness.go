@@ -50,7 +50,10 @@ func (p *Conn) CheckAlive(ctx context.Context, idle time.Duration) error {
 	if idle < p.Login.PingAfter && !p.live.doubtful(p.Host) {
 		return nil
 	}
-	return p.ping(ctx, idle)
+	start := p.Login.TraceStart()
+	err := p.ping(ctx, idle)
+	p.Login.Traced(ctx, start, TraceEvent{Op: TracePing, Host: p.Host.Addr, Err: err})
+	return err
 }
 
 func (p *Conn) checkSocket(ctx context.Context) error {

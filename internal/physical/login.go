@@ -22,7 +22,8 @@ type Login struct {
 	rejectReadOnly bool    // of the DSN; immutable
 	events         Events  // immutable
 
-	Stmts *StmtLimits
+	Stmts  *StmtLimits
+	Tracer *Tracer // immutable once the pool is used; may be nil
 
 	UseTimes       histogram.Histogram
 	Undone, Resets atomic.Int64 // connections that were restored so

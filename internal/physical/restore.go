@@ -47,6 +47,7 @@ func (p *Conn) Restore(life context.Context) bool { return restorer{p}.restoreAn
 // restoreAny restores the session, whatever is on it. It reports false if that cannot be
 // done.
 func (p restorer) restoreAny(life context.Context) bool {
+	start := p.Login.TraceStart()
 	ctx, cancel := context.WithTimeout(life, RestoreTimeout)
 	defer cancel()
 	err := p.Verify(ctx) // or an error may hide a transaction
@@ -65,6 +66,7 @@ func (p restorer) restoreAny(life context.Context) bool {
 		how = byClosing
 	}
 	p.Login.restored(how)
+	p.traced(life, start, kinds, how, err)
 	p.Login.Log().LogAttrs(ctx, slog.LevelDebug, "mysqlpool: restored a session",
 		slog.String("login", p.Login.Name), slog.Uint64("id", p.ID), slog.String("state", kinds.String()),
 		slog.String("how", string(how)), slog.Any("error", err))
@@ -110,11 +112,22 @@ func (p restorer) tryMethods(ctx context.Context, kinds session.Kinds) (restoreM
 func (p *Conn) resetForNext(ctx context.Context) error { return restorer{p}.resetForNext(ctx) }
 
 func (p restorer) resetForNext(ctx context.Context) error {
-	err := p.resetAndSet(ctx, p.state.Kinds())
+	start, kinds, how := p.Login.TraceStart(), p.state.Kinds(), byReset
+	err := p.resetAndSet(ctx, kinds)
 	if err == nil && !p.proved(byReset) {
 		_, err = p.prove(ctx, byReset)
 	}
+	if err != nil {
+		how = byClosing
+	}
+	p.traced(ctx, start, kinds, how, err)
 	return err
+}
+
+func (p restorer) traced(ctx context.Context, start time.Time, kinds session.Kinds, how restoreMethod, err error) {
+	if !start.IsZero() {
+		p.Login.Traced(ctx, start, TraceEvent{Op: TraceRestore, Host: p.Host.Addr, State: strings.Join(kinds.Names(), ", "), How: string(how), Err: err})
+	}
 }
 
 // undo runs the statements that undo what was left.

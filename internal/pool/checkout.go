@@ -22,8 +22,12 @@ func (p *Pool[T]) CheckOut(ctx context.Context, label string) (*Conn[T], error) 
 	for {
 		h := p.obtain(&r, now)
 		if h.waiter != nil {
+			queued, waits := now, h.waits
 			h = p.wait(h.waiter)
 			now = clock()
+			if waits && p.cfg.Waited != nil {
+				p.cfg.Waited(ctx, now.sub(queued), h.err)
+			}
 		}
 		if h.err != nil {
 			return nil, h.err
@@ -95,8 +99,9 @@ func (p *Pool[T]) obtain(r *request, now instant) handed[T] {
 		return h
 	}
 	w := p.enqueueLocked(r, now)
+	h := handed[T]{waiter: w, waits: w.queued}
 	p.mu.Unlock()
-	return handed[T]{waiter: w}
+	return h
 }
 
 // popIdleLocked takes the connection that was idle for the shortest time among

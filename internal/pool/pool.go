@@ -125,6 +125,12 @@ type Config[T Resource] struct {
 	// Emptied, if not nil, is called on a goroutine of its own when the pool
 	// became empty (see Forget), which it may not be any more by then.
 	Emptied func()
+
+	// Waited, if not nil, is called outside any lock after a checkout waited in
+	// the queue, with its context and the error that ended the wait, if one did. A
+	// checkout that is served at once, with what is offered, did not; one whose
+	// connection was no good may wait again.
+	Waited func(ctx context.Context, waited time.Duration, err error)
 }
 
 // Pool is a set of physical connections that are all alike.

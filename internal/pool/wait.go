@@ -14,6 +14,7 @@ type handed[T Resource] struct {
 	proven bool          // conn is from a login just now and needs no check
 	err    error
 	waiter *waiter[T]
+	waits  bool // waiter was not served at once, with what is offered
 }
 
 // request is what a checkout asks for.

@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 )
@@ -359,5 +360,55 @@ func TestWhoLeavesWhileBeingServedServesTheNext(t *testing.T) {
 			}
 			t.got(next, c)
 		}
+	})
+}
+
+func TestWaitedIsToldOfEachWait(t *testing.T) {
+	type wait struct {
+		ctx    context.Context
+		waited time.Duration
+		err    error
+	}
+	var got []wait
+	bubble(t, func(cfg *config) {
+		cfg.Limit = 1
+		cfg.Waited = func(ctx context.Context, waited time.Duration, err error) { got = append(got, wait{ctx, waited, err}) }
+	}, func(t *bed) {
+		want := func(what string, want ...wait) {
+			t.Helper()
+			if t.settle(); !slices.Equal(got, want) {
+				t.Errorf("%s: got %v, want %v", what, got, want)
+			}
+			got = nil
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		t.login = slow(2 * time.Second)
+		c := t.out()
+		want("a login", wait{context.Background(), 2 * time.Second, nil})
+		t.offer(c)
+		if t.out() != c {
+			t.Error("got another one")
+		}
+		want("served at once with what is offered")
+		t.in(c)
+		if t.out() != c {
+			t.Error("got another one")
+		}
+		want("an idle one")
+
+		a := t.ask(ctx)
+		t.sleep(3 * time.Second)
+		c.Value.check = broken
+		t.in(c)
+		t.sleep(2 * time.Second)
+		t.got(a, nil)
+		want("one that is no good, and a login", wait{ctx, 3 * time.Second, nil}, wait{ctx, 2 * time.Second, nil})
+
+		a = t.ask(ctx)
+		t.sleep(time.Second)
+		cancel()
+		t.settle()
+		t.failed(a, context.Canceled)
+		want("cancelled", wait{ctx, time.Second, context.Canceled})
 	})
 }
