@@ -162,12 +162,14 @@
 //
 // A server may lock an account after some failed logins in a row. So a process has
 // fewer than ten in any ten seconds for each user and address, whatever the load
-// and however many pools: after three a password that was refused is tried again
-// each two seconds, by whoever asks then, and every other checkout that needs a
-// login with it gets the server's error at once. A password that was not refused
-// is tried at once. No login is started that nobody asked for until one succeeds.
-// It can be ten or more only if the password is changed while more logins than
-// that are under way.
+// and however many pools: a password that was refused is tried by one login at a
+// time, after three refusals each two seconds, by whoever asks then, and every other
+// checkout that needs a login with it gets the server's error at once. A password
+// that was not refused is tried at once. No login is started that nobody asked for
+// until one succeeds. Five logins of an account are under way at once at most, and
+// twice as many each time that one has waited for longer than a login takes, and for
+// 100 ms at least. It can be ten refusals or more only if the password is changed
+// while that many are under way.
 //
 // # Lifetimes
 //

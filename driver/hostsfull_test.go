@@ -157,7 +157,7 @@ func TestPacedLoginCondemnsNoHost(t *testing.T) {
 		db := handle(t, s, "timeout=1s")
 		a := loginpace.Accounts.Of(&mysql.Config{Net: "tcp", Addr: "a:1", User: "app"})
 		for i := range loginpace.RefusedMost {
-			end, err := a.Begin(t.Context(), [32]byte{byte(i)}, func() bool { return true })
+			end, err := a.Begin(t.Context(), [32]byte{byte(i)}, true, func() bool { return true })
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -74,7 +74,7 @@ type Conn struct {
 
 	// Guarded by ownership.
 
-	sentLarge bool // the login sent a text that a server which takes leastServerPacket only does not take
+	unsureLarge bool // the login's latest text is too long for a server that takes leastServerPacket only, and has no answer
 
 	schema     string        // "" is none
 	lastSchema string        // what schema was before it became UnknownSchema

@@ -38,10 +38,8 @@ func (p *Conn) maxText() int {
 // 1,024 or more (MySQL manual, "Server System Variables").
 const leastServerPacket = 1024
 
-// asks notes the length of a text that is about to be sent in a login.
-func (p *Conn) asks(text string) {
-	p.sentLarge = p.sentLarge || len(text) > leastServerPacket-packetOverhead
-}
+// asking notes the length of a text that is about to be sent in a login.
+func (p *Conn) asking(text string) { p.unsureLarge = len(text) > leastServerPacket-packetOverhead }
 
 // MayBeTooLarge reports whether a login may have failed because the server, or a proxy
 // before it, got too large a packet. It says so if it can; mostly its hanging up comes
@@ -53,7 +51,7 @@ func (p *Conn) MayBeTooLarge(ctx context.Context, err error) bool {
 	case mysqlerr.Number(err) == mysqlerr.PacketTooLarge:
 		return true
 	}
-	return p.sentLarge && mysqlerr.Number(err) == 0 && (errors.Is(err, mysql.ErrInvalidConn) || !p.IsValid())
+	return p.unsureLarge && mysqlerr.Number(err) == 0 && (errors.Is(err, mysql.ErrInvalidConn) || !p.IsValid())
 }
 
 // selectRow returns the values of expressions, in one query if its text may be
@@ -68,11 +66,12 @@ func (p *Conn) selectRow(ctx context.Context, expressions []string) (row []strin
 			n++
 		}
 		text := sel + strings.Join(expressions[:n], sep)
-		p.asks(text)
+		p.asking(text)
 		part, err := queryRow(ctx, p, text)
 		if err != nil {
 			return nil, err
 		}
+		p.unsureLarge = false
 		row = append(row, part...)
 		expressions = expressions[n:]
 	}
