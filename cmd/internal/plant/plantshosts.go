@@ -104,7 +104,7 @@ var hostsPlants = []plant{
 		file: "internal/registry/registry.go",
 		old:  "|| r.lingerLocked(m) ||",
 		new:  "||",
-		test: "TestHandlePerRequest",
+		test: "TestHandlePerRequestKnowsTheHosts",
 	},
 	{
 		name: "pools that know of a host that is down pile up",
@@ -119,6 +119,20 @@ var hostsPlants = []plant{
 		old:  "h.Server.NoteSmallPackets()",
 		new:  "_ = h",
 		test: "TestServerThatHangsUpOnLongTexts",
+	},
+	{
+		name: "a host that is full is taken for one that is down",
+		file: "internal/hosts/probe.go",
+		old:  "event = failover.NoRoom",
+		new:  "event = failover.Failed",
+		test: "TestFullHostsAreNotDown",
+	},
+	{
+		name: "a full host is not waited for beside one that is not wanted",
+		file: "internal/failover/order.go",
+		old:  "answers && t.hosts[i].settled() != Full",
+		new:  "answers",
+		test: "TestFullHostsAreNotDown",
 	},
 	// What is offered.
 	{
