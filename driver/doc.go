@@ -134,10 +134,13 @@
 // pool_size and pool_max_overflow where there are many.
 //
 // A process has fewer than ten refused logins in any ten seconds for each user and
-// address, so that the server locks no account. After three, a password that was
-// refused is tried again every two seconds; other checkouts that need a login
-// with it get the server's error at once. It can be ten or more only if the
-// password is changed while more logins than that are under way.
+// address, so that the server locks no account. A password that was refused is
+// tried by one login at a time, after three refusals every two seconds; other
+// checkouts that need a login with it get the server's error at once. Five logins
+// of an account are under way at once at most, and twice as many each time that
+// one has waited for longer than a login takes, and for 100 ms at least. It can be
+// ten refusals or more only if the password is changed while that many are under
+// way.
 //
 // # Lifetimes
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -157,7 +158,7 @@ func TestPacedLoginCondemnsNoHost(t *testing.T) {
 		db := handle(t, s, "timeout=1s")
 		a := loginpace.Accounts.Of(&mysql.Config{Net: "tcp", Addr: "a:1", User: "app"})
 		for i := range loginpace.RefusedMost {
-			end, err := a.Begin(t.Context(), [32]byte{byte(i)}, func() bool { return true })
+			end, err := a.Begin(t.Context(), [32]byte{byte(i)}, true, func() bool { return true })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -253,4 +254,65 @@ func TestProbeOfAFullHostThatServes(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Hosts that have no room are full, not down: the error is the server's own, whatever
+// the others are, and whoever waits is served once there is room.
+func TestFullHostsAreNotDown(t *testing.T) {
+	for name, test := range map[string]struct {
+		target string
+		set    func(*cluster)
+		full   []int
+	}{
+		"both":                        {"auto", func(c *cluster) { c.is("a:1", isFull); c.is("b:2", isFull) }, []int{0, 1}},
+		"both, primary":               {"primary", func(c *cluster) { c.is("a:1", isFull); c.is("b:2", isFull) }, []int{0, 1}},
+		"the second is down":          {"auto", func(c *cluster) { c.is("a:1", isFull); c.is("b:2", isDown) }, []int{0}},
+		"the first is down, primary":  {"primary", func(c *cluster) { c.is("a:1", isDown); c.is("b:2", isFull) }, []int{1}},
+		"beside a replica, primary":   {"primary", func(c *cluster) { c.is("a:1", isFull); c.isReadOnly("b:2", true) }, []int{0}},
+		"a replica beside a primary":  {"replica", func(c *cluster) { c.is("b:2", isFull); c.isReadOnly("b:2", true) }, []int{1}},
+		"the first is down, no spare": {"any", func(c *cluster) { c.is("a:1", isDown); c.is("b:2", isFull) }, []int{1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, s *fakeServer) {
+				c := newCluster(s)
+				s.addr = "a:1,b:2"
+				test.set(c)
+				db := handle(t, s, "pool_timeout=3s&pool_target="+test.target)
+				for range 2 {
+					start := time.Now()
+					err := db.Ping()
+					var full *mysql.MySQLError
+					if !errors.As(err, &full) || full.Number != 1040 {
+						t.Errorf("got %v, want the server's error 1040 in it", err)
+					}
+					if waited := time.Since(start); waited < 3*time.Second {
+						t.Errorf("the error came after %v, want the checkout to wait for room until pool_timeout", waited)
+					}
+					if strings.Contains(err.Error(), "is down (Error 1040") {
+						t.Errorf("got %v, want that it is full", err)
+					}
+				}
+				for i, h := range onePool(t).Hosts {
+					if is := h.State == "full"; is != slices.Contains(test.full, i) {
+						t.Errorf("host %d is %s, want full: %v", i, h.State, !is)
+					}
+				}
+				if n := c.tried(); n > 150 {
+					t.Errorf("%d logins in 6 s, want few", n)
+				}
+				time.AfterFunc(time.Second, func() {
+					for _, addr := range []string{"a:1", "b:2"} {
+						c.mu.Lock()
+						if c.hosts[addr] == isFull {
+							c.hosts[addr] = ""
+						}
+						c.mu.Unlock()
+					}
+				})
+				if err := db.Ping(); err != nil {
+					t.Errorf("when there was room: %v", err)
+				}
+			})
+		})
+	}
 }

@@ -114,8 +114,8 @@ func TestRefusedLoginsAreFew(t *testing.T) {
 						break
 					}
 				}
-				if burst > loginpace.UnprovenMost {
-					t.Errorf("%d were refused at first, want %d at most", burst, loginpace.UnprovenMost)
+				if burst > loginpace.MostAtOnce {
+					t.Errorf("%d were refused at first, want %d at most", burst, loginpace.MostAtOnce)
 				}
 				if n := r.count(); n < 12 {
 					t.Errorf("the server was asked %d times in 30 s, want about 18", n)
@@ -211,14 +211,14 @@ func TestAnotherPasswordIsTriedAtOnce(t *testing.T) {
 func TestHungLoginsDelayOthersForAShortTime(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		s.login = func(ctx context.Context, n int) error {
-			if n <= loginpace.UnprovenMost {
+			if n <= loginpace.MostAtOnce {
 				<-ctx.Done()
 				return ctx.Err()
 			}
 			return nil
 		}
 		db := handle(t, s, "pool_size=10") // or the pool would wait too, before a sixth
-		for range loginpace.UnprovenMost {
+		for range loginpace.MostAtOnce {
 			go db.Ping()
 		}
 		synctest.Wait()
@@ -226,8 +226,8 @@ func TestHungLoginsDelayOthersForAShortTime(t *testing.T) {
 		if err := db.Ping(); err != nil {
 			t.Error(err)
 		}
-		if d := time.Since(start); d > loginpace.UnprovenLimit {
-			t.Errorf("waited %v for logins that hang, want %v at most", d, loginpace.UnprovenLimit)
+		if d := time.Since(start); d > loginpace.LongestTurn {
+			t.Errorf("waited %v for logins that hang, want %v at most", d, loginpace.LongestTurn)
 		}
 	})
 }
@@ -277,4 +277,49 @@ func TestPacedLoginsHoldNoPlace(t *testing.T) {
 			tx.Rollback()
 		}
 	})
+}
+
+// A password is changed while every connection is recycled each second, and pools log
+// in many times at once: few logins are under way when the first is refused, whenever in
+// the second that is, and if every connection is replaced because of it.
+func TestPasswordChangedAmidRecycling(t *testing.T) {
+	for _, pools := range []int{1, 4} {
+		for phase := range 4 {
+			bubble(t, func(t *testing.T, s *fakeServer) {
+				changed := false
+				r := &refusals{}
+				r.right = func() bool { return !changed }
+				s.login = r.login
+				var dbs []*sql.DB
+				for i := range pools {
+					dbs = append(dbs, handle(t, s, fmt.Sprintf("pool_recycle=1s&pool_name=p%d", i)))
+				}
+				var wg sync.WaitGroup
+				changes := time.Now().Add(2*time.Second + time.Duration(phase/2)*time.Second/2)
+				end := changes.Add(1100 * time.Millisecond)
+				for i := range 64 {
+					wg.Go(func() {
+						for time.Now().Before(end) {
+							if tx, err := dbs[i%pools].Begin(); err == nil {
+								time.Sleep(10 * time.Millisecond)
+								tx.Rollback()
+							}
+							time.Sleep(20 * time.Millisecond)
+						}
+					})
+				}
+				time.Sleep(time.Until(changes))
+				r.mu.Lock()
+				changed = true
+				r.mu.Unlock()
+				if phase%2 == 0 {
+					Invalidate(nil)
+				}
+				wg.Wait()
+				if n := r.count(); n == 0 || n > loginpace.MostAtOnce {
+					t.Errorf("%d pools, phase %d: %d logins were refused, want one, and %d at most", pools, phase, n, loginpace.MostAtOnce)
+				}
+			})
+		}
+	}
 }

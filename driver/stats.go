@@ -125,7 +125,8 @@ type HostStats struct {
 	// logged in to it yet, or nobody used the pool for a while; "up"; "suspect", a
 	// connection to it fell silent; "read-only", it takes no writes; "unready", it
 	// is not part of its cluster, or a replica whose replication has stopped;
-	// "down", the latest login failed; "probing", its back-off is over and it is
+	// "full", it had no room for the latest login (1040, 1203, 1226), and the pool has
+	// no connection to it; "down", the latest login failed for another reason; "probing", its back-off is over and it is
 	// being probed.
 	State    string
 	Since    time.Time // when it got this state, probing left out; zero if nobody logged in yet

@@ -14,7 +14,7 @@ type model struct {
 	*Tracker
 	rand    *rand.Rand
 	now     time.Time
-	truth   []Event     // what a login would report: Writable, TakesNoWrites, NotReady or Failed
+	truth   []Event     // what a login would report: Writable, TakesNoWrites, NotReady, NoRoom or Failed
 	since   []time.Time // of truth
 	probing []time.Time // when the probe under way ends; zero if none is
 	asked   []time.Time // when it started
@@ -46,7 +46,7 @@ func newModel(seed uint64, target Target, spread bool) *model {
 
 func (m *model) becomes(i int, e Event) {
 	m.truth[i], m.since[i] = e, m.now
-	if e == Failed {
+	if e == Failed || e == NoRoom {
 		m.conns[i] = 0
 	}
 }
@@ -54,7 +54,7 @@ func (m *model) becomes(i int, e Event) {
 // happens changes what a host is.
 func (m *model) happens() {
 	i := m.rand.IntN(len(m.truth))
-	e := []Event{Writable, TakesNoWrites, NotReady, Failed}[m.rand.IntN(4)]
+	e := []Event{Writable, TakesNoWrites, NotReady, NoRoom, Failed}[m.rand.IntN(5)]
 	if e == Writable {
 		for j := range m.truth {
 			if m.truth[j] == Writable {
@@ -84,7 +84,7 @@ func (m *model) login() {
 		}
 		m.report(i, m.truth[i], m.now)
 		switch {
-		case m.truth[i] == Failed || m.Rating(i) == Never:
+		case m.truth[i] == Failed || m.truth[i] == NoRoom || m.Rating(i) == Never:
 		case m.Rating(i) == Wanted:
 			m.conns[i]++
 			return

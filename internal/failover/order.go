@@ -9,8 +9,9 @@ import (
 // Candidates returns the hosts that a login may try, in this order: those that
 // are wanted, those that serve as a fallback, and those that cannot be used,
 // since to try one is better than to fail. load is how many connections a host
-// has. None is left for a target that takes no fallback, while every host that
-// answered is a wrong one: the others are probed.
+// has. For a target that takes no fallback, while some host answered and is a wrong one,
+// those that are down are left out, which are probed. Not those that are full: whoever
+// waits for one has room there as soon as anybody.
 func (t *Tracker) Candidates(now time.Time, load func(i int) int64) []int {
 	order := make([]int, len(t.hosts))
 	for i := range order {
@@ -25,7 +26,7 @@ func (t *Tracker) Candidates(now time.Time, load func(i int) int64) []int {
 	answers := slices.ContainsFunc(order, func(i int) bool { return t.rating(i) == Never })
 	order = slices.DeleteFunc(order, func(i int) bool {
 		r := t.rating(i)
-		return r == Never || r == Last && t.target.strict() && answers
+		return r == Never || r == Last && t.target.strict() && answers && t.hosts[i].settled() != Full
 	})
 	slices.SortStableFunc(order, func(x, y int) int {
 		c := cmp.Compare(t.rating(x), t.rating(y))

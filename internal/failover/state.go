@@ -8,14 +8,15 @@ import "fmt"
 
 // State is what is known of a host. The whole machine:
 //
-//	state      writable  read-only  unready  failed   silent     refused    probe    no answer  unwatched
-//	unknown    up        read-only  unready  down     suspect    read-only  unknown  unknown    unknown
-//	up         up        read-only  unready  down     suspect    read-only  probing  up         unknown
-//	suspect    up        read-only  unready  down     suspect    read-only  suspect  suspect    unknown
-//	read-only  up        read-only  unready  down     read-only  read-only  probing  read-only  unknown
-//	unready    up        read-only  unready  down     unready    read-only  probing  unready    unknown
-//	down       up        read-only  unready  down     down       read-only  probing  down       unknown
-//	probing    up        read-only  unready  down     probing    read-only  probing  (before)   unknown
+//	state      writable  read-only  unready  no room  failed   silent     refused    probe    no answer  unwatched
+//	unknown    up        read-only  unready  full     down     suspect    read-only  unknown  unknown    unknown
+//	up         up        read-only  unready  full     down     suspect    read-only  probing  up         unknown
+//	suspect    up        read-only  unready  full     down     suspect    read-only  suspect  suspect    unknown
+//	read-only  up        read-only  unready  full     down     read-only  read-only  probing  read-only  unknown
+//	unready    up        read-only  unready  full     down     unready    read-only  probing  unready    unknown
+//	full       up        read-only  unready  full     down     full       read-only  probing  full       unknown
+//	down       up        read-only  unready  full     down     down       read-only  probing  down       unknown
+//	probing    up        read-only  unready  full     down     probing    read-only  probing  (before)   unknown
 //
 // A host that is used, whatever its state, is probed without becoming probing.
 type State uint8
@@ -34,6 +35,9 @@ const (
 	// Unready: it takes logins, and is not fit for statements: not part of its
 	// cluster, or a replica whose replication has stopped.
 	Unready
+	// Full: it refused the latest login since it has no room for another, and the
+	// pool has no connection to it.
+	Full
 	// Down: the latest login failed.
 	Down
 	// Probing: its back-off is over and a probe is under way. It is used as
@@ -43,7 +47,7 @@ const (
 	states
 )
 
-var stateNames = [states]string{"unknown", "up", "suspect", "read-only", "unready", "down", "probing"}
+var stateNames = [states]string{"unknown", "up", "suspect", "read-only", "unready", "full", "down", "probing"}
 
 func (s State) String() string {
 	if s < states {
@@ -63,6 +67,9 @@ const (
 	TakesNoWrites
 	// NotReady: the server answered that it is not fit for statements.
 	NotReady
+	// NoRoom: the server answered that it takes no more logins, for anybody or for
+	// the account.
+	NoRoom
 	// Failed: a login failed, for a reason that is the host's.
 	Failed
 	// Silent: a connection got no answer within the pool's own time limit.
@@ -82,12 +89,13 @@ const (
 const asBefore = states
 
 var transitions = [states][events]State{
-	//         writable, read-only, unready, failed, silent, refused, probe, no answer, unwatched
-	Unknown:  {Up, ReadOnly, Unready, Down, Suspect, ReadOnly, Unknown, Unknown, Unknown},
-	Up:       {Up, ReadOnly, Unready, Down, Suspect, ReadOnly, Probing, Up, Unknown},
-	Suspect:  {Up, ReadOnly, Unready, Down, Suspect, ReadOnly, Suspect, Suspect, Unknown},
-	ReadOnly: {Up, ReadOnly, Unready, Down, ReadOnly, ReadOnly, Probing, ReadOnly, Unknown},
-	Unready:  {Up, ReadOnly, Unready, Down, Unready, ReadOnly, Probing, Unready, Unknown},
-	Down:     {Up, ReadOnly, Unready, Down, Down, ReadOnly, Probing, Down, Unknown},
-	Probing:  {Up, ReadOnly, Unready, Down, Probing, ReadOnly, Probing, asBefore, Unknown},
+	//         writable, read-only, unready, no room, failed, silent, refused, probe, no answer, unwatched
+	Unknown:  {Up, ReadOnly, Unready, Full, Down, Suspect, ReadOnly, Unknown, Unknown, Unknown},
+	Up:       {Up, ReadOnly, Unready, Full, Down, Suspect, ReadOnly, Probing, Up, Unknown},
+	Suspect:  {Up, ReadOnly, Unready, Full, Down, Suspect, ReadOnly, Suspect, Suspect, Unknown},
+	ReadOnly: {Up, ReadOnly, Unready, Full, Down, ReadOnly, ReadOnly, Probing, ReadOnly, Unknown},
+	Unready:  {Up, ReadOnly, Unready, Full, Down, Unready, ReadOnly, Probing, Unready, Unknown},
+	Full:     {Up, ReadOnly, Unready, Full, Down, Full, ReadOnly, Probing, Full, Unknown},
+	Down:     {Up, ReadOnly, Unready, Full, Down, Down, ReadOnly, Probing, Down, Unknown},
+	Probing:  {Up, ReadOnly, Unready, Full, Down, Probing, ReadOnly, Probing, asBefore, Unknown},
 }

@@ -44,7 +44,7 @@ func TestStateComment(t *testing.T) {
 // Whatever a server says of itself is believed, in any state.
 func TestAnswersCount(t *testing.T) {
 	for s := range states {
-		for event, want := range map[Event]State{Writable: Up, TakesNoWrites: ReadOnly, NotReady: Unready, Failed: Down, Refused: ReadOnly} {
+		for event, want := range map[Event]State{Writable: Up, TakesNoWrites: ReadOnly, NotReady: Unready, NoRoom: Full, Failed: Down, Refused: ReadOnly} {
 			if got := transitions[s][event]; got != want {
 				t.Errorf("%v, event %d: got %v, want %v", s, event, got, want)
 			}

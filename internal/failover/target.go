@@ -36,12 +36,12 @@ const (
 // ratings is by target and by state. A host that is being probed counts as what
 // it was before.
 var ratings = [targets][states]Rating{
-	//             unknown, up, suspect, read-only, unready, down
-	Auto:          {Wanted, Wanted, Wanted, Fallback, Last, Last},
-	Primary:       {Wanted, Wanted, Wanted, Never, Never, Last},
-	Replica:       {Wanted, Never, Never, Wanted, Never, Last},
-	PreferReplica: {Wanted, Fallback, Fallback, Wanted, Last, Last},
-	Any:           {Wanted, Wanted, Wanted, Wanted, Last, Last},
+	//             unknown, up, suspect, read-only, unready, full, down
+	Auto:          {Wanted, Wanted, Wanted, Fallback, Last, Last, Last},
+	Primary:       {Wanted, Wanted, Wanted, Never, Never, Last, Last},
+	Replica:       {Wanted, Never, Never, Wanted, Never, Last, Last},
+	PreferReplica: {Wanted, Fallback, Fallback, Wanted, Last, Last, Last},
+	Any:           {Wanted, Wanted, Wanted, Wanted, Last, Last, Last},
 }
 
 // strict reports whether a wrong host is worse than none.

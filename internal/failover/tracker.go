@@ -129,7 +129,7 @@ func (t *Tracker) Report(i int, event Event, began, now time.Time, reason string
 		if began.After(h.answered) {
 			h.answered = began
 		}
-	case Failed:
+	case NoRoom, Failed:
 		if began.Before(h.answered) {
 			return Change{was, was} // a later one was answered
 		}

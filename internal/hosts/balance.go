@@ -214,7 +214,7 @@ func (l *Dialer) report(h *host, event failover.Event, began time.Time, why stri
 func (l *Dialer) logState(h *host, was, is failover.State, why string) {
 	level := slog.LevelInfo
 	switch {
-	case is == failover.Down || is == failover.Unready, is == failover.ReadOnly && was == failover.Up && l.hosts.target.Writes():
+	case is == failover.Down || is == failover.Full || is == failover.Unready, is == failover.ReadOnly && was == failover.Up && l.hosts.target.Writes():
 		level = slog.LevelWarn
 	case was == failover.Unknown, is == failover.Suspect, was == failover.Suspect && is == failover.Up:
 		level = slog.LevelDebug

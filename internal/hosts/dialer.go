@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -179,7 +180,7 @@ func (l *Dialer) openIn(ctx context.Context, h *host, schema string, place *budg
 	}
 	done := make(chan opened, 1)
 	go func() {
-		p, err := l.attempt(ctx, h, schema, place)
+		p, err := l.attempt(ctx, h, schema, place, end)
 		end(err)
 		done <- opened{p, err}
 	}()
@@ -205,8 +206,9 @@ func (l *Dialer) openIn(ctx context.Context, h *host, schema string, place *budg
 // HeedTime is how long a login has to end after its context.
 const HeedTime = 500 * time.Millisecond
 
-// attempt is openOn, for as long as it takes.
-func (l *Dialer) attempt(ctx context.Context, h *host, schema string, place *budget.Place) (p *physical.Conn, err error) {
+// attempt is openOn, for as long as it takes. end is called as soon as the account has
+// logged in; a second call does nothing.
+func (l *Dialer) attempt(ctx context.Context, h *host, schema string, place *budget.Place, end func(error)) (p *physical.Conn, err error) {
 	defer func() {
 		if err != nil {
 			place.Release()
@@ -225,7 +227,7 @@ func (l *Dialer) attempt(ctx context.Context, h *host, schema string, place *bud
 	}()
 	start := time.Now()
 	began := h.Now()
-	p, err = l.logIn(ctx, h, place, schema, h.Server.TakesSmallPackets())
+	p, err = l.logIn(ctx, h, place, schema, h.Server.TakesSmallPackets(), end)
 	if err != nil {
 		return nil, l.explain(ctx, h, start, err)
 	}
@@ -239,11 +241,12 @@ func (l *Dialer) attempt(ctx context.Context, h *host, schema string, place *bud
 
 // logIn logs in and asks what the pool wants to know; cautiously if the server may
 // take small packets only.
-func (l *Dialer) logIn(ctx context.Context, h *host, place *budget.Place, schema string, cautious bool) (*physical.Conn, error) {
+func (l *Dialer) logIn(ctx context.Context, h *host, place *budget.Place, schema string, cautious bool, end func(error)) (*physical.Conn, error) {
 	inner, err := l.connect(ctx, h, schema)
 	if err != nil {
 		return nil, err
 	}
+	end(nil)
 	stock, ok := inner.(physical.StockConn)
 	if !ok {
 		inner.Close()
@@ -264,7 +267,7 @@ func (l *Dialer) logIn(ctx context.Context, h *host, place *budget.Place, schema
 	stock.Close() // its place stays, for the next try
 	if tooLarge {
 		h.Learned.Store(nil)
-		p, err = l.logIn(ctx, h, place, schema, true)
+		p, err = l.logIn(ctx, h, place, schema, true, end)
 		if err == nil {
 			h.Server.NoteSmallPackets()
 		}
@@ -304,19 +307,22 @@ func (l *Dialer) connect(ctx context.Context, h *host, schema string) (c driver.
 }
 
 // begin waits until the account may log in, and returns what is to be called with
-// the login's end. Nobody waits here with a place on the server: see openOn.
+// the login's end, of which the first call counts. Nobody waits here with a place on the server: see openOn.
 func (l *Dialer) begin(ctx context.Context, h *host) (end func(error), err error) {
 	doubts := h.Doubts.Load
-	ended, err := h.account.Begin(ctx, dsn.PasswordHash(h.Cfg), func() bool { return doubts() == h.loginDoubts.Load() })
+	ended, err := h.account.Begin(ctx, dsn.PasswordHash(h.Cfg), !pool.IsUnasked(ctx), func() bool { return doubts() == h.loginDoubts.Load() })
 	if err != nil {
 		return nil, err
 	}
 	before := doubts()
+	var once sync.Once
 	return func(err error) {
-		if err == nil {
-			h.loginDoubts.Store(before)
-		}
-		ended(err)
+		once.Do(func() {
+			if err == nil {
+				h.loginDoubts.Store(before)
+			}
+			ended(err)
+		})
 	}, nil
 }
 

@@ -203,7 +203,11 @@ func (l *Dialer) loginFailed(h *host, began time.Time, err error) {
 	case mysqlerr.IsUnready(err):
 		l.report(h, failover.NotReady, began, reasonOf(err))
 	case isHosts(err) && !hasConnections(h, err) && !errors.Is(err, context.Canceled):
-		l.report(h, failover.Failed, began, reasonOf(err))
+		event := failover.Failed
+		if hasNoRoom(err) {
+			event = failover.NoRoom
+		}
+		l.report(h, event, began, reasonOf(err))
 	default:
 		l.hosts.mu.Lock()
 		l.hosts.tracker.ProbeFailed(h.Index, time.Now())

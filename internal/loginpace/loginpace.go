@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,26 +21,30 @@ import (
 // process has fewer than ten in any ten seconds for each account, over all of its
 // pools:
 //
-//   - After three refused logins in ten seconds a password that was refused is tried
-//     again after RefusedRest only. Until then every other login with it gets the
-//     server's error at once, and the server sees none.
-//   - No more than five logins of an account are under way at once, unless one has
-//     succeeded within the last ten seconds, and since a connection was found dead: all
-//     of them may be refused.
+//   - A password that was refused is tried by one login at a time, which a request
+//     asked for; after three refused logins in ten seconds, after RefusedRest only.
+//     Meanwhile every other login with it gets the server's error at once, and the
+//     server sees none.
+//   - No more than five logins of an account are under way at once: all of them may be
+//     refused. If one has succeeded within the last ten seconds, and no connection was
+//     found dead since, a login that has waited for GrowAfter, and for longer than one
+//     takes, may be among twice as many, and so on: so a burst at a server that is far
+//     away is not slow, and a refusal is known before there are more.
 //   - A password that was not refused yet does not wait for RefusedRest. Those under
 //     way and those refused in the last ten seconds are nine at most together.
 //
 // Five at once and one each two seconds are nine in ten seconds. It may be more only
-// if a password is changed amid a burst of logins of which some have just
-// succeeded: then as many are refused as are under way.
+// if a password is changed amid a burst of logins that has lasted for longer than that:
+// then as many are refused as are under way.
 const (
-	RefusedSpan   = 10 * time.Second
-	RefusedMost   = 9
-	refusedFree   = 3
-	RefusedRest   = 2 * time.Second
-	UnprovenMost  = 5
-	provenFor     = 10 * time.Second
-	UnprovenLimit = 500 * time.Millisecond // the longest wait for one of UnprovenMost that does not end
+	RefusedSpan = 10 * time.Second
+	RefusedMost = 9
+	refusedFree = 3
+	RefusedRest = 2 * time.Second
+	MostAtOnce  = 5
+	GrowAfter   = 100 * time.Millisecond
+	provenFor   = 10 * time.Second
+	LongestTurn = 500 * time.Millisecond // the longest wait for one of MostAtOnce that does not end
 )
 
 // ErrPaced is why a login was not tried that had no time left to wait for its turn.
@@ -50,11 +55,16 @@ type Account struct {
 	mu        sync.Mutex // guards what follows; a leaf: no other lock is taken under it
 	underway  int
 	succeeded time.Time              // the latest that did; zero: it was refused since
+	took      time.Duration          // that one
+	queue     []*turn                // those that wait though one has just succeeded, the first first
 	refused   []time.Time            // in the last RefusedSpan
 	passwords map[[32]byte]*password // those that were refused, by their keyed hash
 	changed   chan struct{}          // closed when something changes that somebody waits for
 	touched   time.Time
 }
+
+// turn is of a login that waits.
+type turn struct{ since time.Time }
 
 // password is one that was refused.
 type password struct {
@@ -126,31 +136,32 @@ func (a *Account) forgettable(now time.Time) bool {
 
 // Begin waits until a login may start, and returns what is to be called with its
 // end. It returns the server's error instead if the password was refused just now,
-// and ctx's if that ends first. quiet reports whether no connection was found
-// dead since the latest login: they may have been killed because of a new password.
-func (a *Account) Begin(ctx context.Context, hash [32]byte, quiet func() bool) (end func(error), err error) {
-	start := time.Now()
+// and ctx's if that ends first. asked says whether a request waits for the login. quiet
+// reports whether no connection was found dead since the latest login: they may have
+// been killed because of a new password.
+func (a *Account) Begin(ctx context.Context, hash [32]byte, asked bool, quiet func() bool) (end func(error), err error) {
+	mine := &turn{since: time.Now()}
+	defer a.leave(mine)
 	for {
 		a.mu.Lock()
 		now := time.Now()
 		a.touched = now
 		a.forgetLocked(now)
 		p := a.passwords[hash]
-		if p != nil && a.tooOftenLocked(p, now) {
+		if p != nil && (!asked || a.tooOftenLocked(p, now)) {
+			err := p.err
 			a.mu.Unlock()
-			return nil, p.err
+			return nil, err
 		}
-		wait := time.Duration(0)
-		if a.succeeded.IsZero() || now.Sub(a.succeeded) >= provenFor || !quiet() {
-			wait = a.waitLocked(now, now.Sub(start))
-		}
+		proven := !a.succeeded.IsZero() && now.Sub(a.succeeded) < provenFor && quiet()
+		wait := a.waitLocked(now, mine, proven)
 		if wait == 0 {
 			a.underway++
 			if p != nil {
 				p.trying = true
 			}
 			a.mu.Unlock()
-			return a.ender(ctx, hash), nil
+			return a.ender(ctx, hash, now, p != nil), nil
 		}
 		if a.changed == nil {
 			a.changed = make(chan struct{})
@@ -171,20 +182,56 @@ func (a *Account) Begin(ctx context.Context, hash [32]byte, quiet func() bool) (
 
 func (a *Account) tooOftenLocked(p *password, now time.Time) bool {
 	n := len(a.refused) + a.underway
-	return n >= RefusedMost || n >= refusedFree && (p.trying || now.Sub(p.at) < RefusedRest)
+	return p.trying || n >= RefusedMost || n >= refusedFree && now.Sub(p.at) < RefusedRest
 }
 
-// waitLocked is for how long a login waits at most that may be refused and began so
-// long ago; 0 if it may start.
-func (a *Account) waitLocked(now time.Time, waited time.Duration) time.Duration {
+// leave takes a login out of the queue, and lets the next one see whether it may start.
+func (a *Account) leave(mine *turn) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.leaveLocked(mine)
+}
+
+func (a *Account) leaveLocked(mine *turn) {
+	if i := slices.Index(a.queue, mine); i >= 0 {
+		a.queue = slices.Delete(a.queue, i, i+1)
+		a.changedLocked()
+	}
+}
+
+// changedLocked has those that wait look again.
+func (a *Account) changedLocked() {
+	if a.changed != nil {
+		close(a.changed)
+		a.changed = nil
+	}
+}
+
+// waitLocked is for how long a login waits at most; 0 if it may start. proven says
+// whether one has just succeeded.
+func (a *Account) waitLocked(now time.Time, mine *turn, proven bool) time.Duration {
+	waited := now.Sub(mine.since)
+	if proven {
+		grow := max(GrowAfter, a.took+a.took/4)
+		times := waited / grow
+		first := len(a.queue) == 0 || a.queue[0] == mine
+		if first && a.underway < MostAtOnce<<min(times, 16) {
+			return 0
+		}
+		if !slices.Contains(a.queue, mine) {
+			a.queue = append(a.queue, mine)
+		}
+		return (times+1)*grow - waited
+	}
+	a.leaveLocked(mine)
 	if len(a.refused)+a.underway >= RefusedMost {
 		if len(a.refused) == 0 {
 			return RefusedSpan
 		}
 		return a.refused[0].Add(RefusedSpan).Sub(now)
 	}
-	if a.underway >= UnprovenMost && waited < UnprovenLimit {
-		return UnprovenLimit - waited
+	if a.underway >= MostAtOnce && waited < LongestTurn {
+		return LongestTurn - waited
 	}
 	return 0
 }
@@ -201,39 +248,40 @@ func (a *Account) forgetLocked(now time.Time) {
 	}
 }
 
-// ender returns what notes the end of a login. A dialer that goes on after its
-// context ended takes no place, but a refusal counts still.
-func (a *Account) ender(ctx context.Context, hash [32]byte) func(error) {
+// ender returns what notes the end of a login that began then; again says that it tries
+// a password which was refused. A dialer that goes on after its context ended takes no
+// place, but a refusal counts still.
+func (a *Account) ender(ctx context.Context, hash [32]byte, began time.Time, again bool) func(error) {
 	var once sync.Once
 	release := func() {
 		once.Do(func() {
 			a.mu.Lock()
 			defer a.mu.Unlock()
 			a.underway--
-			if p := a.passwords[hash]; p != nil {
+			if p := a.passwords[hash]; p != nil && again {
 				p.trying = false
 			}
-			if a.changed != nil {
-				close(a.changed)
-				a.changed = nil
-			}
+			a.changedLocked()
 		})
 	}
 	stop := context.AfterFunc(ctx, release)
 	return func(err error) {
 		stop()
-		a.note(hash, err)
+		a.note(hash, began, err)
 		release()
 	}
 }
 
-func (a *Account) note(hash [32]byte, err error) {
+func (a *Account) note(hash [32]byte, began time.Time, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := time.Now()
 	switch {
 	case err == nil:
-		a.succeeded = now
+		if p := a.passwords[hash]; p != nil && began.Before(p.at) {
+			return // the password may have been changed since
+		}
+		a.succeeded, a.took = now, now.Sub(began)
 		delete(a.passwords, hash)
 	case mysqlerr.IsRefused(err):
 		a.succeeded = time.Time{}
@@ -241,6 +289,11 @@ func (a *Account) note(hash [32]byte, err error) {
 		if a.passwords == nil {
 			a.passwords = map[[32]byte]*password{}
 		}
-		a.passwords[hash] = &password{err: err, at: now}
+		p := a.passwords[hash]
+		if p == nil {
+			p = &password{}
+			a.passwords[hash] = p
+		}
+		p.err, p.at = err, now
 	}
 }

@@ -77,7 +77,7 @@ type Conn struct {
 	live   liveness
 	shows  answers
 
-	sentLarge bool // the login sent a text that a server which takes leastServerPacket only does not take
+	unsureLarge bool // the login's latest text is too long for a server that takes leastServerPacket only, and has no answer
 
 	state   session.State // what was left on it; see kinds
 	inTx    bool          // a driver.Tx on it has not ended

@@ -137,11 +137,12 @@ func (p asker) showVariables(ctx context.Context) (map[string]string, error) {
 	if limit := p.maxText(); limit > 0 && len(query) > limit {
 		query = "SHOW SESSION VARIABLES"
 	}
-	p.sends(query)
+	p.asking(query)
 	all, err := queryRows(ctx, p, query)
 	if err != nil {
 		return nil, err
 	}
+	p.unsureLarge = false
 	values := make(map[string]string, len(all))
 	for _, row := range all {
 		if len(row) != 2 {

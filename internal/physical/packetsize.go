@@ -37,10 +37,8 @@ func (p *Conn) maxText() int {
 // 1,024 or more (MySQL manual, "Server System Variables").
 const leastServerPacket = 1024
 
-// sends notes the length of a text that is about to be sent in a login.
-func (p *Conn) sends(text string) {
-	p.sentLarge = p.sentLarge || len(text) > leastServerPacket-packetOverhead
-}
+// asking notes the length of a text that is about to be sent in a login.
+func (p *Conn) asking(text string) { p.unsureLarge = len(text) > leastServerPacket-packetOverhead }
 
 // MayBeTooLarge reports whether a login may have failed because the server, or a proxy
 // before it, got too large a packet. It says so if it can; mostly its hanging up comes
@@ -52,5 +50,5 @@ func (p *Conn) MayBeTooLarge(ctx context.Context, err error) bool {
 	case mysqlerr.Number(err) == mysqlerr.PacketTooLarge:
 		return true
 	}
-	return p.sentLarge && mysqlerr.Number(err) == 0 && (errors.Is(err, mysql.ErrInvalidConn) || !p.IsValid())
+	return p.unsureLarge && mysqlerr.Number(err) == 0 && (errors.Is(err, mysql.ErrInvalidConn) || !p.IsValid())
 }

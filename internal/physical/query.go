@@ -71,11 +71,12 @@ func selectRow(ctx context.Context, p *Conn, expressions []string) (row []string
 			n++
 		}
 		text := sel + strings.Join(expressions[:n], sep)
-		p.sends(text)
+		p.asking(text)
 		part, err := queryRow(ctx, p, text)
 		if err != nil {
 			return nil, err
 		}
+		p.unsureLarge = false
 		row = append(row, part...)
 		expressions = expressions[n:]
 	}

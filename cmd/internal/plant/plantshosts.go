@@ -120,6 +120,20 @@ var hostsPlants = []plant{
 		new:  "_ = h",
 		test: "TestServerThatHangsUpOnLongTexts",
 	},
+	{
+		name: "a host that is full is taken for one that is down",
+		file: "internal/hosts/probe.go",
+		old:  "event = failover.NoRoom",
+		new:  "event = failover.Failed",
+		test: "TestFullHostsAreNotDown",
+	},
+	{
+		name: "a full host is not waited for beside one that is not wanted",
+		file: "internal/failover/order.go",
+		old:  "answers && t.hosts[i].settled() != Full",
+		new:  "answers",
+		test: "TestFullHostsAreNotDown",
+	},
 	// What is offered.
 	{
 		name: "an offered connection lies idle with its locks",
