@@ -15,7 +15,10 @@ import (
 type Option func(*settings) error
 
 // settings is what a connector is made of, besides the stock driver's config.
-type settings struct{ hosts.Config }
+type settings struct {
+	hosts.Config
+	shareKey string // "": none
+}
 
 func option(name, value string) Option {
 	return func(s *settings) error { return s.Set(name, value) }

@@ -98,6 +98,8 @@ type Conn struct {
 	altered bool // for good: with pool_reset=never, state was left that texts may depend on
 
 	stmts keptStmts
+
+	after afterLogin
 }
 
 // UnknownSchema is the schema of a connection on which USE ran. No schema has

@@ -118,6 +118,7 @@ func (p *Conn) within(ctx context.Context, limit, own, idle time.Duration, ask f
 	case err == nil:
 		p.answered(doubts)
 		p.kills = kills
+	case IsOfAfterLogin(err): // which says nothing of the host
 	case ctx.Err() != nil: // the caller gave up
 		if ctx.Err() == context.DeadlineExceeded {
 			p.Login.events.Verify(p.Host, own, idle)

@@ -23,6 +23,8 @@ type Login struct {
 
 	Stmts *StmtLimits
 
+	AfterLogin AfterLogin // nil: none; set before use
+
 	UseTimes       histogram.Histogram
 	Undone, Resets atomic.Int64 // connections that were restored so
 }

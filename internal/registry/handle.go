@@ -39,7 +39,7 @@ func (c *Handle) CheckOut(ctx context.Context) (*pool.Conn[*physical.Conn], erro
 		if errors.Is(err, pool.ErrDisposed) && pools.replaced(c, m) {
 			continue
 		}
-		return lent, err
+		return lent, physical.RevealAfterLogin(err)
 	}
 }
 
