@@ -137,6 +137,9 @@ func TestSuiteAfterLoginIsRestored(t *testing.T) {
 						taken := s.wantAfterLogin(t, setup, after, reset, x.leaves)
 						fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", a.name, strings.Join(x.leaves, "; "), reset, taken)
 						want := x.method
+						if a.name == "autocommit" && want == "" {
+							want = undone // any statement may open a transaction
+						}
 						if a.each && want != closes {
 							want = isReset
 						}
@@ -198,7 +201,9 @@ func (s *server) methodOfFirst(t *testing.T, db *sql.DB, leaves []string) string
 		c.ExecContext(t.Context(), query)
 	}
 	c.Close()
-	mustExec(t, db, "DO 1")
+	next := oneConn(t, db) // held, or what it leaves would be restored too
+	defer next.Close()
+	mustExec(t, next, "DO 1")
 	return methodTaken(t)
 }
 
