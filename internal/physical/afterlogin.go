@@ -96,6 +96,9 @@ func (p *Conn) repeatAfterLogin(ctx context.Context) error {
 	if left.baseline == nil || *left.baseline != *p.baseline || left.roleAtLogin != p.roleAtLogin || left.autocommitAtLogin != p.autocommitAtLogin {
 		return p.afterLoginError("", fmt.Errorf("run again after a reset it leaves other variables, or another role, than after the login"))
 	}
+	if before == UnknownSchema && p.lastSchema == "" && p.home == "" {
+		return nil // see findSchema
+	}
 	p.schema = left.schema
 	switch {
 	case before == left.schema || before == UnknownSchema:

@@ -4,12 +4,14 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"text/tabwriter"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 	mysqlpool "github.com/mysqlpool/mysqlpool/driver"
@@ -245,5 +247,96 @@ func TestSuiteAfterLoginWithShareKey(t *testing.T) {
 		if id := connectionID(t, db); id == first {
 			t.Errorf("%s: shares the connection", name)
 		}
+	}
+}
+
+// A function that fails, blocks, or breaks its connection leaves none on the server.
+func TestSuiteAfterLoginThatFails(t *testing.T) {
+	needRealServer(t)
+	s := needServer(t)
+	own := errors.New("no settings today")
+	for name, test := range map[string]struct {
+		after func(ctx context.Context, conn driver.Conn) error
+		is    func(err error) bool
+	}{
+		"its own error": {func(context.Context, driver.Conn) error { return own }, func(err error) bool { return errors.Is(err, own) }},
+		"the server's": {func(ctx context.Context, conn driver.Conn) error {
+			return execOn(ctx, conn, "SET no_such_variable = 1")
+		},
+			func(err error) bool { return errNumber(err) == 1193 }},
+		"blocks on the server": {func(_ context.Context, conn driver.Conn) error {
+			return execOn(context.Background(), conn, "DO SLEEP(60)")
+		}, func(err error) bool { return err != nil }},
+		"blocks on rows": {func(_ context.Context, conn driver.Conn) error {
+			rows, err := conn.(driver.QueryerContext).QueryContext(context.Background(), "SELECT SLEEP(30) UNION ALL SELECT SLEEP(30)", nil)
+			if err != nil {
+				return err
+			}
+			return rows.Next(make([]driver.Value, 1))
+		}, func(err error) bool { return err != nil }},
+		"heeds nothing": {func(context.Context, driver.Conn) error { <-t.Context().Done(); return nil },
+			func(err error) bool { return errors.Is(err, context.DeadlineExceeded) }},
+		"ends its connection": {func(ctx context.Context, conn driver.Conn) error {
+			execOn(ctx, conn, "KILL CONNECTION_ID()")
+			return nil
+		}, func(err error) bool { return errors.Is(err, mysql.ErrInvalidConn) }},
+		"a transaction": {func(ctx context.Context, conn driver.Conn) error {
+			_, err := conn.(driver.ConnBeginTx).BeginTx(ctx, driver.TxOptions{})
+			return errors.Join(err, execOn(ctx, conn, "DO 1"))
+		}, func(err error) bool { return strings.Contains(err.Error(), "transaction") }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := s.config(t)
+			cfg.Timeout = time.Second
+			db := openAfter(t, pooled, cfg, test.after)
+			defer db.Close()
+			for range 2 {
+				start := time.Now()
+				err := db.Ping()
+				if took := time.Since(start); err == nil || !test.is(err) || errors.Is(err, driver.ErrBadConn) || took > 20*time.Second {
+					t.Fatalf("after %v: got %v", took, err)
+				}
+			}
+			db.Close()
+			s.wantConnections(t, 0)
+		})
+	}
+}
+
+// A row that the function inserts is no user's: LAST_INSERT_ID() is 0 at first, and each
+// one's own later. What it prepares and reads by itself is not in the way.
+func TestSuiteAfterLoginInserts(t *testing.T) {
+	needRealServer(t)
+	s := needServer(t)
+	s.exec(t, "CREATE TABLE "+s.schema+".logins (id INT AUTO_INCREMENT PRIMARY KEY, who BIGINT)")
+	db := openAfter(t, pooled, s.config(t), func(ctx context.Context, conn driver.Conn) error {
+		stmt, err := conn.(driver.ConnPrepareContext).PrepareContext(ctx, "INSERT INTO "+s.schema+".logins (who) SELECT ? + CONNECTION_ID()")
+		if err != nil {
+			return err
+		}
+		tx, err := conn.(driver.ConnBeginTx).BeginTx(ctx, driver.TxOptions{})
+		if err != nil {
+			return err
+		}
+		if _, err := stmt.(driver.StmtExecContext).ExecContext(ctx, []driver.NamedValue{{Ordinal: 1, Value: int64(0)}}); err != nil {
+			return err
+		}
+		return tx.Commit()
+	}, mysqlpool.WithSize(1), mysqlpool.WithMaxOverflow(0))
+	db.SetMaxIdleConns(-1)
+	db.SetMaxOpenConns(1)
+	for _, leaves := range []string{"DO 1", "SET @a = 1", "DO 1"} {
+		c := oneConn(t, db)
+		if got := row(t, c, "SELECT LAST_INSERT_ID(), ROW_COUNT(), @@warning_count"); got != "0|0|0" {
+			t.Errorf("a new user finds %s", got)
+		}
+		mustExec(t, c, leaves, "INSERT INTO logins (who) VALUES (1)")
+		if got, want := row(t, c, "SELECT LAST_INSERT_ID()"), row(t, c, "SELECT MAX(id) FROM logins"); got != want {
+			t.Errorf("LAST_INSERT_ID() is %s, want %s", got, want)
+		}
+		c.Close()
+	}
+	if got := s.row(t, "SELECT COUNT(*) FROM "+s.schema+".logins WHERE who > 1"); got != "2" {
+		t.Errorf("the function inserted %s rows, want 2: at the login and after the reset", got)
 	}
 }
