@@ -490,3 +490,34 @@ func TestAfterLoginSetsWaitTimeout(t *testing.T) {
 		}
 	})
 }
+
+// While the function fails no login is started that nobody asked for.
+func TestAfterLoginThatFailsIsNotProvoked(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		var fails atomic.Bool
+		db := afterHandle(t, s, "pool_warm=3", func(context.Context, driver.Conn) error {
+			if fails.Load() {
+				return errOwn
+			}
+			return nil
+		})
+		c, err := db.Conn(t.Context()) // or the pool would not be in use
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		ask(t, c)
+		synctest.Wait()
+		if open, _ := s.open(); open != 4 {
+			t.Fatalf("%d connections are open, want 4", open)
+		}
+		fails.Store(true)
+		Invalidate(nil)
+		synctest.Wait()
+		before := s.logins
+		time.Sleep(time.Hour)
+		if got := s.logins - before; got > 0 {
+			t.Errorf("%d logins that nobody asked for", got)
+		}
+	})
+}

@@ -41,7 +41,7 @@ func WithShareKey(key string) Option {
 // the session is its baseline: the session is restored to that before it goes to another
 // user. The connector has a pool to itself unless WithShareKey is given. A nil f is none.
 //
-// conn is the stock driver's connection in another coat. It implements
+// conn is the stock driver's connection behind a wrapper, which implements
 // driver.ExecerContext, QueryerContext, ConnPrepareContext, ConnBeginTx, Pinger and
 // NamedValueChecker:
 //
@@ -61,7 +61,7 @@ func WithShareKey(key string) Option {
 // On every connection that may be handed out, also on those opened in advance
 // (pool_warm), on each host. Not on those that probe a host or end a statement. It is called
 // again on a connection that is reset (COM_RESET_CONNECTION), so with pool_reset=always
-// before each handover after use. Then it must leave the same variables and role as
+// before each handover after use, and when it is tried whether a server resets. Then it must leave the same variables and role as
 // after the login, within the time that a reset has (1 s; 5 s with pool_reset=always); if it
 // fails or does not, the connection is closed, and no caller has an error for it.
 // It may be called for several connections at a time.
