@@ -34,8 +34,9 @@ var (
 // in a DSN, and those in opts come after them.
 //
 // If cfg holds a function (DialFunc, BeforeConnect), or a Logger or a TLS config
-// of its own, the connector has a pool to itself, which closes when the handle is
-// closed; otherwise it shares the pool of its login. A TLS config that the stock
+// of its own, or opts has WithAfterLogin, the connector has a pool to itself, which
+// closes when the handle is closed, unless WithShareKey says who shares it; otherwise
+// it shares the pool of its login. A TLS config that the stock
 // driver made from TLSConfig, the DSN's tls word, does not count as its own unless a
 // function is in it, such as the constraint of a root. Time zones are alike that have
 // the same name and the same rules. A nil Option is passed over.
@@ -88,7 +89,7 @@ func newConnector(cfg *mysql.Config, opts ...Option) (*connector, error) {
 }
 
 func connectorOf(cfg *mysql.Config, namedLoc bool, opts ...Option) (*connector, error) {
-	s := settings{hosts.Config{Options: dsn.DefaultOptions(), Cfg: cfg, Dial: hosts.DialStock, Resolve: serverinfo.ResolveDNS, Tracer: &tracer}}
+	s := settings{Config: hosts.Config{Options: dsn.DefaultOptions(), Cfg: cfg, Dial: hosts.DialStock, Resolve: serverinfo.ResolveDNS, Tracer: &tracer}}
 	if err := s.TakeParams(cfg.Params); err != nil {
 		return nil, err
 	}
@@ -105,7 +106,7 @@ func connectorOf(cfg *mysql.Config, namedLoc bool, opts ...Option) (*connector, 
 	}
 	c := &connector{}
 	c.Config = s.Config
-	c.Key, c.Shared = dsn.KeyOf(cfg, s.Options, namedLoc)
+	c.Key, c.Shared = dsn.KeyOf(cfg, s.Options, dsn.Sharing{NamedLoc: namedLoc, ShareKey: s.shareKey, AfterLogin: s.AfterLogin != nil})
 	_, err := c.Hosts()
 	return c, err
 }

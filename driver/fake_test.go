@@ -360,6 +360,15 @@ func (c *fakeConn) QueryContext(ctx context.Context, query string, args []driver
 			row = append(row, c.server.role)
 		}
 		row = append(row, answers...)
+	case strings.HasPrefix(query, "SELECT DATABASE(), @@autocommit"):
+		row = []driver.Value{c.schema, c.server.autocommit}
+		query, asksRole := strings.CutSuffix(query, ", CURRENT_ROLE()")
+		for name := range strings.SplitSeq(strings.TrimPrefix(query, "SELECT DATABASE(), @@autocommit, @@"), ", @@") {
+			row = append(row, c.variables()[name])
+		}
+		if asksRole {
+			row = append(row, c.server.role)
+		}
 	case query == "SELECT DATABASE()":
 		row = []driver.Value{c.schema}
 	case strings.HasPrefix(query, "SELECT @@global.read_only"):

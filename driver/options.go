@@ -9,13 +9,17 @@ import (
 )
 
 // An Option sets what the DSN sets with the pool_* parameter that its
-// documentation names. See the package documentation for the parameters. A
+// documentation names, but for WithLogger, WithShareKey and WithAfterLogin, which no DSN
+// has. See the package documentation for the parameters. A
 // negative number or duration is an error of NewConnector. The longest duration,
 // math.MaxInt64, means for ever.
 type Option func(*settings) error
 
 // settings is what a connector is made of, besides the stock driver's config.
-type settings struct{ hosts.Config }
+type settings struct {
+	hosts.Config
+	shareKey string // "": none
+}
 
 func option(name, value string) Option {
 	return func(s *settings) error { return s.Set(name, value) }

@@ -107,7 +107,7 @@ func TestOptionFunctionsSetWhatTheDSNSets(t *testing.T) {
 		if err := want.TakeParams(paramsOf(test.params)); err != nil {
 			t.Fatal(err)
 		}
-		got := settings{hosts.Config{Options: dsn.DefaultOptions()}}
+		got := settings{Config: hosts.Config{Options: dsn.DefaultOptions()}}
 		if err := test.option(&got); err != nil {
 			t.Errorf("%s: %v", test.params, err)
 		} else if got.Options != want {

@@ -48,14 +48,14 @@ func ConnConfigOf(cfg *mysql.Config) *ConnConfig {
 		}
 		c.SetNames = append(c.SetNames, st)
 	}
-	c.OneByOne = !known || setsCharsets(c.SetParams)
+	c.OneByOne = !known || SetsCharsets(c.SetParams)
 	return c
 }
 
-// setsCharsets reports whether a SET may change variables of the character sets,
+// SetsCharsets reports whether a SET may change variables of the character sets,
 // or what SET NAMES makes of them (character_set_collations of MariaDB,
 // default_collation_for_utf8mb4 of MySQL).
-func setsCharsets(set string) bool {
+func SetsCharsets(set string) bool {
 	set = strings.ToLower(set)
 	return strings.Contains(set, "charset") || strings.Contains(set, "character") || strings.Contains(set, "collation")
 }

@@ -33,35 +33,51 @@ var configFields = func() (names []string) {
 	return names
 }()
 
+// Sharing is what decides, besides the config and the options, who shares a pool.
+type Sharing struct {
+	NamedLoc   bool   // see appendLocation
+	ShareKey   string // connectors with the same have the same functions; "": it is not known
+	AfterLogin bool   // there is such a function
+}
+
 // KeyOf returns the key of a normalised config and its options. It reports
-// false if the config holds something that cannot be compared with that of
-// another connector (a function, a logger, a TLS config of its own): then the
-// connector must have a pool of its own.
+// false if there is something that cannot be compared with that of another
+// connector (a function, a logger, a TLS config of its own), unless a share key says
+// that it is alike: then the connector must have a pool of its own.
 //
 // It goes through all fields of mysql.Config, so that one which a later
-// version adds makes another pool rather than being overlooked. namedLoc is for
-// appendLocation.
-func KeyOf(cfg *mysql.Config, o Options, namedLoc bool) (Key, bool) {
+// version adds makes another pool rather than being overlooked. Of what cannot be
+// compared, whether it is there counts, with all in it that can be.
+func KeyOf(cfg *mysql.Config, o Options, s Sharing) (Key, bool) {
 	b := append(make([]byte, 0, 1024), keySecret[:]...)
 	v := reflect.ValueOf(cfg).Elem()
+	alike := !s.AfterLogin
 	for i, name := range configFields {
 		b = appendString(b, name)
 		var ok bool
-		if b, ok = appendField(b, cfg, name, v.Field(i), namedLoc); !ok {
-			return Key{}, false
+		if b, ok = appendField(b, cfg, name, v.Field(i), s); !ok {
+			alike = false
+			b = appendString(b, "other")
 		}
+	}
+	if !alike && s.ShareKey == "" {
+		return Key{}, false
+	}
+	b = appendString(b, s.ShareKey)
+	if s.AfterLogin {
+		b = append(b, 1)
 	}
 	return Key{sha256.Sum256(b), o}, true
 }
 
-func appendField(b []byte, cfg *mysql.Config, name string, v reflect.Value, namedLoc bool) ([]byte, bool) {
+func appendField(b []byte, cfg *mysql.Config, name string, v reflect.Value, s Sharing) ([]byte, bool) {
 	switch name {
 	case "DBName":
 		return b, true // a checkout switches the schema
 	case "TLS":
-		return appendTLS(b, cfg)
+		return appendTLS(b, cfg, s.ShareKey != "")
 	case "Loc":
-		return appendLocation(b, cfg.Loc, namedLoc)
+		return appendLocation(b, cfg.Loc, s.NamedLoc)
 	case "Params":
 		for _, param := range slices.Sorted(maps.Keys(cfg.Params)) {
 			b = appendString(b, param)
@@ -77,7 +93,7 @@ func appendField(b []byte, cfg *mysql.Config, name string, v reflect.Value, name
 }
 
 // appendValue appends a value of a basic kind, or a slice of such. Of any other
-// kind it takes the zero value only.
+// kind it reports false, unless it is the zero value.
 func appendValue(b []byte, v reflect.Value) ([]byte, bool) {
 	switch v.Kind() {
 	case reflect.String:
@@ -94,12 +110,17 @@ func appendValue(b []byte, v reflect.Value) ([]byte, bool) {
 	case reflect.Slice:
 		ok := true
 		b = binary.LittleEndian.AppendUint64(b, uint64(v.Len()))
-		for i := 0; ok && i < v.Len(); i++ {
-			b, ok = appendValue(b, v.Index(i))
+		for i := range v.Len() {
+			var same bool
+			b, same = appendValue(b, v.Index(i))
+			ok = ok && same
 		}
 		return b, ok
 	}
-	return b, v.IsZero()
+	if v.IsZero() {
+		return append(b, 0), true
+	}
+	return append(b, 1), false
 }
 
 // appendString appends the length too, so that no two lists of strings look

@@ -55,7 +55,7 @@ func BenchmarkPoolKey(b *testing.B) {
 			b.ReportAllocs()
 			var latest Key
 			for b.Loop() {
-				k, ok := KeyOf(cfg, DefaultOptions(), true)
+				k, ok := KeyOf(cfg, DefaultOptions(), Sharing{NamedLoc: true})
 				if !ok || latest != (Key{}) && !bytes.Equal(k.config[:], latest.config[:]) {
 					b.Fatal("another key")
 				}

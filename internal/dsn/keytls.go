@@ -15,18 +15,24 @@ import (
 
 // appendTLS appends a TLS config that the stock driver made from the DSN's tls
 // word, with the certificates and roots of a registered one. It reports false
-// for a TLS config that somebody set by hand.
-func appendTLS(b []byte, cfg *mysql.Config) ([]byte, bool) {
+// for a TLS config that somebody set by hand; of that it appends what can be
+// compared if it is shared.
+func appendTLS(b []byte, cfg *mysql.Config, shared bool) ([]byte, bool) {
 	if cfg.TLS == nil {
 		return b, true
 	}
 	byWord, _, err := tlsOfWord(cfg)
-	if err != nil || byWord == nil {
+	known := err == nil && byWord != nil
+	if !known && !shared {
+		return b, false
+	}
+	mine, ok := appendTLSConfig(nil, cfg.TLS)
+	b = append(b, mine...)
+	if !known {
 		return b, false
 	}
 	its, itsOK := appendTLSConfig(nil, byWord)
-	mine, ok := appendTLSConfig(nil, cfg.TLS)
-	return append(b, mine...), ok && itsOK && bytes.Equal(mine, its)
+	return b, ok && itsOK && bytes.Equal(mine, its)
 }
 
 // tlsOfWord returns the TLS config that the stock driver makes from a DSN's tls
@@ -69,8 +75,9 @@ func mayHaveConstraints(p *x509.CertPool) bool {
 }
 
 // appendTLSConfig appends all exported fields. It reports false if one of them
-// cannot be compared, such as a function.
+// cannot be compared, such as a function, and appends the others still.
 func appendTLSConfig(b []byte, c *tls.Config) ([]byte, bool) {
+	alike := true
 	v := reflect.ValueOf(c).Elem()
 	for i := range v.NumField() {
 		field := v.Type().Field(i)
@@ -88,23 +95,19 @@ func appendTLSConfig(b []byte, c *tls.Config) ([]byte, bool) {
 					b = binary.LittleEndian.AppendUint16(b, uint16(algorithm))
 				}
 				var ok bool
-				if b, ok = appendPrivateKey(b, cert.PrivateKey); !ok {
-					return b, false
-				}
+				b, ok = appendPrivateKey(b, cert.PrivateKey)
+				alike = alike && ok
 			}
 		case *x509.CertPool:
-			if mayHaveConstraints(f) {
-				return b, false
-			}
+			alike = alike && !mayHaveConstraints(f)
 			b = binary.LittleEndian.AppendUint64(b, uint64(certPools.number(f)))
 		default:
 			var ok bool
-			if b, ok = appendValue(b, v.Field(i)); !ok {
-				return b, false
-			}
+			b, ok = appendValue(b, v.Field(i))
+			alike = alike && ok
 		}
 	}
-	return b, true
+	return b, alike
 }
 
 // appendPrivateKey appends what tells one private key from another. It reports

@@ -89,6 +89,9 @@ func (l *Dialer) triesNext(h *host, err error, others []*host) bool {
 	switch {
 	case len(others) == 0:
 		return false
+	case physical.IsOfAfterLogin(err): // which may write, where this one takes no writes
+		rating, _ := l.hosts.rating(h)
+		return rating != failover.Wanted
 	case !wasTried(err) || hasConnections(h, err):
 		rating, _ := l.hosts.rating(h)
 		next, _ := l.hosts.rating(others[0])
@@ -177,7 +180,7 @@ func (l *Dialer) openInTime(ctx context.Context, h *host, schema string, shares 
 	}
 	began := time.Now()
 	h.loggingIn.Add(1)
-	p, err := l.openOn(ctx, h, schema)
+	p, err := l.openToUse(ctx, h, schema, began)
 	h.loggingIn.Add(-1)
 	switch {
 	case !l.hosts.tracks:

@@ -14,11 +14,12 @@ import (
 // Config is what a dialer is made of.
 type Config struct {
 	dsn.Options
-	Logger  *slog.Logger           // nil: slog.Default
-	Cfg     *mysql.Config          // without the pool's options; immutable
-	Dial    DialFunc               // the stock driver's login; replaced by tests
-	Resolve serverinfo.ResolveFunc // nil: names are not looked up
-	Tracer  *physical.Tracer       // may be nil
+	Logger     *slog.Logger           // nil: slog.Default
+	AfterLogin physical.AfterLogin    // nil: none
+	Cfg        *mysql.Config          // without the pool's options; immutable
+	Dial       DialFunc               // the stock driver's login; replaced by tests
+	Resolve    serverinfo.ResolveFunc // nil: names are not looked up
+	Tracer     *physical.Tracer       // may be nil
 }
 
 // Hosts returns the config of each host that the address names.

@@ -19,7 +19,6 @@ import (
 	"github.com/go-sql-driver/mysql"
 	"github.com/mysqlpool/mysqlpool/internal/budget"
 	"github.com/mysqlpool/mysqlpool/internal/dsn"
-	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 	"github.com/mysqlpool/mysqlpool/internal/physical"
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
@@ -58,6 +57,8 @@ type Dialer struct {
 	shortenLives func(func(*physical.Conn) time.Duration)
 	tooManyStmts func() // has every pool of the server drop what statements it keeps, for a while
 
+	afterPanics panics // of Login.AfterLogin
+
 	background *background // statements that are killed
 	watch      *background // what looks after the hosts; ends when the pool is forgotten
 
@@ -90,6 +91,7 @@ func New(c Config) *Dialer {
 	l.hosts = newBalancer(hosts, c.Options)
 	name := fmt.Sprintf("%s@%s(%s)", c.Cfg.User, c.Cfg.Net, dsn.Address(c.Cfg))
 	l.Login = physical.NewLogin(name, c.Options, c.Logger, known, c.Cfg.RejectReadOnly, l)
+	l.AfterLogin = c.AfterLogin
 	l.Tracer = c.Tracer
 	return l
 }
@@ -120,7 +122,7 @@ func (l *Dialer) PoolConfig(c *Config, emptied func(), makeRoom func(n int)) poo
 		LoginTimeout: l.timeout,
 		LoginLimit:   c.DialLimit,
 		Full:         hasNoRoom,
-		AuthFailed:   mysqlerr.IsRefused,
+		AuthFailed:   refusesAll,
 		MustRestore:  (*physical.Conn).MustRestore,
 		Yield:        func(p *physical.Conn, needed bool) bool { return p.Place.Share.Yields(p.Place, needed) },
 		MakeRoom:     makeRoom,

@@ -15,7 +15,9 @@ import (
 
 // isHosts reports whether a login failed because of the host, so that another
 // host may do better.
-func isHosts(err error) bool { return wasTried(err) && mysqlerr.IsOfHost(err) }
+func isHosts(err error) bool {
+	return wasTried(err) && mysqlerr.IsOfHost(err) && !physical.IsOfAfterLogin(err)
+}
 
 // wasTried reports whether a login that failed reached the host at all, or tried to.
 func wasTried(err error) bool {

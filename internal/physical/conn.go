@@ -87,6 +87,8 @@ type Conn struct {
 	altered bool // for good: with pool_reset=never, state was left that texts may depend on
 
 	stmts keptStmts
+
+	after afterLogin
 }
 
 var _ pool.Resource = (*Conn)(nil)

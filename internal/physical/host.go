@@ -23,6 +23,7 @@ type Host struct {
 
 	Learned  atomic.Pointer[serverinfo.Facts] // nil until the first login
 	baseline atomic.Pointer[session.Baseline] // of the latest login
+	after    atomic.Pointer[session.Baseline] // ... as AfterLogin left it
 
 	noReleaseAll atomic.Bool  // it does not know RELEASE_ALL_LOCKS
 	lastIDStays  atomic.Int32 // whether LAST_INSERT_ID(0) is ignored

@@ -134,6 +134,7 @@ func (p *Conn) within(ctx context.Context, limit, own, idle time.Duration, ask f
 	switch {
 	case err == nil:
 		p.live.answered(began)
+	case IsOfAfterLogin(err): // which says nothing of the host
 	case ctx.Err() != nil: // the caller gave up
 		if ctx.Err() == context.DeadlineExceeded {
 			p.Login.events.Verify(p.Host, own, idle)

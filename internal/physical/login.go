@@ -25,6 +25,8 @@ type Login struct {
 	Stmts  *StmtLimits
 	Tracer *Tracer // immutable once the pool is used; may be nil
 
+	AfterLogin AfterLogin // nil: none; set before use
+
 	UseTimes       histogram.Histogram
 	Undone, Resets atomic.Int64 // connections that were restored so
 }

@@ -215,7 +215,7 @@ func (p restorer) resetAndSet(ctx context.Context, kinds session.Kinds) error {
 		return err
 	}
 	commands := []stockdriver.Command{stockdriver.ResetConnection}
-	names, known := p.baseline.Charset()
+	names, known := p.loginBaseline().Charset()
 	if known {
 		commands = append(commands, p.loginCommands(names)...)
 	}
@@ -230,6 +230,9 @@ func (p restorer) resetAndSet(ctx context.Context, kinds session.Kinds) error {
 	p.shows.lastID = sessionID{}
 	if err == nil && !known {
 		err = p.replayLogin(ctx)
+	}
+	if err == nil {
+		err = p.repeatAfterLogin(ctx)
 	}
 	if err != nil {
 		return err
@@ -264,7 +267,7 @@ func (p restorer) canReset() bool {
 	if p.baseline == nil || p.initConnect || p.opaque {
 		return false
 	}
-	_, ok := p.baseline.Charset()
+	_, ok := p.loginBaseline().Charset()
 	return ok || p.replaysNames()
 }
 
@@ -323,7 +326,7 @@ func (p restorer) replayLogin(ctx context.Context) (err error) {
 func (p restorer) alsoSet() string {
 	var sets []string
 	for _, name := range []string{"net_read_timeout", "net_write_timeout"} {
-		if value := p.baseline.Value(name); value != "" {
+		if value := p.loginBaseline().Value(name); value != "" {
 			sets = append(sets, name+" = "+value)
 		}
 	}
@@ -338,7 +341,7 @@ func (p restorer) alsoSet() string {
 // to others.
 func (p restorer) checkNames(ctx context.Context) error {
 	row, err := queryRow(ctx, p, "SELECT @@character_set_client, @@character_set_results, @@collation_connection")
-	if err == nil && !p.baseline.HasNames(row[0], row[1], row[2]) {
+	if err == nil && !p.loginBaseline().HasNames(row[0], row[1], row[2]) {
 		err = errors.New("mysqlpool: a reset made the character sets other than they were after the login")
 	}
 	return err

@@ -96,6 +96,9 @@ func (p *Conn) kinds() session.Kinds {
 	if p.inTx || p.InTransaction() {
 		k |= session.Transaction
 	}
+	if p.after.eachUse && p.used {
+		k |= session.Other
+	}
 	if k&session.Variables == 0 && p.autocommit() != p.autocommitAtLogin {
 		k |= session.Other // set where no text shows it, as in a stored procedure
 	}

@@ -40,7 +40,7 @@ func (c *Handle) CheckOut(ctx context.Context) (*pool.Conn[*physical.Conn], erro
 		if errors.Is(err, pool.ErrDisposed) && pools.replaced(c, m, disposals) {
 			continue
 		}
-		return lent, err
+		return lent, physical.RevealAfterLogin(err)
 	}
 }
 

@@ -13,4 +13,4 @@ type plant struct {
 	alone  bool   // built without the other bugs: the function asks who called it
 }
 
-var plants = slices.Concat(diffPlants, budgetPlants, stmtsPlants, poolPlants, answersPlants, restorePlants, hostsPlants)
+var plants = slices.Concat(diffPlants, budgetPlants, stmtsPlants, poolPlants, answersPlants, restorePlants, hostsPlants, afterLoginPlants)

@@ -83,7 +83,7 @@ var poolPlants = []plant{
 	{
 		name: "the pool does not learn that a password was refused",
 		file: "internal/hosts/dialer.go",
-		old:  "\t\tAuthFailed:   mysqlerr.IsRefused,\n",
+		old:  "\t\tAuthFailed:   refusesAll,\n",
 		new:  "",
 		test: "TestNoLoginUnaskedAfterARefusal",
 	},

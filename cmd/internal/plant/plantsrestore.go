@@ -13,7 +13,7 @@ var restorePlants = []plant{
 	{
 		name:   "character sets and other parameters are set in one statement",
 		file:   "internal/dsn/connconfig.go",
-		old:    "c.OneByOne = !known || setsCharsets(c.SetParams)",
+		old:    "c.OneByOne = !known || SetsCharsets(c.SetParams)",
 		new:    "c.OneByOne = !known",
 		test:   "TestSuiteCollationIsTheLogins",
 		server: "MariaDB 10",

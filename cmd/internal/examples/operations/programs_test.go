@@ -52,6 +52,7 @@ func TestPrograms(t *testing.T) {
 	for name, want := range map[string]string{
 		"tenants":  `20 tenants, 21 handles, [1-5] connections\n`,
 		"worker":   `4 jobs, 1 at a time\n`,
+		"tokens":   `10 handles, 1 pool, [1-5] connections\n3 rotations: ([4-9]|1[0-9]|20) connections in all, 0 refused\n`,
 		"replicas": `visits: 1\nreads go to a replica: false\nprimary: a host is up, wanted true\nprefer_replica: a host is up, wanted false\n`,
 	} {
 		t.Run(name, func(t *testing.T) {
