@@ -134,8 +134,10 @@ func TestSwitchover(t *testing.T) {
 				*refusals = 0
 				w.failed = 0
 				w.write(40, 50*time.Millisecond)
-				if *refusals > 3 || w.failed > 3 {
-					t.Errorf("%q: to %s: %d writes were refused, %d failed, want one or two", params, to, *refusals, w.failed)
+				// Mostly one or two. A probe that was under way at the change saw what was
+				// before it; the next is due within half a second.
+				if *refusals > 11 || w.failed > 11 {
+					t.Errorf("%q: to %s: %d writes were refused, %d failed, want no more than in half a second", params, to, *refusals, w.failed)
 				}
 			}
 			time.Sleep(3 * hosts.OfferFor)
