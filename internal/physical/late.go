@@ -20,8 +20,11 @@ import (
 //     then nobody is between who could have another session run a statement; and
 //   - it was tried on this connection.
 //
-// Anything but a kept statement selects the schema first. So does the next statement
-// after an error.
+// Anything but a prepared statement selects the schema first, and so does one after which
+// the schema is not known. So does the next statement after an error. Until then the
+// session is on a schema that belongs to nobody: another user's may be gone when the
+// server goes back to it, which leaves the session without one, and whatever is wrong
+// here must not write there.
 
 // lateAfter is how many switches a connection makes before it is tried, which takes six
 // round trips.
@@ -47,6 +50,17 @@ func (l *lateSwitch) isDue() bool {
 func (p *Conn) switchesLate(schema string) bool {
 	return p.late.proved && p.schema.known() && p.schema.changes == p.Host.Server.Schemas.Load() && !p.kept().passesCache() &&
 		(schema == p.schema.now || p.stmts.cache.Knows(schema))
+}
+
+// putOff is Switch where that waits.
+func (p *Conn) putOff(ctx context.Context, schema string) (kept bool, err error) {
+	if p.schema.now != schema && p.schema.now != elsewhere {
+		if _, err := p.use(ctx, elsewhere); err != nil {
+			return false, err
+		}
+	}
+	p.schema.wanted = schema
+	return true, nil
 }
 
 // isOff reports whether a switch was put off.
