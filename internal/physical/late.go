@@ -16,8 +16,9 @@ import (
 // read and write the tables of another user, and a proxy may prepare it again on
 // another connection. So a connection is trusted with this only if
 //
-//   - the server's list of connections shows this one with the address of its socket:
-//     then nobody is between who could have another session run a statement; and
+//   - the server's list of connections shows this one with the address of its socket,
+//     and the server takes no other address from a proxy (PROXY protocol): then nobody
+//     is between who could have another session run a statement; and
 //   - it was tried on this connection.
 //
 // Anything but a prepared statement selects the schema first, and so does one after which
@@ -26,7 +27,7 @@ import (
 // server goes back to it, which leaves the session without one, and whatever is wrong
 // here must not write there.
 
-// lateAfter is how many switches a connection makes before it is tried, which takes six
+// lateAfter is how many switches a connection makes before it is tried, which takes seven
 // round trips.
 const lateAfter = 2
 
@@ -116,6 +117,11 @@ func (p *Conn) proveLate(ctx context.Context, schema string) error {
 func (p *Conn) tryLate(ctx context.Context, schema string) (works bool, err error) {
 	row, err := queryRow(ctx, p, "SELECT HOST FROM information_schema.PROCESSLIST WHERE ID = CONNECTION_ID()")
 	if err != nil || !isAt(ctx, row[0], p.local) {
+		return false, err
+	}
+	// MariaDB and Percona Server: whom they let say that he is somebody else.
+	proxies, err := queryRows(ctx, p, "SHOW GLOBAL VARIABLES LIKE 'proxy_protocol_networks'")
+	if err != nil || len(proxies) > 0 && proxies[0][1] != "" {
 		return false, err
 	}
 	if _, err := p.ExecContext(ctx, "USE "+elsewhere, nil); err != nil {

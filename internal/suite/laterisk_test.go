@@ -3,6 +3,8 @@ package suite
 import (
 	"context"
 	"database/sql"
+	"fmt"
+	"net"
 	"strings"
 	"testing"
 
@@ -157,5 +159,23 @@ func TestSuiteLateOtherSchemaRecreated(t *testing.T) {
 	x.s.exec(t, "CREATE TABLE "+x.names[0]+".t (id INT PRIMARY KEY, home VARCHAR(80))")
 	if _, err := dbs[0].Exec("INSERT INTO t VALUES (2, '')"); err != nil {
 		t.Errorf("after another program made it again: %v", err)
+	}
+}
+
+// Behind a proxy that tells the server the client's address (PROXY protocol) the
+// server's list shows that one: it may still prepare a statement again elsewhere.
+func TestSuiteProxyProtocolIsAProxy(t *testing.T) {
+	needRealServer(t)
+	x := newLateSchemas(t, 3)
+	if _, err := x.s.admin.Exec("SET GLOBAL proxy_protocol_networks = '127.0.0.0/8'"); err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() { x.s.exec(t, "SET GLOBAL proxy_protocol_networks = ''") })
+	relay := newRelayThatSays(t, x.s.dsn, func(client net.Conn) string {
+		from, to := client.RemoteAddr().(*net.TCPAddr), client.LocalAddr().(*net.TCPAddr)
+		return fmt.Sprintf("PROXY TCP4 %v %v %d %d\r\n", from.IP, to.IP, from.Port, to.Port)
+	}, func(byte, string) []byte { return nil })
+	if got := x.usesOf(t, x.open(t, relay.through(t, x.s.dsn, "charset=utf8mb4"), oneConnOnly)); got < 90 {
+		t.Errorf("the server was told USE %d times in 100 visits, want it before each", got)
 	}
 }
