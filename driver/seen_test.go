@@ -19,7 +19,13 @@ import (
 // A DSN that was seen before means what it would mean if it were read now, whatever the
 // program registered since.
 func TestSeenDSN(t *testing.T) {
-	t.Cleanup(func() { mysql.DeregisterTLSConfig("seen"); seenDSNs.forget() })
+	names := []string{"seen", "tRuE"} // the latter is no boolean to the stock driver
+	deregister := func() {
+		for _, name := range names {
+			mysql.DeregisterTLSConfig(name)
+		}
+	}
+	t.Cleanup(func() { deregister(); seenDSNs.forget() })
 	logger, local := mysql.NewConfig().Logger, time.Local
 	t.Cleanup(func() { mysql.SetLogger(logger); time.Local = local })
 
@@ -39,13 +45,15 @@ func TestSeenDSN(t *testing.T) {
 	var config *tls.Config
 	register := func(c *tls.Config) {
 		config = c
-		if err := mysql.RegisterTLSConfig("seen", c); err != nil {
-			t.Fatal(err)
+		for _, name := range names {
+			if err := mysql.RegisterTLSConfig(name, c); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	texts := []string{
 		keyDSN, keyDSN + "?tls=true", keyDSN + "?tls=skip-verify&pool_size=7", keyDSN + "?tls=seen", keyDSN + "?tls=seen&loc=Local&pool_name=a",
-		keyDSN + "?loc=Europe%2FBerlin", keyDSN + "?pool_size=none", keyDSN + "?tls=nobody",
+		keyDSN + "?loc=Europe%2FBerlin", keyDSN + "?pool_size=none", keyDSN + "?tls=nobody", keyDSN + "?tls=tRuE",
 	}
 	for _, change := range []struct {
 		name string
@@ -71,7 +79,7 @@ func TestSeenDSN(t *testing.T) {
 			register(&tls.Config{VerifyConnection: func(tls.ConnectionState) error { return nil }})
 		}},
 		{"no function", func() { register(&tls.Config{}) }},
-		{"none any more", func() { mysql.DeregisterTLSConfig("seen") }},
+		{"none any more", deregister},
 		{"another logger", func() { mysql.SetLogger(log.New(io.Discard, "", 0)) }},
 		{"another local time", func() { time.Local = time.FixedZone("Local", 3600) }},
 	} {

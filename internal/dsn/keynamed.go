@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"reflect"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -29,8 +28,8 @@ func NamedOf(cfg *mysql.Config) (n *Named, ok bool) {
 		return nil, false
 	}
 	n = &Named{logger: mysql.NewConfig().Logger, local: time.Local}
-	switch strings.ToLower(cfg.TLSConfig) {
-	case "", "0", "1", "false", "true", "skip-verify", "preferred":
+	switch cfg.TLSConfig { // in any other case it may be a registered name
+	case "", "false", "true", "skip-verify", "preferred":
 		return n, sameLogger(cfg.Logger, n.logger)
 	}
 	word := mysql.Config{Net: "unix", Addr: "db:0", TLSConfig: cfg.TLSConfig}

@@ -108,10 +108,12 @@ func (h *Holder) beforeText(ctx context.Context, p *Conn, query string, hasArgs,
 	if hasArgs && !p.config.Interpolates {
 		return st, nil
 	}
-	if err := p.settleSchema(ctx); err != nil {
-		return st, err
-	}
 	st = p.scan(query)
+	if !st.OnlyAsks() { // USE would change the answers
+		if err := p.settleSchema(ctx); err != nil {
+			return st, err
+		}
+	}
 	if len(h.stmts) > 0 {
 		h.followBefore(ctx, p, &st)
 	}

@@ -16,14 +16,18 @@ import (
 // read and write the tables of another user, and a proxy may prepare it again on
 // another connection. So a connection is trusted with this only if
 //
-//   - the server's list of connections shows this one with the address of its socket:
-//     then nobody is between who could have another session run a statement; and
+//   - the server's list of connections shows this one with the address of its socket,
+//     and the server takes no other address from a proxy (PROXY protocol): then nobody
+//     is between who could have another session run a statement; and
 //   - it was tried on this connection.
 //
-// Anything but a kept statement selects the schema first. So does the next statement
-// after an error.
+// Anything but a prepared statement selects the schema first, and so does one after which
+// the schema is not known. So does the next statement after an error. Until then the
+// session is on a schema that belongs to nobody: another user's may be gone when the
+// server goes back to it, which leaves the session without one, and whatever is wrong
+// here must not write there.
 
-// lateAfter is how many switches a connection makes before it is tried, which takes six
+// lateAfter is how many switches a connection makes before it is tried, which takes seven
 // round trips.
 const lateAfter = 2
 
@@ -47,6 +51,17 @@ func (l *lateSwitch) isDue() bool {
 func (p *Conn) switchesLate(schema string) bool {
 	return p.late.proved && p.schema.known() && p.schema.changes == p.Host.Server.Schemas.Load() && !p.kept().passesCache() &&
 		(schema == p.schema.now || p.stmts.cache.Knows(schema))
+}
+
+// putOff is Switch where that waits.
+func (p *Conn) putOff(ctx context.Context, schema string) (kept bool, err error) {
+	if p.schema.now != schema && p.schema.now != elsewhere {
+		if _, err := p.use(ctx, elsewhere); err != nil {
+			return false, err
+		}
+	}
+	p.schema.wanted = schema
+	return true, nil
 }
 
 // isOff reports whether a switch was put off.
@@ -102,6 +117,11 @@ func (p *Conn) proveLate(ctx context.Context, schema string) error {
 func (p *Conn) tryLate(ctx context.Context, schema string) (works bool, err error) {
 	row, err := queryRow(ctx, p, "SELECT HOST FROM information_schema.PROCESSLIST WHERE ID = CONNECTION_ID()")
 	if err != nil || !isAt(ctx, row[0], p.local) {
+		return false, err
+	}
+	// MariaDB and Percona Server: whom they let say that he is somebody else.
+	proxies, err := queryRows(ctx, p, "SHOW GLOBAL VARIABLES LIKE 'proxy_protocol_networks'")
+	if err != nil || len(proxies) > 0 && proxies[0][1] != "" {
 		return false, err
 	}
 	if _, err := p.ExecContext(ctx, "USE "+elsewhere, nil); err != nil {

@@ -195,6 +195,8 @@ func (p restorer) runAndUse(ctx context.Context, commands []stockdriver.Command)
 		p.schema.selected(schema, changes)
 	case err != nil && ran >= n && mysqlerr.Number(err) != 0 && !known:
 		return ran, nil
+	case err != nil && schema != "":
+		p.schema.forget() // behind what was refused USE may have run
 	}
 	return ran, err
 }

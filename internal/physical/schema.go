@@ -54,7 +54,7 @@ func (s *sessionSchema) latest() string {
 // forget notes that a statement may have selected another.
 func (s *sessionSchema) forget() {
 	if s.known() {
-		s.former = s.now
+		s.former = s.wanted
 		s.found(UnknownSchema)
 	}
 }
@@ -116,8 +116,7 @@ func (p *Conn) Fits(label string) pool.Fit {
 func (p *Conn) Switch(ctx context.Context, label string) (kept bool, err error) {
 	schema, _ := p.schema.wants(label)
 	if p.switchesLate(schema) {
-		p.schema.wanted = schema
-		return true, nil
+		return p.putOff(ctx, schema)
 	}
 	return p.use(ctx, schema)
 }

@@ -56,7 +56,11 @@ func (s *Stmt) Closed() bool { return s.inner == nil }
 // one holds, about to run; rows is as in Holder.asks.
 func (s *Stmt) ready(ctx context.Context, args []driver.NamedValue, rows bool) (StockStmt, error) {
 	p := s.h.lent.Value
-	if err := p.settleAfterError(ctx); err != nil {
+	settle := p.settleAfterError
+	if s.inner.Stmt.says.Leaves&^sameMeaning != 0 {
+		settle = p.settleSchema // afterwards it may not be known which one the session is on
+	}
+	if err := settle(ctx); err != nil {
 		return nil, s.h.saw(err)
 	}
 	if err := s.follow(ctx, p); err != nil {

@@ -282,7 +282,47 @@ func (g *diffGen) hops(x diffText, n int) (diffStep, bool) {
 	if n > 1 {
 		g.then = func(g *diffGen) (diffStep, bool) { return g.hops(x, n-1) }
 	}
-	return g.run(x, diffPlace{'d', handle}), true
+	on := diffPlace{'d', handle}
+	switch g.r.IntN(12) {
+	case 0:
+		return g.run(diffWhichText, on), true
+	case 1, 2: // a connection that comes from another schema is held
+		if slot := g.r.IntN(diffConns); !g.conns[slot].open {
+			g.then = func(g *diffGen) (diffStep, bool) { return g.hopOn(x, diffPlace{'c', slot}, n-1) }
+			return g.openConn(slot, handle), true
+		}
+	case 3: // it may be about the session, as a prepared CALL
+		if s, ok := g.useStmt(); ok && s.on == on {
+			g.then = func(g *diffGen) (diffStep, bool) { return g.run(diffWhichText, on), true }
+			return s, true
+		}
+	case 4:
+		slot := g.r.IntN(diffStmts)
+		if s, ok := g.prepareOn(slot, on, pick(g.r, diffCalls, diffWhich)); ok {
+			return s, true
+		}
+	}
+	return g.run(x, on), true
+}
+
+// hopOn has the first statement of a held connection be one with arguments, and asks
+// about it.
+func (g *diffGen) hopOn(x diffText, on diffPlace, n int) (diffStep, bool) {
+	ask := pick(g.r, diffAsks...)
+	if ask.args != nil {
+		ask = diffWhichText
+	}
+	g.then = func(g *diffGen) (diffStep, bool) {
+		g.then = func(g *diffGen) (diffStep, bool) {
+			if n > 1 {
+				g.then = func(g *diffGen) (diffStep, bool) { return g.hops(x, n-1) }
+			}
+			g.connClosed(on.n)
+			return diffStep{do: "close", on: on}, true
+		}
+		return g.run(ask, on), true
+	}
+	return g.run(x, on), true
 }
 
 func (g *diffGen) plain() (diffStep, bool) {
@@ -327,8 +367,12 @@ func (g *diffGen) conn() (diffStep, bool) {
 	if g.conns[slot].open || g.full(handle) {
 		return diffStep{}, false
 	}
+	return g.openConn(slot, handle), true
+}
+
+func (g *diffGen) openConn(slot, handle int) diffStep {
 	g.conns[slot] = diffSlot{open: true, handle: handle, conn: -1}
-	return diffStep{do: "conn", on: diffPlace{'d', handle}, slot: slot}, true
+	return diffStep{do: "conn", on: diffPlace{'d', handle}, slot: slot}
 }
 
 func (g *diffGen) closeConn() (diffStep, bool) {
@@ -395,6 +439,13 @@ func (g *diffGen) prepare() (diffStep, bool) {
 		x = diffQuotes
 	case 4:
 		x = pick(g.r, diffCompares...)
+	}
+	return g.prepareOn(slot, on, x)
+}
+
+func (g *diffGen) prepareOn(slot int, on diffPlace, x diffText) (diffStep, bool) {
+	if x.name == diffCalls.name && on.kind == 'd' && !g.handles[on.n].solo() {
+		return diffStep{}, false
 	}
 	if len(x.queries) > 1 || x.ends != "" || diffTypedByArguments[x.name] && on.kind == 'd' {
 		return diffStep{}, false

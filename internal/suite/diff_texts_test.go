@@ -37,6 +37,11 @@ var diffQuotes = diffText{name: "quotes", queries: []string{`SELECT "u", 1 || ?`
 // diffWhich tells which schema it runs in.
 var diffWhich = diffText{name: "which", queries: []string{"SELECT name, DATABASE(), ? FROM which_schema"}, args: oneNumber, read: true}
 
+var diffWhichText = diffText{name: "which", queries: []string{"SELECT name, DATABASE() FROM which_schema"}, read: true}
+
+// diffCalls leaves no one knows what.
+var diffCalls = diffText{name: "call", queries: []string{"CALL %wa.leave(?)"}, args: oneNumber}
+
 var diffSQLModes = []diffText{
 	{name: "sql mode", queries: []string{"SET sql_mode = 'ANSI_QUOTES'"}},
 	{name: "sql mode", queries: []string{"SET SESSION sql_mode = CONCAT(@@sql_mode, ',PIPES_AS_CONCAT')"}},
@@ -132,6 +137,7 @@ var diffState = []diffText{
 	{name: "prepare", queries: []string{"PREPARE named FROM 'SET @b = %i'", "EXECUTE named"}},
 	{name: "deallocate", queries: []string{"DEALLOCATE PREPARE named"}},
 	{name: "call", queries: []string{"CALL %wa.leave(%i)"}},
+	diffCalls,
 	{name: "call with rows", queries: []string{"CALL %wa.answer(%i)"}, read: true},
 	{name: "found rows", queries: []string{"SELECT SQL_CALC_FOUND_ROWS u FROM %t ORDER BY u LIMIT 1", "SELECT FOUND_ROWS()"}, read: true, ends: "held"},
 	{name: "last insert id", queries: []string{"INSERT INTO %t (v) VALUES (%i)", "SELECT LAST_INSERT_ID()"}, read: true, ends: "session"},

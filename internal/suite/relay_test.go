@@ -40,6 +40,13 @@ var (
 // newRelay starts one to the server of a DSN.
 func newRelay(t *testing.T, dsn string, answer func(command byte, text string) []byte) *relay {
 	t.Helper()
+	return newRelayThatSays(t, dsn, func(net.Conn) string { return "" }, answer)
+}
+
+// newRelayThatSays is newRelay of one that begins each connection to the server with a
+// text.
+func newRelayThatSays(t *testing.T, dsn string, first func(client net.Conn) string, answer func(command byte, text string) []byte) *relay {
+	t.Helper()
 	cfg, err := mysql.ParseDSN(dsn)
 	if err != nil {
 		t.Fatal(err)
@@ -68,6 +75,7 @@ func newRelay(t *testing.T, dsn string, answer func(command byte, text string) [
 				continue
 			}
 			open.add(client, server)
+			io.WriteString(server, first(client))
 			wg.Go(func() { r.commands(client, server) })
 			wg.Go(func() { io.Copy(client, server); client.Close() })
 		}

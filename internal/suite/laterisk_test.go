@@ -1,0 +1,181 @@
+package suite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+// late has the connection of two handles put USE off for the second, while the session
+// is where the first one's text needed it.
+func (x *lateSchemas) late(t *testing.T, dbs []*sql.DB) {
+	t.Helper()
+	x.usesOf(t, dbs)
+	var home string
+	if err := dbs[0].QueryRow("SELECT home FROM t").Scan(&home); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A prepared statement after which nobody knows the schema, such as CALL, is not run
+// before USE: what follows it would run in another schema.
+func TestSuiteLateCall(t *testing.T) {
+	needRealServer(t)
+	x := newLateSchemas(t, 2)
+	dbs := x.open(t, x.s.dsn, oneConnOnly)
+	db := dbs[1]
+	db.SetMaxOpenConns(1)
+	if _, err := db.Exec("CREATE PROCEDURE p(n INT) SELECT n FROM t"); err != nil {
+		t.Fatal(err)
+	}
+	call, err := db.Prepare("CALL p(?)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer call.Close()
+	x.late(t, dbs)
+	if _, err := call.Exec(1); err != nil {
+		t.Fatal(err)
+	}
+	var home, database string
+	if err := db.QueryRow("SELECT home, DATABASE() FROM t").Scan(&home, &database); err != nil {
+		t.Fatal(err)
+	}
+	if want := x.names[1]; home != want || !strings.EqualFold(database, want) {
+		t.Errorf("after CALL: got %q in schema %q, want %q", home, database, want)
+	}
+}
+
+// What a kept statement left for the next one to ask is there, also if that is a text.
+func TestSuiteLateAnswers(t *testing.T) {
+	needRealServer(t)
+	x := newLateSchemas(t, 2)
+	ctx := context.Background()
+	for i := range 3 {
+		x.s.exec(t, "INSERT INTO "+x.names[1]+".written VALUES ('"+strings.Repeat("x", i)+"', 1)")
+	}
+	for _, test := range []struct{ first, then string }{
+		{"INSERT INTO written (home, n) VALUES ('', ?)", "SELECT ROW_COUNT()"},
+		{"SELECT SQL_CALC_FOUND_ROWS n FROM written WHERE home IN ('', 'x', 'xx') AND n <> ? LIMIT 1", "SELECT FOUND_ROWS()"},
+		{"SELECT n FROM written WHERE n / 0 <> ? OR n / 0 IS NULL LIMIT 1", "SELECT @@warning_count"},
+		{"SELECT n FROM written WHERE n / 0 <> ? OR n / 0 IS NULL LIMIT 1", "SHOW COUNT(*) WARNINGS"},
+	} {
+		var got [2]string
+		stocks := openDSN(t, stock, x.dsn(t, x.s.dsn, 1, ""))
+		dbs := x.open(t, x.s.dsn, oneConnOnly)
+		run := func(db *sql.DB) string {
+			c, err := db.Conn(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			rows, err := c.QueryContext(ctx, test.first, 17)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for rows.Next() {
+			}
+			rows.Close()
+			var s string
+			if err := c.QueryRowContext(ctx, test.then).Scan(&s); err != nil {
+				t.Fatal(err)
+			}
+			return s
+		}
+		for range 3 {
+			x.visit(t, dbs[1], 1)
+			run(dbs[1])
+		}
+		x.late(t, dbs)
+		x.s.exec(t, "DELETE FROM "+x.names[1]+".written WHERE n = 17")
+		got[0] = run(stocks)
+		x.s.exec(t, "DELETE FROM "+x.names[1]+".written WHERE n = 17")
+		got[1] = run(dbs[1])
+		if got[0] != got[1] {
+			t.Errorf("%s after %s: got %s, want %s as with the stock driver", test.then, test.first, got[1], got[0])
+		}
+		for _, db := range dbs {
+			db.Close()
+		}
+		stocks.Close()
+		dispose(t)
+	}
+}
+
+// The schema that the session is on is gone, or forbidden: that is nothing to whoever
+// runs a statement of another.
+func TestSuiteLateOtherSchemaForbidden(t *testing.T) {
+	needRealServer(t)
+	x := newLateSchemas(t, 2)
+	user := "u" + x.s.schema[len(x.s.schema)-10:]
+	account := x.s.accountName(t, user)
+	x.s.exec(t, "CREATE USER "+account+" IDENTIFIED BY 'pw'")
+	t.Cleanup(func() { x.s.exec(t, "DROP USER "+account) })
+	for _, name := range x.names {
+		x.s.exec(t, "GRANT ALL ON "+name+".* TO "+account)
+	}
+	cfg, err := mysql.ParseDSN(x.s.dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.User, cfg.Passwd = user, "pw"
+	dbs := x.open(t, cfg.FormatDSN(), oneConnOnly)
+	write := func() error {
+		_, err := dbs[1].Exec("INSERT INTO written (home, n) VALUES (?, ?)", "b", 1)
+		return err
+	}
+	for range 3 {
+		if err := write(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	x.late(t, dbs)
+	x.s.exec(t, "REVOKE ALL ON "+x.names[0]+".* FROM "+account)
+	if err := write(); err != nil {
+		t.Errorf("got %v, want the privileges on another schema not to matter", err)
+	}
+	if _, err := dbs[0].Exec("INSERT INTO written VALUES ('a', 1)"); err == nil {
+		t.Error("a write into a forbidden schema: got no error")
+	}
+	var n int
+	if err := x.s.admin.QueryRow("SELECT COUNT(*) FROM " + x.names[1] + ".written").Scan(&n); err != nil || n != 4 {
+		t.Errorf("got %d rows, %v, want 4", n, err)
+	}
+}
+
+func TestSuiteLateOtherSchemaRecreated(t *testing.T) {
+	needRealServer(t)
+	x := newLateSchemas(t, 2)
+	dbs := x.open(t, x.s.dsn, oneConnOnly)
+	x.late(t, dbs)
+	x.s.exec(t, "DROP DATABASE "+x.names[0])
+	x.visit(t, dbs[1], 1)
+	x.s.exec(t, "CREATE DATABASE "+x.names[0])
+	x.s.exec(t, "CREATE TABLE "+x.names[0]+".t (id INT PRIMARY KEY, home VARCHAR(80))")
+	if _, err := dbs[0].Exec("INSERT INTO t VALUES (2, '')"); err != nil {
+		t.Errorf("after another program made it again: %v", err)
+	}
+}
+
+// Behind a proxy that tells the server the client's address (PROXY protocol) the
+// server's list shows that one: it may still prepare a statement again elsewhere.
+func TestSuiteProxyProtocolIsAProxy(t *testing.T) {
+	needRealServer(t)
+	x := newLateSchemas(t, 3)
+	if _, err := x.s.admin.Exec("SET GLOBAL proxy_protocol_networks = '127.0.0.0/8'"); err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() { x.s.exec(t, "SET GLOBAL proxy_protocol_networks = ''") })
+	relay := newRelayThatSays(t, x.s.dsn, func(client net.Conn) string {
+		from, to := client.RemoteAddr().(*net.TCPAddr), client.LocalAddr().(*net.TCPAddr)
+		return fmt.Sprintf("PROXY TCP4 %v %v %d %d\r\n", from.IP, to.IP, from.Port, to.Port)
+	}, func(byte, string) []byte { return nil })
+	if got := x.usesOf(t, x.open(t, relay.through(t, x.s.dsn, "charset=utf8mb4"), oneConnOnly)); got < 90 {
+		t.Errorf("the server was told USE %d times in 100 visits, want it before each", got)
+	}
+}
