@@ -24,19 +24,23 @@ PLANTARGS  ?=
 CHAOSTIME  ?= 10m
 SOAKTIME   ?= 20m
 OTHERS     ?= /var/tmp/mysqlpool
+SYSTEMS    ?= darwin/arm64 windows/amd64 freebsd/amd64
+
+# A server of the environment is not for tests under emulation.
+NOSERVER   = env -u MYSQL_POOL_TEST_DSN -u MYSQL_POOL_TEST_UNIX_DSN -u MYSQL_POOL_TEST_TLS_DSN
 
 # withserver runs a command with a server in its environment. It is built, not
 # run with go run, which would change its exit status and drop its signals.
 WITHSERVER = ./bin/withserver
 
-.PHONY: help command demo doctor watch screenshot test test-embedded test-real test-cmd test-rules test-others test-engines withserver fleet ramp test-diff test-plants chaos soak bench bench-pool bench-sharing bench-recipe compat test-compat cover lint fuzz
+.PHONY: help command demo doctor watch screenshot test test-386 test-arch vet-systems test-embedded test-real test-cmd test-rules test-others test-engines withserver fleet ramp test-diff test-plants chaos soak bench bench-pool bench-sharing bench-recipe compat test-compat cover lint fuzz
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "Variables, as in make bench ROUNDS=9:"
 	@echo "  BENCH=$(BENCH) BENCHTIME=$(BENCHTIME) BENCHCOUNT=$(BENCHCOUNT) ROUNDS=$(ROUNDS)"
 	@echo "  FUZZTIME=$(FUZZTIME) DIFFTIME=$(DIFFTIME) PLANTTIME=$(PLANTTIME) CHAOSTIME=$(CHAOSTIME) SOAKTIME=$(SOAKTIME)"
-	@echo "  OTHERS=$(OTHERS)"
+	@echo "  OTHERS=$(OTHERS) SYSTEMS='$(SYSTEMS)'"
 
 # The command is small. Without a DSN it builds the embedded server first.
 command: ## build bin/mysqlpool
@@ -55,7 +59,7 @@ watch: command ## the same as demo on a web page, live (ARGS='--dsn ...' for you
 screenshot: ## take the pictures in docs again, with Chromium
 	cd cmd && MYSQL_POOL_TEST_SCREENSHOTS=../../docs go test -count=1 -run Screenshot ./mysqlpool
 
-test: test-cmd test-rules test-embedded test-real test-compat ## all tests, on the embedded server and on the best real one there is
+test: test-cmd test-rules test-386 test-embedded test-real test-compat ## all tests, on the embedded server and on the best real one there is
 
 test-cmd: ## the tests of everything in cmd but cmd/internal/compat
 	$(if $(RACE),,@echo "make: no C compiler: the tests run without the race detector")
@@ -67,6 +71,36 @@ test-rules: ## rules and alerts in Prometheus, the dashboard by Grafana's schema
 	elif [ -z "$$MYSQL_POOL_REQUIRE_REAL" ] && echo "$$why" | grep -q "requires go"; then \
 		echo "make: rules, dashboard and OTLP export were not tested: Prometheus needs a newer Go than $$(go env GOVERSION)."; \
 	else echo "$$why" >&2; exit 1; fi
+
+# An amd64 kernel runs programs for 386, unless it was built without that.
+test-386: ## what needs no server, where an int has 32 bits
+	@set -e; export GOARCH=386 CGO_ENABLED=0; go build ./...; \
+	if [ "$$(go env GOHOSTOS)" != linux ]; then echo "make: nothing ran with 32 bits: that needs Linux."; \
+	elif go test -run '^$$' ./internal/mysqlerr >/dev/null 2>&1; then $(NOSERVER) go test -timeout 10m ./...; \
+	elif command -v qemu-i386 >/dev/null; then $(NOSERVER) go test -timeout 30m -exec qemu-i386 ./...; \
+	else echo "make: nothing ran with 32 bits: this kernel does not run 386, and there is no qemu-i386 (apt-get install qemu-user)."; fi
+
+test-arch: vet-systems test-386 ## what needs no server on 386 and arm64 (needs qemu-user, minutes); build and vet for SYSTEMS
+	@if [ "$$(go env GOHOSTARCH)" = arm64 ]; then $(NOSERVER) go test -timeout 10m ./...; \
+	elif command -v qemu-aarch64 >/dev/null; then $(NOSERVER) GOOS=linux GOARCH=arm64 CGO_ENABLED=0 go test -timeout 30m -exec qemu-aarch64 ./...; \
+	else echo "make: nothing ran on arm64: there is no qemu-aarch64 (apt-get install qemu-user)."; fi
+	@for system in $(SYSTEMS) linux/arm64 linux/386; do \
+		for dir in . cmd driver/prometheus driver/otel; do \
+			if [ $$dir = cmd ] && [ $$system = linux/386 ]; then continue; fi; \
+			echo "build and vet for $$system in $$dir"; \
+			(cd $$dir && export GOOS=$${system%/*} GOARCH=$${system#*/} CGO_ENABLED=0 && go build ./... && go vet ./...) || exit 1; \
+		done; \
+	done
+	cd cmd && GOOS=linux GOARCH=386 CGO_ENABLED=0 go build -o /dev/null ./mysqlpool
+	@echo "make: of cmd only the command was built for linux/386: the embedded server needs an int of 64 bits."
+
+# The command and what is heavy: test-arch.
+vet-systems: ## vet what users import for SYSTEMS, which builds it
+	@for system in $(SYSTEMS); do \
+		for dir in . driver/prometheus driver/otel; do \
+			(cd $$dir && GOOS=$${system%/*} GOARCH=$${system#*/} CGO_ENABLED=0 go vet ./...) || { echo "make: go vet for $$system in $$dir failed"; exit 1; }; \
+		done; \
+	done
 
 withserver: ## build bin/withserver, which runs a command with a server in its environment
 	cd cmd && go build -o ../bin/withserver ./internal/withserver
@@ -194,6 +228,7 @@ lint: ## gofmt, vet, staticcheck, golangci-lint; actionlint for the workflows
 	cd driver/otel && go vet ./...
 	cd cmd/internal/compat && go vet ./...
 	cd cmd/internal/observability && go vet ./...
+	$(MAKE) --no-print-directory vet-systems
 	go run $(STATICCHECK) ./...
 	cd driver/prometheus && go run $(STATICCHECK) ./...
 	cd driver/otel && go run $(STATICCHECK) ./...

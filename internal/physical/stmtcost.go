@@ -5,9 +5,9 @@ package physical
 // each word of the text: name, number, placeholder or keyword. Columns that are not in
 // the text (SELECT *) take 500 bytes.
 const (
-	minStmtCost = 32 << 10
-	wordCost    = 700
-	columnCost  = 600
+	minStmtCost int64 = 32 << 10
+	wordCost    int64 = 700
+	columnCost  int64 = 600
 
 	// ConnStmtCosts bounds what the statements cost that a connection keeps, in bytes,
 	// unless pool_stmt_cache asks for more than 256.
@@ -20,8 +20,8 @@ const (
 )
 
 // StmtCost is an upper estimate of what a statement costs the server, in bytes.
-func StmtCost(query string, columns int) int {
-	words, in := 0, false
+func StmtCost(query string, columns int) int64 {
+	words, in := int64(0), false
 	for i := range len(query) {
 		c := query[i]
 		if c == '?' || !in && isWordByte(c) {
@@ -29,7 +29,7 @@ func StmtCost(query string, columns int) int {
 		}
 		in = isWordByte(c)
 	}
-	return minStmtCost + len(query) + words*wordCost + columns*columnCost
+	return minStmtCost + int64(len(query)) + words*wordCost + int64(columns)*columnCost
 }
 
 // keep puts a statement in the cache, unless it costs too much now that its columns are
