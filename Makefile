@@ -24,6 +24,7 @@ PLANTARGS  ?=
 CHAOSTIME  ?= 10m
 SOAKTIME   ?= 20m
 OTHERS     ?= /var/tmp/mysqlpool
+STOCKS     ?= 1.9.3 1.10.0 1.10.1
 SYSTEMS    ?= darwin/arm64 windows/amd64 freebsd/amd64
 
 # A server of the environment is not for tests under emulation.
@@ -33,14 +34,14 @@ NOSERVER   = env -u MYSQL_POOL_TEST_DSN -u MYSQL_POOL_TEST_UNIX_DSN -u MYSQL_POO
 # run with go run, which would change its exit status and drop its signals.
 WITHSERVER = ./bin/withserver
 
-.PHONY: help command demo doctor watch screenshot test test-386 test-arch vet-systems test-embedded test-real test-cmd test-rules test-others test-engines withserver fleet ramp test-diff test-plants chaos soak bench bench-pool bench-sharing bench-recipe compat test-compat cover lint fuzz
+.PHONY: help command demo doctor watch screenshot test test-386 test-arch test-stock vet-systems test-embedded test-real test-cmd test-rules test-others test-engines withserver fleet ramp test-diff test-plants chaos soak bench bench-pool bench-sharing bench-recipe compat test-compat cover lint fuzz
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "Variables, as in make bench ROUNDS=9:"
 	@echo "  BENCH=$(BENCH) BENCHTIME=$(BENCHTIME) BENCHCOUNT=$(BENCHCOUNT) ROUNDS=$(ROUNDS)"
 	@echo "  FUZZTIME=$(FUZZTIME) DIFFTIME=$(DIFFTIME) PLANTTIME=$(PLANTTIME) CHAOSTIME=$(CHAOSTIME) SOAKTIME=$(SOAKTIME)"
-	@echo "  OTHERS=$(OTHERS) SYSTEMS='$(SYSTEMS)'"
+	@echo "  OTHERS=$(OTHERS) SYSTEMS='$(SYSTEMS)' STOCKS='$(STOCKS)'"
 
 # The command is small. Without a DSN it builds the embedded server first.
 command: ## build bin/mysqlpool
@@ -93,6 +94,21 @@ test-arch: vet-systems test-386 ## what needs no server on 386 and arm64 (needs 
 	done
 	cd cmd && GOOS=linux GOARCH=386 CGO_ENABLED=0 go build -o /dev/null ./mysqlpool
 	@echo "make: of cmd only the command was built for linux/386: the embedded server needs an int of 64 bits."
+
+# The last of STOCKS also as if none of its fields were found, but for tests of those.
+# A go.mod beside ours, so that ours does not change back and forth.
+STOCKTESTS = ^TestSuite(Diff|LeakMatrix|LeakMatrixOfLogins|State|Statement|Transaction|Exec|Rows|Cancelled|Arguments|Column|Before|LastID|DSN|Charset|Result|Large|Many.*Sets)
+UNKNOWN    = ^TestSuite(Diff|LeakMatrix|LeakMatrixOfLogins|StateStays|Transaction|ExecOf|Rows|Uncommitted|Arguments.*StockDriver|Column|DSN|Charset|ManyResult)
+test-stock: withserver ## the unit tests and the quicker part of the suite with each of STOCKS, the stock driver's versions
+	@mkdir -p bin/stock; for version in $(STOCKS); do \
+		cp go.mod bin/stock/go.mod; cp go.sum bin/stock/go.sum; \
+		go mod edit -require=github.com/go-sql-driver/mysql@v$$version bin/stock/go.mod; \
+		echo "the stock driver $$version"; \
+		GOFLAGS='-mod=mod -modfile=$(CURDIR)/bin/stock/go.mod' $(WITHSERVER) --server=real -- sh -c \
+			'$(GOTEST) $$(go list ./... | grep -v /internal/suite$$) && $(GOTEST) -run "$(STOCKTESTS)" ./internal/suite' || exit 1; \
+	done; \
+	echo "the same, as if none of its fields were found"; \
+	GOFLAGS='-mod=mod -modfile=$(CURDIR)/bin/stock/go.mod' $(WITHSERVER) --server=real -- $(GOTEST) -tags stockunknown -run '$(UNKNOWN)' ./internal/suite
 
 # The command and what is heavy: test-arch.
 vet-systems: ## vet what users import for SYSTEMS, which builds it
