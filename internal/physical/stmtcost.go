@@ -1,5 +1,7 @@
 package physical
 
+import "database/sql/driver"
+
 // What a kept statement costs the server's memory. MariaDB 10.11 and 11.8 and MySQL
 // 9.7 take 33 to 40 kB for the smallest and, as measured, up to 700 bytes more for
 // each word of the text: name, number, placeholder or keyword. Columns that are not in
@@ -44,9 +46,12 @@ func (p keeper) keep(e *prepared) bool {
 }
 
 // charge notes what a kept statement costs, once its columns are known: MySQL's are
-// when it has run.
-func (p keeper) charge(e *prepared) {
+// when it has run. Where a statement does not say them, its rows do.
+func (p keeper) charge(e *prepared, rows driver.Rows, err error) {
 	n := e.Stmt.columns.Len()
+	if err == nil && !e.Stmt.columns.Known() {
+		n = len(rows.Columns())
+	}
 	if n == e.Stmt.charged || !e.Cached() {
 		return
 	}
