@@ -24,19 +24,24 @@ PLANTARGS  ?=
 CHAOSTIME  ?= 10m
 SOAKTIME   ?= 20m
 OTHERS     ?= /var/tmp/mysqlpool
+STOCKS     ?= 1.9.3 1.10.0 1.10.1
+SYSTEMS    ?= darwin/arm64 windows/amd64 freebsd/amd64
+
+# A server of the environment is not for tests under emulation.
+NOSERVER   = env -u MYSQL_POOL_TEST_DSN -u MYSQL_POOL_TEST_UNIX_DSN -u MYSQL_POOL_TEST_TLS_DSN
 
 # withserver runs a command with a server in its environment. It is built, not
 # run with go run, which would change its exit status and drop its signals.
 WITHSERVER = ./bin/withserver
 
-.PHONY: help command demo doctor watch screenshot test test-embedded test-real test-cmd test-rules test-others test-engines test-arch withserver fleet ramp test-diff test-plants chaos soak bench bench-pool bench-sharing bench-recipe compat test-compat cover lint fuzz
+.PHONY: help command demo doctor watch screenshot test test-386 test-arch test-stock vet-systems test-embedded test-real test-cmd test-rules test-others test-engines withserver fleet ramp test-diff test-plants chaos soak bench bench-pool bench-sharing bench-recipe compat test-compat cover lint fuzz
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "Variables, as in make bench ROUNDS=9:"
 	@echo "  BENCH=$(BENCH) BENCHTIME=$(BENCHTIME) BENCHCOUNT=$(BENCHCOUNT) ROUNDS=$(ROUNDS)"
 	@echo "  FUZZTIME=$(FUZZTIME) DIFFTIME=$(DIFFTIME) PLANTTIME=$(PLANTTIME) CHAOSTIME=$(CHAOSTIME) SOAKTIME=$(SOAKTIME)"
-	@echo "  OTHERS=$(OTHERS)"
+	@echo "  OTHERS=$(OTHERS) SYSTEMS='$(SYSTEMS)' STOCKS='$(STOCKS)'"
 
 # The command is small. Without a DSN it builds the embedded server first.
 command: ## build bin/mysqlpool
@@ -55,7 +60,7 @@ watch: command ## the same as demo on a web page, live (ARGS='--dsn ...' for you
 screenshot: ## take the pictures in docs again, with Chromium
 	cd cmd && MYSQL_POOL_TEST_SCREENSHOTS=../../docs go test -count=1 -run Screenshot ./mysqlpool
 
-test: test-cmd test-rules test-embedded test-real test-compat ## all tests, on the embedded server and on the best real one there is
+test: test-cmd test-rules test-386 test-embedded test-real test-compat ## all tests, on the embedded server and on the best real one there is
 
 test-cmd: ## the tests of everything in cmd but cmd/internal/compat
 	$(if $(RACE),,@echo "make: no C compiler: the tests run without the race detector")
@@ -67,6 +72,51 @@ test-rules: ## rules and alerts in Prometheus, the dashboard by Grafana's schema
 	elif [ -z "$$MYSQL_POOL_REQUIRE_REAL" ] && echo "$$why" | grep -q "requires go"; then \
 		echo "make: rules, dashboard and OTLP export were not tested: Prometheus needs a newer Go than $$(go env GOVERSION)."; \
 	else echo "$$why" >&2; exit 1; fi
+
+# An amd64 kernel runs programs for 386, unless it was built without that.
+test-386: ## what needs no server, where an int has 32 bits
+	@set -e; export GOARCH=386 CGO_ENABLED=0; go build ./...; \
+	if [ "$$(go env GOHOSTOS)" != linux ]; then echo "make: nothing ran with 32 bits: that needs Linux."; \
+	elif go test -run '^$$' ./internal/mysqlerr >/dev/null 2>&1; then $(NOSERVER) go test -timeout 10m ./...; \
+	elif command -v qemu-i386 >/dev/null; then $(NOSERVER) go test -timeout 30m -exec qemu-i386 ./...; \
+	else echo "make: nothing ran with 32 bits: this kernel does not run 386, and there is no qemu-i386 (apt-get install qemu-user)."; fi
+
+test-arch: vet-systems test-386 ## what needs no server on 386 and arm64 (needs qemu-user, minutes); build and vet for SYSTEMS
+	@if [ "$$(go env GOHOSTARCH)" = arm64 ]; then $(NOSERVER) go test -timeout 10m ./...; \
+	elif command -v qemu-aarch64 >/dev/null; then $(NOSERVER) GOOS=linux GOARCH=arm64 CGO_ENABLED=0 go test -timeout 30m -exec qemu-aarch64 ./...; \
+	else echo "make: nothing ran on arm64: there is no qemu-aarch64 (apt-get install qemu-user)."; fi
+	@for system in $(SYSTEMS) linux/arm64 linux/386; do \
+		for dir in . cmd driver/prometheus driver/otel; do \
+			if [ $$dir = cmd ] && [ $$system = linux/386 ]; then continue; fi; \
+			echo "build and vet for $$system in $$dir"; \
+			(cd $$dir && export GOOS=$${system%/*} GOARCH=$${system#*/} CGO_ENABLED=0 && go build ./... && go vet ./...) || exit 1; \
+		done; \
+	done
+	cd cmd && GOOS=linux GOARCH=386 CGO_ENABLED=0 go build -o /dev/null ./mysqlpool
+	@echo "make: of cmd only the command was built for linux/386: the embedded server needs an int of 64 bits."
+
+# The last of STOCKS also as if none of its fields were found, but for tests of those.
+# A go.mod beside ours, so that ours does not change back and forth.
+STOCKTESTS = ^TestSuite(Diff|LeakMatrix|LeakMatrixOfLogins|State|Statement|Transaction|Exec|Rows|Cancelled|Arguments|Column|Before|LastID|DSN|Charset|Result|Large|Many.*Sets)
+UNKNOWN    = ^TestSuite(Diff|LeakMatrix|LeakMatrixOfLogins|StateStays|Transaction|ExecOf|Rows|Uncommitted|Arguments.*StockDriver|Column|DSN|Charset|ManyResult)
+test-stock: withserver ## the unit tests and the quicker part of the suite with each of STOCKS, the stock driver's versions
+	@mkdir -p bin/stock; for version in $(STOCKS); do \
+		cp go.mod bin/stock/go.mod; cp go.sum bin/stock/go.sum; \
+		go mod edit -require=github.com/go-sql-driver/mysql@v$$version bin/stock/go.mod; \
+		echo "the stock driver $$version"; \
+		GOFLAGS='-mod=mod -modfile=$(CURDIR)/bin/stock/go.mod' $(WITHSERVER) --server=real -- sh -c \
+			'$(GOTEST) $$(go list ./... | grep -v /internal/suite$$) && $(GOTEST) -run "$(STOCKTESTS)" ./internal/suite' || exit 1; \
+	done; \
+	echo "the same, as if none of its fields were found"; \
+	GOFLAGS='-mod=mod -modfile=$(CURDIR)/bin/stock/go.mod' $(WITHSERVER) --server=real -- $(GOTEST) -tags stockunknown -run '$(UNKNOWN)' ./internal/suite
+
+# The command and what is heavy: test-arch.
+vet-systems: ## vet what users import for SYSTEMS, which builds it
+	@for system in $(SYSTEMS); do \
+		for dir in . driver/prometheus driver/otel; do \
+			(cd $$dir && GOOS=$${system%/*} GOARCH=$${system#*/} CGO_ENABLED=0 go vet ./...) || { echo "make: go vet for $$system in $$dir failed"; exit 1; }; \
+		done; \
+	done
 
 withserver: ## build bin/withserver, which runs a command with a server in its environment
 	cd cmd && go build -o ../bin/withserver ./internal/withserver
@@ -186,24 +236,6 @@ cover: withserver ## which lines of the driver its tests reach, on a real server
 	go tool cover -html=bin/cover.out -o bin/cover.html
 	go tool cover -func=bin/cover.out | tail -n 1
 
-# What needs no server. Tests of another architecture run natively or by qemu-user.
-SYSTEMS   = linux/amd64 linux/386 linux/arm64 darwin/arm64 windows/amd64 freebsd/amd64
-UNITTESTS = $$(go list ./... | grep -v /internal/suite$$)
-
-test-arch: ## build and vet for other systems, and the unit tests on linux/386 and, with qemu-user, on linux/arm64
-	@for system in $(SYSTEMS); do \
-		echo "make: building and vetting for $$system"; \
-		for dir in . cmd driver/prometheus driver/otel; do \
-			(cd $$dir && GOOS=$${system%/*} GOARCH=$${system#*/} CGO_ENABLED=0 go vet ./...) || exit 1; \
-		done; \
-	done
-	GOARCH=386 CGO_ENABLED=0 go test -timeout 10m -count=1 $(UNITTESTS)
-	@if qemu=$$(command -v qemu-aarch64-static || command -v qemu-aarch64); then \
-		set -x; GOARCH=arm64 CGO_ENABLED=0 go test -timeout 20m -count=1 -exec "$$qemu" $(UNITTESTS); \
-	else \
-		echo "make: nothing was tested on linux/arm64: no qemu-aarch64 was found; install qemu-user"; \
-	fi
-
 lint: ## gofmt, vet, staticcheck, golangci-lint; actionlint for the workflows
 	@out=$$(gofmt -l driver internal cmd); if [ -n "$$out" ]; then echo "not formatted: $$out"; exit 1; fi
 	go vet ./...
@@ -212,6 +244,7 @@ lint: ## gofmt, vet, staticcheck, golangci-lint; actionlint for the workflows
 	cd driver/otel && go vet ./...
 	cd cmd/internal/compat && go vet ./...
 	cd cmd/internal/observability && go vet ./...
+	$(MAKE) --no-print-directory vet-systems
 	go run $(STATICCHECK) ./...
 	cd driver/prometheus && go run $(STATICCHECK) ./...
 	cd driver/otel && go run $(STATICCHECK) ./...

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql/driver"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -185,8 +184,30 @@ func TestNoLimits(t *testing.T) {
 		hold(t, s, "", 20)
 		ask(t, db)
 		facts, _ := serverinfo.FactsOf(map[string]string{"max_connections": "0", "max_prepared_stmt_count": "-1"}, nil, false)
-		if facts.MaxStmts != math.MaxInt32 || onePool(t).Limit != 0 {
+		if facts.MaxStmts < 1_000_000 || onePool(t).Limit != 0 {
 			t.Errorf("got %d statements and %d connections, want no limit", facts.MaxStmts, onePool(t).Limit)
+		}
+	})
+}
+
+// Nor has MariaDB for an account that may log in although max_user_connections is -1;
+// also when it is asked again.
+func TestLimitsBelowZeroAreNone(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		s.tellsLimits = true
+		s.limitsAre("-1", "-1", "28800")
+		db := handle(t, s, "")
+		for range 10 {
+			hold(t, s, "", 20)
+			ask(t, db)
+			time.Sleep(10 * time.Second)
+		}
+		if s.asked() == 0 {
+			t.Error("the limits were not asked for again")
+		}
+		l := onePool(t)
+		if server := serverOf(t); l.Limit != 0 || server.Limit != 0 || len(server.Accounts) > 0 && server.Accounts[0].Limit != 0 {
+			t.Errorf("got %+v and a pool's limit of %d, want no limit", server, l.Limit)
 		}
 	})
 }

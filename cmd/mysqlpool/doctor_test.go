@@ -628,7 +628,14 @@ func TestDoctorBadInput(t *testing.T) {
 		"--dsn=root:hush@tcp(127.0.0.1:1)/x?pool_size=many": "option pool_size: got \"many\", want a whole number",
 		"--jsn":        "unknown flag",
 		"--replicas=0": "want 1 to 10000",
-		"--timeout=0s": "want a Go duration above 0",
+		"--replicas=x": "--replicas=x: want a whole number (see",
+		"--dsn":        "--dsn: got none, want a value (see",
+		"--timeout=x":  "--timeout=x: want a Go duration, such as 10s (see",
+		// A password with an @ and no network, or with a slash.
+		"--dsn=root:ssw@hush/x":       "not a DSN: the network is none",
+		"--dsn=root:a/hush@tcp(h:1)":  "not a DSN: no slash after the address",
+		"--dsn=mysql://root:hush@h/x": "not a DSN",
+		"--timeout=0s":                "want a Go duration above 0",
 	} {
 		status, stdout, stderr := runDoctor(t, arg)
 		if status != exitUsage || !strings.Contains(stderr.String(), want) || strings.Count(stderr.String(), "\n") != 1 || strings.Contains(stderr.String(), "hush") || stdout.Len() > 0 {

@@ -2,12 +2,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -93,7 +95,7 @@ func run(ctx context.Context, args []string, stdout, errs io.Writer) int {
 		return exited
 	}
 	if err != nil {
-		fmt.Fprintf(errs, "mysqlpool: %s (see mysqlpool --help)\n", oneLine(err))
+		fmt.Fprintf(errs, "mysqlpool: %s (see mysqlpool --help)\n", plain(oneLine(err)))
 		return exitUsage
 	}
 	err = command.Run()
@@ -110,6 +112,25 @@ func run(ctx context.Context, args []string, stdout, errs io.Writer) int {
 		fmt.Fprintf(errs, "mysqlpool: %s\n", oneLine(exit.error))
 	}
 	return exit.status
+}
+
+// kongSays is what kong says of a value, for programmers.
+var kongSays = regexp.MustCompile(`^(--[a-z-]+): expected (?:a |an )?(.+?)(?: value)? but got "(.*?)"(?: \(.*\)|: .*)?$`)
+
+// kinds is what kong calls kinds of values.
+var kinds = map[string]string{"valid 64 bit int": "a whole number", "float": "a number", "duration": "a Go duration, such as 10s", "bool": "true or false", "string": "a value"}
+
+// plain is an error of kong as our own are: what was wanted, what was got.
+func plain(msg string) string {
+	m := kongSays.FindStringSubmatch(msg)
+	if m == nil {
+		return msg
+	}
+	want := cmp.Or(kinds[m[2]], "a value")
+	if m[3] == "EOL" {
+		return m[1] + ": got none, want " + want
+	}
+	return fmt.Sprintf("%s=%s: want %s", m[1], m[3], want)
 }
 
 // oneLine is an error as one line: joined errors have one each.

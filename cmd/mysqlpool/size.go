@@ -49,6 +49,8 @@ func (c *sizeCommand) Validate() error {
 		return err
 	}
 	switch {
+	case c.RPS == 0:
+		return errors.New("want --rps, the requests a second of all replicas together, above 0")
 	case !(c.RPS > 0) || c.RPS > 1e7:
 		return fmt.Errorf("--rps=%v: want more than 0, and 10 million at most", c.RPS)
 	case !(c.Queries > 0) || c.Queries > 1e5:

@@ -83,7 +83,7 @@ func TestSizeMeasures(t *testing.T) {
 
 func TestSizeBadInput(t *testing.T) {
 	for arg, want := range map[string]string{
-		"--rps=0 --query-time=1ms":                           "--rps=0",
+		"--rps=0 --query-time=1ms":                           "want --rps",
 		"--rps=NaN --query-time=1ms":                         "--rps=NaN",
 		"--rps=1":                                            "want --query-time",
 		"--query-time=1ms":                                   "--rps",

@@ -1,6 +1,7 @@
 package debug
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"html/template"
@@ -72,7 +73,7 @@ func kinds(p mysqlpool.PoolStats) []count {
 	for _, kind := range slices.Sorted(maps.Keys(p.PinnedBy)) {
 		all = append(all, count{Name: kind, N: int64(p.PinnedBy[kind])})
 	}
-	slices.SortStableFunc(all, func(a, b count) int { return int(b.N - a.N) })
+	slices.SortStableFunc(all, func(a, b count) int { return cmp.Compare(b.N, a.N) })
 	return all
 }
 

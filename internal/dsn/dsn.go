@@ -21,7 +21,7 @@ func Parse(dsn string) (cfg *mysql.Config, err error) {
 	}()
 	cfg, err = mysql.ParseDSN(dsn)
 	if err != nil {
-		return nil, err
+		return nil, ParseError(dsn, err)
 	}
 	_, params, _ := strings.Cut(dsn[strings.LastIndexByte(dsn, '/')+1:], "?")
 	for param := range strings.SplitSeq(params, "&") {

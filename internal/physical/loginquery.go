@@ -207,11 +207,8 @@ func (p *Conn) AskLimits(ctx context.Context) (l budget.Limits, account budget.A
 	if err != nil || len(row) != 6 {
 		return l, account, err != nil && !CannotTell(err), err
 	}
-	l.MaxStmts = -1
-	l.MaxConnections, _ = strconv.Atoi(row[0])
-	if n, err := strconv.Atoi(row[5]); err == nil {
-		l.MaxStmts = n
-	}
+	l.MaxConnections, _ = serverinfo.Connections(row[0])
+	l.MaxStmts = serverinfo.Stmts(row[5])
 	// The global value is that of sessions to come, unless init_connect sets another.
 	switch {
 	case !p.initConnect:
@@ -219,9 +216,9 @@ func (p *Conn) AskLimits(ctx context.Context) (l budget.Limits, account budget.A
 	case p.Host.Config.Params["wait_timeout"] == "":
 		l.WaitTimeout, _ = serverinfo.WaitTimeoutOf(row[4])
 	}
-	account.Own, _ = strconv.Atoi(row[1])
-	global, err := strconv.Atoi(row[2])
-	if err != nil {
+	account.Own, _ = serverinfo.Connections(row[1])
+	global, ok := serverinfo.Connections(row[2])
+	if !ok {
 		global = budget.UnknownLimit
 	}
 	account.Global = global

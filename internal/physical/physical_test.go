@@ -200,7 +200,7 @@ func TestCostOfStatements(t *testing.T) {
 	for _, test := range []struct {
 		text     string
 		columns  int
-		from, to int // what the servers were measured to take, and what would be too much
+		from, to int64 // what the servers were measured to take, and what would be too much
 	}{
 		{"SELECT v FROM t WHERE id = ?", 1, 32760, 45000},
 		{"SELECT id FROM t WHERE id IN (" + strings.Repeat("?,", 99) + "?)", 1, 73000, 150000},

@@ -92,7 +92,7 @@ func (h *Holder) queryCached(ctx context.Context, p *Conn, query string, args []
 		rows, err = e.Stmt.QueryContext(ctx, args)
 	}
 	p.stmts.reads(rows, err)
-	p.kept().charge(e)
+	p.kept().charge(e, rows, err)
 	h.after(p, &e.Stmt.says, args, nil, err)
 	return rows, err
 }

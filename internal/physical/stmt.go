@@ -209,7 +209,7 @@ func (s *Stmt) Query(ctx context.Context, args []driver.NamedValue) (driver.Rows
 		rows, err = stock.QueryContext(ctx, args)
 	}
 	s.on.stmts.reads(rows, err)
-	s.on.kept().charge(s.inner)
+	s.on.kept().charge(s.inner, rows, err)
 	return rows, s.ran(args, nil, err)
 }
 

@@ -1,13 +1,15 @@
 package physical
 
+import "database/sql/driver"
+
 // What a kept statement costs the server's memory. MariaDB 10.11 and 11.8 and MySQL
 // 9.7 take 33 to 40 kB for the smallest and, as measured, up to 700 bytes more for
 // each word of the text: name, number, placeholder or keyword. Columns that are not in
 // the text (SELECT *) take 500 bytes.
 const (
-	minStmtCost = 32 << 10
-	wordCost    = 700
-	columnCost  = 600
+	minStmtCost int64 = 32 << 10
+	wordCost    int64 = 700
+	columnCost  int64 = 600
 
 	// ConnStmtCosts bounds what the statements cost that a connection keeps, in bytes,
 	// unless pool_stmt_cache asks for more than 256.
@@ -20,8 +22,8 @@ const (
 )
 
 // StmtCost is an upper estimate of what a statement costs the server, in bytes.
-func StmtCost(query string, columns int) int {
-	words, in := 0, false
+func StmtCost(query string, columns int) int64 {
+	words, in := int64(0), false
 	for i := range len(query) {
 		c := query[i]
 		if c == '?' || !in && isWordByte(c) {
@@ -29,8 +31,7 @@ func StmtCost(query string, columns int) int {
 		}
 		in = isWordByte(c)
 	}
-	// Each part is bounded, far beyond maxStmtCost, so that 32 bits hold the sum.
-	return minStmtCost + min(len(query), 1<<29) + min(words, 1<<20)*wordCost + columns*columnCost
+	return minStmtCost + int64(len(query)) + words*wordCost + int64(columns)*columnCost
 }
 
 // keep puts a statement in the cache, unless it costs too much now that its columns are
@@ -45,9 +46,12 @@ func (p keeper) keep(e *prepared) bool {
 }
 
 // charge notes what a kept statement costs, once its columns are known: MySQL's are
-// when it has run.
-func (p keeper) charge(e *prepared) {
+// when it has run. Where a statement does not say them, its rows do.
+func (p keeper) charge(e *prepared, rows driver.Rows, err error) {
 	n := e.Stmt.columns.Len()
+	if err == nil && !e.Stmt.columns.Known() {
+		n = len(rows.Columns())
+	}
 	if n == e.Stmt.charged || !e.Cached() {
 		return
 	}

@@ -6,21 +6,22 @@ import (
 	"testing"
 )
 
-// On 32 bits too no text is so long, and no pool_stmt_cache so large, that its cost is
-// thought small.
-func TestCostsDoNotOverflow(t *testing.T) {
-	for _, words := range []int{1, 1 << 10, 1 << 20, 4 << 20, 8 << 20} {
-		text := strings.Repeat("?,", words)
-		if got := StmtCost(text, 1<<16); got < minStmtCost+min(words, 1<<20)*wordCost {
-			t.Errorf("%d words: got %d", words, got)
+// What a statement costs, and what all may cost, is reckoned right where an int has 32
+// bits, too.
+func TestCostsAtTheirLimits(t *testing.T) {
+	for _, c := range []struct {
+		perConn int
+		want    int64
+	}{
+		{0, ConnStmtCosts}, {256, ConnStmtCosts}, {1 << 15, 1 << 30}, {1<<16 - 1, 1<<31 - 1<<15},
+		{1 << 16, 1 << 31}, {math.MaxInt32, 1 << 31},
+	} {
+		if got := int64(NewStmtLimits(c.perConn).Costs); got != c.want {
+			t.Errorf("pool_stmt_cache=%d: bound of %d bytes, want %d", c.perConn, got, c.want)
 		}
 	}
-	least := 0
-	for _, perConn := range []int{-1, 0, 1, 256, 257, 1 << 15, 1<<16 - 1, 1 << 16, 1 << 20, math.MaxInt32} {
-		got := NewStmtLimits(perConn).Costs
-		if got < max(least, ConnStmtCosts) {
-			t.Errorf("pool_stmt_cache=%d: got %d bytes, want no less than for fewer, and %d", perConn, got, ConnStmtCosts)
-		}
-		least = got
+	long := strings.Repeat("1,", 4_000_000) // 8 MB, four million words
+	if got, least := int64(StmtCost(long, 0)), int64(4_000_000)*wordCost; got < least {
+		t.Errorf("a long statement: %d bytes, want more than %d", got, least)
 	}
 }

@@ -14,10 +14,6 @@ const (
 	// says otherwise.
 	maxStmtsPerConn = 256
 
-	// mostStmtsPaid bounds pool_stmt_cache in what statements may cost: 2 GB, as 32 bits
-	// hold it.
-	mostStmtsPaid = maxStmtsPerConn<<8 - 1
-
 	// defaultMaxStmts is taken where the server does not say its
 	// max_prepared_stmt_count (MySQL manual, "Server System Variables").
 	defaultMaxStmts = 16382
@@ -31,7 +27,7 @@ const (
 // what they count.
 type StmtLimits struct {
 	perConn int            // pool_stmt_cache, or auto; immutable
-	Costs   int            // of what a connection keeps, at most: see StmtCost; immutable
+	Costs   int64          // of what a connection keeps, at most: see StmtCost; immutable
 	seen    stmtcache.Seen // texts that were used
 	refused stmtcache.Seen // texts that a kept statement could not run and a new one could
 
@@ -51,7 +47,7 @@ type stmtCounts struct {
 }
 
 func NewStmtLimits(perConn int) *StmtLimits {
-	l := &StmtLimits{perConn: perConn, Costs: max(ConnStmtCosts, min(perConn, mostStmtsPaid)*minStmtCost), conns: map[*Conn]bool{}}
+	l := &StmtLimits{perConn: perConn, Costs: max(ConnStmtCosts, min(int64(perConn), maxStmtsPerConn<<8)*minStmtCost), conns: map[*Conn]bool{}}
 	l.setLocked()
 	return l
 }

@@ -1,7 +1,6 @@
 package serverinfo
 
 import (
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -78,11 +77,12 @@ func FactsOf(values, params map[string]string, questions bool) (s *Facts, noWait
 	}
 	s.HasProfiles = values["have_profiling"] == "YES"
 	s.HasTraces = values["optimizer_trace_offset"] != ""
-	s.MaxConnections, _ = strconv.Atoi(values["max_connections"])
+	s.MaxConnections, _ = Connections(values["max_connections"])
 	packet, _ := strconv.Atoi(values["max_allowed_packet"])
 	buffer, _ := strconv.Atoi(values["net_buffer_length"])
 	s.MaxPacket = max(packet, buffer)
-	s.MaxUserConnections, _ = strconv.Atoi(values["max_user_connections"])
+	s.MaxUserConnections, _ = Connections(values["max_user_connections"])
+	s.MaxStmts = Stmts(values["max_prepared_stmt_count"])
 	for _, name := range session.VariableNames() {
 		if _, ok := values[name]; ok && name != "autocommit" {
 			s.Variables = append(s.Variables, name)
@@ -96,13 +96,6 @@ func FactsOf(values, params map[string]string, questions bool) (s *Facts, noWait
 		if s.WaitTimeout, ok = WaitTimeoutOf(values["wait_timeout"]); !ok {
 			s.WaitTimeout, noWaitTimeout = DefaultWaitTimeout, true
 		}
-	}
-	var err error
-	switch s.MaxStmts, err = strconv.Atoi(values["max_prepared_stmt_count"]); {
-	case err != nil:
-		s.MaxStmts = -1
-	case s.MaxStmts < 0: // no limit (TiDB)
-		s.MaxStmts = math.MaxInt32
 	}
 	return s, noWaitTimeout
 }

@@ -13,7 +13,7 @@ type Cache[S any] struct {
 	schemas map[string]int    // how many there are of each schema
 	unused  Entry[S]          // the ring of those that nobody uses; its next is the one used last
 	len     int
-	cost    int
+	cost    int64
 	uses    uint64
 }
 
@@ -24,7 +24,7 @@ type Entry[S any] struct {
 	Stmt S
 
 	key
-	cost       int
+	cost       int64
 	users      int
 	cached     bool
 	also       *Entry[S] // another one of the text in the cache; nil: no more
@@ -34,7 +34,7 @@ type Entry[S any] struct {
 
 // New returns a statement that is in no cache and has no users. Its cost counts
 // while it is in a cache.
-func New[S any](schema, text string, cost int, s S) *Entry[S] {
+func New[S any](schema, text string, cost int64, s S) *Entry[S] {
 	return &Entry[S]{Stmt: s, cost: cost, key: key{schema, strings.Clone(text)}} // not what the text may be a part of
 }
 
@@ -45,7 +45,7 @@ func (e *Entry[S]) Text() string { return e.text }
 func (e *Entry[S]) Schema() string { return e.schema }
 
 // Cost returns what it costs.
-func (e *Entry[S]) Cost() int { return e.cost }
+func (e *Entry[S]) Cost() int64 { return e.cost }
 
 // Kept reports whether it is in a cache or has users. What is not kept is to be
 // closed.
@@ -97,7 +97,7 @@ func (c *Cache[S]) Add(e *Entry[S]) {
 }
 
 // SetCost changes what a statement costs.
-func (c *Cache[S]) SetCost(e *Entry[S], cost int) {
+func (c *Cache[S]) SetCost(e *Entry[S], cost int64) {
 	if e.cached {
 		c.cost += cost - e.cost
 	}
@@ -192,7 +192,7 @@ func (c *Cache[S]) Knows(schema string) bool { return c.schemas[schema] > 0 }
 func (c *Cache[S]) Len() int { return c.len }
 
 // Cost returns the sum of what they cost.
-func (c *Cache[S]) Cost() int { return c.cost }
+func (c *Cache[S]) Cost() int64 { return c.cost }
 
 func (c *Cache[S]) pushFront(e *Entry[S]) {
 	e.prev, e.next = &c.unused, c.unused.next

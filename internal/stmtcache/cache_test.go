@@ -53,7 +53,7 @@ func TestCacheIsAList(t *testing.T) {
 					touch(any)
 				}
 			case 2, 3:
-				e := New(schema, text, r.IntN(100), step)
+				e := New(schema, text, r.Int64N(100), step)
 				e.users = r.IntN(2)
 				c.Add(e)
 				model = slices.Insert(model, 0, e)
@@ -72,7 +72,7 @@ func TestCacheIsAList(t *testing.T) {
 					c.Remove(model[any])
 					takeOut(any)
 				} else if any >= 0 {
-					c.SetCost(model[any], r.IntN(100))
+					c.SetCost(model[any], r.Int64N(100))
 				}
 			case 7, 8:
 				most := 0
@@ -96,7 +96,7 @@ func TestCacheIsAList(t *testing.T) {
 					takeOut(want)
 				}
 			}
-			cost := 0
+			cost := int64(0)
 			for _, e := range model {
 				cost += e.cost
 			}

@@ -1,7 +1,9 @@
 package stockdriver
 
 import (
+	"net/url"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -33,9 +35,16 @@ func TimeTruncate(cfg *mysql.Config) time.Duration {
 	if v := configField(cfg, "timeTruncate"); v.IsValid() && v.CanInt() {
 		return time.Duration(v.Int())
 	}
-	return 0
+	// What is slower to ask. Before the last "?" each is escaped.
+	text := cfg.FormatDSN()
+	params, _ := url.ParseQuery(text[strings.LastIndexByte(text, '?')+1:])
+	d, _ := time.ParseDuration(params.Get("timeTruncate"))
+	return d
 }
 
 func configField(cfg *mysql.Config, name string) reflect.Value {
+	if !knowsInsides {
+		return reflect.Value{}
+	}
 	return reflect.ValueOf(cfg).Elem().FieldByName(name)
 }

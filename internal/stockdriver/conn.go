@@ -81,7 +81,7 @@ func (f Conn) Cancelled() bool { return f.canceled != nil && f.canceled.Load() !
 // structOf returns the struct that an interface points to, or the zero Value.
 func structOf(p any) reflect.Value {
 	v := reflect.ValueOf(p)
-	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
+	if !knowsInsides || v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
 		return reflect.Value{}
 	}
 	return v.Elem()

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	parse "github.com/mysqlpool/mysqlpool/internal/dsn"
 )
 
 // A Server is a running server. Its fields must not be changed.
@@ -65,7 +66,11 @@ func Parse(dsn string) (cfg *mysql.Config, err error) {
 	}
 	cfg, err = mysql.ParseDSN(dsn)
 	if err != nil {
-		return nil, fmt.Errorf("not a DSN: %s (%s)", redact(err.Error(), dsn), wantDSN)
+		msg := redact(err.Error(), dsn)
+		if ours := parse.ParseError(dsn, err); ours != err {
+			msg = strings.TrimSuffix(strings.TrimPrefix(ours.Error(), "mysqlpool: invalid DSN: "), ": "+wantDSN)
+		}
+		return nil, fmt.Errorf("not a DSN: %s (%s)", msg, wantDSN)
 	}
 	if strings.Contains(cfg.Net, ":") { // "user:password(...)", which ParseDSN takes for a network
 		return nil, fmt.Errorf("not a DSN: no @ after the password (%s)", wantDSN)

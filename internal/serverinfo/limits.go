@@ -1,0 +1,41 @@
+package serverinfo
+
+import (
+	"errors"
+	"strconv"
+)
+
+// most is what a limit is taken for at most, and what no limit is where a number is
+// needed: more than any server has of anything, and a dozen of them fit an int of 32
+// bits.
+const most = 100_000_000
+
+// number reads a limit as a server shows it: from -1 to most.
+func number(value string) (n int, ok bool) {
+	wide, err := strconv.ParseInt(value, 10, 64)
+	if errors.Is(err, strconv.ErrRange) { // unsigned, and near the limit of its type
+		err = nil
+	}
+	return int(max(-1, min(wide, most))), err == nil
+}
+
+// Connections reads a limit of connections: max_connections, max_user_connections. 0 is
+// no limit. So is what is below 0, which some engines say, and MariaDB to an account
+// that may log in while others may not (MariaDB manual, "max_user_connections").
+func Connections(value string) (n int, ok bool) {
+	n, ok = number(value)
+	return max(n, 0), ok
+}
+
+// Stmts reads max_prepared_stmt_count, of which 0 allows none; below 0 is no limit
+// (TiDB). It returns -1 for what is no number.
+func Stmts(value string) int {
+	switch n, ok := number(value); {
+	case !ok:
+		return -1
+	case n < 0:
+		return most
+	default:
+		return n
+	}
+}
