@@ -19,9 +19,9 @@ import (
 // hosts are probed that no connection is open to.
 const watchFor = 30 * time.Second
 
-// balancer says which of several hosts is to be logged in to. With one host, and
+// hostSet says which of several hosts is to be logged in to. With one host, and
 // no pool_target that it must meet, there is nothing to say.
-type balancer struct {
+type hostSet struct {
 	hosts   []*host // in the order of the DSN; immutable
 	target  failover.Target
 	spreads bool // pool_balance=round_robin
@@ -29,17 +29,17 @@ type balancer struct {
 
 	mu       sync.Mutex // guards what follows; no I/O under it
 	tracker  *failover.Tracker
-	probed   []bool // a goroutine probes the host when that is due; see dialer.probeLoop
+	probed   []bool // a goroutine probes the host when that is due; see prober.probeLoop
 	logged   []failover.State
 	asked    time.Time // when a login was last asked for, or the last handle left
-	moving   bool      // dialer.spread is under way
-	settling bool      // dialer.settle is
+	moving   bool      // mover.spread is under way
+	settling bool      // mover.settle is
 	paused   bool      // the pool was forgotten, and nobody logged in since
 	over     bool      // the pool ended
 }
 
-func newBalancer(hosts []*host, o dsn.Options) *balancer {
-	b := &balancer{
+func newHostSet(hosts []*host, o dsn.Options) *hostSet {
+	b := &hostSet{
 		hosts: hosts, target: o.Target.Hosts(), spreads: o.Balance == dsn.BalanceRoundRobin,
 		probed: make([]bool, len(hosts)), logged: make([]failover.State, len(hosts)),
 	}
@@ -48,10 +48,10 @@ func newBalancer(hosts []*host, o dsn.Options) *balancer {
 	return b
 }
 
-func (b *balancer) several() bool { return len(b.hosts) > 1 }
+func (b *hostSet) several() bool { return len(b.hosts) > 1 }
 
 // candidates returns the hosts in the order in which a login should try them.
-func (b *balancer) candidates() (hosts []*host) {
+func (b *hostSet) candidates() (hosts []*host) {
 	if !b.tracks {
 		return b.hosts
 	}
@@ -66,7 +66,7 @@ func (b *balancer) candidates() (hosts []*host) {
 
 // rating says how much a host is wanted, and whether connections to it are to be
 // closed for those to another.
-func (b *balancer) rating(h *host) (r failover.Rating, leaves bool) {
+func (b *hostSet) rating(h *host) (r failover.Rating, leaves bool) {
 	if !b.tracks {
 		return failover.Wanted, false
 	}
@@ -76,7 +76,7 @@ func (b *balancer) rating(h *host) (r failover.Rating, leaves bool) {
 }
 
 // answers reports whether one of some hosts is known to take logins.
-func (b *balancer) answers(hosts []*host) bool {
+func (b *hostSet) answers(hosts []*host) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.ContainsFunc(hosts, func(h *host) bool {
@@ -86,7 +86,7 @@ func (b *balancer) answers(hosts []*host) bool {
 
 // leftLocked returns the hosts with connections that are to be closed, and with
 // logins under way that may bring one.
-func (b *balancer) leftLocked() map[*physical.Host]bool {
+func (b *hostSet) leftLocked() map[*physical.Host]bool {
 	var left map[*physical.Host]bool
 	for i, h := range b.hosts {
 		if h.taken() > 0 && b.tracker.Leaves(i) {
@@ -108,7 +108,7 @@ func (l *Dialer) Left() {
 }
 
 // inUseLocked reports whether somebody needs to know which hosts can be used.
-func (b *balancer) inUseLocked(now time.Time) bool {
+func (b *hostSet) inUseLocked(now time.Time) bool {
 	if now.Sub(b.asked) < watchFor {
 		return true
 	}
@@ -157,14 +157,14 @@ func (l *Dialer) Pause() {
 }
 
 // end stops what is due.
-func (b *balancer) end() {
+func (b *hostSet) end() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.over = true
 }
 
 // describe says of each host what is known, for an error.
-func (b *balancer) describe() string {
+func (b *hostSet) describe() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var all []string
@@ -205,10 +205,10 @@ func (l *Dialer) report(h *host, event failover.Event, began time.Time, why stri
 		l.logState(h, logged, change.To, why)
 	}
 	if b.spreads && wanted && !wasWanted {
-		l.watch.run(l.spread)
+		l.watch.run(mover{l}.spread)
 	}
-	l.settle()
-	l.startProbes()
+	mover{l}.settle()
+	prober{l}.startProbes()
 }
 
 func (l *Dialer) logState(h *host, was, is failover.State, why string) {
@@ -223,10 +223,13 @@ func (l *Dialer) logState(h *host, was, is failover.State, why string) {
 		slog.String("login", l.Name), slog.String("host", h.Addr), slog.String("state", is.String()), slog.String("was", was.String()), slog.String("reason", why))
 }
 
+// mover has connections go to the hosts that are wanted.
+type mover struct{ *Dialer }
+
 // settle closes the connections to hosts in whose place another one is wanted:
 // idle ones are closed now, those in use after use. Others are opened when
 // somebody needs them.
-func (l *Dialer) settle() {
+func (l mover) settle() {
 	b := l.hosts
 	if !l.closeUnwanted() {
 		return
@@ -252,7 +255,7 @@ func (l *Dialer) settle() {
 }
 
 // settled notes that settle has no more to do, unless it has.
-func (b *balancer) settled(ctx context.Context) bool {
+func (b *hostSet) settled(ctx context.Context) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if ctx.Err() != nil {
@@ -263,7 +266,7 @@ func (b *balancer) settled(ctx context.Context) bool {
 }
 
 // closeUnwanted closes what settle says. It reports false if there is nothing.
-func (l *Dialer) closeUnwanted() bool {
+func (l mover) closeUnwanted() bool {
 	l.hosts.mu.Lock()
 	left := l.hosts.leftLocked()
 	l.hosts.mu.Unlock()
@@ -274,12 +277,12 @@ func (l *Dialer) closeUnwanted() bool {
 	return true
 }
 
-// moveInterval is how long dialer.spread and dialer.settle wait between two steps.
+// moveInterval is how long mover.spread and mover.settle wait between two steps.
 const moveInterval = time.Second
 
 // spread closes connections beyond each host's even share, a quarter of them at
 // a time, so that a host which is up again gets its connections step by step.
-func (l *Dialer) spread(ctx context.Context) {
+func (l mover) spread(ctx context.Context) {
 	b := l.hosts
 	b.mu.Lock()
 	if b.moving || ctx.Err() != nil {
@@ -314,7 +317,7 @@ func (l *Dialer) spread(ctx context.Context) {
 
 // surplus is how many connections each host is to lose now, so that each host
 // that is wanted has an even share in the end; nil for none.
-func (b *balancer) surplus() map[*physical.Host]int {
+func (b *hostSet) surplus() map[*physical.Host]int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	total, wanted := int64(0), int64(0)

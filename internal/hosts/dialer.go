@@ -47,7 +47,7 @@ type Dialer struct {
 	dial    DialFunc
 	resolve serverinfo.ResolveFunc // nil: names are not looked up
 	timeout time.Duration          // of a login
-	hosts   *balancer
+	hosts   *hostSet
 
 	// What it needs of its pool.
 	setLimit     func(int)
@@ -88,9 +88,9 @@ func New(c Config) *Dialer {
 		hosts[i] = newHost(cfg, i, c.Size)
 		known[i] = hosts[i].Host
 	}
-	l.hosts = newBalancer(hosts, c.Options)
+	l.hosts = newHostSet(hosts, c.Options)
 	name := fmt.Sprintf("%s@%s(%s)", c.Cfg.User, c.Cfg.Net, dsn.Address(c.Cfg))
-	l.Login = physical.NewLogin(name, c.Options, c.Logger, known, c.Cfg.RejectReadOnly, l)
+	l.Login = physical.NewLogin(name, c.Options, c.Logger, known, c.Cfg.RejectReadOnly, events{l})
 	l.AfterLogin = c.AfterLogin
 	l.Tracer = c.Tracer
 	return l
@@ -257,7 +257,7 @@ func (l *Dialer) logIn(ctx context.Context, h *host, place *budget.Place, schema
 	p := physical.New(l.Login, h.Host, stock, place, schema, cautious)
 	err = p.Ask(ctx)
 	if err == nil {
-		err = l.relearnAtLogin(ctx, h, p)
+		err = learner{l}.relearnAtLogin(ctx, h, p)
 	}
 	if err == nil && !p.IsValid() {
 		err = mysql.ErrInvalidConn // it broke, and what was asked last may be left out

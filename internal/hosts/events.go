@@ -13,6 +13,11 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 )
 
+// events is what the connections of a dialer tell.
+type events struct{ *Dialer }
+
+var _ physical.Events = events{}
+
 // isHosts reports whether a login failed because of the host, so that another
 // host may do better.
 func isHosts(err error) bool {
@@ -26,7 +31,7 @@ func wasTried(err error) bool {
 
 // Silent implements physical.Events: it notes that a connection to a host had no answer
 // within limit, the pool's own, and that others were idle for as long.
-func (l *Dialer) Silent(h *physical.Host, limit, idle time.Duration) {
+func (l events) Silent(h *physical.Host, limit, idle time.Duration) {
 	h.Doubts.Add(1)
 	l.invalidate(pool.Broken, func(o *physical.Conn, unused time.Duration) bool {
 		return o.Host == h && unused > 0 && unused >= idle
@@ -37,7 +42,7 @@ func (l *Dialer) Silent(h *physical.Host, limit, idle time.Duration) {
 // Verify implements physical.Events: it pings one unused connection to a host, if there is
 // one, with the pool's own limit: somebody whose deadline was shorter had no answer on
 // another that was idle for so long.
-func (l *Dialer) Verify(known *physical.Host, limit, idle time.Duration) {
+func (l events) Verify(known *physical.Host, limit, idle time.Duration) {
 	h := l.hosts.hosts[known.Index]
 	if !h.verifying.CompareAndSwap(false, true) {
 		return
@@ -65,7 +70,7 @@ func (l *Dialer) Verify(known *physical.Host, limit, idle time.Duration) {
 
 // Unready implements physical.Events: it has what is connected to a host closed after use
 // that refuses statements, if there are others.
-func (l *Dialer) Unready(h *physical.Host, why error) {
+func (l events) Unready(h *physical.Host, why error) {
 	if !l.hosts.several() {
 		return
 	}
@@ -76,7 +81,7 @@ func (l *Dialer) Unready(h *physical.Host, why error) {
 // WriteRefused implements physical.Events: it notes that a host refused a write because it
 // takes none. If another one takes writes, or was not asked yet, the connections to this
 // one are closed after use. Otherwise they stay, since reads go on.
-func (l *Dialer) WriteRefused(p *physical.Conn, why error) {
+func (l events) WriteRefused(p *physical.Conn, why error) {
 	b := l.hosts
 	if !b.tracks || !b.target.Writes() {
 		return
@@ -98,7 +103,7 @@ const RejectPause = time.Second
 // BecameReadOnly implements physical.Events, for rejectReadOnly of a single host, with
 // which the stock driver closed the connection that said so. Otherwise a failover would be
 // met once for each.
-func (l *Dialer) BecameReadOnly() {
+func (l events) BecameReadOnly() {
 	now := time.Now().UnixNano()
 	last := l.rejected.Load()
 	if now-last < int64(RejectPause) || !l.rejected.CompareAndSwap(last, now) {
@@ -108,4 +113,4 @@ func (l *Dialer) BecameReadOnly() {
 }
 
 // TooManyStmts implements physical.Events.
-func (l *Dialer) TooManyStmts() { l.tooManyStmts() }
+func (l events) TooManyStmts() { l.tooManyStmts() }

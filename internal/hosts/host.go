@@ -21,9 +21,9 @@ type host struct {
 
 	panics panics
 
-	wake      chan struct{} // holds one: what dialer.probeLoop waits for may be due earlier
-	verifying atomic.Bool   // dialer.Verify is under way
-	resolving atomic.Bool   // dialer.watchAddrs is under way
+	wake      chan struct{} // holds one: what prober.probeLoop waits for may be due earlier
+	verifying atomic.Bool   // events.Verify is under way
+	resolving atomic.Bool   // Dialer.watchAddrs is under way
 
 	loggingIn           atomic.Int64
 	opened, loginErrors atomic.Int64

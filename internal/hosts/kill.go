@@ -20,7 +20,7 @@ const (
 )
 
 // Kill implements physical.Events.
-func (l *Dialer) Kill(v physical.Victim) {
+func (l events) Kill(v physical.Victim) {
 	if l.killing.Add(1) > killLimit {
 		l.killing.Add(-1)
 		l.Log().LogAttrs(context.Background(), slog.LevelDebug, "mysqlpool: no KILL of a cancelled statement: too many at once",

@@ -20,9 +20,12 @@ const maxProbe = 10 * time.Second
 // it to stay open: then a probe takes one round trip and no login.
 const keepProbe = failover.MonitorInterval
 
+// prober asks hosts what they are, in the background.
+type prober struct{ *Dialer }
+
 // startProbes sees to it that every host which is to be probed has a goroutine
 // that does so, and has those look again at when that is.
-func (l *Dialer) startProbes() {
+func (l prober) startProbes() {
 	b := l.hosts
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -44,7 +47,7 @@ func (l *Dialer) startProbes() {
 
 // probeLoop probes a host whenever that is due, until it need not be probed any
 // more, or nobody uses the pool: then the next login tries the host.
-func (l *Dialer) probeLoop(ctx context.Context, h *host) {
+func (l prober) probeLoop(ctx context.Context, h *host) {
 	var p *physical.Conn // what the latest probe left open
 	closeProbe := func() {
 		if p != nil {
@@ -88,7 +91,7 @@ func (l *Dialer) probeLoop(ctx context.Context, h *host) {
 
 // nextProbe is when a host is to be probed next. If it is not to be, its
 // goroutine is expected to end.
-func (b *balancer) nextProbe(ctx context.Context, h *host) (at time.Time, ok bool) {
+func (b *hostSet) nextProbe(ctx context.Context, h *host) (at time.Time, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if ctx.Err() != nil {
@@ -109,7 +112,7 @@ func (h *host) wakes() {
 
 // startProbe notes that a probe starts. It reports false if nobody needs it; then
 // the goroutine is expected to end.
-func (b *balancer) startProbe(ctx context.Context, h *host) bool {
+func (b *hostSet) startProbe(ctx context.Context, h *host) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if ctx.Err() != nil {
@@ -127,7 +130,7 @@ func (b *balancer) startProbe(ctx context.Context, h *host) bool {
 
 // probe asks a host what it is, on p or, if that is nil or broken, on a new
 // connection, and reports it. It returns the connection.
-func (l *Dialer) probe(ctx context.Context, h *host, p *physical.Conn) *physical.Conn {
+func (l prober) probe(ctx context.Context, h *host, p *physical.Conn) *physical.Conn {
 	h.probes.Add(1)
 	limit := min(l.timeout/time.Duration(len(l.hosts.hosts)), maxProbe)
 	began := time.Now()
@@ -151,7 +154,7 @@ func (l *Dialer) probe(ctx context.Context, h *host, p *physical.Conn) *physical
 }
 
 // openProbe opens the connection of a probe.
-func (l *Dialer) openProbe(ctx context.Context, h *host, place *budget.Place) (*physical.Conn, error) {
+func (l prober) openProbe(ctx context.Context, h *host, place *budget.Place) (*physical.Conn, error) {
 	err := h.panics.recent()
 	var end func(error)
 	if err == nil {
@@ -169,7 +172,7 @@ func (l *Dialer) openProbe(ctx context.Context, h *host, place *budget.Place) (*
 // a pool could go on writing to another for as long as this one is full.
 //
 // began is when the login started.
-func (l *Dialer) openToProbe(ctx context.Context, h *host, limit time.Duration) (p *physical.Conn, began time.Time, err error) {
+func (l prober) openToProbe(ctx context.Context, h *host, limit time.Duration) (p *physical.Conn, began time.Time, err error) {
 	began = time.Now()
 	if rating, _ := l.hosts.rating(h); rating == failover.Wanted {
 		timed, cancel := context.WithTimeout(pool.Unasked(ctx), limit)

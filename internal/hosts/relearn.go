@@ -36,18 +36,21 @@ func (p pooled) Uses() (n int64) {
 	return n
 }
 
-func (p pooled) AskFree(s *budget.Share) bool { return p.BorrowFree(owns(s), p.login.askOn) }
+func (p pooled) AskFree(s *budget.Share) bool { return p.BorrowFree(owns(s), learner{p.login}.askOn) }
 
-func (p pooled) AskNext(s *budget.Share) { p.BorrowNext(owns(s), p.login.askOn) }
+func (p pooled) AskNext(s *budget.Share) { p.BorrowNext(owns(s), learner{p.login}.askOn) }
 
 // owns returns whether a connection has a place of a share.
 func owns(s *budget.Share) func(*physical.Conn) bool {
 	return func(p *physical.Conn) bool { return p.Place.Share == s }
 }
 
+// learner asks the servers for their limits, and has the pool go by them.
+type learner struct{ *Dialer }
+
 // askOn asks a server for its limits on a connection that is lent for it, in the
 // background.
-func (l *Dialer) askOn(p *physical.Conn, giveBack func(sound bool)) {
+func (l learner) askOn(p *physical.Conn, giveBack func(sound bool)) {
 	ran := l.background.run(func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, physical.CheckTimeout)
 		defer cancel()
@@ -60,10 +63,10 @@ func (l *Dialer) askOn(p *physical.Conn, giveBack func(sound bool)) {
 }
 
 // Adopt has the login go by what was learned of the server since.
-func (p pooled) Adopt(s *budget.Share) { p.login.catchUp(s) }
+func (p pooled) Adopt(s *budget.Share) { learner{p.login}.catchUp(s) }
 
 // relearn asks for the limits, and has everybody know.
-func (l *Dialer) relearn(ctx context.Context, p *physical.Conn) error {
+func (l learner) relearn(ctx context.Context, p *physical.Conn) error {
 	s := l.hostOf(p).share
 	limits, account, tells, err := p.AskLimits(ctx)
 	if !tells {
@@ -82,7 +85,7 @@ func (l *Dialer) relearn(ctx context.Context, p *physical.Conn) error {
 
 // relearnAtLogin asks on a connection that has just logged in, if the latest answer is
 // old, and has the pool know what others were told meanwhile.
-func (l *Dialer) relearnAtLogin(ctx context.Context, h *host, p *physical.Conn) error {
+func (l learner) relearnAtLogin(ctx context.Context, h *host, p *physical.Conn) error {
 	if h.share.Asks() {
 		if err := l.relearn(ctx, p); err != nil && !physical.CannotTell(err) {
 			return mysqlerr.UnlessExpired(err)
@@ -93,7 +96,7 @@ func (l *Dialer) relearnAtLogin(ctx context.Context, h *host, p *physical.Conn) 
 }
 
 // catchUp has the login go by what was learned of a server since.
-func (l *Dialer) catchUp(s *budget.Share) {
+func (l learner) catchUp(s *budget.Share) {
 	limits, maxUser, news := s.News()
 	i := slices.IndexFunc(l.hosts.hosts, func(h *host) bool { return h.share == s })
 	h := l.hosts.hosts[i]
@@ -122,7 +125,7 @@ func (l *Dialer) catchUp(s *budget.Share) {
 }
 
 // least is the least that any host said of something, where unknown is nothing.
-func (l *Dialer) least(of func(*serverinfo.Facts) int, unknown int) int {
+func (l learner) least(of func(*serverinfo.Facts) int, unknown int) int {
 	n := unknown
 	for _, h := range l.hosts.hosts {
 		if s := h.Learned.Load(); s != nil {
@@ -136,8 +139,8 @@ func (l *Dialer) least(of func(*serverinfo.Facts) int, unknown int) int {
 
 // Learned implements physical.Events: the pool, and all that use the server, go by what a first
 // login learned.
-func (l *Dialer) Learned(h *physical.Host, facts *serverinfo.Facts, waitTimeout string) {
-	l.applyLimits()
+func (l events) Learned(h *physical.Host, facts *serverinfo.Facts, waitTimeout string) {
+	learner{l.Dialer}.applyLimits()
 	limits := budget.Limits{MaxConnections: facts.MaxConnections, MaxStmts: facts.MaxStmts}
 	if h.Config.Params["wait_timeout"] == "" {
 		limits.WaitTimeout, _ = serverinfo.WaitTimeoutOf(waitTimeout)
@@ -146,7 +149,7 @@ func (l *Dialer) Learned(h *physical.Host, facts *serverinfo.Facts, waitTimeout 
 }
 
 // applyLimits takes the least that the login's hosts said of their limits.
-func (l *Dialer) applyLimits() {
+func (l learner) applyLimits() {
 	l.Stmts.Learn(l.least(func(s *serverinfo.Facts) int { return s.MaxStmts }, -1))
 	if l.MaxOverflow == dsn.Auto {
 		l.setLimit(l.least((*serverinfo.Facts).Limit, 0))

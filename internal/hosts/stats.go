@@ -26,7 +26,7 @@ type Status struct {
 }
 
 // status says what is known of each host; nil for one host that may be anything.
-func (b *balancer) status() (all []Status) {
+func (b *hostSet) status() (all []Status) {
 	if !b.tracks {
 		return nil
 	}
