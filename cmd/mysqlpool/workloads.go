@@ -55,14 +55,10 @@ var workloads = []workload{
 	}, onHandle(nil, one)},
 	{"default-idle-32", "32 goroutines on a handle that keeps the default of 2 idle connections", onHandle(nil, in32(one)), onHandle(idle32, in32(one))},
 	{"many-handles", "32 goroutines, 50 handles, any of them for each query", func(ctx context.Context, e *env) (step, error) {
-		return many(ctx, e, manyHandles, func(int) (*sql.DB, error) { return e.open() })
+		return many(ctx, e, manyHandles, func(int) (*sql.DB, error) { return e.open() }, one)
 	}, onHandle(idle32, in32(one))},
-	{"many-schemas", "32 goroutines, a handle for each of 20 schemas, any of them for each query", func(ctx context.Context, e *env) (step, error) {
-		if err := e.makeSchemas(ctx); err != nil {
-			return nil, err
-		}
-		return many(ctx, e, benchSchemas, func(n int) (*sql.DB, error) { return e.openOn(e.schemas[n]) })
-	}, nil},
+	{"many-schemas", "32 goroutines, a handle for each of 20 schemas, any of them for each query", onSchemas(one), nil},
+	{"many-schemas-parameter", "the same with an argument", onSchemas(argument), nil},
 	{"pooled-query", "a query on a handle that keeps its connection", onHandle(nil, one), nil},
 	{"pooled-query-32", "the same on 32 goroutines, with as many idle connections", onHandle(idle32, in32(one)), nil},
 	{"parameter", "a row by its key, as an argument", onHandle(nil, point), onHandle(nil, point)},
@@ -128,6 +124,21 @@ func idle32(db *sql.DB) { db.SetMaxIdleConns(manyGoroutines) }
 func one(ctx context.Context, _ *env, db *sql.DB) error {
 	var n int
 	return db.QueryRowContext(ctx, "SELECT 1").Scan(&n)
+}
+
+func argument(ctx context.Context, e *env, db *sql.DB) error {
+	var n int
+	return db.QueryRowContext(ctx, "SELECT ? + 1", 1).Scan(&n)
+}
+
+// onSchemas does something on a handle for each of some schemas.
+func onSchemas(do doing) preparing {
+	return func(ctx context.Context, e *env) (step, error) {
+		if err := e.makeSchemas(ctx); err != nil {
+			return nil, err
+		}
+		return many(ctx, e, benchSchemas, func(n int) (*sql.DB, error) { return e.openOn(e.schemas[n]) }, do)
+	}
 }
 
 func execOf(query string) doing {
@@ -210,7 +221,7 @@ func parallel(f func(goroutine int) error) error {
 
 // many runs queries on many handles, each of which the stock driver gives two
 // connections to keep.
-func many(ctx context.Context, e *env, n int, open func(n int) (*sql.DB, error)) (step, error) {
+func many(ctx context.Context, e *env, n int, open func(n int) (*sql.DB, error), do doing) (step, error) {
 	if most := 2*n + 2*manyGoroutines; !e.pooled() { // what comes after it needs less
 		if err := e.waitForRoom(ctx, most); err != nil {
 			return nil, err
@@ -228,7 +239,7 @@ func many(ctx context.Context, e *env, n int, open func(n int) (*sql.DB, error))
 		return parallel(func(int) error {
 			for range 10 {
 				// A step that shares no factor with the number of handles.
-				if err := one(ctx, e, handles[int(next.Add(7))%n]); err != nil {
+				if err := do(ctx, e, handles[int(next.Add(7))%n]); err != nil {
 					return err
 				}
 			}
