@@ -97,10 +97,11 @@ func (p *Conn) settleAfterError(ctx context.Context) error {
 // lateTrial asks for the schema, and for a table that no other schema is likely to have.
 const lateTrial = "SELECT DATABASE(), COUNT(*) > 0 FROM COLLATION_CHARACTER_SET_APPLICABILITY"
 
-// proveLate tries it, and may leave the session on any schema. It returns an error only
+// proveLate tries it, if it may be of use, and may leave the session on any schema. It returns an error only
 // if the connection broke, or ctx ended.
 func (p *Conn) proveLate(ctx context.Context, schema string) error {
-	if _, ok := p.local.(*net.TCPAddr); !ok || !p.Login.LateSwitch || !p.Login.Stmts.keeps() {
+	// With autocommit off the trial would open a transaction.
+	if _, ok := p.local.(*net.TCPAddr); !ok || !p.Login.LateSwitch || !p.Login.Stmts.keeps() || !p.autocommit() {
 		return nil
 	}
 	works, err := p.tryLate(ctx, schema)

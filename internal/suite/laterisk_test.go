@@ -179,3 +179,20 @@ func TestSuiteProxyProtocolIsAProxy(t *testing.T) {
 		t.Errorf("the server was told USE %d times in 100 visits, want it before each", got)
 	}
 }
+
+// What a connection tries before it puts USE off leaves no transaction open.
+func TestSuiteLateTrialEndsItsTransaction(t *testing.T) {
+	needRealServer(t)
+	x := newLateSchemas(t, 2)
+	dbs := x.open(t, x.s.dsn, oneConnOnly+"&autocommit=0")
+	for range 4 {
+		for _, db := range dbs {
+			if err := db.Ping(); err != nil { // selects the schema, and opens nothing
+				t.Fatal(err)
+			}
+		}
+	}
+	if got := x.s.row(t, "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_mysql_thread_id <> CONNECTION_ID()"); got != "0" {
+		t.Errorf("got %s open transactions, want none", got)
+	}
+}

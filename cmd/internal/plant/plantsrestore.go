@@ -203,4 +203,12 @@ var restorePlants = []plant{
 		new:  "if err := ctx.Err(); err != nil {",
 		test: "TestSuiteSchemaGoneWhileLate",
 	},
+	{
+		name:   "what is tried with autocommit off leaves a transaction",
+		file:   "internal/physical/late.go",
+		old:    "!p.Login.Stmts.keeps() || !p.autocommit() {",
+		new:    "!p.Login.Stmts.keeps() {",
+		test:   "TestSuiteLateTrialEndsItsTransaction",
+		server: "MySQL",
+	},
 }
