@@ -138,7 +138,7 @@
 // tried by one login at a time, after three refusals every two seconds; other
 // checkouts that need a login with it get the server's error at once. Five logins
 // of an account are under way at once at most, and twice as many each time that
-// one has waited for longer than a login takes, and for 100 ms at least. It can be
+// one has waited for longer than a login takes, and for 50 ms at least. It can be
 // ten refusals or more only if the password is changed while that many are under
 // way.
 //

@@ -27,8 +27,8 @@ import (
 //     server sees none.
 //   - No more than five logins of an account are under way at once: all of them may be
 //     refused. If one has succeeded within the last ten seconds, and no connection was
-//     found dead since, a login that has waited for GrowAfter, and for longer than one
-//     takes, may be among twice as many, and so on: so a burst at a server that is far
+//     found dead since, twice as many are each time that a burst has lasted for another
+//     GrowAfter, and for longer than a login takes: so a burst at a server that is far
 //     away is not slow, and a refusal is known before there are more.
 //   - A password that was not refused yet does not wait for RefusedRest. Those under
 //     way and those refused in the last ten seconds are nine at most together.
@@ -42,7 +42,7 @@ const (
 	refusedFree = 3
 	RefusedRest = 2 * time.Second
 	MostAtOnce  = 5
-	GrowAfter   = 100 * time.Millisecond
+	GrowAfter   = 50 * time.Millisecond
 	provenFor   = 10 * time.Second
 	LongestTurn = 500 * time.Millisecond // the longest wait for one of MostAtOnce that does not end
 )
@@ -57,6 +57,8 @@ type Account struct {
 	succeeded time.Time              // the latest that did; zero: it was refused since
 	took      time.Duration          // that one
 	queue     []*turn                // those that wait though one has just succeeded, the first first
+	burst     time.Time              // since when logins find MostAtOnce under way
+	crowded   time.Time              // when one last did
 	refused   []time.Time            // in the last RefusedSpan
 	passwords map[[32]byte]*password // those that were refused, by their keyed hash
 	changed   chan struct{}          // closed when something changes that somebody waits for
@@ -210,18 +212,23 @@ func (a *Account) changedLocked() {
 // waitLocked is for how long a login waits at most; 0 if it may start. proven says
 // whether one has just succeeded.
 func (a *Account) waitLocked(now time.Time, mine *turn, proven bool) time.Duration {
-	waited := now.Sub(mine.since)
 	if proven {
 		grow := max(GrowAfter, a.took+a.took/4)
-		times := waited / grow
+		if a.underway >= MostAtOnce || len(a.queue) > 0 {
+			if len(a.queue) == 0 && now.Sub(a.crowded) > grow/2 {
+				a.burst = now
+			}
+			a.crowded = now
+		}
+		lasted := now.Sub(a.burst)
 		first := len(a.queue) == 0 || a.queue[0] == mine
-		if first && a.underway < MostAtOnce<<min(times, 16) {
+		if first && (a.underway < MostAtOnce || a.underway < MostAtOnce<<min(lasted/grow, 16)) {
 			return 0
 		}
 		if !slices.Contains(a.queue, mine) {
 			a.queue = append(a.queue, mine)
 		}
-		return (times+1)*grow - waited
+		return (lasted/grow+1)*grow - lasted
 	}
 	a.leaveLocked(mine)
 	if len(a.refused)+a.underway >= RefusedMost {
@@ -230,7 +237,7 @@ func (a *Account) waitLocked(now time.Time, mine *turn, proven bool) time.Durati
 		}
 		return a.refused[0].Add(RefusedSpan).Sub(now)
 	}
-	if a.underway >= MostAtOnce && waited < LongestTurn {
+	if waited := now.Sub(mine.since); a.underway >= MostAtOnce && waited < LongestTurn {
 		return LongestTurn - waited
 	}
 	return 0

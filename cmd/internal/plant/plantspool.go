@@ -60,7 +60,7 @@ var poolPlants = []plant{
 	{
 		name: "any number of logins begin at once after one that succeeded",
 		file: "internal/loginpace/loginpace.go",
-		old:  "if first && a.underway < MostAtOnce<<min(times, 16) {",
+		old:  "if first && (a.underway < MostAtOnce || a.underway < MostAtOnce<<min(lasted/grow, 16)) {",
 		new:  "if first {",
 		test: "TestPasswordChangedAmidRecycling",
 	},
