@@ -24,10 +24,12 @@ func (p *Conn) Ask(ctx context.Context) error {
 	l := p.Login
 	if p.opaque {
 		row, err := queryRow(ctx, p, "SELECT DATABASE()")
-		if err != nil {
+		switch {
+		case err == nil:
+			p.home, p.schema = row[0], row[0]
+		case !errors.Is(err, errNoRow): // else it stays unknown
 			return mysqlerr.UnlessExpired(err)
 		}
-		p.home, p.schema = row[0], row[0]
 	}
 	if p.Host.Learned.Load() == nil {
 		values, err := p.showVariables(ctx)
