@@ -462,6 +462,16 @@ func TestDoctorOnSeveralHosts(t *testing.T) {
 			t.Errorf("no %q in:\n%s", want, stdout)
 		}
 	}
+	// What is the same of several is said once.
+	_, stdout, _ = runDoctor(t, "--replicas=4", "--dsn="+dsn)
+	checkDoctor(t, stdout.String())
+	both := "warning overflow of " + up + ", " + replica + "\n"
+	if other := "warning overflow of " + replica + ", " + up + "\n"; strings.Contains(stdout.String(), other) {
+		both = other
+	}
+	if strings.Count(stdout.String(), "\nwarning overflow of ") != 1 || !strings.Contains(stdout.String(), both) {
+		t.Errorf("want %q, once, in:\n%s", both, stdout)
+	}
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/mysqlpool/mysqlpool/cmd/mysqlpool/internal/doctor"
@@ -35,15 +36,26 @@ func (p paint) report(r *doctor.Report, embedded bool) {
 	}
 	fmt.Fprintln(p.w)
 	variables := false
-	for _, f := range r.Findings {
-		if f.Level == doctor.OK {
+	for i, f := range r.Findings {
+		if f.Level == doctor.OK || slices.ContainsFunc(r.Findings[:i], func(g doctor.Finding) bool { return same(f, g) }) {
 			continue
 		}
 		title := f.Name
 		if f.Host != "" {
 			title += " of " + f.Host
+			for _, other := range r.Findings[i+1:] {
+				if same(f, other) {
+					title += ", " + other.Host
+				}
+			}
 		}
-		fmt.Fprintf(p.w, "%s %s%s%s\n", p.level(f.Level), p.bold, title, p.plain)
+		for i, line := range wrap(title, columns-8) {
+			level := p.level(f.Level)
+			if i > 0 {
+				level = strings.Repeat(" ", 7)
+			}
+			fmt.Fprintf(p.w, "%s %s%s%s\n", level, p.bold, line, p.plain)
+		}
 		for _, line := range wrap(f.Text, columns-2) {
 			fmt.Fprintf(p.w, "  %s\n", line)
 		}
@@ -71,6 +83,11 @@ func (p paint) report(r *doctor.Report, embedded bool) {
 	default:
 		fmt.Fprintln(p.w, "Try next: mysqlpool demo --dsn=…, with the same DSN.")
 	}
+}
+
+// same reports whether two findings differ in their hosts alone: they are printed as one.
+func same(f, g doctor.Finding) bool {
+	return f.Name == g.Name && f.Level == g.Level && f.Text == g.Text && slices.Equal(f.Fixes, g.Fixes)
 }
 
 // hosts prints a line for each of several hosts.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -72,12 +73,19 @@ func TestTerminalScreenshots(t *testing.T) {
 	}
 	chromium := needChromium(t)
 	server := needLocal(t, servers.Options{Args: []string{"--wait_timeout=10", "--max_prepared_stmt_count=100"}})
-	for name, args := range map[string][]string{
-		"demo":   {"demo", "--dsn=" + server.DSN},
-		"doctor": {"doctor", "--dsn=" + server.DSN},
-	} {
+	pictures := map[string][]string{
+		"demo":         {"demo", "--dsn=" + server.DSN},
+		"doctor":       {"doctor", "--dsn=" + server.DSN},
+		"doctor-hosts": {"doctor", "--replicas=4", "--dsn=" + threeHosts(t)},
+		"doctor-tidb":  {"doctor", "--dsn=" + likeTiDB(t)},
+	}
+	if os.Getenv("MYSQL_POOL_TEST_ALL_SCREENSHOTS") != "" {
+		pictures["doctor-good"] = []string{"doctor", "--dsn=" + needLocal(t, servers.Options{}).DSN}
+	}
+	for name, args := range pictures {
 		out, _ := onTerminal(t, args...)
-		p := openTab(t, chromium, "data:text/html;charset=utf-8;base64,"+base64.StdEncoding.EncodeToString([]byte(page("$ mysqlpool "+args[0]+" --dsn=…\r\n"+out))))
+		shown := append(slices.Clone(args[:len(args)-1]), "--dsn=…")
+		p := openTab(t, chromium, "data:text/html;charset=utf-8;base64,"+base64.StdEncoding.EncodeToString([]byte(page("$ mysqlpool "+strings.Join(shown, " ")+"\r\n"+out))))
 		p.look(1000, 400, "light")
 		p.until("document.fonts.status === 'loaded'")
 		const size = `Math.ceil(document.querySelector("#terminal").getBoundingClientRect().%s)`
@@ -88,6 +96,24 @@ func TestTerminalScreenshots(t *testing.T) {
 		}
 		writePNG(t, filepath.Join(dir, name+".png"), png)
 	}
+}
+
+// threeHosts is the DSN of a primary, a read-only server and one that is away.
+func threeHosts(t *testing.T) string {
+	t.Helper()
+	primary, replica, away := needLocal(t, servers.Options{}), needLocal(t, servers.Options{Args: []string{"--read_only=ON"}}), needLocal(t, servers.Options{})
+	asUser(t, replica)
+	gate := gateTo(t, away)
+	gate.Shut()
+	user, _, _ := strings.Cut(asUser(t, primary), "@")
+	return user + "@tcp(" + strings.Join([]string{addrOf(t, primary.DSN), addrOf(t, replica.DSN), addrOf(t, gate.DSN)}, ",") + ")/"
+}
+
+// likeTiDB is the DSN of a server that answers as TiDB does.
+func likeTiDB(t *testing.T) string {
+	t.Helper()
+	return variables(map[string]string{"max_connections": "0", "max_prepared_stmt_count": "-1", "pseudo_thread_id": "", "version": "8.0.11-TiDB-v8.5.0", "version_comment": "TiDB Server"}).
+		to(t, needLocal(t, servers.Options{}).DSN)
 }
 
 // page is a terminal's output as HTML.

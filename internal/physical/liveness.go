@@ -33,7 +33,11 @@ func (p *Conn) Check(ctx context.Context, idle time.Duration) (err error) {
 		if err := settleLastID(ctx, p); err != nil {
 			return err
 		}
-		return p.within(ctx, CheckTimeout, CheckTimeout, idle, p.resetForNext)
+		err := p.within(ctx, CheckTimeout, CheckTimeout, idle, p.resetForNext)
+		if errors.Is(err, errNoReset) {
+			p.user = nil // it is closed for that, and did not break in anybody's use
+		}
+		return err
 	}
 	if err := p.CheckAlive(ctx, idle); err != nil {
 		return err

@@ -29,10 +29,12 @@ func (p asker) askAtLogin(ctx context.Context) error {
 	l := p.Login
 	if p.opaque {
 		row, err := queryRow(ctx, p, "SELECT DATABASE()")
-		if err != nil {
+		switch {
+		case err == nil:
+			p.schema.loggedIn(row[0])
+		case !errors.Is(err, errNoRow): // else it stays unknown
 			return mysqlerr.UnlessExpired(err)
 		}
-		p.schema.loggedIn(row[0])
 	}
 	if p.Host.Learned.Load() == nil {
 		values, err := p.showVariables(ctx)

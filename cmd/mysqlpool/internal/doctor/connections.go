@@ -137,7 +137,7 @@ func (e *examined) together() Finding {
 		f.Value = fmt.Sprint(*o)
 	}
 	if e.MaxConnections == nil || e.unlimited() {
-		f.Short = "no limit of the server to compare with"
+		f.Short = "as many as the pool needs"
 		return f
 	}
 	one := int64(e.Options.most(&e.Pool))
