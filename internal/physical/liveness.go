@@ -35,7 +35,7 @@ func (p *Conn) Check(ctx context.Context, idle time.Duration) (err error) {
 		}
 		err := p.within(ctx, CheckTimeout, CheckTimeout, idle, p.resetForNext)
 		if errors.Is(err, errNoReset) {
-			p.user = nil // it is closed for that, and did not break in anybody's use
+			p.shows.user = nil // it is closed for that, and did not break in anybody's use
 		}
 		return err
 	}
