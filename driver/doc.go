@@ -166,9 +166,9 @@
 // time, after three refusals each two seconds, by whoever asks then, and every other
 // checkout that needs a login with it gets the server's error at once. A password
 // that was not refused is tried at once. No login is started that nobody asked for
-// until one succeeds. Five logins of an account are under way at once at most, and
-// twice as many each time that one has waited for longer than a login takes, and for
-// 100 ms at least. It can be ten refusals or more only if the password is changed
+// until one succeeds. Five logins of an account begin at once at most, and twice as
+// many each time that a burst has lasted for longer than a login takes, and for 50 ms
+// at least. It can be ten refusals or more only if the password is changed
 // while that many are under way.
 //
 // # Lifetimes
