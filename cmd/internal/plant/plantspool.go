@@ -53,8 +53,8 @@ var poolPlants = []plant{
 	{
 		name: "any number of logins try an unproven password",
 		file: "internal/loginpace/loginpace.go",
-		old:  "\tif a.underway >= MostAtOnce && waited < LongestTurn {",
-		new:  "\tif a.underway >= MostAtOnce && waited < 0*LongestTurn {",
+		old:  "a.underway >= MostAtOnce && waited < LongestTurn {",
+		new:  "a.underway >= MostAtOnce && waited < 0*LongestTurn {",
 		test: "TestRefusedLoginsAreFew",
 	},
 	{
