@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 	mysqlpool "github.com/mysqlpool/mysqlpool/driver"
@@ -28,7 +29,8 @@ type relay struct {
 	addr   string
 	answer func(command byte, text string) []byte // the payload of an answer; nil: it is passed on
 
-	resets atomic.Int64 // commands that came from clients
+	resets      atomic.Int64 // commands that came from clients
+	closesAfter atomic.Int64 // for how long a client does not learn that the server closed, in nanoseconds
 }
 
 var (
@@ -77,7 +79,11 @@ func newRelayThatSays(t *testing.T, dsn string, first func(client net.Conn) stri
 			open.add(client, server)
 			io.WriteString(server, first(client))
 			wg.Go(func() { r.commands(client, server) })
-			wg.Go(func() { io.Copy(client, server); client.Close() })
+			wg.Go(func() {
+				io.Copy(client, server)
+				time.Sleep(time.Duration(r.closesAfter.Load()))
+				client.Close()
+			})
 		}
 	})
 	return r

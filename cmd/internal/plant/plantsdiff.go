@@ -204,10 +204,10 @@ var diffPlants = []plant{
 		pkg:  "./internal/physical",
 	},
 	{
-		name:   "who kills a connection by its id is not heard of",
-		file:   "internal/physical/login.go",
-		old:    "if st.Kills() {",
-		new:    "if st.Kills() && h == nil {",
-		server: "MySQL",
+		name: "who kills a connection by its id is not heard of",
+		file: "internal/physical/login.go",
+		old:  "if st.Kills() {",
+		new:  "if st.Kills() && h == nil {",
+		test: "TestSuiteKillOfAnotherIsHeardOf",
 	},
 }
