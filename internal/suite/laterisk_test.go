@@ -179,3 +179,35 @@ func TestSuiteProxyProtocolIsAProxy(t *testing.T) {
 		t.Errorf("the server was told USE %d times in 100 visits, want it before each", got)
 	}
 }
+
+// The error of a statement that cannot be prepared shows, also where it is the first on
+// a connection that was another one's.
+func TestSuiteWarningsOfPrepare(t *testing.T) {
+	onBoth(t, func(t *testing.T, driver string) {
+		s := needServer(t)
+		ctx := context.Background()
+		open := func() *sql.DB {
+			if driver == stock {
+				return s.open(t, driver, "")
+			}
+			return s.open(t, driver, oneConnOnly)
+		}
+		other := open()
+		if err := other.Ping(); err != nil {
+			t.Fatal(err)
+		}
+		other.Close()
+		c, err := open().Conn(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := c.QueryContext(ctx, "SELECT nothing FROM t WHERE id = ?", 1); err == nil {
+			t.Fatal("it was prepared")
+		}
+		all, err := lateRows(c.QueryContext(ctx, "SHOW WARNINGS"))
+		if err != nil || len(all) != 1 {
+			t.Errorf("got the warnings %q, %v, want one", all, err)
+		}
+	})
+}
