@@ -9,6 +9,7 @@ import (
 
 	"github.com/mysqlpool/mysqlpool/internal/dsn"
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
+	"github.com/mysqlpool/mysqlpool/internal/session"
 	"github.com/mysqlpool/mysqlpool/internal/stmtcache"
 	"github.com/mysqlpool/mysqlpool/internal/stockdriver"
 )
@@ -28,6 +29,9 @@ func (p keeper) prepare(ctx context.Context, query string) (*prepared, error) {
 		stock, err = p.prepareWhenPossible(ctx, query)
 	}
 	if err != nil {
+		if mysqlerr.Number(err) != 0 {
+			p.shows.foreign &^= session.Warnings | session.RowCount // they are of this error
+		}
 		return nil, err
 	}
 	p.stmts.open++

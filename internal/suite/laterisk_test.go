@@ -196,3 +196,86 @@ func TestSuiteLateTrialEndsItsTransaction(t *testing.T) {
 		t.Errorf("got %s open transactions, want none", got)
 	}
 }
+
+// The error of a statement that cannot be prepared shows, also where it is the first on
+// a connection that was another one's.
+func TestSuiteWarningsOfPrepare(t *testing.T) {
+	needRealServer(t)
+	onBoth(t, func(t *testing.T, driver string) {
+		s := needServer(t)
+		ctx := context.Background()
+		open := func() *sql.DB {
+			if driver == stock {
+				return s.open(t, driver, "")
+			}
+			return s.open(t, driver, oneConnOnly)
+		}
+		other := open()
+		if err := other.Ping(); err != nil {
+			t.Fatal(err)
+		}
+		other.Close()
+		c, err := open().Conn(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := c.QueryContext(ctx, "SELECT nothing FROM t WHERE id = ?", 1); err == nil {
+			t.Fatal("it was prepared")
+		}
+		all, err := lateRows(c.QueryContext(ctx, "SHOW WARNINGS"))
+		if err != nil || len(all) != 1 {
+			t.Errorf("got the warnings %q, %v, want one", all, err)
+		}
+	})
+}
+
+// Where a reset is refused (MySQL 5.6), USE that was sent behind it has run.
+func TestSuiteLateRefusedReset(t *testing.T) {
+	needRealServer(t)
+	x := newLateSchemas(t, 1)
+	cfg := x.s.config(t)
+	cfg.DBName = "information_schema"
+	dbs := append(x.open(t, x.s.dsn, oneConnOnly), openDSN(t, pooled, withParams(cfg.FormatDSN(), oneConnOnly)))
+	for _, db := range dbs {
+		db.SetMaxIdleConns(-1)
+	}
+	database := func(db *sql.DB, query string, args ...any) (name string) {
+		t.Helper()
+		if err := db.QueryRow(query, args...).Scan(&name); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	lock := func(release bool) {
+		ctx := context.Background()
+		c, err := dbs[0].Conn(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		var got int
+		if err := c.QueryRowContext(ctx, "SELECT GET_LOCK(?, 0)", x.s.schema).Scan(&got); err != nil || got != 1 {
+			t.Fatalf("got %d, %v, want the lock", got, err)
+		}
+		if release {
+			if err := c.QueryRowContext(ctx, "SELECT RELEASE_LOCK(?)", x.s.schema).Scan(&got); err != nil || got != 1 {
+				t.Fatalf("got %d, %v, want the lock released", got, err)
+			}
+		}
+	}
+	const query = "SELECT DATABASE() FROM DUAL WHERE 1 = ?"
+	for range 6 {
+		database(dbs[0], query, 1)
+		database(dbs[1], query, 1)
+		lock(true)
+	}
+	database(dbs[1], "SELECT DATABASE()")
+	lock(false)
+	if got := database(dbs[1], "SELECT DATABASE()"); !strings.EqualFold(got, "information_schema") {
+		t.Errorf("got a text of another handle in schema %q, want information_schema", got)
+	}
+	if got := database(dbs[0], "SELECT DATABASE()"); got != x.names[0] {
+		t.Errorf("got a text in schema %q, want %q", got, x.names[0])
+	}
+}
