@@ -383,8 +383,8 @@ func TestAfterLoginConnIsOfNoUseAfterwards(t *testing.T) {
 			t.Errorf("%d prepared statements are open", n)
 		}
 		_, prepareErr := kept.Prepare("SELECT 1")
-		_, beginErr := kept.Begin() //lint:ignore SA1019 it is there
-		_, stmtErr := stmt.Query(nil)
+		_, beginErr := kept.Begin()   //lint:ignore SA1019 it is there
+		_, stmtErr := stmt.Query(nil) //lint:ignore SA1019 it is there
 		for _, err := range []error{
 			runs("SET @a = 1")(t.Context(), kept), prepareErr, beginErr, stmtErr, rows.Next(nil), kept.(driver.Pinger).Ping(t.Context()),
 		} {

@@ -140,7 +140,7 @@ func (l learner) least(of func(*serverinfo.Facts) int, unknown int) int {
 // Learned implements physical.Events: the pool, and all that use the server, go by what a first
 // login learned.
 func (l events) Learned(h *physical.Host, facts *serverinfo.Facts, waitTimeout string) {
-	learner{l.Dialer}.applyLimits()
+	learner(l).applyLimits()
 	limits := budget.Limits{MaxConnections: facts.MaxConnections, MaxStmts: facts.MaxStmts}
 	if h.Config.Params["wait_timeout"] == "" {
 		limits.WaitTimeout, _ = serverinfo.WaitTimeoutOf(waitTimeout)
