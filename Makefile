@@ -11,7 +11,11 @@ CC_FOUND := $(shell command -v "$$(go env CC)" 2>/dev/null)
 RACE     := $(if $(CC_FOUND),-race)
 GOTEST    = go test $(RACE) -timeout 10m
 # The suite has the server to itself.
-TESTALL   = sh -c '$(GOTEST) -count=1 $$(go list ./... | grep -v /internal/suite$$) && $(GOTEST) -count=1 ./internal/suite && cd driver/prometheus && $(GOTEST) -count=1 ./... && cd ../otel && $(GOTEST) -count=1 ./...'
+TESTALL   = sh -c '$(STOCK) $(GOTEST) -count=1 $$(go list ./... | grep -v /internal/suite$$) && $(STOCK) $(GOTEST) -count=1 ./internal/suite && cd driver/prometheus && $(GOTEST) -count=1 ./... && cd ../otel && $(GOTEST) -count=1 ./...'
+
+# go.mod asks for the lowest version of the stock driver that works. With NEWEST for
+# STOCK the newest of STOCKS is in its place.
+NEWEST = env GOFLAGS="-mod=mod -modfile=$(CURDIR)/bin/newest/go.mod"
 
 BENCH      ?= .
 BENCHTIME  ?= 0.5s
@@ -118,6 +122,13 @@ vet-systems: ## vet what users import for SYSTEMS, which builds it
 		done; \
 	done
 
+bin/newest/go.mod: go.mod go.sum Makefile
+	@mkdir -p bin/newest
+	@cp go.sum bin/newest/go.sum
+	@cp go.mod bin/newest/next.mod
+	@go mod edit -require=github.com/go-sql-driver/mysql@v$(lastword $(STOCKS)) bin/newest/next.mod
+	@mv bin/newest/next.mod bin/newest/go.mod
+
 withserver: ## build bin/withserver, which runs a command with a server in its environment
 	cd cmd && go build -o ../bin/withserver ./internal/withserver
 
@@ -125,7 +136,8 @@ test-embedded: withserver ## the driver's tests on the embedded server
 	$(WITHSERVER) --server=embedded -- $(TESTALL)
 
 # Exit status 3 of withserver: there is no real server.
-test-real: withserver ## the driver's tests on the best real server there is
+test-real: STOCK = $(NEWEST)
+test-real: withserver bin/newest/go.mod ## the driver's tests on the best real server there is, with the newest stock driver
 	@$(WITHSERVER) --server=real -- $(TESTALL); status=$$?; \
 	if [ $$status -eq 3 ] && [ -z "$$MYSQL_POOL_REQUIRE_REAL" ]; then \
 		echo "make: the suite ran on the embedded server only: no real one was found."; \
@@ -184,8 +196,8 @@ ramp: withserver ## what a burst that lasts gets done at 1, 5 and 20 ms of round
 compat: withserver ## GORM, sqlx, bun, xorm, ent, sqlc, migration tools, interceptors, …: each on both drivers, in one table
 	$(WITHSERVER) --server=real -- sh -c 'cd cmd/internal/compat && go build -o ../../../bin/compat . && cd ../../.. && exec ./bin/compat'
 
-test-diff: withserver ## random programs on both drivers, whose answers must agree, for DIFFTIME
-	cd internal/suite && go test -c $(RACE) -tags countmoves -o ../../bin/diff.test
+test-diff: withserver bin/newest/go.mod ## random programs on both drivers, whose answers must agree, for DIFFTIME
+	cd internal/suite && $(NEWEST) go test -c $(RACE) -tags countmoves -o ../../bin/diff.test
 	MYSQL_POOL_TEST_DIFF=$(DIFFTIME) $(WITHSERVER) --server=real --arg=--max-connections=500 -- \
 		sh -c 'cd internal/suite && ../../bin/diff.test -test.run "^TestSuiteDiff$$" -test.v -test.timeout 25h'
 
@@ -207,10 +219,10 @@ soak: ## recycling, schemas and passwords that come and go, for SOAKTIME; leaves
 	mkdir -p bin
 	cd cmd && MYSQL_POOL_TEST_SOAK=$(SOAKTIME) MYSQL_POOL_TEST_OUT=$(CURDIR)/bin go test $(RACE) -count=1 -timeout 25h -v -run '^TestSoak$$' ./internal/chaos
 
-bench: withserver command ## both drivers on the best server there is: ratios (mysqlpool bench, with ROUNDS), then each by itself with benchstat
+bench: withserver command bin/newest/go.mod ## both drivers on the best server there is: ratios (mysqlpool bench, with ROUNDS), then each by itself with benchstat
 	$(WITHSERVER) --arg=--max-connections=300 -- sh -c './bin/mysqlpool bench --rounds=$(ROUNDS) --json=bin/bench.json --plot=bin/bench.svg --html=bin/bench.html \
 		--dsn="$$MYSQL_POOL_TEST_DSN" --unix-dsn="$$MYSQL_POOL_TEST_UNIX_DSN" --tls-dsn="$$MYSQL_POOL_TEST_TLS_DSN"'
-	cd driver && go test -c -o ../bin/driver.test
+	cd driver && $(NEWEST) go test -c -o ../bin/driver.test
 	$(WITHSERVER) -- sh -c 'for i in $$(seq $(BENCHCOUNT)); do \
 		echo "round $$i of $(BENCHCOUNT)" >&2; \
 		./bin/driver.test -test.run "^$$" -test.bench "$(BENCH)" -test.benchtime $(BENCHTIME) -test.timeout 60m; \

@@ -37,6 +37,30 @@ type lateSwitch struct {
 	switches int
 	proved   bool
 	doubted  bool // a statement failed since the switch was put off
+
+	// To put a switch off for a text costs two USE, one more than to do it at once. So
+	// if that happens again and again it is done at once for a while, longer each time.
+	settles int // in a row
+	skips   int // switches that are done at once yet
+}
+
+// freeSettles is how many are let pass.
+const freeSettles = 2
+
+// settled notes that USE was needed after all.
+func (l *lateSwitch) settled() {
+	if l.settles++; l.settles > freeSettles {
+		l.skips = 1 << min(l.settles-freeSettles, 6)
+	}
+}
+
+// skip reports whether a switch is to be done at once.
+func (l *lateSwitch) skip() bool {
+	if l.skips == 0 {
+		return false
+	}
+	l.skips--
+	return true
 }
 
 // isDue counts a switch, and reports whether it is to be tried now.
@@ -55,6 +79,9 @@ func (p *Conn) switchesLate(schema string) bool {
 
 // putOff is Switch where that waits.
 func (p *Conn) putOff(ctx context.Context, schema string) (kept bool, err error) {
+	if p.schema.isOff() {
+		p.late.settles = 0 // the latest one was never needed
+	}
 	if p.schema.now != schema && p.schema.now != elsewhere {
 		if _, err := p.use(ctx, elsewhere); err != nil {
 			return false, err
@@ -72,6 +99,7 @@ func (p *Conn) settleSchema(ctx context.Context) error {
 	if !p.schema.isOff() {
 		return nil
 	}
+	p.late.settled()
 	user, wanted := p.shows.user, p.schema.wanted
 	kept, err := p.use(ctx, wanted)
 	p.usedBy(user)

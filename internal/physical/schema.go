@@ -115,7 +115,7 @@ func (p *Conn) Fits(label string) pool.Fit {
 // connection is closed.
 func (p *Conn) Switch(ctx context.Context, label string) (kept bool, err error) {
 	schema, _ := p.schema.wants(label)
-	if p.switchesLate(schema) {
+	if p.switchesLate(schema) && !p.late.skip() {
 		return p.putOff(ctx, schema)
 	}
 	return p.use(ctx, schema)

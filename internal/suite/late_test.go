@@ -132,6 +132,39 @@ func TestSuiteKeptStatementsNeedNoUse(t *testing.T) {
 	}
 }
 
+// Where texts and arguments mix, USE is sent hardly more often than before each visit.
+func TestSuiteTextsAmongKeptStatements(t *testing.T) {
+	needRealServer(t)
+	x := newLateSchemas(t, 3)
+	dbs := x.open(t, x.s.dsn, oneConnOnly)
+	x.usesOf(t, dbs)
+	before := x.uses(t)
+	const visits = 300
+	for n := range visits {
+		i := n % len(dbs)
+		ctx := context.Background()
+		c, err := dbs[i].Conn(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, query := range []string{lateQuery, "SELECT home, DATABASE() FROM t WHERE id <> ?"} {
+			rows, err := c.QueryContext(ctx, query, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rows.Close()
+		}
+		var home string
+		if err := c.QueryRowContext(ctx, "SELECT home FROM t").Scan(&home); err != nil || home != x.names[i] {
+			t.Fatalf("got %q, %v, want %q", home, err, x.names[i])
+		}
+		c.Close()
+	}
+	if got := x.uses(t) - before; got > visits*5/4 {
+		t.Errorf("the server was told USE %d times in %d visits, want %d at most", got, visits, visits*5/4)
+	}
+}
+
 // Whatever else runs, on its own schema it runs: texts, prepared statements,
 // transactions, what follows an error, USE, and a reset.
 func TestSuiteLateSwitchIsUnseen(t *testing.T) {

@@ -304,8 +304,20 @@ func (t *tester) copyTo(dir string) error {
 			return err
 		}
 	}
+	// The newest stock driver that is tested, which cmd has; go.mod asks for the oldest.
+	version, err := exec.Command("go", "list", "-m", "-f", "{{.Version}}", stock).Output()
+	if err != nil {
+		return fmt.Errorf("the version of %s: %w", stock, err)
+	}
+	get := exec.Command("go", "get", stock+"@"+strings.TrimSpace(string(version)))
+	get.Dir = dir
+	if out, err := get.CombinedOutput(); err != nil {
+		return fmt.Errorf("go get: %w\n%s", err, out)
+	}
 	return nil
 }
+
+const stock = "github.com/go-sql-driver/mysql"
 
 // build builds the tests of a package in a copy.
 func (t *tester) build(dir, pkg string) error {
