@@ -14,6 +14,7 @@ const (
 	ConCount            = 1040
 	DBAccessDenied      = 1044
 	AccessDenied        = 1045
+	NoDB                = 1046
 	UnknownCom          = 1047
 	BadNull             = 1048
 	BadDB               = 1049

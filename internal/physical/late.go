@@ -132,9 +132,13 @@ func (p *Conn) proveLate(ctx context.Context, schema string) error {
 	if _, ok := p.local.(*net.TCPAddr); !ok || !p.Login.LateSwitch || !p.Login.Stmts.keeps() || !p.autocommit() {
 		return nil
 	}
+	before := p.schema
 	works, err := p.tryLate(ctx, schema)
 	if serious(err) != nil {
 		return err
+	}
+	if !works && p.schema != before {
+		p.schema.forget() // one of them may be gone, and the session then on none
 	}
 	p.late.proved = works
 	p.Login.Log().LogAttrs(ctx, slog.LevelDebug, "mysqlpool: tried whether a prepared statement runs in the schema in which it was prepared",

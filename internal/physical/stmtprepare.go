@@ -87,6 +87,9 @@ func (p keeper) afterError(e *prepared, err error) bool {
 		// The session was reset behind our back; the numbers may be others' by now.
 		p.forget()
 		return true
+	case mysqlerr.NoDB: // its schema is gone, and USE tells so, as it would have before
+		p.drop(e)
+		return p.schema.isOff() && e.Stmt.says.Leaves == 0
 	case mysqlerr.NeedReprepare: // its tables change all the time
 		p.drop(e)
 		return e.Stmt.says.Leaves == 0 // of a procedure some may have run
