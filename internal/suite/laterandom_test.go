@@ -327,7 +327,7 @@ func TestSuiteLateRandom(t *testing.T) {
 	const n = 4
 	lasts, err := time.ParseDuration(os.Getenv(envDiff))
 	if err != nil {
-		t.Skipf("random programs, of which some find what is not mended yet: set %s to how long they may run", envDiff)
+		t.Skipf("random programs take long to find anything: set %s to how long they may run", envDiff)
 	}
 	params := []string{oneConnOnly, "pool_size=1", "pool_size=2&pool_max_overflow=0", oneConnOnly + "&pool_ping_after=10ms", oneConnOnly + "&pool_stmt_cache=3",
 		oneConnOnly + "&pool_reset=always", oneConnOnly + "&interpolateParams=true", oneConnOnly + "&multiStatements=true", oneConnOnly + "&pool_stmt_cache=20"}
