@@ -18,6 +18,7 @@ type answers struct {
 	latest  *Lease       // whose statement ran last; nil: nobody's
 	user    *Lease       // whose statement was sent last, of those that are no statements of the pool itself
 	foreign session.Asks // which answers of ofStatements may be of another one's statements than latest's
+	rows    bool         // latest's own ROW_COUNT() is that of rows, -1
 	lastID  sessionID
 }
 
@@ -51,8 +52,8 @@ func (a *answers) closed(broke bool, serial uint64) {
 }
 
 // emptying is the statements after which a session answers as a new one what asks
-// says. Where the latest user's own ROW_COUNT() is there and FOUND_ROWS() is another
-// one's, it is lost.
+// says. Where the latest user's own ROW_COUNT() is there and FOUND_ROWS() or the
+// warnings are another one's, it is lost, unless it is -1.
 //
 //	                                       ROW_COUNT() FOUND_ROWS() warnings
 //	MySQL, new                              0           0            none
@@ -68,6 +69,8 @@ func (a *answers) emptying(asks session.Asks, h *Host) []string {
 	asks &= a.foreign
 	nothingOwn := a.foreign&session.RowCount != 0
 	switch {
+	case h.isMariaDB() && !nothingOwn && asks&session.Warnings != 0 && a.rows:
+		return []string{"DO (SELECT 1 FROM (SELECT 1) AS t)", "SELECT 1"}
 	case h.isMariaDB() && (nothingOwn || asks&session.Warnings != 0):
 		return []string{"DO (SELECT 1 FROM (SELECT 1) AS t)"}
 	case h.isMariaDB():
@@ -85,8 +88,9 @@ func (a *answers) emptying(asks session.Asks, h *Host) []string {
 }
 
 // after notes what a statement of the latest user made its own of foreign, which is
-// not 0.
-func (a *answers) after(st *session.Statement, err error, keepsWarnings bool) {
+// not 0; rows is whether its answer was rows.
+func (a *answers) after(st *session.Statement, rows bool, err error, keepsWarnings bool) {
+	a.rows = rows
 	a.foreign &^= session.RowCount
 	if err == nil && st.SetsFound(keepsWarnings) {
 		a.foreign &^= session.Found

@@ -71,7 +71,7 @@ func (h *Holder) after(p *Conn, st *session.Statement, args []driver.NamedValue,
 		p.late.doubted = true
 	}
 	if p.shows.foreign != 0 {
-		p.shows.after(st, err, p.Host.keepsWarnings())
+		p.shows.after(st, result == nil && err == nil, err, p.Host.keepsWarnings())
 	}
 	if st.ChangesID() {
 		h.notesID(p, st, args, result, err)
