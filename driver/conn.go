@@ -145,7 +145,7 @@ func (c *conn) ResetSession(ctx context.Context) error {
 	return nil
 }
 
-// check sees whether the connection that was taken back is alive.
+// check sees whether the connection that its owner has again is alive.
 func (c *conn) check(ctx context.Context) error {
 	var idle time.Duration // an offered one is the pool's soon
 	if !c.pinned.IsZero() {

@@ -55,10 +55,15 @@ func (p *Conn) loginBaseline() *session.Baseline {
 	return p.baseline
 }
 
+// afterLoginRunner runs Login.AfterLogin on a connection.
+type afterLoginRunner struct{ *Conn }
+
 // RunAfterLogin runs Login.AfterLogin, if there is one, on a connection that has logged
 // in and is to be handed out, and takes what it leaves as the baseline. After an error
 // the connection is to be closed.
-func (p *Conn) RunAfterLogin(ctx context.Context) (err error) {
+func (p *Conn) RunAfterLogin(ctx context.Context) error { return afterLoginRunner{p}.runAtLogin(ctx) }
+
+func (p afterLoginRunner) runAtLogin(ctx context.Context) (err error) {
 	if p.Login.AfterLogin == nil {
 		return nil
 	}
@@ -80,7 +85,7 @@ func (p *Conn) RunAfterLogin(ctx context.Context) (err error) {
 
 // repeatAfterLogin runs it again after a reset, on the schema that it ran on at the
 // login. The session stays on the schema that it is on.
-func (p *Conn) repeatAfterLogin(ctx context.Context) error {
+func (p afterLoginRunner) repeatAfterLogin(ctx context.Context) error {
 	if !p.after.ran {
 		return nil
 	}
@@ -119,7 +124,7 @@ type leftAfterLogin struct {
 }
 
 // runAfterLogin runs it, and sees what it left.
-func (p *Conn) runAfterLogin(ctx context.Context) (leftAfterLogin, error) {
+func (p afterLoginRunner) runAfterLogin(ctx context.Context) (leftAfterLogin, error) {
 	p.usedBy(nil)
 	schemas := p.Host.Server.Schemas.Load()
 	p.state.Reset()
@@ -153,10 +158,10 @@ func (p *Conn) runAfterLogin(ctx context.Context) (leftAfterLogin, error) {
 
 // callAfterLogin calls the function, for as long as ctx lasts and a little longer.
 // When it has returned nobody else uses the connection, whatever the function does.
-func (p *Conn) callAfterLogin(ctx context.Context) (*afterLoginConn, error) {
+func (p afterLoginRunner) callAfterLogin(ctx context.Context) (*afterLoginConn, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	c := &afterLoginConn{p: p, ctx: ctx}
+	c := &afterLoginConn{p: p.Conn, ctx: ctx}
 	done := make(chan error, 1)
 	go func() {
 		err := fmt.Errorf("it ended its goroutine (runtime.Goexit)")
@@ -193,7 +198,7 @@ func (p *Conn) callAfterLogin(ctx context.Context) (*afterLoginConn, error) {
 
 // measure reads what the function left. A server that does not tell its variables
 // leaves the baseline unknown.
-func (p *Conn) measure(ctx context.Context, oneByOne bool) (left leftAfterLogin, err error) {
+func (p afterLoginRunner) measure(ctx context.Context, oneByOne bool) (left leftAfterLogin, err error) {
 	left.facts = facts{ID: p.ID, initConnect: p.initConnect}
 	s := p.Host.Learned.Load()
 	asks := []string{"DATABASE()"}
@@ -207,7 +212,7 @@ func (p *Conn) measure(ctx context.Context, oneByOne bool) (left leftAfterLogin,
 			asks = append(asks, "CURRENT_ROLE()")
 		}
 	}
-	row, err := selectRow(ctx, p, asks)
+	row, err := selectRow(ctx, p.Conn, asks)
 	if err != nil {
 		if !CannotTell(err) {
 			return left, err
@@ -241,7 +246,7 @@ func (p *Conn) measure(ctx context.Context, oneByOne bool) (left leftAfterLogin,
 }
 
 // adoptConfig has the connection go by variables that a DSN's parameters may set too.
-func (p *Conn) adoptConfig(values map[string]string) {
+func (p afterLoginRunner) adoptConfig(values map[string]string) {
 	if values == nil {
 		return // the server does not tell
 	}

@@ -51,7 +51,7 @@ func (e *afterLoginPanic) Error() string {
 
 // afterLoginFailed returns the error of a function, which tells nothing of the host
 // unless the connection broke by itself.
-func (p *Conn) afterLoginFailed(ctx context.Context, err error) error {
+func (p afterLoginRunner) afterLoginFailed(ctx context.Context, err error) error {
 	var panicked *afterLoginPanic
 	if ctx.Err() == nil && !p.cancelled() && !errors.As(err, &panicked) && (!p.IsValid() || endsSession(err)) {
 		return fmt.Errorf("mysqlpool: login to %s: the connection broke in the function of WithAfterLogin: %v: %w", p.at(), err, mysql.ErrInvalidConn)
@@ -63,7 +63,7 @@ func (p *Conn) afterLoginFailed(ctx context.Context, err error) error {
 	return p.afterLoginError(when, err)
 }
 
-func (p *Conn) afterLoginError(when string, err error) *AfterLoginError {
+func (p afterLoginRunner) afterLoginError(when string, err error) *AfterLoginError {
 	var panicked *afterLoginPanic
 	e := &AfterLoginError{cause: err, Panicked: errors.As(err, &panicked)}
 	if errors.Is(err, driver.ErrBadConn) {

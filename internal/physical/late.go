@@ -69,16 +69,19 @@ func (l *lateSwitch) isDue() bool {
 	return l.switches == lateAfter
 }
 
+// switcher switches the schema of a connection, at once or when a statement needs that.
+type switcher struct{ *Conn }
+
 // switchesLate reports whether the switch to a schema may wait for a statement that
 // needs it. There must be statements of it: whoever comes first is to see whether he
 // may use it.
-func (p *Conn) switchesLate(schema string) bool {
+func (p switcher) switchesLate(schema string) bool {
 	return p.late.proved && p.schema.known() && p.schema.changes == p.Host.Server.Schemas.Load() && !p.kept().passesCache() &&
 		(schema == p.schema.now || p.stmts.cache.Knows(schema))
 }
 
 // putOff is Switch where that waits.
-func (p *Conn) putOff(ctx context.Context, schema string) (kept bool, err error) {
+func (p switcher) putOff(ctx context.Context, schema string) (kept bool, err error) {
 	if p.schema.isOff() {
 		p.late.settles = 0 // the latest one was never needed
 	}
@@ -127,7 +130,7 @@ const lateTrial = "SELECT DATABASE(), COUNT(*) > 0 FROM COLLATION_CHARACTER_SET_
 
 // proveLate tries it, if it may be of use, and may leave the session on any schema. It returns an error only
 // if the connection broke, or ctx ended.
-func (p *Conn) proveLate(ctx context.Context, schema string) error {
+func (p switcher) proveLate(ctx context.Context, schema string) error {
 	// With autocommit off the trial would open a transaction.
 	if _, ok := p.local.(*net.TCPAddr); !ok || !p.Login.LateSwitch || !p.Login.Stmts.keeps() || !p.autocommit() {
 		return nil
@@ -147,7 +150,7 @@ func (p *Conn) proveLate(ctx context.Context, schema string) error {
 }
 
 // tryLate prepares a statement in one schema and runs it in another.
-func (p *Conn) tryLate(ctx context.Context, schema string) (works bool, err error) {
+func (p switcher) tryLate(ctx context.Context, schema string) (works bool, err error) {
 	row, err := queryRow(ctx, p, "SELECT HOST FROM information_schema.PROCESSLIST WHERE ID = CONNECTION_ID()")
 	if err != nil || !isAt(ctx, row[0], p.local) {
 		return false, err

@@ -115,8 +115,8 @@ func (p *Conn) Fits(label string) pool.Fit {
 // connection is closed.
 func (p *Conn) Switch(ctx context.Context, label string) (kept bool, err error) {
 	schema, _ := p.schema.wants(label)
-	if p.switchesLate(schema) && !p.late.skip() {
-		return p.putOff(ctx, schema)
+	if s := (switcher{p}); s.switchesLate(schema) && !p.late.skip() {
+		return s.putOff(ctx, schema)
 	}
 	return p.use(ctx, schema)
 }
@@ -129,7 +129,7 @@ func (p *Conn) use(ctx context.Context, schema string) (kept bool, err error) {
 	p.usedBy(nil)
 	changes := p.Host.Server.Schemas.Load()
 	if p.late.isDue() {
-		if err := p.proveLate(timed, schema); err != nil {
+		if err := (switcher{p}).proveLate(timed, schema); err != nil {
 			return false, err
 		}
 	}

@@ -11,7 +11,7 @@ import (
 var figures = regexp.MustCompile(`(\d+(?:\.\d+)?) times|\b(\d+,\d{3})\b`)
 
 // Each figure of the README is in docs/performance.md: a row of its table with the same
-// words, and a number of its prose somewhere there. So measuring anew changes both.
+// words, and a number of its prose somewhere there. So to measure again changes both.
 func TestFiguresAreMeasured(t *testing.T) {
 	readme, measured := readPages(t, "README.md")[0], readPages(t, "docs/performance.md")[0]
 	rows := map[string][][]string{} // by their words

@@ -28,7 +28,7 @@ var diffPlants = []plant{
 	},
 	{
 		name: "the login's character set is not restored",
-		file: "internal/physical/restore.go",
+		file: "internal/physical/reset.go",
 		old:  "commands = append(commands, p.loginCommands(names)...)",
 		new:  "commands = append(commands, p.loginCommands(names)[1:]...)",
 	},
@@ -40,7 +40,7 @@ var diffPlants = []plant{
 	},
 	{
 		name: "the DSN's parameters are not set again",
-		file: "internal/physical/restore.go",
+		file: "internal/physical/reset.go",
 		old:  "commands = append(commands, stockdriver.Query(p.config.SetParams))",
 		new:  "_ = p.config.SetParams",
 	},

@@ -20,14 +20,14 @@ var restorePlants = []plant{
 	},
 	{
 		name: "net_write_timeout is not restored after a reset",
-		file: "internal/physical/restore.go",
+		file: "internal/physical/reset.go",
 		old:  `names += ", " + also`,
 		new:  `names += ""`,
 		test: "TestSuiteNetWriteTimeoutIsRestored",
 	},
 	{
 		name:   "statements of others show in a trace",
-		file:   "internal/physical/restore.go",
+		file:   "internal/physical/reset.go",
 		old:    "s != nil && s.HasTraces {",
 		new:    "s != nil && s.HasTraces && false {",
 		test:   "TestSuiteStatementsOfOthersAreNotShown",
@@ -35,7 +35,7 @@ var restorePlants = []plant{
 	},
 	{
 		name:   "statements of others show in a profile",
-		file:   "internal/physical/restore.go",
+		file:   "internal/physical/reset.go",
 		old:    "if s.MariaDB && s.HasProfiles {",
 		new:    "if false {",
 		test:   "TestSuiteStatementsOfOthersAreNotShown",
@@ -43,7 +43,7 @@ var restorePlants = []plant{
 	},
 	{
 		name: "a refused reset is not remembered",
-		file: "internal/physical/restore.go",
+		file: "internal/physical/reset.go",
 		old:  "p.refusedReset(ctx, err)",
 		new:  "_ = p.refusedReset",
 		test: "TestRefusalsAreRemembered",
