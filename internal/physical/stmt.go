@@ -125,9 +125,16 @@ func (s *Stmt) follow(ctx context.Context, p *Conn) error {
 }
 
 // again returns the statement once more if it surely did not run, and was
-// prepared again.
-func (s *Stmt) again(ctx context.Context, args []driver.NamedValue, err error) StockStmt {
-	if err == nil || !s.on.kept().afterError(s.inner, err) || s.on.settleSchema(ctx) != nil || s.follow(ctx, s.on) != nil {
+// prepared again. Where its schema cannot be selected any more err becomes that.
+func (s *Stmt) again(ctx context.Context, args []driver.NamedValue, err *error) StockStmt {
+	if *err == nil || !s.on.kept().afterError(s.inner, *err) {
+		return nil
+	}
+	if gone := s.on.settleSchema(ctx); gone != nil {
+		*err = gone
+		return nil
+	}
+	if s.follow(ctx, s.on) != nil {
 		return nil
 	}
 	if s.inner.Cached() && !s.inner.Stmt.accepts(args) && s.exchange(s.on.kept().acquireFor(ctx, s.queryText, args)) != nil {
@@ -189,7 +196,7 @@ func (s *Stmt) Exec(ctx context.Context, args []driver.NamedValue) (driver.Resul
 		return nil, err
 	}
 	result, err := stock.ExecContext(ctx, args)
-	if s.again(ctx, args, err) != nil {
+	if s.again(ctx, args, &err) != nil {
 		if err := s.ownToExec(ctx); err != nil {
 			return nil, err
 		}
@@ -205,7 +212,7 @@ func (s *Stmt) Query(ctx context.Context, args []driver.NamedValue) (driver.Rows
 		return nil, err
 	}
 	rows, err := stock.QueryContext(ctx, args)
-	if stock := s.again(ctx, args, err); stock != nil {
+	if stock := s.again(ctx, args, &err); stock != nil {
 		rows, err = stock.QueryContext(ctx, args)
 	}
 	s.on.stmts.reads(rows, err)

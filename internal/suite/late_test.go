@@ -309,23 +309,31 @@ func TestSuiteSchemaGoneWhileLate(t *testing.T) {
 	gone := x.names[1]
 	for _, op := range []struct {
 		name string
-		run  func(db *sql.DB) error
+		run  func(db *sql.DB, st *sql.Stmt) error
 		want []int
 	}{
-		{"by argument", func(db *sql.DB) error {
+		{"by argument", func(db *sql.DB, _ *sql.Stmt) error {
 			var home, database string
 			return db.QueryRow(lateQuery, 1).Scan(&home, &database)
 		}, []int{1146, 1049}},
-		{"text", func(db *sql.DB) error {
+		{"write by argument", func(db *sql.DB, _ *sql.Stmt) error {
+			_, err := db.Exec("DELETE FROM written WHERE n = ?", 1)
+			return err
+		}, []int{1146, 1049}},
+		{"prepared", func(_ *sql.DB, st *sql.Stmt) error {
+			var home, database string
+			return st.QueryRow(1).Scan(&home, &database)
+		}, []int{1146, 1049}},
+		{"text", func(db *sql.DB, _ *sql.Stmt) error {
 			_, err := db.Exec("CREATE TABLE made (id INT)")
 			return err
 		}, []int{1049}},
-		{"prepare", func(db *sql.DB) error {
+		{"prepare", func(db *sql.DB, _ *sql.Stmt) error {
 			_, err := db.Prepare("SELECT id FROM t WHERE id = ?")
 			return err
 		}, []int{1049}},
-		{"ping", func(db *sql.DB) error { return db.Ping() }, []int{1049}},
-		{"transaction", func(db *sql.DB) error {
+		{"ping", func(db *sql.DB, _ *sql.Stmt) error { return db.Ping() }, []int{1049}},
+		{"transaction", func(db *sql.DB, _ *sql.Stmt) error {
 			tx, err := db.Begin()
 			if err == nil {
 				tx.Rollback()
@@ -333,11 +341,20 @@ func TestSuiteSchemaGoneWhileLate(t *testing.T) {
 			return err
 		}, []int{1049}},
 	} {
+		st, err := dbs[1].Prepare(lateQuery)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 { // which keeps it
+			if _, err := dbs[1].Exec("DELETE FROM written WHERE n = ?", 1); err != nil {
+				t.Fatal(err)
+			}
+		}
 		x.usesOf(t, dbs) // so that its USE is put off, if it may be
 		x.visit(t, dbs[0], 0)
 		x.s.exec(t, "DROP DATABASE "+gone)
 		for range 2 {
-			if err := op.run(dbs[1]); !slices.Contains(op.want, errNumber(err)) {
+			if err := op.run(dbs[1], st); !slices.Contains(op.want, errNumber(err)) {
 				t.Errorf("%s: got %v, want %v", op.name, err, op.want)
 			}
 		}
@@ -345,8 +362,10 @@ func TestSuiteSchemaGoneWhileLate(t *testing.T) {
 		if err := x.s.admin.QueryRow("SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_NAME = 'made' AND TABLE_SCHEMA = '" + x.names[0] + "'").Scan(&n); err != nil || n != 0 {
 			t.Errorf("%s: got %d tables in the other schema, %v, want none", op.name, n, err)
 		}
+		st.Close()
 		x.visit(t, dbs[0], 0)
 		x.s.exec(t, "CREATE DATABASE "+gone)
+		x.s.exec(t, "CREATE TABLE "+gone+".written (home VARCHAR(80), n INT)")
 		x.s.exec(t, "CREATE TABLE "+gone+".t (id INT PRIMARY KEY, home VARCHAR(80))")
 		x.s.exec(t, fmt.Sprintf("INSERT INTO %s.t VALUES (1, '%[1]s')", gone))
 		x.visit(t, dbs[1], 1)
