@@ -46,7 +46,7 @@ func (p restorer) resetAndSet(ctx context.Context, kinds session.Kinds) error {
 		err = p.replayLogin(ctx)
 	}
 	if err == nil {
-		err = afterLoginRunner{p.Conn}.repeatAfterLogin(ctx)
+		err = afterLoginRunner(p).repeatAfterLogin(ctx)
 	}
 	if err != nil {
 		return err
