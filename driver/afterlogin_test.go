@@ -101,6 +101,7 @@ func TestAfterLoginRestores(t *testing.T) {
 func TestExpectAfterLoginUndo(t *testing.T) {
 	expecting(t, func(t *testing.T, s *mockServer) {
 		c := s.expectLogin()
+		c.expectBaseline()
 		c.expectExec("SET time_zone = '+05:00'")
 		c.expectRow(measures, "app", "1", "utf8mb4", "utf8mb4", "utf8mb4_bin", "+05:00", "28800")
 		c.expectExec("SET time_zone = '+09:00'", "SET time_zone = '+05:00'")

@@ -94,7 +94,11 @@ func TestExpectClose(t *testing.T) {
 				first.expectExec(test.leaves)
 				test.expect(first)
 				first.ExpectClose()
-				second := s.expectLogin()
+				again := s.expectLogin
+				if test.leaves != "BEGIN" {
+					again = s.expectLoginWithBaseline
+				}
+				second := again()
 				second.expectRow("SELECT 1", int64(1))
 
 				db := s.handle("app", "")

@@ -326,7 +326,7 @@ func (c *fakeConn) QueryContext(ctx context.Context, query string, args []driver
 	if len(args) > 0 {
 		return nil, driver.ErrSkip
 	}
-	if query == "SELECT CURRENT_ROLE()" && c.server.role == "" {
+	if strings.Contains(query, "CURRENT_ROLE()") && c.server.role == "" {
 		return nil, &mysql.MySQLError{Number: 1305, Message: "fake: no roles"}
 	}
 	if query == serverinfo.AskLimits && !c.server.tellsLimits {
@@ -339,16 +339,16 @@ func (c *fakeConn) QueryContext(ctx context.Context, query string, args []driver
 	switch {
 	case query == serverinfo.AskLimits:
 		c.server.mu.Lock()
-		row = []driver.Value{c.server.maxConnections, c.server.maxUser(c.user), c.server.maxUserGlobal, c.server.waitTimeout, c.waitTimeout, "-1"}
+		row = []driver.Value{c.server.maxConnections, c.server.maxUser(c.user), c.server.maxUserGlobal, c.server.waitTimeout, c.waitTimeout, "-1", c.server.initConnect}
 		c.server.mu.Unlock()
-	case query == "SELECT CURRENT_ROLE()":
-		row = []driver.Value{c.server.role}
 	case query == serverinfo.AskServer, query == "SHOW SESSION VARIABLES":
 		rows := &fakeRows{}
 		for name, value := range c.variables() {
 			rows.rows = append(rows.rows, []driver.Value{name, value})
 		}
 		return rows, nil
+	case query == serverinfo.AskConn:
+		row = append(row, c.server.autocommit)
 	case strings.HasPrefix(query, serverinfo.AskConn):
 		row = append(row, c.server.autocommit)
 		query, answers := c.answers(query)

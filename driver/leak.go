@@ -57,7 +57,7 @@ func (c *conn) endLoan() {
 	if loan.end() {
 		l := c.holder.Current().Login
 		l.Log().LogAttrs(context.Background(), slog.LevelInfo, "mysqlpool: a connection that was checked out for longer than pool_leak_after came back",
-			slog.String("login", l.Name), slog.Uint64("id", c.holder.Current().ID), slog.Duration("held", time.Since(loan.since)))
+			slog.String("login", l.Name), c.holder.Current().IDAttr(), slog.Duration("held", time.Since(loan.since)))
 	}
 }
 

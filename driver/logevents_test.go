@@ -143,6 +143,9 @@ func logTexts(e ast.Expr) (all []string) {
 			if level, ok := strings.CutPrefix(n.Sel.Name, "Level"); ok {
 				all = append(all, strings.ToLower(level))
 			}
+			if n.Sel.Name == "IDAttr" {
+				all = append(all, "id")
+			}
 		case *ast.BasicLit:
 			if n.Kind == token.STRING {
 				text, _ := strconv.Unquote(n.Value)

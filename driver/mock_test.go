@@ -99,6 +99,30 @@ func (s *mockServer) handle(schema, params string) *sql.DB {
 // connection.
 func (s *mockServer) expectLogin() *mockConn {
 	s.t.Helper()
+	c := s.newConn()
+	if c.id > 1 {
+		c.expectRow(serverinfo.AskConn, int64(c.id), c.variables()["autocommit"]) // which the stock driver's status flags tell
+		return c
+	}
+	rows := sqlmock.NewRows([]string{"Variable_name", "Value"})
+	for name, value := range c.variables() {
+		rows.AddRow(name, value)
+	}
+	c.ExpectQuery(serverinfo.AskServer).WillReturnRows(rows) // what the server is
+	return c
+}
+
+// expectLoginWithBaseline is expectLogin after a user has left state.
+func (s *mockServer) expectLoginWithBaseline() *mockConn {
+	s.t.Helper()
+	c := s.newConn()
+	c.expectBaseline()
+	return c
+}
+
+// newConn returns the connection of one more login, on which nothing is expected.
+func (s *mockServer) newConn() *mockConn {
+	s.t.Helper()
 	db, mock, err := sqlmock.New(sqlmock.QueryMatcherOption(sqlmock.QueryMatcherEqual), sqlmock.MonitorPingsOption(true))
 	if err != nil {
 		s.t.Fatal(err)
@@ -114,25 +138,30 @@ func (s *mockServer) expectLogin() *mockConn {
 		s.t.Fatal(err)
 	}
 	c := &mockConn{Sqlmock: mock, s: s, id: len(s.expected) + 1, inner: inner.(sqlmockConn)}
-	values := (&fakeConn{server: s.facts, id: c.id, waitTimeout: s.facts.waitTimeout}).variables()
-	if c.id == 1 { // which asks what the server is
-		rows := sqlmock.NewRows([]string{"Variable_name", "Value"})
-		for name, value := range values {
-			rows.AddRow(name, value)
-		}
-		c.ExpectQuery(serverinfo.AskServer).WillReturnRows(rows)
-		c.ExpectQuery("SELECT CURRENT_ROLE()").WillReturnError(&mysql.MySQLError{Number: mysqlerr.NoSuchFunction, Message: "mock: no roles"})
-	} else {
-		values["role"] = serverinfo.NoRoles
-		facts, _ := serverinfo.FactsOf(values, nil, false)
-		row := []driver.Value{int64(c.id), values["autocommit"], values["init_connect"]}
-		for _, name := range facts.Variables {
-			row = append(row, values[name])
-		}
-		c.expectRow("SELECT "+strings.Join(facts.AskFor(), ", "), row...)
-	}
 	s.expected = append(s.expected, c)
 	return c
+}
+
+func (c *mockConn) variables() map[string]string {
+	return (&fakeConn{server: c.s.facts, id: c.id, waitTimeout: c.s.facts.waitTimeout}).variables()
+}
+
+// baseline is how it is asked for, and the answer.
+func (c *mockConn) baseline() (query string, row []driver.Value) {
+	values := c.variables()
+	facts, _ := serverinfo.FactsOf(values, nil, false)
+	row = []driver.Value{int64(c.id), values["autocommit"], values["init_connect"]}
+	for _, name := range facts.Variables {
+		row = append(row, values[name])
+	}
+	return "SELECT " + strings.Join(facts.AskFor(), ", "), row
+}
+
+// expectBaseline expects that the baseline is read, for the first time.
+func (c *mockConn) expectBaseline() {
+	query, row := c.baseline()
+	c.ExpectQuery(query + ", CURRENT_ROLE()").WillReturnError(&mysql.MySQLError{Number: mysqlerr.NoSuchFunction, Message: "mock: no roles"})
+	c.expectRow(query, row...)
 }
 
 // mocks is how many sqlmock has made, which names them so.

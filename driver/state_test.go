@@ -144,7 +144,6 @@ func TestFailedStatementCountsAsState(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		s.resets = true
 		db := handle(t, s, "")
-		ask(t, db)
 		s.query = refuse("SET @a = 1, @b = oops", 1054)
 		if _, err := db.Exec("SET @a = 1, @b = oops"); mysqlerr.Number(err) != 1054 {
 			t.Fatalf("got %v, want the server's own error", err)

@@ -236,7 +236,7 @@ func (l *Dialer) attempt(ctx context.Context, h *host, schema string, place *bud
 	p.LoggedIn(began)
 	h.panics.forget()
 	l.Log().LogAttrs(ctx, slog.LevelDebug, "mysqlpool: opened a connection",
-		slog.String("login", l.Name), slog.String("host", h.Addr), slog.Uint64("id", p.ID),
+		slog.String("login", l.Name), slog.String("host", h.Addr), p.IDAttr(),
 		slog.Duration("took", time.Since(start)), slog.Duration("life", p.Life))
 	return p, nil
 }

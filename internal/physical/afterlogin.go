@@ -168,7 +168,7 @@ func (p afterLoginRunner) callAfterLogin(ctx context.Context) (*afterLoginConn, 
 		defer func() {
 			if r := recover(); r != nil {
 				p.Login.Log().LogAttrs(ctx, slog.LevelError, "mysqlpool: the function of WithAfterLogin panicked, and the connection is closed",
-					slog.String("login", p.Login.Name), slog.String("host", p.Host.Addr), slog.Uint64("id", p.ID), slog.Any("panic", r), slog.String("stack", string(debug.Stack())))
+					slog.String("login", p.Login.Name), slog.String("host", p.Host.Addr), p.IDAttr(), slog.Any("panic", r), slog.String("stack", string(debug.Stack())))
 				err = &afterLoginPanic{r}
 			}
 			done <- err
@@ -199,16 +199,17 @@ func (p afterLoginRunner) callAfterLogin(ctx context.Context) (*afterLoginConn, 
 // measure reads what the function left. A server that does not tell its variables
 // leaves the baseline unknown.
 func (p afterLoginRunner) measure(ctx context.Context, oneByOne bool) (left leftAfterLogin, err error) {
-	left.facts = facts{ID: p.ID, initConnect: p.initConnect}
+	before := p.after.login
+	left.facts = facts{ID: p.ID, read: true, initConnect: p.initConnect, readRole: true, hasRoles: before.hasRoles, roleAtLogin: before.roleAtLogin}
 	s := p.Host.Learned.Load()
 	asks := []string{"DATABASE()"}
-	tells := s != nil && len(s.Variables) > 0 && p.after.login.baseline != nil
+	tells := s != nil && len(s.Variables) > 0 && before.baseline != nil
 	if tells {
 		asks = append(asks, "@@autocommit")
 		for _, name := range s.Variables {
 			asks = append(asks, "@@"+name)
 		}
-		if s.HasRoles {
+		if before.hasRoles {
 			asks = append(asks, "CURRENT_ROLE()")
 		}
 	}
@@ -229,8 +230,7 @@ func (p afterLoginRunner) measure(ctx context.Context, oneByOne bool) (left left
 		left.values[name] = row[2+i]
 	}
 	left.autocommitAtLogin = serverinfo.IsOn(row[1])
-	left.roleAtLogin = p.after.login.roleAtLogin
-	if s.HasRoles {
+	if before.hasRoles {
 		left.roleAtLogin = row[len(row)-1]
 	}
 	left.baseline = session.NewBaseline(left.values, session.Charsets{

@@ -17,6 +17,11 @@ func (h *Holder) asks(ctx context.Context, p *Conn, st *session.Statement, rows 
 
 // asksWith is asks; mayReset is whether the session may be reset for it.
 func (h *Holder) asksWith(ctx context.Context, p *Conn, st *session.Statement, rows, mayReset bool) error {
+	if !p.readRole {
+		if err := h.beforeState(ctx, p, st); err != nil {
+			return err
+		}
+	}
 	asks := st.Asks()
 	if p.shows.foreign&session.Warnings != 0 && p.Host.keepsWarnings() && st.MayWarnWithoutTables() {
 		asks |= session.Warnings // or afterwards nobody could tell whose they are

@@ -45,11 +45,28 @@ type StockConn interface {
 
 // facts is what the server says of a session after the login.
 type facts struct {
-	ID                uint64            // CONNECTION_ID(); 0: unknown
-	autocommitAtLogin bool              // false if unknown
-	baseline          *session.Baseline // nil: unknown
-	initConnect       bool              // the server ran statements of its own, or may have
-	roleAtLogin       string
+	ID                uint64 // CONNECTION_ID(); 0: unknown
+	autocommitAtLogin bool   // false if unknown
+
+	// The rest is as here until it is read: see baseline.go.
+
+	read        bool              // the variables were asked for, whatever came of it
+	baseline    *session.Baseline // nil: unknown
+	initConnect bool              // the server ran statements of its own, or may have
+	readRole    bool              // the role was asked for
+	hasRoles    bool              // the server has roles
+	roleAtLogin string
+}
+
+// unread is the facts of a session before anything is asked.
+func unread() facts { return facts{initConnect: true} }
+
+// IDAttr is the connection's id for the log, or nothing if it is unknown.
+func (f *facts) IDAttr() slog.Attr {
+	if f.ID == 0 {
+		return slog.Attr{}
+	}
+	return slog.Uint64("id", f.ID)
 }
 
 // Conn is one session on the server. Only the logical connection that
@@ -99,7 +116,7 @@ var serials atomic.Uint64
 // New returns the connection that logged in to h with a place, and was to do so on
 // a schema. cautious says that the server may take packets of leastServerPacket only.
 func New(l *Login, h *Host, stock StockConn, place *budget.Place, schema string, cautious bool) *Conn {
-	p := &Conn{serial: serials.Add(1), StockConn: placedConn{stock, place}, Place: place, stockFields: fieldsOf(stock), flags: flagsOf(stockdriver.StatusOf(stock)), Login: l, Host: h,
+	p := &Conn{serial: serials.Add(1), StockConn: placedConn{stock, place}, Place: place, facts: unread(), stockFields: fieldsOf(stock), flags: flagsOf(stockdriver.StatusOf(stock)), Login: l, Host: h,
 		config: h.Config, schema: schemaAtLogin(schema), cautious: cautious}
 	switch {
 	case !h.changes:
@@ -140,6 +157,6 @@ func (p *Conn) Close(why pool.Reason) {
 	p.Login.Stmts.Open.Add(-p.stmts.open)
 	p.Login.Stmts.closed(p)
 	p.Login.Log().LogAttrs(context.Background(), slog.LevelDebug, "mysqlpool: closed a connection",
-		slog.String("login", p.Login.Name), slog.Uint64("id", p.ID), slog.String("reason", why.String()),
+		slog.String("login", p.Login.Name), p.IDAttr(), slog.String("reason", why.String()),
 		slog.Any("error", err))
 }

@@ -28,7 +28,9 @@ type Host struct {
 	noReleaseAll atomic.Bool  // it does not know RELEASE_ALL_LOCKS
 	lastIDStays  atomic.Int32 // whether LAST_INSERT_ID(0) is ignored
 
-	toldBlind atomic.Bool // the log has it that the server does not tell its variables
+	toldBlind  atomic.Bool   // the log has it that the server does not tell its variables
+	hasNoRoles atomic.Bool   // it does not know CURRENT_ROLE()
+	left       atomic.Uint32 // session.Kinds that users left so far
 
 	// Doubts counts how often a connection to it was found dead. The others may
 	// be dead as well: see Conn.CheckAlive.

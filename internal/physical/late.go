@@ -145,7 +145,7 @@ func (p switcher) proveLate(ctx context.Context, schema string) error {
 	}
 	p.late.proved = works
 	p.Login.Log().LogAttrs(ctx, slog.LevelDebug, "mysqlpool: tried whether a prepared statement runs in the schema in which it was prepared",
-		slog.String("login", p.Login.Name), slog.Uint64("id", p.ID), slog.Bool("works", works), slog.Any("error", err))
+		slog.String("login", p.Login.Name), p.IDAttr(), slog.Bool("works", works), slog.Any("error", err))
 	return nil
 }
 

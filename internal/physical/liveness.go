@@ -42,7 +42,10 @@ func (p *Conn) Check(ctx context.Context, idle time.Duration) (err error) {
 	if err := p.CheckAlive(ctx, idle); err != nil {
 		return err
 	}
-	return p.settle(ctx)
+	if err := p.settle(ctx); err != nil || !p.baselineIsDue() {
+		return err
+	}
+	return p.within(ctx, CheckTimeout, CheckTimeout, idle, p.readBaseline)
 }
 
 // CheckAlive is Check for a logical connection that takes back what it put away: the

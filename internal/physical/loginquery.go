@@ -26,7 +26,9 @@ type asker struct{ *Conn }
 func (p *Conn) Ask(ctx context.Context) error { return asker{p}.askAtLogin(ctx) }
 
 func (p asker) askAtLogin(ctx context.Context) error {
-	l := p.Login
+	if p.flags.Known() {
+		p.autocommitAtLogin = p.autocommit()
+	}
 	if p.opaque {
 		row, err := queryRow(ctx, p, "SELECT DATABASE()")
 		switch {
@@ -36,100 +38,60 @@ func (p asker) askAtLogin(ctx context.Context) error {
 			return mysqlerr.UnlessExpired(err)
 		}
 	}
+	var variables map[string]string
 	if p.Host.Learned.Load() == nil {
-		values, err := p.showVariables(ctx)
-		if err == nil && values["version"] == "" {
-			values, err = selectVariables(ctx, p) // sql_select_limit cut it off
+		var err error
+		if variables, err = p.askServer(ctx); err != nil {
+			return err
 		}
-		if err == nil && values["pseudo_thread_id"] == "" {
-			err = p.askID(ctx)
-		}
-		if err == nil {
-			values["role"], err = askRole(ctx, p)
-		}
-		switch {
-		case err == nil:
-			l.learn(ctx, p.Host, values)
-			p.know(values)
-			return p.askFirst(ctx, values)
-		case !CannotTell(err):
-			return mysqlerr.UnlessExpired(err)
-		}
-		if mysqlerr.MayPass(err) {
-			if !p.Host.toldBlind.Swap(true) {
-				l.Log().LogAttrs(ctx, slog.LevelWarn, "mysqlpool: the server does not tell its variables now: each login asks again, and until then pool_max_overflow has no limit, and connections with session state on them are closed",
-					slog.String("login", l.Name), slog.Any("error", err))
-			}
-			l.Stmts.Learn(-1)
-			return mysqlerr.UnlessExpired(p.askID(ctx))
-		}
-		l.Log().LogAttrs(ctx, slog.LevelWarn, "mysqlpool: the server does not tell its variables: pool_max_overflow has no limit, wait_timeout is taken to be what the DSN says, else 120 s, and connections with session state on them are closed; set pool_max_overflow and pool_recycle",
-			slog.String("login", l.Name), slog.Any("error", err))
-		l.learn(ctx, p.Host, nil)
 	}
 	server := p.Host.Learned.Load()
-	if len(server.Variables) == 0 {
-		return mysqlerr.UnlessExpired(p.askID(ctx))
-	}
-	row, err := selectRow(ctx, p.Conn, server.AskFor())
 	switch {
-	case errors.Is(err, errNoRow), mysqlerr.MayPass(err):
-		return mysqlerr.UnlessExpired(p.askID(ctx))
-	case mysqlerr.Number(err) == mysqlerr.UnknownVariable && p.Host.Learned.CompareAndSwap(server, nil): // it is another server by now
-		return p.askAtLogin(ctx)
-	case server.Asks != 0 && mysqlerr.IsDenied(err) && l.dropQuestions(ctx, p.Host, server, err):
-		return p.askAtLogin(ctx)
-	case err != nil:
-		return mysqlerr.UnlessExpired(err)
-	}
-	values := map[string]string{"pseudo_thread_id": row[0], "autocommit": row[1], "init_connect": row[2]}
-	for i, name := range server.Variables {
-		values[name] = row[3+i]
-	}
-	rest := row[3+len(server.Variables):]
-	if server.HasRoles {
-		values["role"], rest = rest[0], rest[1:]
-	}
-	p.know(values)
-	p.Answer = server.Asks.Answer(rest)
-	return p.askReplication(ctx)
-}
-
-// askID asks for as little as can be. Without an answer autocommit counts as
-// off: then every statement may leave a transaction open.
-func (p asker) askID(ctx context.Context) error {
-	p.initConnect = true // the server may have run one
-	row, err := queryRow(ctx, p, serverinfo.AskConn)
-	if err != nil {
-		if CannotTell(err) {
-			return nil
+	case p.readsAtLogin():
+		return p.askSession(ctx, true)
+	case variables != nil:
+		if err := p.askFirst(ctx, variables); err != nil {
+			return err
 		}
-		return err
+	case server != nil && server.Asks != 0:
+		if err := p.askHost(ctx); err != nil {
+			return mysqlerr.UnlessExpired(err)
+		}
 	}
-	p.ID, _ = strconv.ParseUint(row[0], 10, 64)
-	p.autocommitAtLogin = serverinfo.IsOn(row[1])
-	return nil
+	return mysqlerr.UnlessExpired(p.askID(ctx))
 }
 
-// know takes what a connection's variables are after the login. Most have the
-// same, and share the memory.
-func (p asker) know(values map[string]string) {
-	if id, err := strconv.ParseUint(values["pseudo_thread_id"], 10, 64); err == nil {
-		p.ID = id
+// askServer asks the pool's first connection to a host about the server. It returns its
+// variables, or nil if it does not tell them.
+func (p asker) askServer(ctx context.Context) (map[string]string, error) {
+	l := p.Login
+	values, err := p.showVariables(ctx)
+	if err == nil && values["version"] == "" {
+		values, err = selectVariables(ctx, p) // sql_select_limit cut it off
 	}
-	p.autocommitAtLogin = serverinfo.IsOn(values["autocommit"])
-	p.initConnect = values["init_connect"] != ""
-	p.roleAtLogin = values["role"]
-	s := p.Host.Learned.Load()
-	p.baseline = session.NewBaseline(values, session.Charsets{
-		CollatesClient: s == nil || !s.FixesTypes,
-		OneByOne:       p.config.OneByOne || p.initConnect && p.config.SetNames == nil,
-	})
-	if latest := p.Host.baseline.Load(); latest != nil && *latest == *p.baseline {
-		p.baseline = latest
-	} else {
-		p.Host.baseline.Store(p.baseline)
+	switch {
+	case err == nil:
+		p.ID, _ = strconv.ParseUint(values["pseudo_thread_id"], 10, 64)
+		if values["init_connect"] != "" {
+			p.Host.noteLeft(session.Variables) // each login does
+		}
+		l.learn(ctx, p.Host, values)
+		p.know(values)
+		return values, nil
+	case !CannotTell(err):
+		return nil, mysqlerr.UnlessExpired(err)
+	case mysqlerr.MayPass(err):
+		if !p.Host.toldBlind.Swap(true) {
+			l.Log().LogAttrs(ctx, slog.LevelWarn, "mysqlpool: the server does not tell its variables now: each login asks again, and until then pool_max_overflow has no limit, and connections with session state on them are closed",
+				slog.String("login", l.Name), slog.Any("error", err))
+		}
+		l.Stmts.Learn(-1)
+		return nil, nil
 	}
+	l.Log().LogAttrs(ctx, slog.LevelWarn, "mysqlpool: the server does not tell its variables: pool_max_overflow has no limit, wait_timeout is taken to be what the DSN says, else 120 s, and connections with session state on them are closed; set pool_max_overflow and pool_recycle",
+		slog.String("login", l.Name), slog.Any("error", err))
+	l.learn(ctx, p.Host, nil)
+	return nil, nil
 }
 
 // showVariables returns the answer to serverinfo.AskServer, with others if that text is too
@@ -169,19 +131,6 @@ func selectVariables(ctx context.Context, c driver.QueryerContext) (map[string]s
 	return values, nil
 }
 
-// askRole asks for the session's role; serverinfo.NoRoles of a server that has none.
-func askRole(ctx context.Context, c driver.QueryerContext) (string, error) {
-	row, err := queryRow(ctx, c, "SELECT CURRENT_ROLE()")
-	switch {
-	case err == nil:
-		return row[0], nil
-	case mysqlerr.IsUnready(err):
-	case mysqlerr.Number(err) != 0 || errors.Is(err, errNoRow):
-		return serverinfo.NoRoles, nil
-	}
-	return "", err
-}
-
 // CannotTell reports whether the server does not know what it was asked.
 func CannotTell(err error) bool { return errors.Is(err, errNoRow) || mysqlerr.IsUnknown(err) }
 
@@ -206,14 +155,14 @@ func (p *Conn) AskLimits(ctx context.Context) (l budget.Limits, account budget.A
 	defer p.survive("a look at the server's limits", &err)
 	p.usedBy(nil)
 	row, err := queryRow(ctx, p, serverinfo.AskLimits)
-	if err != nil || len(row) != 6 {
+	if err != nil || len(row) != 7 {
 		return l, account, err != nil && !CannotTell(err), err
 	}
 	l.MaxConnections, _ = serverinfo.Connections(row[0])
 	l.MaxStmts = serverinfo.Stmts(row[5])
 	// The global value is that of sessions to come, unless init_connect sets another.
 	switch {
-	case !p.initConnect:
+	case row[6] == "":
 		l.WaitTimeout, _ = serverinfo.WaitTimeoutOf(row[3])
 	case p.Host.Config.Params["wait_timeout"] == "":
 		l.WaitTimeout, _ = serverinfo.WaitTimeoutOf(row[4])

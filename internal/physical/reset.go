@@ -170,7 +170,7 @@ func (p restorer) checkLeft(ctx context.Context, kinds session.Kinds) error {
 		return nil
 	}
 	var asks, want []string
-	if s.HasRoles {
+	if p.hasRoles {
 		asks, want = append(asks, "CURRENT_ROLE()"), append(want, p.roleAtLogin)
 	}
 	if s.MariaDB && s.HasProfiles {

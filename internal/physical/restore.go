@@ -67,7 +67,7 @@ func (p restorer) restoreAny(life context.Context) bool {
 	p.Login.restored(how)
 	p.traced(life, start, kinds, how, err)
 	p.Login.Log().LogAttrs(ctx, slog.LevelDebug, "mysqlpool: restored a session",
-		slog.String("login", p.Login.Name), slog.Uint64("id", p.ID), slog.String("state", kinds.String()),
+		slog.String("login", p.Login.Name), p.IDAttr(), slog.String("state", kinds.String()),
 		slog.String("how", string(how)), slog.Any("error", err))
 	return err == nil
 }
@@ -88,7 +88,8 @@ func (p restorer) restore(ctx context.Context, kinds session.Kinds) (how restore
 }
 
 func (p restorer) tryMethods(ctx context.Context, kinds session.Kinds) (restoreMethod, error) {
-	if kinds&session.Identity != 0 || p.opaque {
+	p.Host.noteLeft(kinds)
+	if p.lacksBaseline(kinds) || kinds&session.Identity != 0 || p.opaque {
 		return byClosing, errNotUndone
 	}
 	if p.Login.Reset == dsn.ResetState && (kinds&^sureKinds == 0 || trusts(p.Host.Server, byUndo) == nil) {

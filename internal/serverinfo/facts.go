@@ -15,14 +15,13 @@ const DefaultWaitTimeout = 120 * time.Second
 // Facts is what the pool wants to know of a server.
 type Facts struct {
 	WaitTimeout        time.Duration
-	MaxConnections     int      // 0: unknown
-	MaxUserConnections int      // 0: none
-	MaxStmts           int      // max_prepared_stmt_count; below 0: unknown
-	Variables          []string // the session variables that it has of those that can be put back
-	HasProfiles        bool     // SHOW PROFILES
-	HasTraces          bool     // optimizer_trace_offset
-	MaxPacket          int      // bytes; 0: unknown
-	HasRoles           bool
+	MaxConnections     int       // 0: unknown
+	MaxUserConnections int       // 0: none
+	MaxStmts           int       // max_prepared_stmt_count; below 0: unknown
+	Variables          []string  // the session variables that it has of those that can be put back
+	HasProfiles        bool      // SHOW PROFILES
+	HasTraces          bool      // optimizer_trace_offset
+	MaxPacket          int       // bytes; 0: unknown
 	Asks               Questions // what it is asked of itself at each login
 	FixesTypes         bool      // see there
 	CachesSubqueries   bool      // see there
@@ -31,9 +30,8 @@ type Facts struct {
 	RunsAtPrepare      bool // functions of constants run when a statement is prepared (TiDB)
 }
 
-// Of each connection the pool wants to know its id, for logs, and the variables
-// that it may have to put back. The first one answers for the server as well,
-// and says which variables there are: one query for all.
+// AskServer asks the first connection for the server's limits, and for which variables
+// there are of those that may have to be put back.
 var AskServer = "SHOW SESSION VARIABLES WHERE Variable_name IN ('" +
 
 	strings.Join(slices.Concat(session.VariableNames(), ServerVariables, limitVariables, variablesOfHost), "', '") + "')"
@@ -45,22 +43,16 @@ var limitVariables = []string{"max_allowed_packet", "net_buffer_length", "have_p
 // AskConn is what any server can answer.
 const AskConn = "SELECT CONNECTION_ID(), @@autocommit"
 
-// AskFor is what a later connection is asked for. A user variable or a column
-// cannot be meant, so that the names need no quotes.
+// AskFor is what a session is asked for before state is left on it. A user variable or a
+// column cannot be meant, so that the names need no quotes.
 func (s *Facts) AskFor() []string {
-	asks := append(make([]string, 0, len(s.Variables)+5), strings.Split(strings.TrimPrefix(AskConn, "SELECT "), ", ")...)
+	asks := append(make([]string, 0, len(s.Variables)+3), strings.Split(strings.TrimPrefix(AskConn, "SELECT "), ", ")...)
 	asks = append(asks, "@@init_connect")
 	for _, name := range s.Variables {
 		asks = append(asks, "@@"+name)
 	}
-	if s.HasRoles {
-		asks = append(asks, "CURRENT_ROLE()")
-	}
-	return append(asks, s.Asks.Columns()...)
+	return asks
 }
-
-// NoRoles is no role's name.
-const NoRoles = "\x00"
 
 // FactsOf reads what the first connection of a pool says of the server; nil if that
 // says nothing. questions says whether it is asked what it is. params are the DSN's,
@@ -68,7 +60,6 @@ const NoRoles = "\x00"
 // whether neither says wait_timeout.
 func FactsOf(values, params map[string]string, questions bool) (s *Facts, noWaitTimeout bool) {
 	s = &Facts{
-		HasRoles:         values != nil && values["role"] != NoRoles,
 		FixesTypes:       FixesTypes(values["version"]),
 		CachesSubqueries: CachesSubqueries(values["version"]),
 		KeepsWarnings:    KeepsWarnings(values["version"]),
@@ -135,4 +126,4 @@ func IsOn(value string) bool { return value == "1" || value == "ON" }
 func isReadOnlyValue(value string) bool { return value != "" && value != "0" && value != "OFF" }
 
 // AskLimits asks for what may change while a server runs.
-const AskLimits = "SELECT @@global.max_connections, @@max_user_connections, @@global.max_user_connections, @@global.wait_timeout, @@wait_timeout, @@global.max_prepared_stmt_count"
+const AskLimits = "SELECT @@global.max_connections, @@max_user_connections, @@global.max_user_connections, @@global.wait_timeout, @@wait_timeout, @@global.max_prepared_stmt_count, @@init_connect"

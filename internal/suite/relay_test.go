@@ -257,6 +257,7 @@ func leaves(db *sql.DB, statements []string) bool {
 // resetProofOf has a server prove itself.
 func resetProofOf(t *testing.T, dsn string) mysqlpool.Proof {
 	t.Helper()
+	dispose(t)
 	defer dispose(t)
 	a, b := openDSN(t, pooled, withParams(dsn, poolOfOne)), openDSN(t, pooled, withParams(dsn, poolOfOne))
 	defer b.Close()

@@ -75,7 +75,7 @@ var budgetPlants = []plant{
 	{
 		name: "unchanged limits are taken for new ones",
 		file: "internal/physical/loginquery.go",
-		old:  "\tcase !p.initConnect:",
+		old:  "\tcase row[6] == \"\":",
 		new:  "\tcase true:",
 		test: "TestUnchangedLimitsAreNoNews",
 	},
