@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"io"
+	"runtime"
 	"testing"
 
 	"github.com/mysqlpool/mysqlpool/internal/physical"
@@ -83,6 +84,23 @@ func BenchmarkLayer(b *testing.B) {
 				}
 			})
 		}
+	}
+}
+
+// BenchmarkLayerOnAllCores is the same on a connection for each processor: what they
+// write in common costs more than the statement.
+func BenchmarkLayerOnAllCores(b *testing.B) {
+	for _, driver := range []string{"mysql", "mysql_pool"} {
+		b.Run("driver="+driver, func(b *testing.B) {
+			db := layers(b)[driver]
+			db.SetMaxIdleConns(2 * runtime.GOMAXPROCS(0))
+			b.RunParallel(func(pb *testing.PB) {
+				run := layerOps["text"](b, db)
+				for pb.Next() {
+					run()
+				}
+			})
+		})
 	}
 }
 
