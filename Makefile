@@ -23,8 +23,8 @@ ROUNDS     ?= 15
 BENCHCOUNT ?= 6
 FUZZTIME   ?= 20s
 DIFFTIME   ?= 1h
-PLANTTIME  ?= 3m
-PLANTARGS  ?=
+MUTATIONTIME  ?= 3m
+MUTATIONARGS  ?=
 CHAOSTIME  ?= 10m
 SOAKTIME   ?= 20m
 OTHERS     ?= /var/tmp/mysqlpool
@@ -38,13 +38,13 @@ NOSERVER   = env -u MYSQL_POOL_TEST_DSN -u MYSQL_POOL_TEST_UNIX_DSN -u MYSQL_POO
 # run with go run, which would change its exit status and drop its signals.
 WITHSERVER = ./bin/withserver
 
-.PHONY: help command demo doctor watch screenshot test test-386 test-arch test-stock vet-systems test-embedded test-real test-cmd test-rules test-others test-engines withserver fleet ramp test-diff test-plants chaos soak bench bench-pool bench-sharing bench-recipe compat test-compat cover lint fuzz
+.PHONY: help command demo doctor watch screenshot test test-386 test-arch test-stock vet-systems test-embedded test-real test-cmd test-rules test-others test-engines withserver fleet ramp test-diff test-mutation test-plants chaos soak bench bench-pool bench-sharing bench-recipe compat test-compat cover lint fuzz
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "Variables, as in make bench ROUNDS=9:"
 	@echo "  BENCH=$(BENCH) BENCHTIME=$(BENCHTIME) BENCHCOUNT=$(BENCHCOUNT) ROUNDS=$(ROUNDS)"
-	@echo "  FUZZTIME=$(FUZZTIME) DIFFTIME=$(DIFFTIME) PLANTTIME=$(PLANTTIME) CHAOSTIME=$(CHAOSTIME) SOAKTIME=$(SOAKTIME)"
+	@echo "  FUZZTIME=$(FUZZTIME) DIFFTIME=$(DIFFTIME) MUTATIONTIME=$(MUTATIONTIME) CHAOSTIME=$(CHAOSTIME) SOAKTIME=$(SOAKTIME)"
 	@echo "  OTHERS=$(OTHERS) SYSTEMS='$(SYSTEMS)' STOCKS='$(STOCKS)'"
 
 # The command is small. Without a DSN it builds the embedded server first.
@@ -201,14 +201,16 @@ test-diff: withserver bin/newest/go.mod ## random programs on both drivers, whos
 	MYSQL_POOL_TEST_DIFF=$(DIFFTIME) $(WITHSERVER) --server=real --arg=--max-connections=500 -- \
 		sh -c 'cd internal/suite && ../../bin/diff.test -test.run "^TestSuiteDiff$$" -test.v -test.timeout 25h'
 
-test-plants: withserver ## mutation testing: bugs are planted in a copy of the driver, and each must be found; those for the differential test within PLANTTIME (PLANTARGS=-named leaves them out: minutes instead of hours)
-	$(WITHSERVER) --server=real --arg=--max-connections=500 -- sh -c 'cd cmd && go run ./internal/plant -for $(PLANTTIME) $(PLANTARGS)'
+test-plants: test-mutation # its former name
+
+test-mutation: withserver ## known bugs are put into a copy of the driver one at a time, and each must be found; those for the differential test within MUTATIONTIME (MUTATIONARGS=-named leaves them out: minutes instead of hours)
+	$(WITHSERVER) --server=real --arg=--max-connections=500 -- sh -c 'cd cmd && go run ./internal/mutation -for $(MUTATIONTIME) $(MUTATIONARGS)'
 	@for about in MariaDB:$(OTHERS)/trixie/bin/mariadbd MySQL:$(OTHERS)/sid/bin/mysqld; do \
 		daemon=$${about#*:}; \
 		if [ -x $$daemon ]; then \
-			MYSQL_POOL_TEST_MYSQLD=$$daemon $(WITHSERVER) --server=real --arg=--performance-schema=ON -- sh -c "cd cmd && go run ./internal/plant -named -server $${about%%:*}" || exit 1; \
+			MYSQL_POOL_TEST_MYSQLD=$$daemon $(WITHSERVER) --server=real --arg=--performance-schema=ON -- sh -c "cd cmd && go run ./internal/mutation -named -server $${about%%:*}" || exit 1; \
 		else \
-			echo "make: bugs that show on another $${about%%:*} alone were not planted: there is no $$daemon (make test-others)"; \
+			echo "make: bugs that show on another $${about%%:*} alone were not tried: there is no $$daemon (make test-others)"; \
 		fi; \
 	done
 

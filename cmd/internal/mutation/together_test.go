@@ -7,10 +7,10 @@ import (
 
 // With all bugs in one copy it still builds, and all but a few are in it: the
 // others are built one by one, which takes long.
-func TestPlantsTogether(t *testing.T) {
+func TestMutantsTogether(t *testing.T) {
 	tester := tester{root: "../../.."}
 	defer tester.close()
-	if err := tester.plantAll(plants); err != nil {
+	if err := tester.mutateAll(mutants); err != nil {
 		t.Fatal(err)
 	}
 	build := exec.Command("go", "build", "./driver", "./internal/...")
@@ -19,7 +19,7 @@ func TestPlantsTogether(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	seen := map[int]bool{}
-	for _, p := range plants {
+	for _, p := range mutants {
 		number := tester.numbers[p.name]
 		if number == 0 {
 			t.Logf("built alone: %s (%s)", p.name, p.file)
@@ -30,7 +30,7 @@ func TestPlantsTogether(t *testing.T) {
 		}
 		seen[number] = true
 	}
-	if alone := len(plants) - len(seen); alone > len(plants)/10 {
-		t.Errorf("%d bugs of %d are built alone, want few", alone, len(plants))
+	if alone := len(mutants) - len(seen); alone > len(mutants)/10 {
+		t.Errorf("%d bugs of %d are built alone, want few", alone, len(mutants))
 	}
 }

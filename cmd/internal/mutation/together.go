@@ -12,16 +12,16 @@ import (
 )
 
 // switchVariable says which bug a binary has, by its number; 0 for none.
-const switchVariable = "MYSQL_POOL_PLANTED_BUG"
+const switchVariable = "MYSQL_POOL_MUTANT"
 
-// plantTogether plants bugs in one copy, so that each package's tests are built
+// buildTogether puts mutants into one copy, so that each package's tests are built
 // once and not once for each bug. A function with a bug becomes a second function,
 // which the first one calls if the environment says so. It returns the numbers of
-// the bugs that it planted: it can do so within functions alone.
-func plantTogether(dir string, plants []plant) (numbers map[string]int, err error) {
+// the mutants that it has: it can do so within functions alone.
+func buildTogether(dir string, mutants []mutant) (numbers map[string]int, err error) {
 	numbers = map[string]int{}
-	byFile := map[string][]plant{}
-	for _, p := range plants {
+	byFile := map[string][]mutant{}
+	for _, p := range mutants {
 		if p.file != "" && !p.alone {
 			byFile[p.file] = append(byFile[p.file], p)
 		}
@@ -68,8 +68,8 @@ func plantTogether(dir string, plants []plant) (numbers map[string]int, err erro
 		switches[filepath.Dir(path)] = parsed.Name.Name
 	}
 	for dir, name := range switches {
-		text := fmt.Sprintf("package %s\n\nimport (\n\t\"os\"\n\t\"strconv\"\n)\n\nvar plantedBug, _ = strconv.Atoi(os.Getenv(%q))\n", name, switchVariable)
-		if err := os.WriteFile(filepath.Join(dir, "planted_bug.go"), []byte(text), 0o666); err != nil {
+		text := fmt.Sprintf("package %s\n\nimport (\n\t\"os\"\n\t\"strconv\"\n)\n\nvar activeMutant, _ = strconv.Atoi(os.Getenv(%q))\n", name, switchVariable)
+		if err := os.WriteFile(filepath.Join(dir, "active_mutant.go"), []byte(text), 0o666); err != nil {
 			return nil, err
 		}
 	}
@@ -79,7 +79,7 @@ func plantTogether(dir string, plants []plant) (numbers map[string]int, err erro
 // asFunction returns a copy of the function that the bug is in, with the bug, and
 // a statement that calls it, for the offset at. It returns nothing if the bug is
 // in no function, or its parameters have no names.
-func (p plant) asFunction(fset *token.FileSet, file *ast.File, text string, number int) (call, function string, at int) {
+func (p mutant) asFunction(fset *token.FileSet, file *ast.File, text string, number int) (call, function string, at int) {
 	start := strings.Index(text, p.old)
 	if start < 0 || strings.Count(text, p.old) != 1 {
 		return "", "", 0
@@ -94,7 +94,7 @@ func (p plant) asFunction(fset *token.FileSet, file *ast.File, text string, numb
 		if !ok {
 			return "", "", 0
 		}
-		name := fmt.Sprintf("%sPlanted%d", f.Name.Name, number)
+		name := fmt.Sprintf("%sMutant%d", f.Name.Name, number)
 		call = name + "(" + strings.Join(args, ", ") + ")"
 		if f.Recv != nil {
 			receiver, ok := argumentsOf(f.Recv)
@@ -108,7 +108,7 @@ func (p plant) asFunction(fset *token.FileSet, file *ast.File, text string, numb
 		} else {
 			call += "; return"
 		}
-		call = fmt.Sprintf(" if plantedBug == %d { %s }; ", number, call)
+		call = fmt.Sprintf(" if activeMutant == %d { %s }; ", number, call)
 		begin, end := offset(f.Pos()), offset(f.End())
 		copied := strings.Replace(text[begin:end], p.old, p.new, 1)
 		copied = strings.Replace(copied, " "+f.Name.Name, " "+name, 1)

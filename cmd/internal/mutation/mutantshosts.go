@@ -1,7 +1,7 @@
 package main
 
 // Several hosts.
-var hostsPlants = []plant{
+var hostsMutants = []mutant{
 	{
 		name: "nobody knows that a host is not the first choice",
 		file: "internal/failover/order.go",

@@ -1,7 +1,7 @@
 package main
 
 // The connections that a server and an account have room for.
-var budgetPlants = []plant{
+var budgetMutants = []mutant{
 	{
 		name: "the server's limit does not count beside the account's",
 		file: "internal/budget/place.go",

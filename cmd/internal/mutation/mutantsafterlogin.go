@@ -1,7 +1,7 @@
 package main
 
 // WithAfterLogin and WithShareKey.
-var afterLoginPlants = []plant{
+var afterLoginMutants = []mutant{
 	{
 		name: "WithAfterLogin does not run again after a reset",
 		file: "internal/physical/afterlogin.go",

@@ -2,9 +2,9 @@ package main
 
 import "slices"
 
-// A plant is a bug: in a file, relative to the root, the text old, which must
+// A mutant is a bug: in a file, relative to the root, the text old, which must
 // be there exactly once, becomes new.
-type plant struct {
+type mutant struct {
 	name, file, old, new string
 
 	test   string // that finds it; empty: the differential test
@@ -13,4 +13,4 @@ type plant struct {
 	alone  bool   // built without the other bugs: the function asks who called it
 }
 
-var plants = slices.Concat(diffPlants, budgetPlants, stmtsPlants, poolPlants, answersPlants, restorePlants, hostsPlants, afterLoginPlants)
+var mutants = slices.Concat(diffMutants, budgetMutants, stmtsMutants, poolMutants, answersMutants, restoreMutants, hostsMutants, afterLoginMutants)

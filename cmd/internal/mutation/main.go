@@ -1,8 +1,8 @@
-// Command plant does mutation testing: it puts known bugs into a copy of the
+// Command mutation does mutation testing: it puts known bugs into a copy of the
 // module, one at a time, and a test must fail.
 //
-//	withserver --server=real -- go run ./plant
-//	withserver --server=real -- go run ./plant -named
+//	withserver --server=real -- go run ./mutation
+//	withserver --server=real -- go run ./mutation -named
 //
 // The first includes the bugs that the random differential test finds, which is
 // given -for for each. The second runs only those that name a test.
@@ -41,25 +41,25 @@ func main() {
 	flag.Parse()
 	matches, err := regexp.Compile(*only)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "plant: -run:", err)
+		fmt.Fprintln(os.Stderr, "mutation: -run:", err)
 		os.Exit(2)
 	}
 	version, err := serverVersion(os.Getenv("MYSQL_POOL_TEST_DSN"))
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "plant: needs a server: set MYSQL_POOL_TEST_DSN, or run it under withserver:", err)
+		fmt.Fprintln(os.Stderr, "mutation: needs a server: set MYSQL_POOL_TEST_DSN, or run it under withserver:", err)
 		os.Exit(2)
 	}
 	t := tester{root: *root, lasts: *lasts, race: *race}
 	defer t.close()
-	var todo []plant
-	for _, p := range plants {
+	var todo []mutant
+	for _, p := range mutants {
 		if matches.MatchString(p.name) && strings.HasPrefix(p.server, *server) && (p.test != "" || !*named) {
 			todo = append(todo, p)
 		}
 	}
 	// Without a bug each test must pass, or that it fails means nothing.
-	if err := t.plantAll(todo); err != nil {
-		fmt.Fprintln(os.Stderr, "plant:", err)
+	if err := t.mutateAll(todo); err != nil {
+		fmt.Fprintln(os.Stderr, "mutation:", err)
 		os.Exit(2)
 	}
 	if *base {
@@ -68,7 +68,7 @@ func main() {
 	var all []outcome
 	ok := true
 	for _, p := range todo {
-		o := outcome{plant: p, verdict: skipped}
+		o := outcome{mutant: p, verdict: skipped}
 		if p.runsOn(version) {
 			o = t.try(p)
 		}
@@ -88,7 +88,7 @@ func main() {
 
 // outcome is what became of a bug.
 type outcome struct {
-	plant
+	mutant
 	verdict string
 	took    time.Duration // the test alone, without the build
 	why     string        // how the test failed, or could not run
@@ -149,7 +149,7 @@ func serverVersion(dsn string) (version string, err error) {
 }
 
 // runsOn reports whether a server of that version can show the bug.
-func (p plant) runsOn(version string) bool {
+func (p mutant) runsOn(version string) bool {
 	name, release, _ := strings.Cut(p.server, " ")
 	return name == "" || (name == "MariaDB") == strings.Contains(version, "MariaDB") && strings.HasPrefix(version, release)
 }
@@ -157,14 +157,14 @@ func (p plant) runsOn(version string) bool {
 // theDiff is the test that finds a bug unless the bug says otherwise.
 const theDiff = "TestSuiteDiff"
 
-func (p plant) testName() string {
+func (p mutant) testName() string {
 	if p.test == "" {
 		return theDiff
 	}
 	return p.test
 }
 
-func (p plant) packageName() string {
+func (p mutant) packageName() string {
 	switch {
 	case p.pkg != "":
 		return p.pkg
@@ -176,13 +176,13 @@ func (p plant) packageName() string {
 
 // withoutBug returns the tests that find the bugs that show on a server of that
 // version, each once, without any bug.
-func withoutBug(all []plant, version string) (tests []plant) {
+func withoutBug(all []mutant, version string) (tests []mutant) {
 	seen := map[string]bool{}
 	for _, p := range all {
 		name := p.packageName() + " " + p.testName()
 		if !seen[name] && p.runsOn(version) {
 			seen[name] = true
-			tests = append(tests, plant{name: "no bug", pkg: p.pkg, test: p.test})
+			tests = append(tests, mutant{name: "no bug", pkg: p.pkg, test: p.test})
 		}
 	}
 	return tests
@@ -199,15 +199,15 @@ type tester struct {
 	built    map[string]error // how the builds there ended, by package
 }
 
-// plantAll makes the copy with many bugs.
-func (t *tester) plantAll(plants []plant) (err error) {
+// mutateAll makes the copy with many bugs.
+func (t *tester) mutateAll(mutants []mutant) (err error) {
 	t.built = map[string]error{}
-	t.together, err = os.MkdirTemp("", "plants-")
+	t.together, err = os.MkdirTemp("", "mutants-")
 	if err == nil {
 		err = t.copyTo(t.together)
 	}
 	if err == nil {
-		t.numbers, err = plantTogether(t.together, plants)
+		t.numbers, err = buildTogether(t.together, mutants)
 	}
 	return err
 }
@@ -218,10 +218,10 @@ func (t *tester) close() {
 	}
 }
 
-// try plants a bug and runs the test.
-func (t *tester) try(p plant) outcome {
+// try applies a mutant and runs the test.
+func (t *tester) try(p mutant) outcome {
 	why, took, err := t.run(p)
-	o := outcome{plant: p, took: took, why: why}
+	o := outcome{mutant: p, took: took, why: why}
 	switch isBase := p.file == ""; {
 	case errors.Is(err, errNoPlace):
 		o.verdict, o.why = noPlace, err.Error()
@@ -240,7 +240,7 @@ func (t *tester) try(p plant) outcome {
 }
 
 // run returns how the test failed, or "".
-func (t *tester) run(p plant) (why string, took time.Duration, err error) {
+func (t *tester) run(p mutant) (why string, took time.Duration, err error) {
 	dir, number := t.together, t.numbers[p.name]
 	if p.file == "" || number != 0 {
 		pkg := p.packageName()
@@ -249,7 +249,7 @@ func (t *tester) run(p plant) (why string, took time.Duration, err error) {
 		}
 		err = t.built[pkg]
 	} else {
-		dir, err = os.MkdirTemp("", "plant-")
+		dir, err = os.MkdirTemp("", "mutant-")
 		if err != nil {
 			return "", 0, err
 		}
@@ -336,8 +336,8 @@ func (t *tester) build(dir, pkg string) error {
 // errNoPlace means that the code that the bug goes into has changed.
 var errNoPlace = errors.New("the old text is not there once")
 
-// apply plants the bug.
-func (p plant) apply(dir string) error {
+// apply applies the mutant.
+func (p mutant) apply(dir string) error {
 	if p.file == "" {
 		return nil
 	}

@@ -9,8 +9,8 @@ import (
 )
 
 // The code that the bugs go into changes: each must still find its place.
-func TestPlantsApply(t *testing.T) {
-	for _, p := range plants {
+func TestMutantsApply(t *testing.T) {
+	for _, p := range mutants {
 		t.Run(p.name, func(t *testing.T) {
 			dir := t.TempDir()
 			text, err := os.ReadFile(filepath.Join("..", "..", "..", filepath.FromSlash(p.file)))
@@ -35,8 +35,8 @@ func TestPlantsApply(t *testing.T) {
 }
 
 // Where no test has the name that a bug is to be found by, go test passes.
-func TestPlantsNameTests(t *testing.T) {
-	for _, p := range plants {
+func TestMutantsNameTests(t *testing.T) {
+	for _, p := range mutants {
 		dir := filepath.Join("..", "..", "..", filepath.FromSlash(p.packageName()))
 		files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
 		if err != nil {

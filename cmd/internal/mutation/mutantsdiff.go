@@ -1,7 +1,7 @@
 package main
 
 // What the differential test finds.
-var diffPlants = []plant{
+var diffMutants = []mutant{
 	{
 		name: "a connection with state is handed on",
 		file: "internal/physical/restore.go",

@@ -1,7 +1,7 @@
 package main
 
 // Restored session state.
-var restorePlants = []plant{
+var restoreMutants = []mutant{
 	{
 		name:   "the collation is restored without its character set",
 		file:   "internal/session/undo.go",

@@ -1,7 +1,7 @@
 package main
 
 // The pool.
-var poolPlants = []plant{
+var poolMutants = []mutant{
 	{
 		name: "a closed connection leaves waiters without a login",
 		file: "internal/pool/checkin.go",

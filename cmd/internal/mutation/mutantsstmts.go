@@ -1,7 +1,7 @@
 package main
 
 // Kept statements, keys and times.
-var stmtsPlants = []plant{
+var stmtsMutants = []mutant{
 	{
 		name: "a nil argument is not of the kind NULL",
 		file: "internal/physical/stmtargs.go",

@@ -1,7 +1,7 @@
 package main
 
 // What answers tell.
-var answersPlants = []plant{
+var answersMutants = []mutant{
 	{
 		name: "an error's missing status flags are not asked for",
 		file: "internal/physical/liveness.go",
