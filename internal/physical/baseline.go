@@ -28,6 +28,10 @@ import (
 // needNoBaseline is the kinds of state that are undone without it, or never.
 const needNoBaseline = session.Transaction | session.NextTransaction | session.Schema | session.FoundRows | session.Identity
 
+// inBaseline is the kinds of state in which the baseline cannot be read any more: it
+// would show them, or end them.
+const inBaseline = session.NextTransaction | session.Variables | session.Other | session.Identity
+
 // noteLeft notes what a user leaves.
 func (h *Host) noteLeft(kinds session.Kinds) {
 	if h.leftKinds()&kinds != kinds {
@@ -50,17 +54,18 @@ func (h *Holder) beforeState(ctx context.Context, p *Conn, st *session.Statement
 	}
 	p.Host.noteLeft(st.Leaves)
 	// SELECT of variables changes FOUND_ROWS(), ROW_COUNT(), which the next statement does
-	// anyway, and the warnings, where that does it too.
-	own := ofStatements &^ p.shows.foreign
-	if p.kinds()&^(session.Transaction|session.Schema) != 0 || own&session.Found != 0 || own&st.Asks() != 0 {
+	// anyway, and the warnings, where that does it too. Where it does not, only an error of
+	// the SELECT does.
+	lost := session.Found | st.Asks()
+	if p.Host.keepsWarnings() {
+		lost |= session.Warnings
+	}
+	if p.kinds()&inBaseline != 0 || lost&^p.shows.foreign&ofStatements != 0 {
 		return nil
 	}
-	before := p.shows
+	latest := p.shows.latest
 	err := p.readBaseline(ctx)
-	p.shows.latest, p.shows.foreign = before.latest, before.foreign|session.RowCount|session.Found
-	if !p.Host.keepsWarnings() {
-		p.shows.foreign |= session.Warnings
-	}
+	p.shows.latest = latest
 	return err
 }
 
@@ -73,8 +78,9 @@ func (p *Conn) lacksBaseline(left session.Kinds) bool {
 // baselineIsDue reports whether it is to be read before the connection is handed out.
 func (p *Conn) baselineIsDue() bool { return !p.readRole && p.lacksBaseline(p.Host.leftKinds()) }
 
-// readBaseline reads it on a session that nobody left anything on. It returns an error
-// only if the connection broke, or ctx ended: what the server refuses stays unknown.
+// readBaseline reads it on a session on which nothing of inBaseline was left. It returns
+// an error only if the connection broke, or ctx ended: what the server refuses stays
+// unknown.
 func (p *Conn) readBaseline(ctx context.Context) (err error) {
 	defer p.survive("the reading of the session's variables", &err)
 	p.usedBy(nil)

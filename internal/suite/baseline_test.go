@@ -1,0 +1,56 @@
+package suite
+
+import (
+	"testing"
+)
+
+// To prepare a statement changes no answer, as with the stock driver.
+func TestSuiteAnswersAfterPrepare(t *testing.T) {
+	needRealServer(t)
+	s := needServer(t)
+	setup := s.open(t, stock, "")
+	mustExec(t, setup, "CREATE TABLE t (v TINYINT)")
+	for _, text := range []string{"SELECT @a := 1", "SET @a = ?", "CALL p(?)"} {
+		asStock(t, func(t *testing.T, driver string) []string {
+			const params = "@pool_size=2&@pool_max_overflow=0"
+			first, db := s.open(t, driver, params), s.open(t, driver, params)
+			tx := begin(t, first)
+			defer tx.Rollback()
+			c := oneConn(t, db)
+			defer c.Close()
+			if _, err := c.ExecContext(t.Context(), "INSERT INTO t VALUES (1), (2)"); err != nil {
+				t.Fatal(err)
+			}
+			stmt, err := c.PrepareContext(t.Context(), text)
+			if err == nil {
+				stmt.Close()
+			}
+			return []string{errText(err), row(t, c, "SELECT @@warning_count, ROW_COUNT()")}
+		})
+	}
+}
+
+// The warnings that a user may ask for are his own statement's, where it keeps them
+// through the next one (MariaDB, and MySQL before 5.7).
+func TestSuiteWarningsBehindTheBaseline(t *testing.T) {
+	needRealServer(t)
+	s := needServer(t)
+	setup := s.open(t, stock, "")
+	mustExec(t, setup, "CREATE TABLE t (v TINYINT)")
+	for _, earlier := range []string{"INSERT IGNORE INTO t VALUES (1000)", "INSERT INTO t VALUES (1)", "DROP TABLE IF EXISTS nosuch"} {
+		asStock(t, func(t *testing.T, driver string) string {
+			defer dispose(t)
+			const params = "@pool_size=2&@pool_max_overflow=0"
+			first, db := s.open(t, driver, params), s.open(t, driver, params)
+			defer begin(t, first).Rollback()
+			tx := begin(t, db)
+			defer tx.Rollback()
+			for _, query := range []string{earlier, "SET @a = 1"} {
+				if _, err := tx.Exec(query); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return seen(tx, "SHOW WARNINGS")
+		})
+	}
+}
