@@ -82,6 +82,9 @@ func (p *Conn) baselineIsDue() bool { return !p.readRole && p.lacksBaseline(p.Ho
 // an error only if the connection broke, or ctx ended: what the server refuses stays
 // unknown.
 func (p *Conn) readBaseline(ctx context.Context) (err error) {
+	if err := ctx.Err(); err != nil {
+		return err // the next statement may ask
+	}
 	defer p.survive("the reading of the session's variables", &err)
 	p.usedBy(nil)
 	return serious(asker{p}.askSession(ctx, false))
@@ -91,6 +94,7 @@ func (p *Conn) readBaseline(ctx context.Context) (err error) {
 // server does not tell, the session's id is asked for.
 func (p asker) askSession(ctx context.Context, host bool) error {
 	p.read, p.readRole = true, true
+	p.baseline = nil // what is known of it is no use without the role
 	server := p.Host.Learned.Load()
 	if server == nil || len(server.Variables) == 0 {
 		return mysqlerr.UnlessExpired(p.askID(ctx))
