@@ -112,11 +112,9 @@ func (p asker) askSession(ctx context.Context, host bool) error {
 	case err == nil:
 	case errors.Is(err, errNoRow), mysqlerr.MayPass(err):
 		return mysqlerr.UnlessExpired(p.askID(ctx))
-	case mysqlerr.Number(err) == mysqlerr.UnknownVariable && p.Host.Learned.CompareAndSwap(server, nil): // it is another server by now
-		if _, err := p.askServer(ctx); err != nil {
-			return err
-		}
-		return p.askSession(ctx, host)
+	case mysqlerr.Number(err) == mysqlerr.UnknownVariable: // it is another server by now
+		p.Host.Learned.CompareAndSwap(server, nil)
+		return p.askAnew(ctx, host)
 	case roles && mysqlerr.Number(err) == mysqlerr.NoSuchFunction && !p.Host.hasNoRoles.Swap(true):
 		return p.askSession(ctx, host)
 	case host && server.Asks != 0 && mysqlerr.IsDenied(err) && p.Login.dropQuestions(ctx, p.Host, server, err):
@@ -140,6 +138,30 @@ func (p asker) askSession(ctx context.Context, host bool) error {
 	}
 	p.Answer = server.Asks.Answer(row)
 	return p.askReplication(ctx)
+}
+
+// askAnew is askSession of a server of which nothing is known: SHOW VARIABLES tells
+// those that there are, be it more than SELECT knows, as behind a proxy.
+func (p asker) askAnew(ctx context.Context, host bool) error {
+	variables, err := p.askServer(ctx)
+	if err != nil || variables == nil {
+		return err
+	}
+	row, err := queryRow(ctx, p, "SELECT CURRENT_ROLE()")
+	switch {
+	case err == nil:
+		p.hasRoles, p.roleAtLogin = true, row[0]
+	case mysqlerr.Number(err) == mysqlerr.NoSuchFunction:
+		p.Host.hasNoRoles.Store(true)
+	case mysqlerr.Number(err) == 0 && !errors.Is(err, errNoRow):
+		return err
+	default:
+		p.baseline = nil
+	}
+	if !host {
+		return nil
+	}
+	return mysqlerr.UnlessExpired(p.askFirst(ctx, variables))
 }
 
 // know takes what a connection's variables are after the login. Most have the
