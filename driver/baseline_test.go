@@ -69,3 +69,34 @@ func TestBaselineThatIsRefused(t *testing.T) {
 		}
 	})
 }
+
+// A server that has roles after an upgrade is asked for them.
+func TestRolesAfterAnUpgrade(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		s.resets = true
+		s.others = map[string]string{"version": "5.7.44"}
+		db := handle(t, s, "")
+		mustExec(t, db, "CALL p()")
+		db.Close()
+		synctest.Wait()
+		s.conns[0].set(func() { s.conns[0].dead = true })
+		s.others, s.role = map[string]string{"version": "8.4.0"}, "NONE"
+		refused := false
+		s.query = func(ctx context.Context, c *fakeConn, text string) error {
+			if asksBaseline(text) && !refused {
+				refused = true
+				return refuseBaseline(mysqlerr.UnknownVariable)(ctx, c, text)
+			}
+			return nil
+		}
+		db = handle(t, s, "")
+		ask(t, db)
+		mustExec(t, db, "CALL p()")
+		db.Close()
+		synctest.Wait()
+		asksRole := func(text string) bool { return strings.Contains(text, "CURRENT_ROLE()") }
+		if n := countSent(s.conns[1], asksRole); n != 2 {
+			t.Errorf("the role was asked for %d times, want at the login and after the reset: %q", n, s.conns[1].sent())
+		}
+	})
+}

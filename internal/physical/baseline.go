@@ -93,6 +93,11 @@ func (p *Conn) readBaseline(ctx context.Context) (err error) {
 // askSession asks for what is restored, and with host also what the host is. Where the
 // server does not tell, the session's id is asked for.
 func (p asker) askSession(ctx context.Context, host bool) error {
+	return p.askSessionWith(ctx, host, !p.Host.hasNoRoles.Load())
+}
+
+// askSessionWith is askSession; roles is whether the role is asked for.
+func (p asker) askSessionWith(ctx context.Context, host, roles bool) error {
 	p.read, p.readRole = true, true
 	p.baseline = nil // what is known of it is no use without the role
 	server := p.Host.Learned.Load()
@@ -100,7 +105,6 @@ func (p asker) askSession(ctx context.Context, host bool) error {
 		return mysqlerr.UnlessExpired(p.askID(ctx))
 	}
 	asks := server.AskFor()
-	roles := !p.Host.hasNoRoles.Load()
 	if roles {
 		asks = append(asks, "CURRENT_ROLE()")
 	}
@@ -115,8 +119,12 @@ func (p asker) askSession(ctx context.Context, host bool) error {
 	case mysqlerr.Number(err) == mysqlerr.UnknownVariable: // it is another server by now
 		p.Host.Learned.CompareAndSwap(server, nil)
 		return p.askAnew(ctx, host)
-	case roles && mysqlerr.Number(err) == mysqlerr.NoSuchFunction && !p.Host.hasNoRoles.Swap(true):
-		return p.askSession(ctx, host)
+	case roles && mysqlerr.MayLackFunction(err):
+		err := p.askSessionWith(ctx, host, false)
+		if p.baseline != nil {
+			p.Host.hasNoRoles.Store(true)
+		}
+		return err
 	case host && server.Asks != 0 && mysqlerr.IsDenied(err) && p.Login.dropQuestions(ctx, p.Host, server, err):
 		return p.askSession(ctx, host)
 	default:
@@ -151,7 +159,7 @@ func (p asker) askAnew(ctx context.Context, host bool) error {
 	switch {
 	case err == nil:
 		p.hasRoles, p.roleAtLogin = true, row[0]
-	case mysqlerr.Number(err) == mysqlerr.NoSuchFunction:
+	case mysqlerr.MayLackFunction(err):
 		p.Host.hasNoRoles.Store(true)
 	case mysqlerr.Number(err) == 0 && !errors.Is(err, errNoRow):
 		return err

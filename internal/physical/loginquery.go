@@ -138,6 +138,7 @@ func CannotTell(err error) bool { return errors.Is(err, errNoRow) || mysqlerr.Is
 // says nothing.
 func (l *Login) learn(ctx context.Context, h *Host, values map[string]string) {
 	s, noWaitTimeout := serverinfo.FactsOf(values, h.Config.Params, l.tracks)
+	h.hasNoRoles.Store(serverinfo.LacksRoles(values["version"]))
 	if noWaitTimeout && l.Recycle == dsn.Auto {
 		l.Log().LogAttrs(ctx, slog.LevelWarn, "mysqlpool: neither the DSN nor the server says wait_timeout: taking 120 s; set wait_timeout in the DSN, or pool_recycle",
 			slog.String("login", l.Name))

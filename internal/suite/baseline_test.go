@@ -3,7 +3,10 @@ package suite
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"testing"
+
+	"github.com/go-sql-driver/mysql"
 )
 
 // The role is not taken for known because it was asked for: nobody answered. Both
@@ -73,6 +76,37 @@ func TestSuiteAnswersAfterPrepare(t *testing.T) {
 			}
 			return []string{errText(err), row(t, c, "SELECT @@warning_count, ROW_COUNT()")}
 		})
+	}
+}
+
+// MySQL before 8.0 has no roles, and says of CURRENT_ROLE() what it says of any function
+// that is not there: to an account without EXECUTE, that it may not call it.
+func TestSuiteAccountThatMayCallNothing(t *testing.T) {
+	needRealServer(t)
+	s := needServer(t)
+	cfg, err := mysql.ParseDSN(s.dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.User, cfg.Passwd = uniqueName()[:16], "secret"
+	for _, host := range []string{"%", "localhost"} {
+		account := fmt.Sprintf("'%s'@'%s'", cfg.User, host)
+		s.exec(t, "CREATE USER "+account+" IDENTIFIED BY 'secret'")
+		defer s.exec(t, "DROP USER "+account)
+		s.exec(t, "GRANT SELECT ON "+s.schema+".* TO "+account)
+	}
+	defer dispose(t)
+	for range 3 {
+		db := openDSN(t, pooled, withParams(cfg.FormatDSN(), "pool_size=2&pool_max_overflow=0"))
+		first, second := oneConn(t, db), oneConn(t, db)
+		for _, c := range []*sql.Conn{first, second} {
+			if _, err := c.ExecContext(t.Context(), "SET time_zone = '+03:00'"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		first.Close()
+		second.Close()
+		db.Close()
 	}
 }
 
