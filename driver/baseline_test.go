@@ -100,3 +100,21 @@ func TestRolesAfterAnUpgrade(t *testing.T) {
 		}
 	})
 }
+
+// Behind a connection that was found dead the server may be another one by now, whose
+// answers the pool would misread.
+func TestServerIsAskedAfterADeadConnection(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		db := handle(t, s, "pool_size=3")
+		ask(t, db)
+		s.conns[0].set(func() { s.conns[0].dead = true })
+		for _, tx := range beginAll(t, db, 2) {
+			defer tx.Rollback()
+		}
+		for i, want := range []int{0, 1, 0} {
+			if n := countSent(s.conns[i], asksBaseline); n != want {
+				t.Errorf("login %d: the variables were asked for %d times, want %d", i+1, n, want)
+			}
+		}
+	})
+}

@@ -45,10 +45,14 @@ func (p asker) askAtLogin(ctx context.Context) error {
 			return err
 		}
 	}
-	server := p.Host.Learned.Load()
+	server, doubts := p.Host.Learned.Load(), p.Host.Doubts.Load()
 	switch {
-	case p.readsAtLogin():
-		return p.askSession(ctx, true)
+	case p.readsAtLogin(), doubts != p.Host.learnedAsOf.Load():
+		err := p.askSession(ctx, true) // which shows whether it is another server by now
+		if err == nil {
+			p.Host.learnedAsOf.Store(doubts)
+		}
+		return err
 	case variables != nil:
 		if err := p.askFirst(ctx, variables); err != nil {
 			return err
