@@ -2,6 +2,7 @@ package mysqlpool
 
 import (
 	"context"
+	"database/sql"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -116,5 +117,26 @@ func TestServerIsAskedAfterADeadConnection(t *testing.T) {
 				t.Errorf("login %d: the variables were asked for %d times, want %d", i+1, n, want)
 			}
 		}
+	})
+}
+
+// What statements undo is restored by a reset too, where the pool does not run these.
+func TestResetOfWhatNeedsNoBaseline(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		s.resets = true
+		const params = "pool_reset=never&pool_size=2&pool_max_overflow=0"
+		other := handle(t, s, params)
+		defer beginAll(t, other, 1)[0].Rollback()
+		for range 5 {
+			db := handle(t, s, params)
+			s.query = refuse("begin", mysqlerr.ReadOnlyMode)
+			if _, err := db.BeginTx(t.Context(), &sql.TxOptions{Isolation: sql.LevelSerializable}); err == nil {
+				t.Fatal("want an error")
+			}
+			db.Close()
+			synctest.Wait()
+			s.query = nil
+		}
+		wantOpen(t, s, 2, 2)
 	})
 }

@@ -251,11 +251,6 @@ func (g *Lease) withoutLastID(ctx context.Context, p *Conn, shown, mayReset bool
 	case !mayReset || p.kinds() != 0 || p.Login.Reset == dsn.ResetNever:
 		return errForeignLastID
 	}
-	if !p.read {
-		if err := p.readBaseline(ctx); err != nil {
-			return err
-		}
-	}
 	r := restorer{p}
 	how, err := byReset, r.resetAndSet(ctx, 0)
 	if err == nil && !r.proved(byReset) {

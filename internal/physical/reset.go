@@ -19,6 +19,11 @@ import (
 // copy of the server's status is right again afterwards. kinds is what may have
 // been left.
 func (p restorer) resetAndSet(ctx context.Context, kinds session.Kinds) error {
+	if !p.read { // and nothing was left that it would show
+		if err := p.readBaseline(ctx); err != nil {
+			return err
+		}
+	}
 	if !p.canSendReset() {
 		return errNoReset
 	}
