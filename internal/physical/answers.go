@@ -90,6 +90,9 @@ func (a *answers) emptying(asks session.Asks, h *Host) []string {
 // after notes what a statement of the latest user made its own of foreign, which is
 // not 0; rows is whether its answer was rows.
 func (a *answers) after(st *session.Statement, rows bool, err error, keepsWarnings bool) {
+	if err != nil && mysqlerr.Number(err) == 0 {
+		return // it was not sent, or the session is over
+	}
 	a.rows = rows
 	a.foreign &^= session.RowCount
 	if err == nil && st.SetsFound(keepsWarnings) {
