@@ -38,7 +38,7 @@ const silentAfterLogin = session.TempTables | session.Prepared
 // HeedAfterLogin is how long AfterLogin has to return after its context ended.
 const HeedAfterLogin = 500 * time.Millisecond
 
-// afterLogin is what is known of a connection on which Login.AfterLogin ran. Guarded by
+// afterLogin is what is known of a connection on which Shared.AfterLogin ran. Guarded by
 // ownership.
 type afterLogin struct {
 	ran     bool
@@ -55,16 +55,16 @@ func (p *Conn) loginBaseline() *session.Baseline {
 	return p.baseline
 }
 
-// afterLoginRunner runs Login.AfterLogin on a connection.
+// afterLoginRunner runs Shared.AfterLogin on a connection.
 type afterLoginRunner struct{ *Conn }
 
-// RunAfterLogin runs Login.AfterLogin, if there is one, on a connection that has logged
+// RunAfterLogin runs Shared.AfterLogin, if there is one, on a connection that has logged
 // in and is to be handed out, and takes what it leaves as the baseline. After an error
 // the connection is to be closed.
 func (p *Conn) RunAfterLogin(ctx context.Context) error { return afterLoginRunner{p}.runAtLogin(ctx) }
 
 func (p afterLoginRunner) runAtLogin(ctx context.Context) (err error) {
-	if p.Login.AfterLogin == nil {
+	if p.Shared.AfterLogin == nil {
 		return nil
 	}
 	defer p.survive("what follows WithAfterLogin", &err)
@@ -167,13 +167,13 @@ func (p afterLoginRunner) callAfterLogin(ctx context.Context) (*afterLoginConn, 
 		err := fmt.Errorf("it ended its goroutine (runtime.Goexit)")
 		defer func() {
 			if r := recover(); r != nil {
-				p.Login.Log().LogAttrs(ctx, slog.LevelError, "mysqlpool: the function of WithAfterLogin panicked, and the connection is closed",
-					slog.String("login", p.Login.Name), slog.String("host", p.Host.Addr), p.IDAttr(), slog.Any("panic", r), slog.String("stack", string(debug.Stack())))
+				p.Shared.Log().LogAttrs(ctx, slog.LevelError, "mysqlpool: the function of WithAfterLogin panicked, and the connection is closed",
+					slog.String("login", p.Shared.Name), slog.String("host", p.Host.Addr), p.IDAttr(), slog.Any("panic", r), slog.String("stack", string(debug.Stack())))
 				err = &afterLoginPanic{r}
 			}
 			done <- err
 		}()
-		err = p.Login.AfterLogin(ctx, c)
+		err = p.Shared.AfterLogin(ctx, c)
 	}()
 	var err error
 	select {

@@ -96,7 +96,7 @@ func (c *afterLoginConn) ran(st *session.Statement, query string, args []driver.
 	}
 	c.p.ran(st, firstValue(args), err)
 	if st.Acts() {
-		c.p.Login.acted(st)
+		c.p.Shared.acted(st)
 	}
 	c.oneByOne = c.oneByOne || dsn.SetsCharsets(query)
 	c.changesID = c.changesID || st.ChangesID()

@@ -9,7 +9,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
-// AfterLoginError is a login that failed because of Login.AfterLogin, and not of the
+// AfterLoginError is a login that failed because of Shared.AfterLogin, and not of the
 // host or the account. It does not unwrap to the function's own error: that may be any,
 // such as another server's "access denied", and must not be taken for this login's.
 type AfterLoginError struct {
@@ -75,8 +75,8 @@ func (p afterLoginRunner) afterLoginError(when string, err error) *AfterLoginErr
 
 // at names the host for people.
 func (p *Conn) at() string {
-	if !p.Login.several() {
-		return p.Login.Name
+	if !p.Shared.several() {
+		return p.Shared.Name
 	}
-	return fmt.Sprintf("%s (%s)", p.Login.Name, p.Host.Addr)
+	return fmt.Sprintf("%s (%s)", p.Shared.Name, p.Host.Addr)
 }

@@ -87,7 +87,7 @@ func (h *Holder) after(p *Conn, st *session.Statement, args []driver.NamedValue,
 		}
 	}
 	if st.Acts() {
-		p.Login.acted(st)
+		p.Shared.acted(st)
 	}
 }
 

@@ -39,13 +39,13 @@ func (h *Host) leftKinds() session.Kinds { return session.Kinds(h.left.Load()) }
 
 // readsAtLogin reports whether the baseline is read at each login.
 func (p *Conn) readsAtLogin() bool {
-	return p.Login.AfterLogin != nil || p.Login.Reset == dsn.ResetAlways || p.Host.leftKinds()&^needNoBaseline != 0
+	return p.Shared.AfterLogin != nil || p.Shared.Reset == dsn.ResetAlways || p.Host.leftKinds()&^needNoBaseline != 0
 }
 
 // beforeState is called before each statement of h, which holds p, while not all of the
 // baseline is read. It returns an error only if the connection broke, or ctx ended.
 func (h *Holder) beforeState(ctx context.Context, p *Conn, st *session.Statement) error {
-	if !p.lacksBaseline(st.Leaves) || p.Login.Reset == dsn.ResetNever {
+	if !p.lacksBaseline(st.Leaves) || p.Shared.Reset == dsn.ResetNever {
 		return nil
 	}
 	p.Host.noteLeft(st.Leaves)
@@ -109,7 +109,7 @@ func (p asker) askSession(ctx context.Context, host bool) error {
 		return p.askSession(ctx, host)
 	case roles && mysqlerr.Number(err) == mysqlerr.NoSuchFunction && !p.Host.hasNoRoles.Swap(true):
 		return p.askSession(ctx, host)
-	case host && server.Asks != 0 && mysqlerr.IsDenied(err) && p.Login.dropQuestions(ctx, p.Host, server, err):
+	case host && server.Asks != 0 && mysqlerr.IsDenied(err) && p.Shared.dropQuestions(ctx, p.Host, server, err):
 		return p.askSession(ctx, host)
 	default:
 		return mysqlerr.UnlessExpired(err)
@@ -154,7 +154,7 @@ func (p asker) know(values map[string]string) {
 // who cannot tell from the status flags whether a statement commits by itself. Without
 // an answer autocommit counts as off: then every statement may leave a transaction open.
 func (p asker) askID(ctx context.Context) error {
-	l := p.Login
+	l := p.Shared
 	if p.ID != 0 || p.flags.Known() && !l.Kill && l.LeakAfter == 0 && !l.Log().Enabled(ctx, slog.LevelDebug) {
 		return nil
 	}

@@ -3,8 +3,8 @@
 // user. What a connection meets that others must know it tells through Events.
 //
 // A Conn is the session, a Holder the logical connection that runs statements on it, a
-// Host what is known of the server's side, and a Login what the connections of one pool
-// have in common.
+// Host what is known of the server's side, and Shared what the connections of one pool
+// share.
 package physical
 
 import (
@@ -75,7 +75,7 @@ type Conn struct {
 	StockConn
 	stockFields
 	serial uint64 // tells it from every other one of the process; immutable
-	Login  *Login
+	Shared *Shared
 	Host   *Host
 	Place  *budget.Place     // on the server; immutable
 	Life   time.Duration     // its greatest age; 0 is no limit
@@ -115,8 +115,8 @@ var serials atomic.Uint64
 
 // New returns the connection that logged in to h with a place, and was to do so on
 // a schema. cautious says that the server may take packets of leastServerPacket only.
-func New(l *Login, h *Host, stock StockConn, place *budget.Place, schema string, cautious bool) *Conn {
-	p := &Conn{serial: serials.Add(1), StockConn: placedConn{stock, place}, Place: place, facts: unread(), stockFields: fieldsOf(stock), flags: flagsOf(stockdriver.StatusOf(stock)), Login: l, Host: h,
+func New(l *Shared, h *Host, stock StockConn, place *budget.Place, schema string, cautious bool) *Conn {
+	p := &Conn{serial: serials.Add(1), StockConn: placedConn{stock, place}, Place: place, facts: unread(), stockFields: fieldsOf(stock), flags: flagsOf(stockdriver.StatusOf(stock)), Shared: l, Host: h,
 		config: h.Config, schema: schemaAtLogin(schema), cautious: cautious}
 	switch {
 	case !h.changes:
@@ -154,9 +154,9 @@ func (p *Conn) Close(why pool.Reason) {
 	}
 	p.shows.closed(why == pool.Broken, p.serial)
 	p.Host.Open.Add(-1)
-	p.Login.Stmts.Open.Add(-p.stmts.open)
-	p.Login.Stmts.closed(p)
-	p.Login.Log().LogAttrs(context.Background(), slog.LevelDebug, "mysqlpool: closed a connection",
-		slog.String("login", p.Login.Name), p.IDAttr(), slog.String("reason", why.String()),
+	p.Shared.Stmts.Open.Add(-p.stmts.open)
+	p.Shared.Stmts.closed(p)
+	p.Shared.Log().LogAttrs(context.Background(), slog.LevelDebug, "mysqlpool: closed a connection",
+		slog.String("login", p.Shared.Name), p.IDAttr(), slog.String("reason", why.String()),
 		slog.Any("error", err))
 }

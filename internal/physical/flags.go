@@ -97,7 +97,7 @@ func (p *Conn) settle(ctx context.Context) error {
 	if err := p.Verify(ctx); err != nil {
 		return err
 	}
-	if p.Login.Reset != dsn.ResetNever && p.kinds()&^session.FoundRows != 0 && !p.Restore(ctx) {
+	if p.Shared.Reset != dsn.ResetNever && p.kinds()&^session.FoundRows != 0 && !p.Restore(ctx) {
 		return errNotRestored
 	}
 	return nil

@@ -151,11 +151,11 @@ func (h *Holder) saw(err error) error {
 	}
 	p := h.lent.Value
 	if err == driver.ErrBadConn {
-		suspect := p.config.RejectReadOnly && !p.Login.several() && p.live.health != closedLocally && !h.mayRefuseWrites()
+		suspect := p.config.RejectReadOnly && !p.Shared.several() && p.live.health != closedLocally && !h.mayRefuseWrites()
 		p.saw(err)
 		h.bad = true
 		if suspect {
-			p.Login.events.BecameReadOnly()
+			p.Shared.events.BecameReadOnly()
 		}
 		return err
 	}
@@ -165,7 +165,7 @@ func (h *Holder) saw(err error) error {
 		return err
 	}
 	if readOnly || !h.mayRefuseWrites() {
-		p.Login.events.WriteRefused(p, err)
+		p.Shared.events.WriteRefused(p, err)
 	}
 	return h.rejects(p, err)
 }
@@ -175,7 +175,7 @@ func (h *Holder) saw(err error) error {
 // there is a host to go to. Otherwise each write would cost three logins while no
 // host takes writes.
 func (h *Holder) rejects(p *Conn, err error) error {
-	if !p.Login.rejectReadOnly || !p.Login.several() {
+	if !p.Shared.rejectReadOnly || !p.Shared.several() {
 		return err
 	}
 	h.bad, h.rejected = true, true

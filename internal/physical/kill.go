@@ -20,10 +20,10 @@ type Victim struct {
 // kill has the statement ended that a connection left running on the server when its
 // socket was closed here, as for a context that ended. It returns at once.
 func (p *Conn) kill() {
-	if !p.Login.Kill || p.ID == 0 || p.local == nil || p.live.killer {
+	if !p.Shared.Kill || p.ID == 0 || p.local == nil || p.live.killer {
 		return
 	}
-	p.Login.events.Kill(Victim{p.Host, p.ID, p.local, p.schema.labelOf()})
+	p.Shared.events.Kill(Victim{p.Host, p.ID, p.local, p.schema.labelOf()})
 }
 
 // KillFrom ends the victim's statement from a connection, whose own statement is never

@@ -248,7 +248,7 @@ func (g *Lease) withoutLastID(ctx context.Context, p *Conn, shown, mayReset bool
 	switch {
 	case !shown:
 		return nil
-	case !mayReset || p.kinds() != 0 || p.Login.Reset == dsn.ResetNever:
+	case !mayReset || p.kinds() != 0 || p.Shared.Reset == dsn.ResetNever:
 		return errForeignLastID
 	}
 	if !p.read {
@@ -263,7 +263,7 @@ func (g *Lease) withoutLastID(ctx context.Context, p *Conn, shown, mayReset bool
 	}
 	switch {
 	case err == nil && how == byReset:
-		p.Login.restored(byReset)
+		p.Shared.restored(byReset)
 		return nil
 	case errors.Is(err, errNoReset):
 		return errForeignLastID

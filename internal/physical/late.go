@@ -132,7 +132,7 @@ const lateTrial = "SELECT DATABASE(), COUNT(*) > 0 FROM COLLATION_CHARACTER_SET_
 // if the connection broke, or ctx ended.
 func (p switcher) proveLate(ctx context.Context, schema string) error {
 	// With autocommit off the trial would open a transaction.
-	if _, ok := p.local.(*net.TCPAddr); !ok || !p.Login.LateSwitch || !p.Login.Stmts.keeps() || !p.autocommit() {
+	if _, ok := p.local.(*net.TCPAddr); !ok || !p.Shared.LateSwitch || !p.Shared.Stmts.keeps() || !p.autocommit() {
 		return nil
 	}
 	before := p.schema
@@ -144,8 +144,8 @@ func (p switcher) proveLate(ctx context.Context, schema string) error {
 		p.schema.forget() // one of them may be gone, and the session then on none
 	}
 	p.late.proved = works
-	p.Login.Log().LogAttrs(ctx, slog.LevelDebug, "mysqlpool: tried whether a prepared statement runs in the schema in which it was prepared",
-		slog.String("login", p.Login.Name), p.IDAttr(), slog.Bool("works", works), slog.Any("error", err))
+	p.Shared.Log().LogAttrs(ctx, slog.LevelDebug, "mysqlpool: tried whether a prepared statement runs in the schema in which it was prepared",
+		slog.String("login", p.Shared.Name), p.IDAttr(), slog.Bool("works", works), slog.Any("error", err))
 	return nil
 }
 

@@ -16,7 +16,7 @@ import (
 // procedure may have run.
 func TestStatementWithoutASchemaRunsAgain(t *testing.T) {
 	host := NewHost(mysql.NewConfig(), 0, serverinfo.NewServer())
-	login := NewLogin("test", dsn.DefaultOptions(), nil, []*Host{host}, false, nil)
+	login := NewShared("test", dsn.DefaultOptions(), nil, []*Host{host}, false, nil)
 	for _, test := range []struct {
 		text, wanted string
 		number       uint16

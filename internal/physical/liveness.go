@@ -26,7 +26,7 @@ const leastPing = 250 * time.Millisecond
 // for pool_ping_after, or if another one to its host was found dead.
 func (p *Conn) Check(ctx context.Context, idle time.Duration) (err error) {
 	defer p.survive("a check", &err)
-	if p.used && p.Login.Reset == dsn.ResetAlways {
+	if p.used && p.Shared.Reset == dsn.ResetAlways {
 		if err := p.checkSocket(ctx); err != nil {
 			return err
 		}
@@ -54,12 +54,12 @@ func (p *Conn) CheckAlive(ctx context.Context, idle time.Duration) error {
 	if err := p.checkSocket(ctx); err != nil {
 		return err
 	}
-	if idle < p.Login.PingAfter && !p.live.doubtful(p.Host) {
+	if idle < p.Shared.PingAfter && !p.live.doubtful(p.Host) {
 		return nil
 	}
-	start := p.Login.TraceStart()
+	start := p.Shared.TraceStart()
 	err := p.ping(ctx, idle)
-	p.Login.Traced(ctx, start, TraceEvent{Op: TracePing, Host: p.Host.Addr, Err: err})
+	p.Shared.Traced(ctx, start, TraceEvent{Op: TracePing, Host: p.Host.Addr, Err: err})
 	return err
 }
 
@@ -144,12 +144,12 @@ func (p *Conn) within(ctx context.Context, limit, own, idle time.Duration, ask f
 	case IsOfAfterLogin(err): // which says nothing of the host
 	case ctx.Err() != nil: // the caller gave up
 		if ctx.Err() == context.DeadlineExceeded {
-			p.Login.events.Verify(p.Host, own, idle)
+			p.Shared.events.Verify(p.Host, own, idle)
 		}
 	case timed.Err() != nil && limit < own:
-		p.Login.events.Verify(p.Host, own, idle)
+		p.Shared.events.Verify(p.Host, own, idle)
 	case timed.Err() != nil:
-		p.Login.events.Silent(p.Host, own, idle)
+		p.Shared.events.Silent(p.Host, own, idle)
 	case mysqlerr.Number(err) == 0 && !errors.Is(err, errNoReset):
 		p.Host.Doubts.Add(1)
 	}
@@ -175,7 +175,7 @@ func (p *Conn) saw(err error) {
 		p.Host.Doubts.Add(1)
 	case mysqlerr.IsUnready(err), mysqlerr.IsOffline(err):
 		p.live.worsens(broken)
-		p.Login.events.Unready(p.Host, err)
+		p.Shared.events.Unready(p.Host, err)
 	}
 }
 

@@ -64,7 +64,7 @@ func (p asker) askAtLogin(ctx context.Context) error {
 // askServer asks the pool's first connection to a host about the server. It returns its
 // variables, or nil if it does not tell them.
 func (p asker) askServer(ctx context.Context) (map[string]string, error) {
-	l := p.Login
+	l := p.Shared
 	values, err := p.showVariables(ctx)
 	if err == nil && values["version"] == "" {
 		values, err = selectVariables(ctx, p) // sql_select_limit cut it off
@@ -136,7 +136,7 @@ func CannotTell(err error) bool { return errors.Is(err, errNoRow) || mysqlerr.Is
 
 // learn takes what the pool's first connection says of the server; nil if that
 // says nothing.
-func (l *Login) learn(ctx context.Context, h *Host, values map[string]string) {
+func (l *Shared) learn(ctx context.Context, h *Host, values map[string]string) {
 	s, noWaitTimeout := serverinfo.FactsOf(values, h.Config.Params, l.tracks)
 	if noWaitTimeout && l.Recycle == dsn.Auto {
 		l.Log().LogAttrs(ctx, slog.LevelWarn, "mysqlpool: neither the DSN nor the server says wait_timeout: taking 120 s; set wait_timeout in the DSN, or pool_recycle",

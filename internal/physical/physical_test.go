@@ -272,7 +272,7 @@ func TestOnlyInserts(t *testing.T) {
 }
 
 func TestLivesAreSpread(t *testing.T) {
-	l := &Login{Options: dsn.DefaultOptions()}
+	l := &Shared{Options: dsn.DefaultOptions()}
 	l.Recycle = 100 * time.Millisecond // so short that whole seconds would show
 	least, most := l.Recycle, time.Duration(0)
 	for range 1000 {

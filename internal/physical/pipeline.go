@@ -26,7 +26,7 @@ var pipelineTrial = []stockdriver.Command{stockdriver.Query("DO 0"), stockdriver
 // first that did not, and the error of that. If it is the server's, those behind it
 // ran too if all were sent at once, and did not if they were not.
 func (p restorer) runAll(ctx context.Context, commands []stockdriver.Command) (ran int, err error) {
-	if len(commands) > 1 && p.Login.Pipeline && p.Host.Server.Proofs.Pipeline.Verdict() == serverinfo.Works {
+	if len(commands) > 1 && p.Shared.Pipeline && p.Host.Server.Proofs.Pipeline.Verdict() == serverinfo.Works {
 		return p.runAtOnce(ctx, commands)
 	}
 	for i, c := range commands {
@@ -61,7 +61,7 @@ func (p restorer) runAtOnce(ctx context.Context, commands []stockdriver.Command)
 // An error means that this connection is of no use any more.
 func (p restorer) provePipeline(ctx context.Context) error {
 	proofs := &p.Host.Server.Proofs
-	if !p.Login.Pipeline || p.Socket == nil || proofs.Pipeline.Verdict() != serverinfo.Unknown {
+	if !p.Shared.Pipeline || p.Socket == nil || proofs.Pipeline.Verdict() != serverinfo.Unknown {
 		return nil
 	}
 	select {

@@ -32,7 +32,7 @@ func (p asker) askFirst(ctx context.Context, variables map[string]string) error 
 
 // dropQuestions has the host asked no more what it could not answer. It reports
 // whether the rest is to be asked.
-func (l *Login) dropQuestions(ctx context.Context, h *Host, was *serverinfo.Facts, err error) bool {
+func (l *Shared) dropQuestions(ctx context.Context, h *Host, was *serverinfo.Facts, err error) bool {
 	facts := *was
 	facts.Asks &^= serverinfo.AsksTables
 	if facts.Asks == was.Asks {
@@ -65,7 +65,7 @@ func (p asker) askHost(ctx context.Context) (err error) {
 			p.Answer = facts.Asks.Answer(row)
 		case errors.Is(err, errNoRow):
 			p.Answer, err = serverinfo.Answer{}, nil
-		case mysqlerr.IsDenied(err) && p.Login.dropQuestions(ctx, p.Host, facts, err):
+		case mysqlerr.IsDenied(err) && p.Shared.dropQuestions(ctx, p.Host, facts, err):
 			return p.askHost(ctx)
 		}
 	}
@@ -86,7 +86,7 @@ const (
 // the target is one. A replica that cannot reach its source keeps trying; it has
 // not stopped.
 func (p asker) askReplication(ctx context.Context) error {
-	if !p.Login.Target.Hosts().Monitors() || p.Answer.Event != failover.TakesNoWrites {
+	if !p.Shared.Target.Hosts().Monitors() || p.Answer.Event != failover.TakesNoWrites {
 		return nil
 	}
 	for {
@@ -109,8 +109,8 @@ func (p asker) askReplication(ctx context.Context) error {
 			p.Host.replicaQuery.CompareAndSwap(how, how+1)
 		case mysqlerr.IsDenied(err) || mysqlerr.Number(err) != 0 && CannotTell(err):
 			if p.Host.replicaQuery.CompareAndSwap(how, showNone) {
-				p.Login.Log().LogAttrs(ctx, slog.LevelInfo, "mysqlpool: the host does not say whether its replication runs: grant REPLICATION CLIENT (MySQL) or REPLICA MONITOR (MariaDB), or it counts as running",
-					slog.String("login", p.Login.Name), slog.String("host", p.Host.Addr), slog.Any("error", err))
+				p.Shared.Log().LogAttrs(ctx, slog.LevelInfo, "mysqlpool: the host does not say whether its replication runs: grant REPLICATION CLIENT (MySQL) or REPLICA MONITOR (MariaDB), or it counts as running",
+					slog.String("login", p.Shared.Name), slog.String("host", p.Host.Addr), slog.Any("error", err))
 			}
 		default:
 			return err

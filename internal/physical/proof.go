@@ -232,7 +232,7 @@ func (p restorer) found(ctx context.Context, way string, to *serverinfo.Proof, v
 	case v == serverinfo.Ignored:
 		level, text = slog.LevelWarn, "mysqlpool: the server answers OK when a session is restored, and does not do it: connections with more on them than a transaction or another schema are closed"
 	}
-	p.Login.Log().LogAttrs(ctx, level, text,
-		slog.String("login", p.Login.Name), slog.String("host", p.Host.Addr), slog.String("way", way), slog.String("found", string(v)), slog.Any("error", why))
+	p.Shared.Log().LogAttrs(ctx, level, text,
+		slog.String("login", p.Shared.Name), slog.String("host", p.Host.Addr), slog.String("way", way), slog.String("found", string(v)), slog.Any("error", why))
 	to.Set(v, life)
 }

@@ -166,7 +166,7 @@ func (p restorer) checkNames(ctx context.Context) error {
 // and on MariaDB what SHOW PROFILES shows of earlier statements.
 func (p restorer) checkLeft(ctx context.Context, kinds session.Kinds) error {
 	s := p.Host.Learned.Load()
-	if s == nil || kinds&session.Other == 0 && p.Login.Reset != dsn.ResetAlways {
+	if s == nil || kinds&session.Other == 0 && p.Shared.Reset != dsn.ResetAlways {
 		return nil
 	}
 	var asks, want []string

@@ -46,12 +46,12 @@ func (p *Conn) Restore(life context.Context) bool { return restorer{p}.restoreAn
 // restoreAny restores the session, whatever is on it. It reports false if that cannot be
 // done.
 func (p restorer) restoreAny(life context.Context) bool {
-	start := p.Login.TraceStart()
+	start := p.Shared.TraceStart()
 	ctx, cancel := context.WithTimeout(life, RestoreTimeout)
 	defer cancel()
 	err := p.Verify(ctx) // or an error may hide a transaction
 	kinds := p.kinds()
-	if err == nil && kinds == 0 && p.Login.Reset == dsn.ResetState {
+	if err == nil && kinds == 0 && p.Shared.Reset == dsn.ResetState {
 		return true // a statement failed, and left nothing
 	}
 	how := byClosing
@@ -64,10 +64,10 @@ func (p restorer) restoreAny(life context.Context) bool {
 	if err != nil {
 		how = byClosing
 	}
-	p.Login.restored(how)
+	p.Shared.restored(how)
 	p.traced(life, start, kinds, how, err)
-	p.Login.Log().LogAttrs(ctx, slog.LevelDebug, "mysqlpool: restored a session",
-		slog.String("login", p.Login.Name), p.IDAttr(), slog.String("state", kinds.String()),
+	p.Shared.Log().LogAttrs(ctx, slog.LevelDebug, "mysqlpool: restored a session",
+		slog.String("login", p.Shared.Name), p.IDAttr(), slog.String("state", kinds.String()),
 		slog.String("how", string(how)), slog.Any("error", err))
 	return err == nil
 }
@@ -92,7 +92,7 @@ func (p restorer) tryMethods(ctx context.Context, kinds session.Kinds) (restoreM
 	if p.lacksBaseline(kinds) || kinds&session.Identity != 0 || p.opaque {
 		return byClosing, errNotUndone
 	}
-	if p.Login.Reset == dsn.ResetState && (kinds&^sureKinds == 0 || trusts(p.Host.Server, byUndo) == nil) {
+	if p.Shared.Reset == dsn.ResetState && (kinds&^sureKinds == 0 || trusts(p.Host.Server, byUndo) == nil) {
 		err := p.undo(ctx, kinds)
 		if err == nil {
 			return byUndo, nil
@@ -112,7 +112,7 @@ func (p restorer) tryMethods(ctx context.Context, kinds session.Kinds) (restoreM
 func (p *Conn) resetForNext(ctx context.Context) error { return restorer{p}.resetForNext(ctx) }
 
 func (p restorer) resetForNext(ctx context.Context) error {
-	start, kinds, how := p.Login.TraceStart(), p.state.Kinds(), byReset
+	start, kinds, how := p.Shared.TraceStart(), p.state.Kinds(), byReset
 	err := p.resetAndSet(ctx, kinds)
 	if err == nil && !p.proved(byReset) {
 		_, err = p.prove(ctx, byReset)
@@ -126,7 +126,7 @@ func (p restorer) resetForNext(ctx context.Context) error {
 
 func (p restorer) traced(ctx context.Context, start time.Time, kinds session.Kinds, how restoreMethod, err error) {
 	if !start.IsZero() {
-		p.Login.Traced(ctx, start, TraceEvent{Op: TraceRestore, Host: p.Host.Addr, State: strings.Join(kinds.Names(), ", "), How: string(how), Err: err})
+		p.Shared.Traced(ctx, start, TraceEvent{Op: TraceRestore, Host: p.Host.Addr, State: strings.Join(kinds.Names(), ", "), How: string(how), Err: err})
 	}
 }
 
@@ -218,7 +218,7 @@ func (p restorer) findSchema(ctx context.Context) error {
 }
 
 // restored counts.
-func (l *Login) restored(how restoreMethod) {
+func (l *Shared) restored(how restoreMethod) {
 	switch how {
 	case byUndo:
 		l.Undone.Add(1)

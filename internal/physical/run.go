@@ -47,7 +47,7 @@ func (h *Holder) Query(ctx context.Context, query string, args []driver.NamedVal
 // inOneRound reports whether a text with arguments may run on a statement that
 // was prepared earlier. With interpolateParams the stock driver needs none.
 func (p keeper) inOneRound() bool {
-	return !p.config.Interpolates && p.Login.Stmts.Share.Load() > 0 && !p.passesCache()
+	return !p.config.Interpolates && p.Shared.Stmts.Share.Load() > 0 && !p.passesCache()
 }
 
 // execCached is exec on a cached statement, else driver.ErrSkip.

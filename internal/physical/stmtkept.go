@@ -94,7 +94,7 @@ func (p keeper) cached(ctx context.Context, query string, args []driver.NamedVal
 			return nil, driver.ErrSkip // database/sql says what is wrong
 		}
 	}
-	if !p.Login.Stmts.seen.Has(p.schema.wanted, query) || !p.mayKeepFor(query, args) {
+	if !p.Shared.Stmts.seen.Has(p.schema.wanted, query) || !p.mayKeepFor(query, args) {
 		return nil, driver.ErrSkip
 	}
 	e, err := p.prepare(ctx, query)
@@ -120,9 +120,9 @@ func (p keeper) acquire(ctx context.Context, query string) (*prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.Login.Stmts.keeps() && !p.passesCache() && p.stmts.cache.Get(p.schema.wanted, query) == nil {
-		if !p.Login.Stmts.seen.Has(p.schema.wanted, query) {
-			p.Login.Stmts.seen.Add(p.schema.wanted, query)
+	if p.Shared.Stmts.keeps() && !p.passesCache() && p.stmts.cache.Get(p.schema.wanted, query) == nil {
+		if !p.Shared.Stmts.seen.Has(p.schema.wanted, query) {
+			p.Shared.Stmts.seen.Add(p.schema.wanted, query)
 		} else if p.mayKeep(query) {
 			p.keep(e)
 		}
@@ -142,7 +142,7 @@ func (p keeper) acquireFor(ctx context.Context, query string, args []driver.Name
 		}
 	}
 	e, err := p.acquireOwn(ctx, query)
-	if err == nil && p.Login.Stmts.keeps() && p.mayKeepFor(query, args) && e.Stmt.accepts(args) {
+	if err == nil && p.Shared.Stmts.keeps() && p.mayKeepFor(query, args) && e.Stmt.accepts(args) {
 		p.keep(e)
 	}
 	return e, err
@@ -195,7 +195,7 @@ func (p keeper) mayKeepFor(query string, args []driver.NamedValue) bool {
 // mayKeep makes room for one more statement, if its text is to be kept.
 func (p keeper) mayKeep(query string) bool {
 	cost := StmtCost(query, 0)
-	if cost > maxStmtCost || p.Login.Stmts.refused.Has(p.schema.wanted, query) {
+	if cost > maxStmtCost || p.Shared.Stmts.refused.Has(p.schema.wanted, query) {
 		return false
 	}
 	if says := p.scan(query); says.Leaves&^sameMeaning != 0 || says.Asks()&ofStatements != 0 {
@@ -204,7 +204,7 @@ func (p keeper) mayKeep(query string) bool {
 	if p.cachesSubqueries() && comparesWithSubquery(query) {
 		return false
 	}
-	l := p.Login.Stmts
+	l := p.Shared.Stmts
 	share := int(l.Share.Load())
 	if share == 0 {
 		return false
@@ -261,7 +261,7 @@ func (p keeper) closePending() {
 			p.closeUnlessKept(e)
 		}
 	}
-	l := p.Login.Stmts
+	l := p.Shared.Stmts
 	for share := int(l.Share.Load()); (s.cache.Len() > share || s.cache.Cost() > l.Costs) && p.evict(); {
 	}
 	if len(s.toClose) == 0 || s.rows != nil && !stockdriver.RowsEnded(s.rows) {

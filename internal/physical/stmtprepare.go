@@ -25,7 +25,7 @@ func (p keeper) prepare(ctx context.Context, query string) (*prepared, error) {
 	says := p.scan(query)
 	p.prepares(&says)
 	stock, err := p.PrepareContext(ctx, query)
-	if mysqlerr.Number(err) == mysqlerr.TooManyStmts && p.Login.Stmts.keeps() {
+	if mysqlerr.Number(err) == mysqlerr.TooManyStmts && p.Shared.Stmts.keeps() {
 		stock, err = p.prepareWhenPossible(ctx, query)
 	}
 	if err != nil {
@@ -35,7 +35,7 @@ func (p keeper) prepare(ctx context.Context, query string) (*prepared, error) {
 		return nil, err
 	}
 	p.stmts.open++
-	p.Login.Stmts.Open.Add(1)
+	p.Shared.Stmts.Open.Add(1)
 	columns := stockdriver.ColumnsOf(stock)
 	return stmtcache.New(p.schema.wanted, query, StmtCost(query, columns.Len()), statement{
 		StockStmt: stock.(StockStmt), says: says, inserts: onlyInserts(query), noRows: !columns.Known() && returnsNoRows(query), columns: columns, charged: columns.Len(), times: p.timeFormat(),
@@ -60,7 +60,7 @@ const (
 func (p keeper) prepareWhenPossible(ctx context.Context, query string) (stock driver.Stmt, err error) {
 	until := time.Now().Add(StmtPatience)
 	for wait := firstStmtWait; ; wait = min(2*wait, MaxStmtWait) {
-		p.Login.events.TooManyStmts()
+		p.Shared.events.TooManyStmts()
 		p.ClosePending()
 		stock, err = p.PrepareContext(ctx, query)
 		if mysqlerr.Number(err) != mysqlerr.TooManyStmts || !time.Now().Before(until) {
@@ -97,7 +97,7 @@ func (p keeper) afterError(e *prepared, err error) bool {
 		if !e.Cached() {
 			return false // the stock driver's would be refused too
 		}
-		p.Login.Stmts.refused.Add(e.Schema(), e.Text())
+		p.Shared.Stmts.refused.Add(e.Schema(), e.Text())
 		p.drop(e)
 		// The server converts arguments before it runs anything, unless a procedure
 		// executes by name.
@@ -150,7 +150,7 @@ func (p keeper) forget() {
 	s.cache.Clear()
 	clear(s.toClose)
 	s.toClose = s.toClose[:0]
-	p.Login.Stmts.Open.Add(-s.open)
+	p.Shared.Stmts.Open.Add(-s.open)
 	s.open = 0
 	s.released.mu.Lock()
 	defer s.released.mu.Unlock()
@@ -161,6 +161,6 @@ func (p keeper) forget() {
 
 func (p keeper) closeStmt(e *prepared) error {
 	p.stmts.open--
-	p.Login.Stmts.Open.Add(-1)
+	p.Shared.Stmts.Open.Add(-1)
 	return e.Stmt.Close()
 }

@@ -16,7 +16,7 @@ func (p *Conn) survive(doing string, err *error) {
 		return
 	}
 	p.live.worsens(broken)
-	*err = fmt.Errorf("mysqlpool: %s on a connection of %s: panic in the stock driver: %v", doing, p.Login.Name, r)
-	p.Login.Log().LogAttrs(context.Background(), slog.LevelError, "mysqlpool: the stock driver panicked, and the connection is closed; is the server, or what is between, MySQL or MariaDB?",
-		slog.String("login", p.Login.Name), p.IDAttr(), slog.String("doing", doing), slog.Any("panic", r), slog.String("stack", string(debug.Stack())))
+	*err = fmt.Errorf("mysqlpool: %s on a connection of %s: panic in the stock driver: %v", doing, p.Shared.Name, r)
+	p.Shared.Log().LogAttrs(context.Background(), slog.LevelError, "mysqlpool: the stock driver panicked, and the connection is closed; is the server, or what is between, MySQL or MariaDB?",
+		slog.String("login", p.Shared.Name), p.IDAttr(), slog.String("doing", doing), slog.Any("panic", r), slog.String("stack", string(debug.Stack())))
 }

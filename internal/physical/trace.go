@@ -84,10 +84,10 @@ func (t *Tracer) tell(ctx context.Context, e TraceEvent) {
 
 // TraceStart is when an event begins that Traced tells of, or the zero time if nobody is
 // to be told.
-func (l *Login) TraceStart() time.Time { return l.Tracer.now() }
+func (l *Shared) TraceStart() time.Time { return l.Tracer.now() }
 
 // Traced tells of an event that began at start, and ended now.
-func (l *Login) Traced(ctx context.Context, start time.Time, e TraceEvent) {
+func (l *Shared) Traced(ctx context.Context, start time.Time, e TraceEvent) {
 	if start.IsZero() {
 		return
 	}
@@ -96,7 +96,7 @@ func (l *Login) Traced(ctx context.Context, start time.Time, e TraceEvent) {
 }
 
 // Waited tells of a checkout that left the queue now, after so long.
-func (l *Login) Waited(ctx context.Context, waited time.Duration, err error) {
+func (l *Shared) Waited(ctx context.Context, waited time.Duration, err error) {
 	if now := l.Tracer.now(); !now.IsZero() {
 		l.Traced(ctx, now.Add(-waited), TraceEvent{Op: TraceWait, Err: err})
 	}

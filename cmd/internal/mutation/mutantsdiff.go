@@ -178,8 +178,8 @@ var diffMutants = []mutant{
 	{
 		name: "with pool_reset=always an offered connection is not reset",
 		file: "internal/physical/liveness.go",
-		old:  "if p.used && p.Login.Reset == dsn.ResetAlways {",
-		new:  "if p.used && p.Login.Reset == dsn.ResetAlways && p.Login.Resets.Load() < 0 {",
+		old:  "if p.used && p.Shared.Reset == dsn.ResetAlways {",
+		new:  "if p.used && p.Shared.Reset == dsn.ResetAlways && p.Shared.Resets.Load() < 0 {",
 		test: "TestAlwaysResetsForAnotherOwner",
 	},
 	{
@@ -190,7 +190,7 @@ var diffMutants = []mutant{
 	},
 	{
 		name: "a schema that was recreated is not selected again",
-		file: "internal/physical/login.go",
+		file: "internal/physical/shared.go",
 		old:  "h.Server.Schemas.Add(1)",
 		new:  "h.Server.Schemas.Add(0)",
 		test: "TestSuiteSchemaMadeAnew",
@@ -205,7 +205,7 @@ var diffMutants = []mutant{
 	},
 	{
 		name: "who kills a connection by its id is not heard of",
-		file: "internal/physical/login.go",
+		file: "internal/physical/shared.go",
 		old:  "if st.Kills() {",
 		new:  "if st.Kills() && h == nil {",
 		test: "TestSuiteKillOfAnotherIsHeardOf",

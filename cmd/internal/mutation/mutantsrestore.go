@@ -108,14 +108,14 @@ var restoreMutants = []mutant{
 	{
 		name: "what restores a session is sent one by one",
 		file: "internal/physical/pipeline.go",
-		old:  "if len(commands) > 1 && p.Login.Pipeline",
-		new:  "if false && p.Login.Pipeline",
+		old:  "if len(commands) > 1 && p.Shared.Pipeline",
+		new:  "if false && p.Shared.Pipeline",
 		test: "TestSuiteRoundTripsOfARestore",
 	},
 	{
 		name: "any server is thought to answer several commands",
 		file: "internal/physical/pipeline.go",
-		old:  "if !p.Login.Pipeline || p.Socket == nil ||",
+		old:  "if !p.Shared.Pipeline || p.Socket == nil ||",
 		new:  "if proofs.Pipeline.Set(serverinfo.Works, serverinfo.ProofLife); true ||",
 		test: "TestSuiteServerDropsPackets",
 	},
@@ -234,8 +234,8 @@ var restoreMutants = []mutant{
 	{
 		name:   "what is tried with autocommit off leaves a transaction",
 		file:   "internal/physical/late.go",
-		old:    "!p.Login.Stmts.keeps() || !p.autocommit() {",
-		new:    "!p.Login.Stmts.keeps() {",
+		old:    "!p.Shared.Stmts.keeps() || !p.autocommit() {",
+		new:    "!p.Shared.Stmts.keeps() {",
 		test:   "TestSuiteLateTrialEndsItsTransaction",
 		server: "MySQL",
 	},

@@ -11,8 +11,8 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/session"
 )
 
-// Login is what the physical connections of one pool have in common.
-type Login struct {
+// Shared is the options, hosts, logger and counters that all connections of one pool share.
+type Shared struct {
 	dsn.Options
 	logger *slog.Logger // nil: slog.Default
 	Name   string       // user@net(addr), for people
@@ -57,9 +57,9 @@ type Events interface {
 	Kill(v Victim)
 }
 
-func NewLogin(name string, o dsn.Options, logger *slog.Logger, hosts []*Host, rejectReadOnly bool, e Events) *Login {
+func NewShared(name string, o dsn.Options, logger *slog.Logger, hosts []*Host, rejectReadOnly bool, e Events) *Shared {
 	target := o.Target
-	return &Login{
+	return &Shared{
 		Options: o, logger: logger, Name: name,
 		hosts: hosts, tracks: len(hosts) > 1 || target != dsn.TargetAuto && target != dsn.TargetAny,
 		rejectReadOnly: rejectReadOnly, events: e,
@@ -68,11 +68,11 @@ func NewLogin(name string, o dsn.Options, logger *slog.Logger, hosts []*Host, re
 }
 
 // several reports whether there is another host to go to.
-func (l *Login) several() bool { return len(l.hosts) > 1 }
+func (l *Shared) several() bool { return len(l.hosts) > 1 }
 
 // Log returns the logger. It is not kept, since a program may set slog's
 // default late.
-func (l *Login) Log() *slog.Logger {
+func (l *Shared) Log() *slog.Logger {
 	log := l.logger
 	if log == nil {
 		log = slog.Default()
@@ -84,7 +84,7 @@ func (l *Login) Log() *slog.Logger {
 }
 
 // acted notes what a statement did beyond its session.
-func (l *Login) acted(st *session.Statement) {
+func (l *Shared) acted(st *session.Statement) {
 	for _, h := range l.hosts {
 		if st.AltersSchemas() {
 			h.Server.Schemas.Add(1)
