@@ -255,7 +255,7 @@ func (l *Dialer) logIn(ctx context.Context, h *host, place *budget.Place, schema
 		return nil, fmt.Errorf("mysqlpool: login to %s: the stock driver's connection (%T) lacks an interface that mysqlpool forwards: update mysqlpool", l.at(h), inner)
 	}
 	p := physical.New(l.Shared, h.Host, stock, place, schema, cautious)
-	err = p.Ask(ctx)
+	err = p.Inspect(ctx)
 	if err == nil {
 		err = learner{l}.relearnAtLogin(ctx, h, p)
 	}
@@ -311,17 +311,17 @@ func (l *Dialer) connect(ctx context.Context, h *host, schema string) (c driver.
 // begin waits until the account may log in, and returns what is to be called with
 // the login's end, of which the first call counts. Nobody waits here with a place on the server: see openOn.
 func (l *Dialer) begin(ctx context.Context, h *host) (end func(error), err error) {
-	doubts := h.Doubts.Load
-	ended, err := h.account.Begin(ctx, dsn.PasswordHash(h.Cfg), !pool.IsUnasked(ctx), func() bool { return doubts() == h.loginDoubts.Load() })
+	deadFound := h.DeadFound.Load
+	ended, err := h.account.Begin(ctx, dsn.PasswordHash(h.Cfg), !pool.IsUnasked(ctx), func() bool { return deadFound() == h.deadFoundAtLogin.Load() })
 	if err != nil {
 		return nil, err
 	}
-	before := doubts()
+	before := deadFound()
 	var once sync.Once
 	return func(err error) {
 		once.Do(func() {
 			if err == nil {
-				h.loginDoubts.Store(before)
+				h.deadFoundAtLogin.Store(before)
 			}
 			ended(err)
 		})

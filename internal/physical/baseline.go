@@ -14,12 +14,12 @@ import (
 
 // The baseline is what a session was like after its login, to which it is restored: its
 // variables, and its role. It costs a round trip to read, and many programs leave nothing
-// that needs it. A pool's first login has the variables from what it asks about the
-// server. Else the baseline is read when a user of the pool is about to leave such state:
+// that needs it. A pool's first login has the variables from the query about the server.
+// Otherwise the baseline is read when a statement is about to leave such state:
 //
-//	on his connection, before that statement    unless something of his earlier statements, which
-//	                                            he may ask for, would be gone: see answers.go
-//	on each other one                           when it is checked out next
+//	on that connection, before the statement    unless that would destroy diagnostics that
+//	                                            its user may still read: see diagnostics.go
+//	on each other connection                    at its next checkout
 //	from then on                                at each login
 //
 // A connection on which it was not read is closed at check-in if more is left on it than
@@ -51,8 +51,8 @@ func (h *Holder) beforeState(ctx context.Context, p *Conn, st *session.Statement
 	p.Host.noteLeft(st.Leaves)
 	// SELECT of variables changes FOUND_ROWS(), ROW_COUNT(), which the next statement does
 	// anyway, and the warnings, where that does it too.
-	own := ofStatements &^ p.shows.foreign
-	if p.kinds()&^(session.Transaction|session.Schema) != 0 || own&session.Found != 0 || own&st.Asks() != 0 {
+	own := statementDiagnostics &^ p.shows.foreign
+	if p.kinds()&^(session.Transaction|session.Schema) != 0 || own&session.Found != 0 || own&st.Reads() != 0 {
 		return nil
 	}
 	before := p.shows
@@ -78,7 +78,7 @@ func (p *Conn) baselineIsDue() bool { return !p.readRole && p.lacksBaseline(p.Ho
 func (p *Conn) readBaseline(ctx context.Context) (err error) {
 	defer p.survive("the reading of the session's variables", &err)
 	p.usedBy(nil)
-	return serious(asker{p}.askSession(ctx, false))
+	return unlessServerError(asker{p}.askSession(ctx, false))
 }
 
 // askSession asks for what is restored, and with host also what the host is. Where the
@@ -89,13 +89,13 @@ func (p asker) askSession(ctx context.Context, host bool) error {
 	if server == nil || len(server.Variables) == 0 {
 		return mysqlerr.UnlessExpired(p.askID(ctx))
 	}
-	asks := server.AskFor()
+	asks := server.BaselineColumns()
 	roles := !p.Host.hasNoRoles.Load()
 	if roles {
 		asks = append(asks, "CURRENT_ROLE()")
 	}
 	if host {
-		asks = append(asks, server.Asks.Columns()...)
+		asks = append(asks, server.RoleQueries.Columns()...)
 	}
 	row, err := selectRow(ctx, p.Conn, asks)
 	switch {
@@ -109,7 +109,7 @@ func (p asker) askSession(ctx context.Context, host bool) error {
 		return p.askSession(ctx, host)
 	case roles && mysqlerr.Number(err) == mysqlerr.NoSuchFunction && !p.Host.hasNoRoles.Swap(true):
 		return p.askSession(ctx, host)
-	case host && server.Asks != 0 && mysqlerr.IsDenied(err) && p.Shared.dropQuestions(ctx, p.Host, server, err):
+	case host && server.RoleQueries != 0 && mysqlerr.IsDenied(err) && p.Shared.dropRoleQueries(ctx, p.Host, server, err):
 		return p.askSession(ctx, host)
 	default:
 		return mysqlerr.UnlessExpired(err)
@@ -128,7 +128,7 @@ func (p asker) askSession(ctx context.Context, host bool) error {
 	if !host {
 		return nil
 	}
-	p.Answer = server.Asks.Answer(row)
+	p.Answer = server.RoleQueries.Answer(row)
 	return p.askReplication(ctx)
 }
 
@@ -158,7 +158,7 @@ func (p asker) askID(ctx context.Context) error {
 	if p.ID != 0 || p.flags.Known() && !l.Kill && l.LeakAfter == 0 && !l.Log().Enabled(ctx, slog.LevelDebug) {
 		return nil
 	}
-	row, err := queryRow(ctx, p, serverinfo.AskConn)
+	row, err := queryRow(ctx, p, serverinfo.ConnQuery)
 	if err != nil {
 		if CannotTell(err) {
 			return nil

@@ -88,11 +88,11 @@ type Conn struct {
 
 	// Guarded by ownership.
 
-	schema sessionSchema
-	late   lateSwitch
-	flags  statusFlags
-	live   liveness
-	shows  answers
+	schema   sessionSchema
+	deferred deferredSchema
+	flags    statusFlags
+	live     liveness
+	shows    diagnostics
 
 	unsureLarge bool // the login's latest text is too long for a server that takes leastServerPacket only, and has no answer
 

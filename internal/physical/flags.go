@@ -83,12 +83,11 @@ func (p *Conn) InTransaction() bool { return p.flags.inTransaction() }
 // errNotRestored means that a connection has session state that cannot be undone.
 var errNotRestored = errors.New("mysqlpool: session state that cannot be undone")
 
-// settle is for a connection that changes hands: it asks what the latest answer
-// did not say, and undoes what that shows. Its former owner never pays for
-// that. It sends nothing unless a statement failed, or left LAST_INSERT_ID()
-// uncertain.
-func (p *Conn) settle(ctx context.Context) error {
-	if err := settleLastID(ctx, p); err != nil {
+// verifyAndRestore is called at checkout: it has the server answer if the status flags are
+// unknown, and restores the session if they then show state. The former owner never waits
+// for that. It sends nothing unless a statement failed, or left LAST_INSERT_ID() uncertain.
+func (p *Conn) verifyAndRestore(ctx context.Context) error {
+	if err := resolveLastID(ctx, p); err != nil {
 		return err
 	}
 	if !p.Unverified() {

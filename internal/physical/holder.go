@@ -130,18 +130,17 @@ func (h *Holder) Lost() {
 // Ping has the server answer.
 func (h *Holder) Ping(ctx context.Context) error {
 	p := h.lent.Value
-	if err := p.settleSchema(ctx); err != nil {
-		return h.saw(err)
+	if err := p.selectDeferredSchema(ctx); err != nil {
+		return h.noteError(err)
 	}
-	return h.saw(p.Ping(ctx))
+	return h.noteError(p.Ping(ctx))
 }
 
-// saw notes an error that is about to be returned, and returns what is. A write
-// that was refused because the server is read-only says nothing of the kind where
-// the session itself may take no writes. With rejectReadOnly the stock driver says
-// driver.ErrBadConn for it; that says nothing where the connection was closed
-// before.
-func (h *Holder) saw(err error) error {
+// noteError notes an error that is about to be returned, and returns the one to return. A
+// refused write does not mean that the server is read-only if the session itself may
+// refuse writes. With rejectReadOnly the stock driver returns driver.ErrBadConn for it,
+// which means nothing if the connection was closed before.
+func (h *Holder) noteError(err error) error {
 	if err == nil {
 		return nil
 	}
@@ -152,14 +151,14 @@ func (h *Holder) saw(err error) error {
 	p := h.lent.Value
 	if err == driver.ErrBadConn {
 		suspect := p.config.RejectReadOnly && !p.Shared.several() && p.live.health != closedLocally && !h.mayRefuseWrites()
-		p.saw(err)
+		p.noteError(err)
 		h.bad = true
 		if suspect {
 			p.Shared.events.BecameReadOnly()
 		}
 		return err
 	}
-	p.saw(err)
+	p.noteError(err)
 	readOnly, transaction := mysqlerr.IsReadOnly(err), mysqlerr.IsReadOnlyTransaction(err)
 	if !readOnly && !transaction {
 		return err

@@ -26,10 +26,9 @@ func (p *Conn) kill() {
 	p.Shared.events.Kill(Victim{p.Host, p.ID, p.local, p.schema.labelOf()})
 }
 
-// KillFrom ends the victim's statement from a connection, whose own statement is never
-// killed for that: if this one hangs too there is nothing to kill. It reports whether it
-// did, and whether the connection is sound.
-func (v Victim) KillFrom(ctx context.Context, p *Conn) (done, sound bool, err error) {
+// KillFrom kills v's statement over p. p's own statement is never killed in turn. done: KILL
+// succeeded. usable: p can be used again.
+func (v Victim) KillFrom(ctx context.Context, p *Conn) (done, usable bool, err error) {
 	p.live.killer = true
 	done, err = v.kill(ctx, p)
 	if !p.sound() {

@@ -48,7 +48,7 @@ func (g *Lease) notesID(p *Conn, st *session.Statement, args []driver.NamedValue
 		what := uncertain
 		if id != 0 {
 			what = whatOf(st, id, args, result, p.Host.Cfg.ClientFoundRows)
-		} else if st.Asks()&session.LastID == 0 {
+		} else if st.Reads()&session.LastID == 0 {
 			what = unchanged
 		}
 		switch what {
@@ -80,7 +80,7 @@ const (
 func whatOf(st *session.Statement, id uint64, args []driver.NamedValue, result driver.Result, foundRows bool) idVerdict {
 	rows := st.Rows(id)
 	n, _ := result.RowsAffected()
-	calls := st.Asks()&session.LastID != 0 // ... UPDATE id = LAST_INSERT_ID(id)
+	calls := st.Reads()&session.LastID != 0 // ... UPDATE id = LAST_INSERT_ID(id)
 	if rows == session.OneOrUpdate && n != 1 && !calls {
 		return unchanged // a row was updated, and the id is that row's
 	}
@@ -176,7 +176,7 @@ func (g *Lease) ownLastID(ctx context.Context, p *Conn) (uint64, error) {
 			continue
 		}
 		var err error
-		if on.Use(func(o *Conn) { err = settleLastID(ctx, o) }) && err == nil {
+		if on.Use(func(o *Conn) { err = resolveLastID(ctx, o) }) && err == nil {
 			l.lost(on) // unless it was read: the session does not have it any more
 			continue
 		}
@@ -236,14 +236,14 @@ const (
 	staysYes
 )
 
-// errForeignLastID means that a session has another one's LAST_INSERT_ID(), and
-// cannot be told 0.
+// errForeignLastID means that a session has another user's LAST_INSERT_ID(), which cannot
+// be set to 0.
 var errForeignLastID = errors.New("mysqlpool: LAST_INSERT_ID() is 0 here, the session has another user's, and the server ignores LAST_INSERT_ID(0): " +
 	"ask for it after an INSERT, or take it from the sql.Result")
 
-// withoutLastID is for a session that cannot be told 0. shown is whether the
-// statement shows the id, or only may change it: the latter is told from what it
-// was. If nothing else is left on the session it is reset.
+// withoutLastID handles a session whose id cannot be set to 0. If the statement does not
+// read the id (shown is false), nothing is done. Otherwise the session is reset if it has
+// no other state, else the error is errForeignLastID.
 func (g *Lease) withoutLastID(ctx context.Context, p *Conn, shown, mayReset bool) error {
 	switch {
 	case !shown:
@@ -258,8 +258,8 @@ func (g *Lease) withoutLastID(ctx context.Context, p *Conn, shown, mayReset bool
 	}
 	r := restorer{p}
 	how, err := byReset, r.resetAndSet(ctx, 0)
-	if err == nil && !r.proved(byReset) {
-		how, err = r.prove(ctx, byReset)
+	if err == nil && !r.isTested(byReset) {
+		how, err = r.test(ctx, byReset)
 	}
 	switch {
 	case err == nil && how == byReset:

@@ -57,12 +57,13 @@ func (l *LastID) newest() *pool.Conn[*Conn] {
 	return l.pending[len(l.pending)-1].on
 }
 
-// mustPlace reports whether it must be read and set in the session of c before another
-// statement there may change it, or what that does could not be told afterwards. unread
-// is whether an uncertain statement ran there of which the session was not read since.
-// Two of those are read as one, so that no other may be between them, and one that
-// does not count any more may not be before.
-func (l *LastID) mustPlace(c *pool.Conn[*Conn], unread bool) bool {
+// mustResolve reports whether the pending ids must be read, and the result set in c's
+// session, before the next statement there may change LAST_INSERT_ID(). unread: an
+// uncertain statement ran on c and its id was not read since.
+//
+// One read resolves all uncertain statements on c, so none on another connection may lie
+// between them, and none that no longer counts may come before.
+func (l *LastID) mustResolve(c *pool.Conn[*Conn], unread bool) bool {
 	if l.waiting.Load() == 0 {
 		return unread
 	}

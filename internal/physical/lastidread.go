@@ -12,10 +12,10 @@ import (
 func saveLastID(p *Conn) {
 	var err error
 	defer p.survive("the reading of LAST_INSERT_ID()", &err)
-	err = settleLastID(context.Background(), p)
+	err = resolveLastID(context.Background(), p)
 }
 
-// readLastID asks the session, and notes it for whose value it is.
+// readLastID reads it from the session, and notes it for its user.
 func readLastID(ctx context.Context, p *Conn) error {
 	row, err := queryRow(ctx, p, "SELECT LAST_INSERT_ID()")
 	if err != nil {
@@ -36,9 +36,9 @@ func readLastID(ctx context.Context, p *Conn) error {
 	return nil
 }
 
-// settleLastID is for a connection that changes hands: what is uncertain is read, unless
-// nobody can ask for it any more.
-func settleLastID(ctx context.Context, p *Conn) error {
+// resolveLastID reads the id of a connection that is about to change hands, if it is
+// uncertain, unless its user is closed and cannot read it any more.
+func resolveLastID(ctx context.Context, p *Conn) error {
 	user := p.shows.lastID.user
 	if user == nil {
 		return nil

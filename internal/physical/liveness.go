@@ -21,19 +21,19 @@ const PingTimeout = 2 * time.Second
 // connection is dead: a round trip to another continent takes up to some 250 ms.
 const leastPing = 250 * time.Millisecond
 
-// Check implements pool.Resource: the stock driver's liveness check, which
-// asks the socket and not the server, and a ping if nobody used the connection
-// for pool_ping_after, or if another one to its host was found dead.
+// Check implements pool.Resource: the stock driver's liveness check, which looks at the
+// socket and sends nothing, and a ping if the connection was idle for pool_ping_after, or
+// if another one to its host was found dead.
 func (p *Conn) Check(ctx context.Context, idle time.Duration) (err error) {
 	defer p.survive("a check", &err)
 	if p.used && p.Shared.Reset == dsn.ResetAlways {
 		if err := p.checkSocket(ctx); err != nil {
 			return err
 		}
-		if err := settleLastID(ctx, p); err != nil {
+		if err := resolveLastID(ctx, p); err != nil {
 			return err
 		}
-		err := p.within(ctx, CheckTimeout, CheckTimeout, idle, p.resetForNext)
+		err := p.withLimit(ctx, CheckTimeout, CheckTimeout, idle, p.resetForNext)
 		if errors.Is(err, errNoReset) {
 			p.shows.user = nil // it is closed for that, and did not break in anybody's use
 		}
@@ -42,19 +42,19 @@ func (p *Conn) Check(ctx context.Context, idle time.Duration) (err error) {
 	if err := p.CheckAlive(ctx, idle); err != nil {
 		return err
 	}
-	if err := p.settle(ctx); err != nil || !p.baselineIsDue() {
+	if err := p.verifyAndRestore(ctx); err != nil || !p.baselineIsDue() {
 		return err
 	}
-	return p.within(ctx, CheckTimeout, CheckTimeout, idle, p.readBaseline)
+	return p.withLimit(ctx, CheckTimeout, CheckTimeout, idle, p.readBaseline)
 }
 
 // CheckAlive is Check for a logical connection that takes back what it put away: the
-// session is its own, so that there is nothing to settle.
+// session is its own, so that there is nothing to verify or restore.
 func (p *Conn) CheckAlive(ctx context.Context, idle time.Duration) error {
 	if err := p.checkSocket(ctx); err != nil {
 		return err
 	}
-	if idle < p.Shared.PingAfter && !p.live.doubtful(p.Host) {
+	if idle < p.Shared.PingAfter && !p.live.mayBeDead(p.Host) {
 		return nil
 	}
 	start := p.Shared.TraceStart()
@@ -66,7 +66,7 @@ func (p *Conn) CheckAlive(ctx context.Context, idle time.Duration) error {
 func (p *Conn) checkSocket(ctx context.Context) error {
 	err := p.ResetSession(ctx)
 	if err != nil {
-		p.Host.Doubts.Add(1)
+		p.Host.DeadFound.Add(1)
 	}
 	return err
 }
@@ -81,7 +81,7 @@ func (p *Conn) ping(ctx context.Context, idle time.Duration) error {
 	if until, ok := ctx.Deadline(); ok && time.Until(until)/2 >= leastPing {
 		limit = min(limit, time.Until(until)/2)
 	}
-	return p.within(ctx, limit, own, idle, p.Ping)
+	return p.withLimit(ctx, limit, own, idle, p.Ping)
 }
 
 // health is what is known of a connection besides what the socket says. It gets worse, and
@@ -118,22 +118,21 @@ func (l *liveness) answered(asOf Moment) {
 	}
 }
 
-// doubtful reports whether something happened since the latest answer after which the
+// mayBeDead reports whether something happened since the latest answer after which the
 // session may be over.
-func (l *liveness) doubtful(h *Host) bool {
-	return l.health >= suspect || h.Doubts.Load() != l.asOf.doubts || h.Server.Kills.Load() != l.asOf.kills
+func (l *liveness) mayBeDead(h *Host) bool {
+	return l.health >= suspect || h.DeadFound.Load() != l.asOf.deadFound || h.Server.Kills.Load() != l.asOf.kills
 }
 
 // sound reports whether nothing says that the connection must not be used again.
 func (p *Conn) sound() bool { return p.live.health < broken && p.IsValid() }
 
-// within does what asks the server before the connection is handed out, which
-// nobody used for so long, and notes what the answer says of others. If there is
-// none within the pool's own limit, what was idle for as long is as dead: each of
-// them would cost somebody the same time. A limit that came from the caller's
-// deadline says nothing of others; then one of them is asked, in the pool's own
-// time.
-func (p *Conn) within(ctx context.Context, limit, own, idle time.Duration, ask func(context.Context) error) error {
+// withLimit calls ask, which needs an answer from the server before the connection is
+// handed out; idle is how long the connection was unused. If no answer comes within own,
+// every connection to this host that was idle at least as long is closed: each would cost
+// a caller the same time. If only the caller's shorter limit ran out, one unused
+// connection is pinged in the background instead.
+func (p *Conn) withLimit(ctx context.Context, limit, own, idle time.Duration, ask func(context.Context) error) error {
 	began := p.Host.Now()
 	timed, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -151,14 +150,14 @@ func (p *Conn) within(ctx context.Context, limit, own, idle time.Duration, ask f
 	case timed.Err() != nil:
 		p.Shared.events.Silent(p.Host, own, idle)
 	case mysqlerr.Number(err) == 0 && !errors.Is(err, errNoReset):
-		p.Host.Doubts.Add(1)
+		p.Host.DeadFound.Add(1)
 	}
 	return err
 }
 
-// saw notes what an error of a statement says of the connection, and of its
-// host. No statement is tried again because of it.
-func (p *Conn) saw(err error) {
+// noteError notes what an error of a statement tells about the connection and its host.
+// No statement is retried because of it.
+func (p *Conn) noteError(err error) {
 	number := mysqlerr.Number(err)
 	if number != 0 {
 		p.flags.refused()
@@ -172,7 +171,7 @@ func (p *Conn) saw(err error) {
 		p.live.worsens(suspect)
 	case mysqlerr.EndsSession(number):
 		p.live.worsens(broken)
-		p.Host.Doubts.Add(1)
+		p.Host.DeadFound.Add(1)
 	case mysqlerr.IsUnready(err), mysqlerr.IsOffline(err):
 		p.live.worsens(broken)
 		p.Shared.events.Unready(p.Host, err)
@@ -182,7 +181,7 @@ func (p *Conn) saw(err error) {
 // closedHere notes that the socket was closed here, once.
 func (p *Conn) closedHere(cancelled bool) {
 	if p.live.health != closedLocally && !cancelled {
-		p.Host.Doubts.Add(1)
+		p.Host.DeadFound.Add(1)
 	}
 	p.live.worsens(closedLocally)
 }

@@ -23,7 +23,7 @@ type asker struct{ *Conn }
 // pool's first. A server that does not know the variables, as a proxy might
 // not, is no reason to fail; nor is one that wants a new password first. Any
 // other error is: it must not decide for all the connections to come.
-func (p *Conn) Ask(ctx context.Context) error { return asker{p}.askAtLogin(ctx) }
+func (p *Conn) Inspect(ctx context.Context) error { return asker{p}.askAtLogin(ctx) }
 
 func (p asker) askAtLogin(ctx context.Context) error {
 	if p.flags.Known() {
@@ -53,7 +53,7 @@ func (p asker) askAtLogin(ctx context.Context) error {
 		if err := p.askFirst(ctx, variables); err != nil {
 			return err
 		}
-	case server != nil && server.Asks != 0:
+	case server != nil && server.RoleQueries != 0:
 		if err := p.askHost(ctx); err != nil {
 			return mysqlerr.UnlessExpired(err)
 		}
@@ -97,7 +97,7 @@ func (p asker) askServer(ctx context.Context) (map[string]string, error) {
 // showVariables returns the answer to serverinfo.AskServer, with others if that text is too
 // long.
 func (p asker) showVariables(ctx context.Context) (map[string]string, error) {
-	query := serverinfo.AskServer
+	query := serverinfo.VariablesQuery
 	if limit := p.maxText(); limit > 0 && len(query) > limit {
 		query = "SHOW SESSION VARIABLES"
 	}
@@ -154,7 +154,7 @@ func (p *Conn) AskLimits(ctx context.Context) (l budget.Limits, account budget.A
 	tells = true // if it panics
 	defer p.survive("a look at the server's limits", &err)
 	p.usedBy(nil)
-	row, err := queryRow(ctx, p, serverinfo.AskLimits)
+	row, err := queryRow(ctx, p, serverinfo.LimitsQuery)
 	if err != nil || len(row) != 7 {
 		return l, account, err != nil && !CannotTell(err), err
 	}

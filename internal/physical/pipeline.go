@@ -14,12 +14,12 @@ import (
 // MySqlConnector issues 486 and 1088). So it is tried once for each server, in the
 // background, with statements that change nothing, before anything depends on it.
 
-// pipelineTimeout bounds the trial: three answers that need no work.
+// pipelineTimeout bounds the test: three answers that need no work.
 const pipelineTimeout = 250 * time.Millisecond
 
-// pipelineTrial is sent to find out. A server that refuses one of them has
+// pipelineTest is sent to find out. A server that refuses one of them has
 // answered too.
-var pipelineTrial = []stockdriver.Command{stockdriver.Query("DO 0"), stockdriver.Ping, stockdriver.Query("DO 0")}
+var pipelineTest = []stockdriver.Command{stockdriver.Query("DO 0"), stockdriver.Ping, stockdriver.Query("DO 0")}
 
 // runAll runs commands in their order, in one round trip if the server is known to
 // answer several that are sent at once. It returns how many succeeded before the
@@ -57,9 +57,9 @@ func (p restorer) runAtOnce(ctx context.Context, commands []stockdriver.Command)
 	return len(refused), err
 }
 
-// provePipeline tries it unless it is known, or tried by another connection now.
-// An error means that this connection is of no use any more.
-func (p restorer) provePipeline(ctx context.Context) error {
+// testPipeline tests it unless it is known, or tested by another connection now. An error
+// means that this connection must not be used again.
+func (p restorer) testPipeline(ctx context.Context) error {
 	proofs := &p.Host.Server.Proofs
 	if !p.Shared.Pipeline || p.Socket == nil || proofs.Pipeline.Verdict() != serverinfo.Unknown {
 		return nil
@@ -72,7 +72,7 @@ func (p restorer) provePipeline(ctx context.Context) error {
 	}
 	timed, cancel := context.WithTimeout(ctx, pipelineTimeout)
 	defer cancel()
-	answered, err := p.known.Run(timed, pipelineTrial...)
+	answered, err := p.known.Run(timed, pipelineTest...)
 	switch {
 	case err == nil:
 		p.found(ctx, "pipeline", &proofs.Pipeline, serverinfo.Works, serverinfo.ProofLife, nil)

@@ -15,8 +15,8 @@ import (
 // askFirst has the first connection to a host say what the host is, as far as its
 // variables did not.
 func (p asker) askFirst(ctx context.Context, variables map[string]string) error {
-	switch q := p.Host.Learned.Load().Asks; {
-	case q&serverinfo.AsksTables != 0:
+	switch q := p.Host.Learned.Load().RoleQueries; {
+	case q&serverinfo.QueriesOfTables != 0:
 		return p.askHost(ctx)
 	case q != 0:
 		var values []string
@@ -32,13 +32,13 @@ func (p asker) askFirst(ctx context.Context, variables map[string]string) error 
 
 // dropQuestions has the host asked no more what it could not answer. It reports
 // whether the rest is to be asked.
-func (l *Shared) dropQuestions(ctx context.Context, h *Host, was *serverinfo.Facts, err error) bool {
+func (l *Shared) dropRoleQueries(ctx context.Context, h *Host, was *serverinfo.Facts, err error) bool {
 	facts := *was
-	facts.Asks &^= serverinfo.AsksTables
-	if facts.Asks == was.Asks {
-		facts.Asks = 0
+	facts.RoleQueries &^= serverinfo.QueriesOfTables
+	if facts.RoleQueries == was.RoleQueries {
+		facts.RoleQueries = 0
 	}
-	if facts.Asks == was.Asks {
+	if facts.RoleQueries == was.RoleQueries {
 		return false
 	}
 	if !h.Learned.CompareAndSwap(was, &facts) {
@@ -55,17 +55,17 @@ func (p *Conn) AskHost(ctx context.Context) (err error) { return asker{p}.askHos
 func (p asker) askHost(ctx context.Context) (err error) {
 	defer p.survive("a probe", &err)
 	facts := p.Host.Learned.Load()
-	if facts == nil || facts.Asks == 0 {
+	if facts == nil || facts.RoleQueries == 0 {
 		p.Answer = serverinfo.Answer{}
 		err = p.Ping(ctx)
 	} else {
 		var row []string
-		switch row, err = queryRow(ctx, p, "SELECT "+strings.Join(facts.Asks.Columns(), ", ")); {
+		switch row, err = queryRow(ctx, p, "SELECT "+strings.Join(facts.RoleQueries.Columns(), ", ")); {
 		case err == nil:
-			p.Answer = facts.Asks.Answer(row)
+			p.Answer = facts.RoleQueries.Answer(row)
 		case errors.Is(err, errNoRow):
 			p.Answer, err = serverinfo.Answer{}, nil
-		case mysqlerr.IsDenied(err) && p.Shared.dropQuestions(ctx, p.Host, facts, err):
+		case mysqlerr.IsDenied(err) && p.Shared.dropRoleQueries(ctx, p.Host, facts, err):
 			return p.askHost(ctx)
 		}
 	}

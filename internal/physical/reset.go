@@ -22,7 +22,7 @@ func (p restorer) resetAndSet(ctx context.Context, kinds session.Kinds) error {
 	if !p.canSendReset() {
 		return errNoReset
 	}
-	if err := trusts(p.Host.Server, byReset); err != nil {
+	if err := capabilityError(p.Host.Server, byReset); err != nil {
 		return err
 	}
 	if err := p.endXA(ctx, kinds); err != nil {

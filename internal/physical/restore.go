@@ -29,9 +29,9 @@ const (
 	byClosing restoreMethod = "closed"
 )
 
-// undoneWithInitConnect is the kinds of state that statements undo exactly
-// even if the server ran init_connect at the login, of which the pool knows what
-// session variables were like afterwards, and nothing else.
+// undoneWithInitConnect is the state that can be undone exactly even if the server ran
+// init_connect. The pool then knows only the session variables as they were after the
+// login.
 const undoneWithInitConnect = session.Transaction | session.NextTransaction | session.Schema | session.Variables | session.FoundRows
 
 // errNotUndone means that no statements are known that undo all of it.
@@ -58,8 +58,8 @@ func (p restorer) restoreAny(life context.Context) bool {
 	if err == nil {
 		how, err = p.restore(ctx, kinds)
 	}
-	if err == nil && kinds&^sureKinds != 0 && !p.proved(how) {
-		how, err = p.prove(life, how)
+	if err == nil && kinds&^sureKinds != 0 && !p.isTested(how) {
+		how, err = p.test(life, how)
 	}
 	if err != nil {
 		how = byClosing
@@ -74,11 +74,11 @@ func (p restorer) restoreAny(life context.Context) bool {
 
 func (p restorer) restore(ctx context.Context, kinds session.Kinds) (how restoreMethod, err error) {
 	defer p.survive("the restoring of session state", &err)
-	if err := settleLastID(ctx, p.Conn); err != nil { // or a reset would lose it
+	if err := resolveLastID(ctx, p.Conn); err != nil { // or a reset would lose it
 		return byClosing, err
 	}
 	p.usedBy(nil)
-	if err := p.provePipeline(ctx); err != nil {
+	if err := p.testPipeline(ctx); err != nil {
 		return byClosing, err
 	}
 	if how, err = p.tryMethods(ctx, kinds); err == nil {
@@ -92,7 +92,7 @@ func (p restorer) tryMethods(ctx context.Context, kinds session.Kinds) (restoreM
 	if p.lacksBaseline(kinds) || kinds&session.Identity != 0 || p.opaque {
 		return byClosing, errNotUndone
 	}
-	if p.Shared.Reset == dsn.ResetState && (kinds&^sureKinds == 0 || trusts(p.Host.Server, byUndo) == nil) {
+	if p.Shared.Reset == dsn.ResetState && (kinds&^sureKinds == 0 || capabilityError(p.Host.Server, byUndo) == nil) {
 		err := p.undo(ctx, kinds)
 		if err == nil {
 			return byUndo, nil
@@ -114,8 +114,8 @@ func (p *Conn) resetForNext(ctx context.Context) error { return restorer{p}.rese
 func (p restorer) resetForNext(ctx context.Context) error {
 	start, kinds, how := p.Shared.TraceStart(), p.state.Kinds(), byReset
 	err := p.resetAndSet(ctx, kinds)
-	if err == nil && !p.proved(byReset) {
-		_, err = p.prove(ctx, byReset)
+	if err == nil && !p.isTested(byReset) {
+		_, err = p.test(ctx, byReset)
 	}
 	if err != nil {
 		how = byClosing
@@ -185,7 +185,7 @@ func (p restorer) runAndUse(ctx context.Context, commands []stockdriver.Command)
 	n := len(commands)
 	if schema != "" {
 		if p.schema.changes != changes {
-			commands = append(commands, stockdriver.Query("USE "+elsewhere)) // or to select it again changes nothing on MariaDB
+			commands = append(commands, stockdriver.Query("USE "+neutralSchema)) // or to select it again changes nothing on MariaDB
 		}
 		commands = append(commands, stockdriver.Query(useText(schema)))
 	}
@@ -201,8 +201,9 @@ func (p restorer) runAndUse(ctx context.Context, commands []stockdriver.Command)
 	return ran, err
 }
 
-// findSchema asks for the current schema if that is not known. A connection
-// that was without one and has one now could no more serve who wants none.
+// findSchema reads the current schema if it is unknown. It fails if the session had no
+// schema before and has one now: no statement unsets a schema, so handles without one could
+// not use it.
 func (p restorer) findSchema(ctx context.Context) error {
 	if p.schema.known() {
 		return nil
@@ -217,7 +218,7 @@ func (p restorer) findSchema(ctx context.Context) error {
 	return nil
 }
 
-// restored counts.
+// restored counts a restored or closed session.
 func (l *Shared) restored(how restoreMethod) {
 	switch how {
 	case byUndo:

@@ -12,15 +12,16 @@ import (
 // this name, so that every checkout switches.
 const UnknownSchema = "\x00"
 
-// elsewhere is a schema that every server has, and that is never recreated.
-const elsewhere = "information_schema"
+// neutralSchema is a schema that every server has, and that is never recreated. The session
+// is on it while USE is deferred.
+const neutralSchema = "information_schema"
 
 // sessionSchema is which schema a session is on. Guarded by ownership.
 type sessionSchema struct {
 	label   string // that it was to log in to
 	home    string // that it did log in to, which BeforeConnect may have changed
 	now     string // "" is none
-	wanted  string // where whoever has it is to be; other than now only until a statement needs that: see late.go
+	wanted  string // where whoever has it is to be; other than now only while USE is deferred: see deferredschema.go
 	former  string // what now was before it became UnknownSchema
 	changes int64  // Server.Schemas when it was last selected
 }
@@ -115,8 +116,8 @@ func (p *Conn) Fits(label string) pool.Fit {
 // connection is closed.
 func (p *Conn) Switch(ctx context.Context, label string) (kept bool, err error) {
 	schema, _ := p.schema.wants(label)
-	if s := (switcher{p}); s.switchesLate(schema) && !p.late.skip() {
-		return s.putOff(ctx, schema)
+	if s := (switcher{p}); s.canDefer(schema) && !p.deferred.skip() {
+		return s.deferUse(ctx, schema)
 	}
 	return p.use(ctx, schema)
 }
@@ -128,17 +129,17 @@ func (p *Conn) use(ctx context.Context, schema string) (kept bool, err error) {
 	defer cancel()
 	p.usedBy(nil)
 	changes := p.Host.Server.Schemas.Load()
-	if p.late.isDue() {
-		if err := (switcher{p}).proveLate(timed, schema); err != nil {
+	if p.deferred.isTestDue() {
+		if err := (switcher{p}).testDeferral(timed, schema); err != nil {
 			return false, err
 		}
 	}
 	if p.schema.now == schema && p.schema.changes != changes {
 		// To select the current one again changes nothing on MariaDB.
-		if _, err := p.ExecContext(timed, "USE "+elsewhere, nil); err != nil {
+		if _, err := p.ExecContext(timed, "USE "+neutralSchema, nil); err != nil {
 			return false, err
 		}
-		p.schema.found(elsewhere)
+		p.schema.found(neutralSchema)
 	}
 	_, err = p.ExecContext(timed, useText(schema), nil)
 	if err == nil {
@@ -147,7 +148,7 @@ func (p *Conn) use(ctx context.Context, schema string) (kept bool, err error) {
 	switch mysqlerr.Number(err) {
 	case 0:
 		if err != nil && ctx.Err() == nil {
-			p.Host.Doubts.Add(1)
+			p.Host.DeadFound.Add(1)
 		}
 	case mysqlerr.DBAccessDenied, mysqlerr.BadDB, mysqlerr.WrongDBName:
 		return true, err

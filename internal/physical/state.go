@@ -38,11 +38,11 @@ func (p *Conn) ran(st *session.Statement, firstArg any, err error) {
 		p.schema.forget()
 	}
 	if p.Shared.Reset == dsn.ResetNever {
-		p.altered = p.altered || st.Leaves&^sameMeaning != 0
+		p.altered = p.altered || st.Leaves&^cacheSafeState != 0
 		return
 	}
 	p.state.Before(st, firstArg)
-	if st.Opens() && !p.autocommit() {
+	if st.OpensTx() && !p.autocommit() {
 		p.state.Add(session.Transaction)
 	}
 	if err != nil {

@@ -15,15 +15,15 @@ import (
 // statement is a prepared statement on the server.
 type statement struct {
 	StockStmt
-	says    session.Statement
-	kinds   []byte // of the arguments of the first run while it was kept; nil: none yet
-	columns stockdriver.Columns
-	charged int  // how many columns count in its cost
-	stale   bool // it must not run again: whoever has it prepares another
+	effects    session.Statement
+	argClasses []byte // of the first run while it was kept; nil: none yet
+	columns    stockdriver.Columns
+	charged    int  // how many columns count in its cost
+	stale      bool // it must not run again: whoever has it prepares another
 
 	inserts bool           // see onlyInserts
 	noRows  bool           // see returnsNoRows
-	times   dsn.TimeFormat // see argKind
+	times   dsn.TimeFormat // see argClass
 }
 
 // prepared is a statement of one physical connection, be it kept for whoever
@@ -64,24 +64,24 @@ func (s *keptStmts) reads(rows driver.Rows, err error) {
 	}
 }
 
-// sameMeaning is the kinds of session state under which a text means what it
-// means without. Under the others the cache is passed by.
-const sameMeaning = session.Transaction | session.NextTransaction | session.Locks | session.FoundRows
+// cacheSafeState is the state under which a SQL text still means the same; with any other
+// state the cache is bypassed.
+const cacheSafeState = session.Transaction | session.NextTransaction | session.Locks | session.FoundRows
 
-// passesCache reports whether the cache is not to be used now.
-func (p keeper) passesCache() bool {
-	return p.state.Kinds()&^sameMeaning != 0 || !p.schema.known() || p.altered
+// bypassesCache reports whether the cache must not be used now.
+func (p keeper) bypassesCache() bool {
+	return p.state.Kinds()&^cacheSafeState != 0 || !p.schema.known() || p.altered
 }
 
-// MaxKinds is how many statements of one text are kept at most, each for arguments of
-// other kinds.
-const MaxKinds = 4
+// MaxVariants is at most how many statements of one SQL text are kept, each for other
+// argument classes.
+const MaxVariants = 4
 
-// cached returns the statement of a text that is kept for arguments of these kinds, or
+// cached returns the statement of a text that is kept for arguments of these classes, or
 // prepares one to be kept. It returns driver.ErrSkip if the stock driver's way is to be
 // gone, which database/sql then does: prepare, run, close.
 func (p keeper) cached(ctx context.Context, query string, args []driver.NamedValue) (*prepared, error) {
-	if err := p.settleAfterError(ctx); err != nil {
+	if err := p.selectDeferredSchemaAfterError(ctx); err != nil {
 		return nil, err
 	}
 	for e := p.stmts.cache.Get(p.schema.wanted, query); e != nil; e = e.Also() {
@@ -111,8 +111,8 @@ func (p keeper) cached(ctx context.Context, query string, args []driver.NamedVal
 	return e, nil
 }
 
-// acquire prepares a text for a logical statement, which releases it. It asks
-// the server even if the text is kept: whoever prepares wants to know whether
+// acquire prepares a text for a logical statement, which releases it. It prepares
+// it on the server even if the text is kept: whoever prepares wants to know whether
 // that can be done. A text is kept from its second use on, so that one that is
 // used once pushes nothing out.
 func (p keeper) acquire(ctx context.Context, query string) (*prepared, error) {
@@ -120,7 +120,7 @@ func (p keeper) acquire(ctx context.Context, query string) (*prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.Shared.Stmts.keeps() && !p.passesCache() && p.stmts.cache.Get(p.schema.wanted, query) == nil {
+	if p.Shared.Stmts.keeps() && !p.bypassesCache() && p.stmts.cache.Get(p.schema.wanted, query) == nil {
 		if !p.Shared.Stmts.seen.Has(p.schema.wanted, query) {
 			p.Shared.Stmts.seen.Add(p.schema.wanted, query)
 		} else if p.mayKeep(query) {
@@ -157,10 +157,10 @@ func (p keeper) acquireOwn(ctx context.Context, query string) (*prepared, error)
 	return e, err
 }
 
-// acquireAgain is acquire for a logical statement that had the text prepared
+// acquireToRebind is acquire for a logical statement that had the text prepared
 // elsewhere, and takes what is kept here.
-func (p keeper) acquireAgain(ctx context.Context, query string) (*prepared, error) {
-	if !p.passesCache() {
+func (p keeper) acquireToRebind(ctx context.Context, query string) (*prepared, error) {
+	if !p.bypassesCache() {
 		for e := p.stmts.cache.Get(p.schema.wanted, query); e != nil; e = e.Also() {
 			if e.Used() {
 				continue
@@ -188,7 +188,7 @@ func (p keeper) mayKeepFor(query string, args []driver.NamedValue) bool {
 	if !canKeep(args, p.timeFormat(), onlyInserts(query)) || !p.mayKeep(query) {
 		return false
 	}
-	p.evicted(p.stmts.cache.EvictOf(p.schema.wanted, query, MaxKinds))
+	p.evicted(p.stmts.cache.EvictOf(p.schema.wanted, query, MaxVariants))
 	return true
 }
 
@@ -198,8 +198,8 @@ func (p keeper) mayKeep(query string) bool {
 	if cost > maxStmtCost || p.Shared.Stmts.refused.Has(p.schema.wanted, query) {
 		return false
 	}
-	if says := p.scan(query); says.Leaves&^sameMeaning != 0 || says.Asks()&ofStatements != 0 {
-		return false // the cache is passed by once it ran; or to prepare it changes what it asks for
+	if says := p.scan(query); says.Leaves&^cacheSafeState != 0 || says.Reads()&statementDiagnostics != 0 {
+		return false // the cache is bypassed once it ran; or to prepare it changes what it reads
 	}
 	if p.cachesSubqueries() && comparesWithSubquery(query) {
 		return false

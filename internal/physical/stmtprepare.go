@@ -18,7 +18,7 @@ import (
 // statements (max_prepared_stmt_count), of which the pool's own may be some, it
 // has those closed and tries again for a second at most: nothing has run.
 func (p keeper) prepare(ctx context.Context, query string) (*prepared, error) {
-	if err := p.settleSchema(ctx); err != nil {
+	if err := p.selectDeferredSchema(ctx); err != nil {
 		return nil, err
 	}
 	p.stmts.counts.misses.Add(1)
@@ -38,7 +38,7 @@ func (p keeper) prepare(ctx context.Context, query string) (*prepared, error) {
 	p.Shared.Stmts.Open.Add(1)
 	columns := stockdriver.ColumnsOf(stock)
 	return stmtcache.New(p.schema.wanted, query, StmtCost(query, columns.Len()), statement{
-		StockStmt: stock.(StockStmt), says: says, inserts: onlyInserts(query), noRows: !columns.Known() && returnsNoRows(query), columns: columns, charged: columns.Len(), times: p.timeFormat(),
+		StockStmt: stock.(StockStmt), effects: says, inserts: onlyInserts(query), noRows: !columns.Known() && returnsNoRows(query), columns: columns, charged: columns.Len(), times: p.timeFormat(),
 	}), nil
 }
 
@@ -74,10 +74,10 @@ func (p keeper) prepareWhenPossible(ctx context.Context, query string) (stock dr
 	}
 }
 
-// afterError takes a statement out of use if the error of its run says that it is
-// no good any more, or may have come because it ran before. It reports whether it surely
-// did not run, and would if it were prepared again.
-func (p keeper) afterError(e *prepared, err error) bool {
+// dropAfterError drops the statement if the error shows that the server no longer has it,
+// or may come from reusing it. retry is true if it certainly did not run and can succeed
+// once re-prepared.
+func (p keeper) dropAfterError(e *prepared, err error) (retry bool) {
 	switch number := mysqlerr.Number(err); number {
 	case mysqlerr.UnknownStmt, mysqlerr.CommandsOutOfSync: // the latter of servers made with Vitess
 		if !isOfItself(err) {
@@ -89,10 +89,10 @@ func (p keeper) afterError(e *prepared, err error) bool {
 		return true
 	case mysqlerr.NoDB: // its schema is gone, and USE tells so, as it would have before
 		p.drop(e)
-		return p.schema.isOff() && e.Stmt.says.Leaves == 0
+		return p.schema.isDeferred() && e.Stmt.effects.Leaves == 0
 	case mysqlerr.NeedReprepare: // its tables change all the time
 		p.drop(e)
-		return e.Stmt.says.Leaves == 0 // of a procedure some may have run
+		return e.Stmt.effects.Leaves == 0 // of a procedure some may have run
 	case mysqlerr.Conversion: // of an argument, to the character set that earlier ones brought about
 		if !e.Cached() {
 			return false // the stock driver's would be refused too
@@ -101,7 +101,7 @@ func (p keeper) afterError(e *prepared, err error) bool {
 		p.drop(e)
 		// The server converts arguments before it runs anything, unless a procedure
 		// executes by name.
-		return e.Stmt.says.Leaves == 0 && strings.HasSuffix(err.Error(), "for parameter")
+		return e.Stmt.effects.Leaves == 0 && strings.HasSuffix(err.Error(), "for parameter")
 	case 0, mysqlerr.Unknown: // as for an argument that is too large
 		if isContextError(err) && p.IsValid() {
 			return false // it had ended before anything was sent: the stock driver closes its socket later on
@@ -129,9 +129,9 @@ func isOfItself(err error) bool {
 	return slices.ContainsFunc(unknownItself, func(text string) bool { return strings.Contains(err.Error(), text) })
 }
 
-// prepareAgain prepares the text of a statement that is no good any more, to run
-// with the arguments, and keeps it if there is room.
-func (p keeper) prepareAgain(ctx context.Context, query string, args []driver.NamedValue) (*prepared, error) {
+// reprepare prepares the text of a statement that was dropped, to run with the arguments,
+// and keeps it if there is room.
+func (p keeper) reprepare(ctx context.Context, query string, args []driver.NamedValue) (*prepared, error) {
 	e, err := p.prepare(ctx, query)
 	if err != nil {
 		p.busy = false

@@ -18,8 +18,8 @@ type Tx struct {
 // Begin begins a transaction.
 func (h *Holder) Begin(ctx context.Context, opts driver.TxOptions) (Tx, error) {
 	p := h.lent.Value
-	if err := p.settleSchema(ctx); err != nil {
-		return Tx{}, h.saw(err)
+	if err := p.selectDeferredSchema(ctx); err != nil {
+		return Tx{}, h.noteError(err)
 	}
 	stock, err := p.BeginTx(ctx, opts)
 	if err != nil {
@@ -27,7 +27,7 @@ func (h *Holder) Begin(ctx context.Context, opts driver.TxOptions) (Tx, error) {
 			// It may have been set, for a transaction that never began.
 			p.state.Add(session.NextTransaction)
 		}
-		return Tx{}, h.saw(err)
+		return Tx{}, h.noteError(err)
 	}
 	p.shows.foreign &^= session.RowCount
 	p.inTx, p.used = true, true
@@ -50,7 +50,7 @@ func (t *Tx) end(how func(driver.Tx) error) error {
 	err := how(t.stock)
 	t.p.inTx = false
 	if err != nil {
-		t.h.saw(err)
+		t.h.noteError(err)
 		t.p.state.Add(session.Transaction) // if the server refused, it may be open
 	} else {
 		t.p.state.Remove(session.Transaction)

@@ -15,24 +15,24 @@ const DefaultWaitTimeout = 120 * time.Second
 // Facts is what the pool wants to know of a server.
 type Facts struct {
 	WaitTimeout        time.Duration
-	MaxConnections     int       // 0: unknown
-	MaxUserConnections int       // 0: none
-	MaxStmts           int       // max_prepared_stmt_count; below 0: unknown
-	Variables          []string  // the session variables that it has of those that can be put back
-	HasProfiles        bool      // SHOW PROFILES
-	HasTraces          bool      // optimizer_trace_offset
-	MaxPacket          int       // bytes; 0: unknown
-	Asks               Questions // what it is asked of itself at each login
-	FixesTypes         bool      // see there
-	CachesSubqueries   bool      // see there
-	KeepsWarnings      bool      // see there
+	MaxConnections     int         // 0: unknown
+	MaxUserConnections int         // 0: none
+	MaxStmts           int         // max_prepared_stmt_count; below 0: unknown
+	Variables          []string    // the session variables that it has of those that can be put back
+	HasProfiles        bool        // SHOW PROFILES
+	HasTraces          bool        // optimizer_trace_offset
+	MaxPacket          int         // bytes; 0: unknown
+	RoleQueries        RoleQueries // what it is asked of itself at each login
+	FixesTypes         bool        // see there
+	CachesSubqueries   bool        // see there
+	KeepsWarnings      bool        // see there
 	MariaDB            bool
 	RunsAtPrepare      bool // functions of constants run when a statement is prepared (TiDB)
 }
 
 // AskServer asks the first connection for the server's limits, and for which variables
 // there are of those that may have to be put back.
-var AskServer = "SHOW SESSION VARIABLES WHERE Variable_name IN ('" +
+var VariablesQuery = "SHOW SESSION VARIABLES WHERE Variable_name IN ('" +
 
 	strings.Join(slices.Concat(session.VariableNames(), ServerVariables, limitVariables, variablesOfHost), "', '") + "')"
 var ServerVariables = []string{"pseudo_thread_id", "version", "init_connect", "max_connections", "max_user_connections", "max_prepared_stmt_count", "read_only"}
@@ -41,12 +41,12 @@ var ServerVariables = []string{"pseudo_thread_id", "version", "init_connect", "m
 var limitVariables = []string{"max_allowed_packet", "net_buffer_length", "have_profiling", "optimizer_trace_offset"}
 
 // AskConn is what any server can answer.
-const AskConn = "SELECT CONNECTION_ID(), @@autocommit"
+const ConnQuery = "SELECT CONNECTION_ID(), @@autocommit"
 
 // AskFor is what a session is asked for before state is left on it. A user variable or a
 // column cannot be meant, so that the names need no quotes.
-func (s *Facts) AskFor() []string {
-	asks := append(make([]string, 0, len(s.Variables)+3), strings.Split(strings.TrimPrefix(AskConn, "SELECT "), ", ")...)
+func (s *Facts) BaselineColumns() []string {
+	asks := append(make([]string, 0, len(s.Variables)+3), strings.Split(strings.TrimPrefix(ConnQuery, "SELECT "), ", ")...)
 	asks = append(asks, "@@init_connect")
 	for _, name := range s.Variables {
 		asks = append(asks, "@@"+name)
@@ -58,7 +58,7 @@ func (s *Facts) AskFor() []string {
 // says nothing. questions says whether it is asked what it is. params are the DSN's,
 // whose wait_timeout counts more: it is what the session was set to. It reports
 // whether neither says wait_timeout.
-func FactsOf(values, params map[string]string, questions bool) (s *Facts, noWaitTimeout bool) {
+func FactsOf(values, params map[string]string, queryRole bool) (s *Facts, noWaitTimeout bool) {
 	s = &Facts{
 		FixesTypes:       FixesTypes(values["version"]),
 		CachesSubqueries: CachesSubqueries(values["version"]),
@@ -79,8 +79,8 @@ func FactsOf(values, params map[string]string, questions bool) (s *Facts, noWait
 			s.Variables = append(s.Variables, name)
 		}
 	}
-	if questions {
-		s.Asks = questionsOf(values)
+	if queryRole {
+		s.RoleQueries = roleQueriesOf(values)
 	}
 	var ok bool
 	if s.WaitTimeout, ok = WaitTimeoutOf(params["wait_timeout"]); !ok {
@@ -126,4 +126,4 @@ func IsOn(value string) bool { return value == "1" || value == "ON" }
 func isReadOnlyValue(value string) bool { return value != "" && value != "0" && value != "OFF" }
 
 // AskLimits asks for what may change while a server runs.
-const AskLimits = "SELECT @@global.max_connections, @@max_user_connections, @@global.max_user_connections, @@global.wait_timeout, @@wait_timeout, @@global.max_prepared_stmt_count, @@init_connect"
+const LimitsQuery = "SELECT @@global.max_connections, @@max_user_connections, @@global.max_user_connections, @@global.wait_timeout, @@wait_timeout, @@global.max_prepared_stmt_count, @@init_connect"

@@ -24,7 +24,7 @@ func nextWord(s string) string {
 }
 
 // fold reports whether s is the lower-case ASCII word, in any case.
-func fold(s, word string) bool {
+func foldsTo(s, word string) bool {
 	for i := range len(word) {
 		c := s[i]
 		if 'A' <= c && c <= 'Z' {
@@ -38,11 +38,11 @@ func fold(s, word string) bool {
 }
 
 // isFolded is fold for any s.
-func isFolded(s, word string) bool { return len(s) == len(word) && fold(s, word) }
+func isFolded(s, word string) bool { return len(s) == len(word) && foldsTo(s, word) }
 
 // hasFoldedPrefix is fold for the beginning of s.
 func hasFoldedPrefix(s, prefix string) bool {
-	return len(s) >= len(prefix) && fold(s[:len(prefix)], prefix)
+	return len(s) >= len(prefix) && foldsTo(s[:len(prefix)], prefix)
 }
 
 func hasPrefixAt(s string, i int, prefix string) bool {

@@ -5,7 +5,7 @@ import "strings"
 // doubt gives up reading at a place from which on the server may read the text
 // in more ways than one. From there each byte is taken for code, so a sign
 // counts wherever it is; and there are no more tokens.
-func (l *lexer) doubt(from int) {
+func (l *lexer) ambiguous(from int) {
 	l.seen |= unsureSign
 	l.i = len(l.s)
 	s := l.s[from:]
@@ -23,7 +23,7 @@ func (l *lexer) doubt(from int) {
 				l.seen |= oddSign
 				return
 			} else if s != 0 {
-				l.seen |= s | asksAll
+				l.seen |= s | allDiagnostics
 			}
 			i += len(w)
 		default:
@@ -36,6 +36,6 @@ func (l *lexer) doubt(from int) {
 // it ends some tokens and not others.
 func (l *lexer) noZero(start int) {
 	if strings.IndexByte(l.s[start:l.i], 0) >= 0 {
-		l.doubt(start)
+		l.ambiguous(start)
 	}
 }
