@@ -35,10 +35,10 @@ type fakeServer struct {
 	query func(ctx context.Context, c *fakeConn, text string) error // of every statement
 	reach func(ctx context.Context, addr string) error              // of every login
 
-	tellsLimits bool // it answers serverinfo.AskLimits; set before use
+	tellsLimits bool // it answers serverinfo.LimitsQuery; set before use
 
 	addr               string // of the DSN
-	waitTimeout        string // the answers to serverinfo.AskServer; guarded by mu while serverinfo.AskLimits may be answered
+	waitTimeout        string // the answers to serverinfo.VariablesQuery; guarded by mu while serverinfo.LimitsQuery may be answered
 	maxConnections     string
 	sessionWaitTimeout string // what init_connect sets; "": nothing
 	maxUserGlobal      string
@@ -418,7 +418,7 @@ func (c *fakeConn) replicaStatus() *fakeRows {
 	return &fakeRows{names: []string{"Replica_IO_Running", "Replica_SQL_Running"}, rows: [][]driver.Value{{"Yes", running}}}
 }
 
-// variables is the answers to serverinfo.AskServer.
+// variables is the answers to serverinfo.VariablesQuery.
 func (c *fakeConn) variables() map[string]string {
 	all := c.sessionVariables()
 	if c.server.unready != nil {

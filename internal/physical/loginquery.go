@@ -19,7 +19,7 @@ import (
 // asker asks a server about itself and the session.
 type asker struct{ *Conn }
 
-// Ask finds out about a new connection, and about its server if it is the
+// Inspect finds out about a new connection, and about its server if it is the
 // pool's first. A server that does not know the variables, as a proxy might
 // not, is no reason to fail; nor is one that wants a new password first. Any
 // other error is: it must not decide for all the connections to come.
@@ -82,20 +82,20 @@ func (p asker) askServer(ctx context.Context) (map[string]string, error) {
 		return nil, mysqlerr.UnlessExpired(err)
 	case mysqlerr.MayPass(err):
 		if !p.Host.toldBlind.Swap(true) {
-			l.Log().LogAttrs(ctx, slog.LevelWarn, "mysqlpool: the server does not tell its variables now: each login asks again, and until then pool_max_overflow has no limit, and connections with session state on them are closed",
+			l.Log().LogAttrs(ctx, slog.LevelWarn, "mysqlpool: cannot read the server's variables (retried at each login): until then pool_max_overflow has no limit, and connections with session state on them are closed",
 				slog.String("login", l.Name), slog.Any("error", err))
 		}
 		l.Stmts.Learn(-1)
 		return nil, nil
 	}
-	l.Log().LogAttrs(ctx, slog.LevelWarn, "mysqlpool: the server does not tell its variables: pool_max_overflow has no limit, wait_timeout is taken to be what the DSN says, else 120 s, and connections with session state on them are closed; set pool_max_overflow and pool_recycle",
+	l.Log().LogAttrs(ctx, slog.LevelWarn, "mysqlpool: the server's variables cannot be read: pool_max_overflow has no limit, wait_timeout is taken to be what the DSN says, else 120 s, and connections with session state on them are closed; set pool_max_overflow and pool_recycle",
 		slog.String("login", l.Name), slog.Any("error", err))
 	l.learn(ctx, p.Host, nil)
 	return nil, nil
 }
 
-// showVariables returns the answer to serverinfo.AskServer, with others if that text is too
-// long.
+// showVariables returns the rows of serverinfo.VariablesQuery, with others if that text is
+// too long.
 func (p asker) showVariables(ctx context.Context) (map[string]string, error) {
 	query := serverinfo.VariablesQuery
 	if limit := p.maxText(); limit > 0 && len(query) > limit {

@@ -30,8 +30,8 @@ func (p asker) askFirst(ctx context.Context, variables map[string]string) error 
 	return p.askReplication(ctx)
 }
 
-// dropQuestions has the host asked no more what it could not answer. It reports
-// whether the rest is to be asked.
+// dropRoleQueries removes the queries that the host could not answer. It reports whether to
+// send the others.
 func (l *Shared) dropRoleQueries(ctx context.Context, h *Host, was *serverinfo.Facts, err error) bool {
 	facts := *was
 	facts.RoleQueries &^= serverinfo.QueriesOfTables
@@ -44,7 +44,7 @@ func (l *Shared) dropRoleQueries(ctx context.Context, h *Host, was *serverinfo.F
 	if !h.Learned.CompareAndSwap(was, &facts) {
 		return true // somebody else did
 	}
-	l.Log().LogAttrs(ctx, slog.LevelInfo, "mysqlpool: the host does not say whether it is ready: grant SELECT on what the error names, or it counts as ready",
+	l.Log().LogAttrs(ctx, slog.LevelInfo, "mysqlpool: cannot read whether the host is ready, so it counts as ready: grant SELECT on the table in the error",
 		slog.String("login", l.Name), slog.String("host", h.Addr), slog.Any("error", err))
 	return true
 }
@@ -109,7 +109,7 @@ func (p asker) askReplication(ctx context.Context) error {
 			p.Host.replicaQuery.CompareAndSwap(how, how+1)
 		case mysqlerr.IsDenied(err) || mysqlerr.Number(err) != 0 && CannotTell(err):
 			if p.Host.replicaQuery.CompareAndSwap(how, showNone) {
-				p.Shared.Log().LogAttrs(ctx, slog.LevelInfo, "mysqlpool: the host does not say whether its replication runs: grant REPLICATION CLIENT (MySQL) or REPLICA MONITOR (MariaDB), or it counts as running",
+				p.Shared.Log().LogAttrs(ctx, slog.LevelInfo, "mysqlpool: cannot read whether the host's replication runs, so it counts as running: grant REPLICATION CLIENT (MySQL) or REPLICA MONITOR (MariaDB)",
 					slog.String("login", p.Shared.Name), slog.String("host", p.Host.Addr), slog.Any("error", err))
 			}
 		default:

@@ -24,8 +24,8 @@ const testTimeout = 5 * time.Second
 var errNoReset = errors.New("mysqlpool: the connection cannot be reset")
 
 var (
-	errUndoIgnored  = errors.New("mysqlpool: the server answers OK when a variable is put back or a lock is released, and does not do it")
-	errResetIgnored = fmt.Errorf("%w: the server answers OK and resets nothing", errNoReset)
+	errUndoIgnored  = errors.New("mysqlpool: the server acknowledges SET or RELEASE_LOCK but does not apply it")
+	errResetIgnored = fmt.Errorf("%w: the server acknowledges COM_RESET_CONNECTION but resets nothing", errNoReset)
 	errResetRefused = fmt.Errorf("%w: the server refused it lately", errNoReset)
 )
 

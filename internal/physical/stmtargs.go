@@ -13,10 +13,10 @@ import (
 // MySQL 5.6 "x NOT IN (?, 3)" finds nothing any more once it ran with NULL, and
 // on MariaDB "ORDER BY ?" sorts in another way after a number than after a text.
 // The stock driver, which prepares a text each time, never sees that. So a kept
-// statement runs with arguments of the kinds it first ran with, and a text is kept
-// once for each list of kinds.
+// statement runs with arguments of the classes it first ran with, and a text is kept
+// once for each list of classes.
 
-// argKind is what a server tells apart of an argument, which is what the stock
+// argClass is what a server tells apart of an argument, which is what the stock
 // driver sends for it (writeExecutePacket there), whatever its type in Go: texts,
 // bytes, JSON and times all go as a text, and each nil goes as NULL. If times has a
 // location the server tells texts apart by what they look like too: see serverinfo.FixesTypes.
@@ -33,11 +33,11 @@ func argClass(v driver.Value, times dsn.TimeFormat) byte {
 	case bool:
 		return 'b'
 	case []byte:
-		kind := bytesClass(v, times)
-		if kind == classWide && times.Loc != nil {
-			kind = classBytes
+		class := bytesClass(v, times)
+		if class == classWide && times.Loc != nil {
+			class = classBytes
 		}
-		return kind
+		return class
 	case string:
 		if times.Loc != nil {
 			return textClass(v)
@@ -54,7 +54,7 @@ func argClass(v driver.Value, times dsn.TimeFormat) byte {
 	return classNone // the stock driver refuses it
 }
 
-func bytesClass(v []byte, times dsn.TimeFormat) (kind byte) {
+func bytesClass(v []byte, times dsn.TimeFormat) (class byte) {
 	switch {
 	case v == nil:
 		return classNull
@@ -68,14 +68,14 @@ const (
 	classNull = 'n'
 	classText = 's' // of ASCII
 	classWide = 'S' // a text with other characters: its character set counts
-	// kindBytes is such bytes where the server fixes types. A text that is stored is
+	// classBytes is such bytes where the server fixes types. A text that is stored is
 	// what it was, or refused, and so are bytes but in a column of bits.
 	classBytes = 'B'
 	classNone  = '!' // like no other, so that no kept statement runs with it
 )
 
 // accepts reports whether a kept statement may run with the arguments. The first
-// run decides of what kinds they are.
+// run decides of what classes they are.
 func (s *statement) accepts(args []driver.NamedValue) bool {
 	if s.NumInput() != len(args) || anyNamed(args) { // the stock driver refuses those
 		return false
@@ -84,25 +84,25 @@ func (s *statement) accepts(args []driver.NamedValue) bool {
 		if !canKeep(args, s.times, s.inserts) {
 			return false
 		}
-		kinds := make([]byte, len(args))
+		classes := make([]byte, len(args))
 		for i := range args {
-			kinds[i] = argClass(args[i].Value, s.times)
+			classes[i] = argClass(args[i].Value, s.times)
 		}
-		s.argClasses = kinds
+		s.argClasses = classes
 		return true
 	}
 	for i := range args {
-		kind := argClass(args[i].Value, s.times)
-		if kind == s.argClasses[i] {
+		class := argClass(args[i].Value, s.times)
+		if class == s.argClasses[i] {
 			continue
 		}
 		switch {
 		case !s.inserts:
 			return false
-		case kind == classNull:
+		case class == classNull:
 		case s.argClasses[i] == classNull:
-			s.argClasses[i] = kind
-		case isWord(kind) && isWord(s.argClasses[i]): // it is stored, or refused
+			s.argClasses[i] = class
+		case isWord(class) && isWord(s.argClasses[i]): // it is stored, or refused
 		default:
 			return false
 		}
@@ -119,11 +119,11 @@ func (s *statement) accepts(args []driver.NamedValue) bool {
 func canKeep(args []driver.NamedValue, times dsn.TimeFormat, inserts bool) bool {
 	wide, bytes, other := false, false, false
 	for i := range args {
-		kind := argClass(args[i].Value, times)
+		class := argClass(args[i].Value, times)
 		if args[i].Name != "" {
 			return false
 		}
-		switch kind {
+		switch class {
 		case classNone:
 			return false
 		case classNull, classText:
@@ -138,7 +138,7 @@ func canKeep(args []driver.NamedValue, times dsn.TimeFormat, inserts bool) bool 
 	return times.Loc == nil || !other || !bytes && (!wide || inserts)
 }
 
-func isWord(kind byte) bool { return kind == classText || kind == classWide }
+func isWord(class byte) bool { return class == classText || class == classWide }
 
 // onlyInserts reports whether a text stores its arguments as they are, and
 // neither computes with them nor compares them: INSERT … VALUES (?, ?), (?, ?).

@@ -12,10 +12,10 @@ import (
 // good (MySQL manual, "PREPARE Statement"; Prepared_statement::check_parameter_types
 // in sql/sql_prepare.cc). Whether a text fits depends on what it looks like: "5"
 // is an integer, "5.5" a decimal number, and "abc" none. So there texts of
-// different shapes are arguments of different kinds, and those of which it is not
+// different shapes are arguments of different classes, and those of which it is not
 // sure what the server makes of them are of none.
 
-// likeNumber is the kind of texts that look like numbers or dates; without any of the
+// likeNumber is the class of texts that look like numbers or dates; without any of the
 // bits that follow they are digits alone.
 const likeNumber = 0x80
 
@@ -28,8 +28,8 @@ const (
 	hasTime                 // a colon, a blank, a T
 )
 
-// textKind is the kind of a text, or of bytes: that of a word if it looks like no
-// number and no time, likeNumber with bits if it looks like a plain one, else kindNone.
+// textClass is the class of a text, or of bytes: that of a word if it looks like no
+// number and no time, likeNumber with bits if it looks like a plain one, else classNone.
 // A server reads no further than to the first letter, except for e.
 func textClass[T string | []byte](v T) byte {
 	start := 0
@@ -81,7 +81,7 @@ func textClass[T string | []byte](v T) byte {
 	return classNone
 }
 
-// wordKind is the kind of a text that is no number.
+// wordClass is the class of a text that is no number.
 func wordClass[T string | []byte](v T) byte {
 	i := 0
 	for ; i+8 <= len(v); i += 8 {
@@ -99,7 +99,7 @@ func wordClass[T string | []byte](v T) byte {
 
 func isTextBlank(c byte) bool { return c == ' ' || '\t' <= c && c <= '\r' }
 
-// timeKind is the kind of a time: with a fraction of a second or without, and a date
+// timeClass is the class of a time: with a fraction of a second or without, and a date
 // alone.
 func timeClass(t time.Time, f dsn.TimeFormat) byte {
 	if t.IsZero() {

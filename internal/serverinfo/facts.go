@@ -1,7 +1,6 @@
 package serverinfo
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,40 +21,16 @@ type Facts struct {
 	HasProfiles        bool        // SHOW PROFILES
 	HasTraces          bool        // optimizer_trace_offset
 	MaxPacket          int         // bytes; 0: unknown
-	RoleQueries        RoleQueries // what it is asked of itself at each login
-	FixesTypes         bool        // see there
-	CachesSubqueries   bool        // see there
-	KeepsWarnings      bool        // see there
+	RoleQueries        RoleQueries // sent at each login
+	FixesTypes         bool        // see [FixesTypes]
+	CachesSubqueries   bool        // see [CachesSubqueries]
+	KeepsWarnings      bool        // see [KeepsWarnings]
 	MariaDB            bool
 	RunsAtPrepare      bool // functions of constants run when a statement is prepared (TiDB)
 }
 
-// AskServer asks the first connection for the server's limits, and for which variables
-// there are of those that may have to be put back.
-var VariablesQuery = "SHOW SESSION VARIABLES WHERE Variable_name IN ('" +
-
-	strings.Join(slices.Concat(session.VariableNames(), ServerVariables, limitVariables, variablesOfHost), "', '") + "')"
-var ServerVariables = []string{"pseudo_thread_id", "version", "init_connect", "max_connections", "max_user_connections", "max_prepared_stmt_count", "read_only"}
-
-// limitVariables is what does without an answer.
-var limitVariables = []string{"max_allowed_packet", "net_buffer_length", "have_profiling", "optimizer_trace_offset"}
-
-// AskConn is what any server can answer.
-const ConnQuery = "SELECT CONNECTION_ID(), @@autocommit"
-
-// AskFor is what a session is asked for before state is left on it. A user variable or a
-// column cannot be meant, so that the names need no quotes.
-func (s *Facts) BaselineColumns() []string {
-	asks := append(make([]string, 0, len(s.Variables)+3), strings.Split(strings.TrimPrefix(ConnQuery, "SELECT "), ", ")...)
-	asks = append(asks, "@@init_connect")
-	for _, name := range s.Variables {
-		asks = append(asks, "@@"+name)
-	}
-	return asks
-}
-
 // FactsOf reads what the first connection of a pool says of the server; nil if that
-// says nothing. questions says whether it is asked what it is. params are the DSN's,
+// says nothing. queryRole is whether RoleQueries are wanted. params are the DSN's,
 // whose wait_timeout counts more: it is what the session was set to. It reports
 // whether neither says wait_timeout.
 func FactsOf(values, params map[string]string, queryRole bool) (s *Facts, noWaitTimeout bool) {
@@ -124,6 +99,3 @@ func IsOn(value string) bool { return value == "1" || value == "ON" }
 // refused. Newer MariaDBs have more of them than ON: NO_LOCK, NO_LOCK_NO_ADMIN
 // (MariaDB manual, "read_only").
 func isReadOnlyValue(value string) bool { return value != "" && value != "0" && value != "OFF" }
-
-// AskLimits asks for what may change while a server runs.
-const LimitsQuery = "SELECT @@global.max_connections, @@max_user_connections, @@global.max_user_connections, @@global.wait_timeout, @@wait_timeout, @@global.max_prepared_stmt_count, @@init_connect"

@@ -6,8 +6,8 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/failover"
 )
 
-// Questions is what a server is asked about itself at each login, if the
-// answer decides which host is used.
+// RoleQueries is what a server is queried for at each login, if the answer decides which
+// host is used.
 type RoleQueries uint8
 
 const (
@@ -20,10 +20,10 @@ const (
 	QueriesOfTables = QueryWsrepReady | QueryWsrepReadyOfMySQL | QueryMember // for which rights may be missing
 )
 
-// variablesOfHost say which questions a server can answer.
+// variablesOfHost tell which of RoleQueries a server can answer.
 var variablesOfHost = []string{"innodb_read_only", "wsrep_on", "wsrep_provider", "group_replication_group_name"}
 
-// QuestionColumns is the column that answers each question.
+// RoleColumns is the column that answers each query.
 var RoleColumns = []struct {
 	Query  RoleQueries
 	Column string
@@ -36,8 +36,7 @@ var RoleColumns = []struct {
 	{QueryMember, "(SELECT CONCAT(MEMBER_STATE, ' ', MEMBER_ROLE) FROM performance_schema.replication_group_members WHERE MEMBER_ID IN (@@server_uuid, '') LIMIT 1)"},
 }
 
-// questionsOf says what a server can be asked, from its variables. Debian's
-// MariaDB has wsrep_ready, which is OFF, without being in any cluster.
+// roleQueriesOf returns what a server can answer, from its variables. Debian's MariaDB has wsrep_ready, which is OFF, without being in any cluster.
 func roleQueriesOf(variables map[string]string) (q RoleQueries) {
 	if variables["read_only"] != "" {
 		q |= QueryReadOnly
@@ -67,7 +66,7 @@ func (q RoleQueries) Columns() (all []string) {
 	return all
 }
 
-// Answer is what a server says of itself, and why.
+// Answer is the role of a server, and why.
 type Answer struct {
 	Event failover.Event
 	Why   string

@@ -1,6 +1,6 @@
 // Package serverinfo is what a server says of itself, and what was found out of it: its
 // limits and version, whether it takes writes, and how it restores a session. It has the
-// questions and reads the answers; asking is for others.
+// queries and reads their results; it does not send them.
 package serverinfo
 
 import (

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// FixesTypes reports whether a server of that version does so. One that is not
-// known may.
+// FixesTypes reports whether MySQL fixes each placeholder's type at prepare (8.0.22 on); true
+// if unknown.
 func FixesTypes(version string) bool {
 	if strings.Contains(version, "MariaDB") {
 		return false

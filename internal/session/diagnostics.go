@@ -2,7 +2,7 @@ package session
 
 import "strings"
 
-// Asks is what a statement may ask the session of earlier statements.
+// Diagnostics is what a statement may read of what the session keeps about earlier statements.
 type Diagnostics uint8
 
 const (
@@ -12,7 +12,7 @@ const (
 	Found                            // FOUND_ROWS()
 )
 
-// asksOf returns what signs say that a statement asks.
+// diagnosticsOf returns what a statement with these signs may read.
 func diagnosticsOf(s findings) (a Diagnostics) {
 	if s&(oddSign|unsureSign) != 0 {
 		s |= allDiagnostics
@@ -35,8 +35,8 @@ func diagnosticsOf(s findings) (a Diagnostics) {
 	return a
 }
 
-// Asks returns what the statement may ask the session of earlier ones. What a
-// stored function, a trigger or a view asks is not in the text.
+// Reads returns the diagnostics that the statement may read. What a stored function, a
+// trigger or a view reads is not in the text.
 func (st *Statement) Reads() Diagnostics { return st.reads }
 
 // Inserts reports whether all that the statement can do to LAST_INSERT_ID() is
@@ -123,7 +123,7 @@ func sysVarSign(s string) findings {
 	return 0
 }
 
-// show reads what is behind SHOW as far as it may show what others did.
+// show reads what is behind SHOW, as far as it may show diagnostics.
 func (p *parser) show() bool {
 	for n := 0; n < 5 && (p.tok.kind == word || p.tok.kind == symbol) && !p.done(); n++ {
 		switch {

@@ -1,6 +1,6 @@
 package session
 
-// signs is what a lexer has met on its way.
+// findings is what a lexer has found in a text.
 type findings uint32
 
 const (
@@ -26,11 +26,11 @@ const (
 // stateSigns is the signs of session state that a statement leaves.
 const stateSigns = lockSign | rowsSign | oddSign
 
-// asksAll is the signs of a text that may ask anything of the session, and
+// allDiagnostics is the signs of a text that may read any diagnostics of the session, and
 // set LAST_INSERT_ID().
 const allDiagnostics = idSign | setsIDSign | warningsSign | rowCountSign | foundSign
 
-// calls is the signs that count only where the word is that of a function.
+// functionSigns is the signs that count only where the word is that of a function.
 const functionSigns = idSign | rowCountSign | foundSign
 
 // signWords is the words that are signs, by their length: MySQL manual, "Locking

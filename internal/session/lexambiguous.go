@@ -2,7 +2,7 @@ package session
 
 import "strings"
 
-// doubt gives up reading at a place from which on the server may read the text
+// ambiguous gives up reading at a place from which on the server may read the text
 // in more ways than one. From there each byte is taken for code, so a sign
 // counts wherever it is; and there are no more tokens.
 func (l *lexer) ambiguous(from int) {
@@ -32,8 +32,8 @@ func (l *lexer) ambiguous(from int) {
 	}
 }
 
-// noZero doubts if there is a zero byte between start and here: to the server
-// it ends some tokens and not others.
+// noZero calls ambiguous if there is a zero byte between start and here: to the server it
+// ends some tokens and not others.
 func (l *lexer) noZero(start int) {
 	if strings.IndexByte(l.s[start:l.i], 0) >= 0 {
 		l.ambiguous(start)

@@ -26,7 +26,7 @@ type token struct {
 // lexer cuts a statement's text into tokens as the server does (MySQL manual,
 // "Lexical Structure"), and keeps to itself what white space and comments are.
 // Where the server's reading depends on the session's sql_mode or character
-// set, which are not known here, it doubts: see [lexer.doubt].
+// set, which are not known here, it gives up: see [lexer.ambiguous].
 type lexer struct {
 	s       string
 	i       int

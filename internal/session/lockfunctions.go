@@ -10,8 +10,8 @@ var lockFunctions = [...]struct {
 	{"release_all_locks", traitFreesAllLocks},
 }
 
-// lockFunction recognises a statement that is a lock function and nothing else,
-// of which the lock's name is known. Any other is recognised too: it has a sign.
+// lockFunction parses a statement that is a single lock function with a known lock name. It
+// always returns true; any other call is found by its name (lockSign).
 func (p *parser) lockFunction() bool {
 	for i := range lockFunctions {
 		if f := &lockFunctions[i]; p.accept(f.name) {

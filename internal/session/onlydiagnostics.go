@@ -1,8 +1,7 @@
 package session
 
-// OnlyAsks reports whether the statement surely does nothing but tell what the session
-// has of earlier ones, which is the same on any schema: SHOW WARNINGS, SELECT
-// FOUND_ROWS(), GET DIAGNOSTICS.
+// OnlyReadsDiagnostics reports whether the statement certainly only reads diagnostics, which
+// are the same on any schema: SHOW WARNINGS, SELECT FOUND_ROWS(), GET DIAGNOSTICS.
 func (st *Statement) OnlyReadsDiagnostics() bool {
 	if st.reads&(Warnings|RowCount|Found) == 0 || st.traits&(traitVague|traitMultiple) != 0 || st.Leaves&^UserVariables != 0 {
 		return false
@@ -37,7 +36,7 @@ var (
 	noNames     = []string{"select", "as", "limit"}
 )
 
-// asksOnly reports whether behind SELECT there are no names but those, and such as are
+// selectsOnlyDiagnostics reports whether behind SELECT there are no names but those, and such as are
 // given to columns.
 func (p *parser) selectsOnlyDiagnostics() bool {
 	const (

@@ -5,8 +5,8 @@ package session
 type Statement struct {
 	// Leaves is the kinds of state that it can leave behind, even if it fails.
 	Leaves Kinds
-	// Ends is the kinds of state of which it ends all or, of locks and temporary
-	// tables, some, if it succeeds.
+	// Ends is the kinds of state that the statement ends if it succeeds. Of Locks and
+	// TempTables it may end only some.
 	Ends Kinds
 
 	text   string
@@ -18,7 +18,7 @@ type Statement struct {
 	scanned bool
 }
 
-// marks is what else is known of a statement.
+// traits is what else is known of a statement.
 type traits uint16
 
 const (
@@ -38,8 +38,8 @@ const (
 	traitMayBegin      // it ends the transaction, and may begin one
 	traitMultiple      // it is several statements
 
-	// ofAny is the marks of several statements if one has them, and of one that is
-	// not understood.
+	// traitsOfAny is the traits that several statements have if one of them has, and that
+	// a statement has which is not understood.
 	traitsOfAny = traitOpensTx | traitChangesID | traitKills | traitAltersSchemas
 )
 
@@ -64,7 +64,7 @@ func Scan(query string, multi bool) Statement {
 	return st
 }
 
-// Opens reports whether the statement would open a transaction if autocommit
+// OpensTx reports whether the statement would open a transaction if autocommit
 // were off, as any does that may touch tables.
 func (st Statement) OpensTx() bool { return st.traits&traitOpensTx != 0 }
 
@@ -180,7 +180,7 @@ func (p *parser) accept(w string) bool {
 // done reports whether the statement is over.
 func (p *parser) done() bool { return p.tok.kind == atEnd || p.isSymbol(';') }
 
-// judge turns the signs of a statement that was read to its end into kinds.
+// classify turns the signs of a statement that was read to its end into kinds and traits.
 func (p *parser) classify() {
 	if p.seen&oddSign != 0 || p.seen&unsureSign != 0 && !p.plain || p.seen&becomesSign != 0 && !p.sets {
 		p.st.Leaves |= Other

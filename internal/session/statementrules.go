@@ -18,7 +18,7 @@ type verbKind uint8
 const (
 	verbByWords verbKind = iota // its words tell what it leaves
 	verbPlain                   // it leaves nothing, unless there is a sign in it
-	verbRows                    // as plain; it returns rows of tables, and does nothing else
+	verbRows                    // as verbPlain; it returns rows of tables, and does nothing else
 )
 
 // verbs is every verb that is known, by its first letter.
@@ -222,7 +222,7 @@ func (p *parser) begins(v *verb) {
 func (p *parser) unknown() {
 	p.st.traits |= traitOpensTx
 	p.st.Leaves |= Other
-	if !p.sets { // SET has signs for what it asks
+	if !p.sets { // SET has signs for what it reads
 		p.st.traits |= traitChangesID
 		p.seen |= allDiagnostics
 	}

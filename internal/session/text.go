@@ -23,7 +23,8 @@ func nextWord(s string) string {
 	return s[:i]
 }
 
-// fold reports whether s is the lower-case ASCII word, in any case.
+// foldsTo reports whether s, which has the length of word, is that lower-case ASCII word, in
+// any case.
 func foldsTo(s, word string) bool {
 	for i := range len(word) {
 		c := s[i]
@@ -37,10 +38,10 @@ func foldsTo(s, word string) bool {
 	return true
 }
 
-// isFolded is fold for any s.
+// isFolded is foldsTo for an s of any length.
 func isFolded(s, word string) bool { return len(s) == len(word) && foldsTo(s, word) }
 
-// hasFoldedPrefix is fold for the beginning of s.
+// hasFoldedPrefix is foldsTo for the beginning of s.
 func hasFoldedPrefix(s, prefix string) bool {
 	return len(s) >= len(prefix) && foldsTo(s[:len(prefix)], prefix)
 }

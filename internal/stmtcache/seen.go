@@ -13,7 +13,7 @@ type Seen struct {
 	slots atomic.Pointer[[seenSlots]atomic.Uint64] // nil: none
 }
 
-// slots is how many texts are remembered at most: 16 times as many as a connection keeps
+// seenSlots is how many texts are remembered at most: 16 times as many as a connection keeps
 // by default, so that texts which are used again are rarely forgotten before, in 32 kB.
 const seenSlots = 4096
 

@@ -128,8 +128,8 @@ var diffMutants = []mutant{
 	{
 		name: "a kept statement runs with arguments of any kind",
 		file: "internal/physical/stmtargs.go",
-		old:  "if kind == s.argClasses[i] {",
-		new:  "if kind != classNone {",
+		old:  "if class == s.argClasses[i] {",
+		new:  "if class != classNone {",
 		test: "TestStatementWithOtherArguments",
 	},
 	{
