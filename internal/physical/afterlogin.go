@@ -47,14 +47,6 @@ type afterLogin struct {
 	eachUse bool   // the session must be reset after each use
 }
 
-// loginBaseline is what the login itself made of the session, which a reset begins with.
-func (p *Conn) loginBaseline() *session.Baseline {
-	if p.after.ran {
-		return p.after.login.baseline
-	}
-	return p.baseline
-}
-
 // afterLoginRunner runs Shared.AfterLogin on a connection.
 type afterLoginRunner struct{ *Conn }
 
@@ -91,7 +83,7 @@ func (p afterLoginRunner) repeatAfterLogin(ctx context.Context) error {
 	}
 	before := p.schema.now
 	if p.after.schema != "" && p.after.schema != UnknownSchema && p.after.schema != before {
-		if _, err := p.use(ctx, p.after.schema); err != nil {
+		if _, err := (switcher{p.Conn}).use(ctx, p.after.schema); err != nil {
 			return err
 		}
 	}
@@ -111,7 +103,7 @@ func (p afterLoginRunner) repeatAfterLogin(ctx context.Context) error {
 	case before == "":
 		return p.afterLoginError("", fmt.Errorf("run again after a reset it selects a schema, and did not after the login"))
 	default:
-		_, err = p.use(ctx, before)
+		_, err = switcher{p.Conn}.use(ctx, before)
 	}
 	return err
 }
@@ -152,7 +144,7 @@ func (p afterLoginRunner) runAfterLogin(ctx context.Context) (leftAfterLogin, er
 	}
 	p.state.Reset()
 	p.used, p.busy, p.flags.failed, p.altered = false, false, false, false
-	p.shows.lastID = sessionID{unknown: c.changesID}
+	p.diagnostics.lastID = sessionID{unknown: c.changesID}
 	return left, nil
 }
 

@@ -74,7 +74,7 @@ func (p afterLoginRunner) afterLoginError(when string, err error) *AfterLoginErr
 }
 
 // at names the host for people.
-func (p *Conn) at() string {
+func (p afterLoginRunner) at() string {
 	if !p.Shared.several() {
 		return p.Shared.Name
 	}

@@ -38,7 +38,7 @@ func (h *Host) noteLeft(kinds session.Kinds) {
 func (h *Host) leftKinds() session.Kinds { return session.Kinds(h.left.Load()) }
 
 // readsAtLogin reports whether the baseline is read at each login.
-func (p *Conn) readsAtLogin() bool {
+func (p asker) readsAtLogin() bool {
 	return p.Shared.AfterLogin != nil || p.Shared.Reset == dsn.ResetAlways || p.Host.leftKinds()&^needNoBaseline != 0
 }
 
@@ -51,34 +51,34 @@ func (h *Holder) beforeState(ctx context.Context, p *Conn, st *session.Statement
 	p.Host.noteLeft(st.Leaves)
 	// SELECT of variables changes FOUND_ROWS(), ROW_COUNT(), which the next statement does
 	// anyway, and the warnings, where that does it too.
-	own := statementDiagnostics &^ p.shows.foreign
+	own := statementDiagnostics &^ p.diagnostics.foreign
 	if p.kinds()&^(session.Transaction|session.Schema) != 0 || own&session.Found != 0 || own&st.Reads() != 0 {
 		return nil
 	}
-	before := p.shows
-	err := p.readBaseline(ctx)
-	p.shows.latest, p.shows.foreign = before.latest, before.foreign|session.RowCount|session.Found
+	before := p.diagnostics
+	err := asker{p}.readBaseline(ctx)
+	p.diagnostics.latest, p.diagnostics.foreign = before.latest, before.foreign|session.RowCount|session.Found
 	if !p.Host.keepsWarnings() {
-		p.shows.foreign |= session.Warnings
+		p.diagnostics.foreign |= session.Warnings
 	}
 	return err
 }
 
 // lacksBaseline reports whether more of it is needed to restore such state. What is not
 // understood may have changed the role.
-func (p *Conn) lacksBaseline(left session.Kinds) bool {
-	return !p.read && left&^needNoBaseline != 0 || !p.readRole && left&session.Other != 0
+func (f *facts) lacksBaseline(left session.Kinds) bool {
+	return !f.read && left&^needNoBaseline != 0 || !f.readRole && left&session.Other != 0
 }
 
 // baselineIsDue reports whether it is to be read before the connection is handed out.
-func (p *Conn) baselineIsDue() bool { return !p.readRole && p.lacksBaseline(p.Host.leftKinds()) }
+func (p asker) baselineIsDue() bool { return !p.readRole && p.lacksBaseline(p.Host.leftKinds()) }
 
 // readBaseline reads it on a session that nobody left anything on. It returns an error
 // only if the connection broke, or ctx ended: what the server refuses stays unknown.
-func (p *Conn) readBaseline(ctx context.Context) (err error) {
+func (p asker) readBaseline(ctx context.Context) (err error) {
 	defer p.survive("the reading of the session's variables", &err)
 	p.usedBy(nil)
-	return unlessServerError(asker{p}.askSession(ctx, false))
+	return unlessServerError(p.askSession(ctx, false))
 }
 
 // askSession asks for what is restored, and with host also what the host is. Where the

@@ -88,11 +88,11 @@ type Conn struct {
 
 	// Guarded by ownership.
 
-	schema   sessionSchema
-	deferred deferredSchema
-	flags    statusFlags
-	live     liveness
-	shows    diagnostics
+	schema      sessionSchema
+	deferred    deferredSchema
+	flags       statusFlags
+	live        liveness
+	diagnostics diagnostics
 
 	unsureLarge bool // the login's latest text is too long for a server that takes leastServerPacket only, and has no answer
 
@@ -152,7 +152,7 @@ func (p *Conn) Close(why pool.Reason) {
 	if cut && why == pool.Broken {
 		p.kill()
 	}
-	p.shows.closed(why == pool.Broken, p.serial)
+	p.diagnostics.closed(why == pool.Broken, p.serial)
 	p.Host.Open.Add(-1)
 	p.Shared.Stmts.Open.Add(-p.stmts.open)
 	p.Shared.Stmts.closed(p)

@@ -97,12 +97,12 @@ func (p switcher) deferUse(ctx context.Context, schema string) (kept bool, err e
 func (s *sessionSchema) isDeferred() bool { return s.now != s.wanted }
 
 // selectDeferredSchema sends USE if it was deferred.
-func (p *Conn) selectDeferredSchema(ctx context.Context) error {
+func (p switcher) selectDeferredSchema(ctx context.Context) error {
 	if !p.schema.isDeferred() {
 		return nil
 	}
 	p.deferred.countForcedUse()
-	user, wanted := p.shows.user, p.schema.wanted
+	user, wanted := p.diagnostics.user, p.schema.wanted
 	kept, err := p.use(ctx, wanted)
 	p.usedBy(user)
 	p.deferred.failedSinceDeferral = false
@@ -118,7 +118,7 @@ func (p *Conn) selectDeferredSchema(ctx context.Context) error {
 
 // selectDeferredSchemaAfterError is selectDeferredSchema if a kept statement failed since
 // USE was deferred.
-func (p *Conn) selectDeferredSchemaAfterError(ctx context.Context) error {
+func (p switcher) selectDeferredSchemaAfterError(ctx context.Context) error {
 	if !p.deferred.failedSinceDeferral {
 		return nil
 	}

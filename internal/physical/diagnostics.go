@@ -27,7 +27,7 @@ type diagnostics struct {
 
 // usedBy notes whose statement is sent, be it to run or to be prepared: an error
 // shows in SHOW WARNINGS too. nil is the pool's own.
-func (p *Conn) usedBy(g *Lease) { p.shows.usedBy(g, p.serial) }
+func (p *Conn) usedBy(g *Lease) { p.diagnostics.usedBy(g, p.serial) }
 
 // usedBy is Conn.usedBy on the connection of that serial.
 func (a *diagnostics) usedBy(g *Lease, serial uint64) {
@@ -121,11 +121,11 @@ func (h *Holder) prepareDiagnosticsWith(ctx context.Context, p *Conn, st *sessio
 		}
 	}
 	reads := st.Reads()
-	if p.shows.foreign&session.Warnings != 0 && p.Host.keepsWarnings() && st.MayWarnWithoutTables() {
+	if p.diagnostics.foreign&session.Warnings != 0 && p.Host.keepsWarnings() && st.MayWarnWithoutTables() {
 		reads |= session.Warnings // or afterwards nobody could tell whose they are
 	}
 	shown := reads&session.LastID != 0 || p.config.AutoIsNull
-	if p.config.AutoIsNull || st.ChangesID() && (rows || p.shows.lastID.unknown || !st.Inserts() || h.LastID.mustResolve(h.lent, p.shows.lastID.user == h.Lease)) {
+	if p.config.AutoIsNull || st.ChangesID() && (rows || p.diagnostics.lastID.unknown || !st.Inserts() || h.LastID.mustResolve(h.lent, p.diagnostics.lastID.user == h.Lease)) {
 		reads |= session.LastID // or it could not be told whether it changed it
 	}
 	if reads == 0 {
@@ -146,15 +146,15 @@ func (h *Holder) prepareDiagnosticsWith(ctx context.Context, p *Conn, st *sessio
 // clearForeign clears those of reads that are about another user's statements. The last
 // id is not one of them.
 func (h *Holder) clearForeign(ctx context.Context, p *Conn, reads session.Diagnostics) error {
-	if reads&p.shows.foreign == 0 {
+	if reads&p.diagnostics.foreign == 0 {
 		return nil
 	}
-	for _, st := range p.shows.clearing(reads, p.Host) {
+	for _, st := range p.diagnostics.clearing(reads, p.Host) {
 		if _, err := p.ExecContext(ctx, st, nil); unlessServerError(err) != nil {
 			return err
 		}
 	}
-	p.shows.foreign = 0
+	p.diagnostics.foreign = 0
 	return nil
 }
 
@@ -174,8 +174,8 @@ func (h *Holder) after(p *Conn, st *session.Statement, args []driver.NamedValue,
 	if err != nil {
 		p.deferred.failedSinceDeferral = true
 	}
-	if p.shows.foreign != 0 {
-		p.shows.after(st, result == nil && err == nil, err, p.Host.keepsWarnings())
+	if p.diagnostics.foreign != 0 {
+		p.diagnostics.after(st, result == nil && err == nil, err, p.Host.keepsWarnings())
 	}
 	if st.ChangesID() {
 		h.notesID(p, st, args, result, err)
@@ -214,7 +214,7 @@ func (h *Holder) beforeText(ctx context.Context, p *Conn, query string, hasArgs,
 	}
 	st = p.scan(query)
 	if !st.OnlyReadsDiagnostics() { // USE would change the answers
-		if err := p.selectDeferredSchema(ctx); err != nil {
+		if err := (switcher{p}).selectDeferredSchema(ctx); err != nil {
 			return st, err
 		}
 	}

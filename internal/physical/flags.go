@@ -86,8 +86,8 @@ var errNotRestored = errors.New("mysqlpool: session state that cannot be undone"
 // verifyAndRestore is called at checkout: it has the server answer if the status flags are
 // unknown, and restores the session if they then show state. The former owner never waits
 // for that. It sends nothing unless a statement failed, or left LAST_INSERT_ID() uncertain.
-func (p *Conn) verifyAndRestore(ctx context.Context) error {
-	if err := resolveLastID(ctx, p); err != nil {
+func (p checker) verifyAndRestore(ctx context.Context) error {
+	if err := resolveLastID(ctx, p.Conn); err != nil {
 		return err
 	}
 	if !p.Unverified() {

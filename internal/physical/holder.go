@@ -130,7 +130,7 @@ func (h *Holder) Lost() {
 // Ping has the server answer.
 func (h *Holder) Ping(ctx context.Context) error {
 	p := h.lent.Value
-	if err := p.selectDeferredSchema(ctx); err != nil {
+	if err := (switcher{p}).selectDeferredSchema(ctx); err != nil {
 		return h.noteError(err)
 	}
 	return h.noteError(p.Ping(ctx))

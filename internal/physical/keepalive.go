@@ -9,8 +9,8 @@ import (
 // before it is handed out.
 func (p *Conn) Keepalive(ctx context.Context, quiet time.Duration) (err error) {
 	defer p.survive("a keepalive ping", &err)
-	if err := p.checkSocket(ctx); err != nil {
+	if err := (checker{p}).checkSocket(ctx); err != nil {
 		return err
 	}
-	return p.ping(ctx, quiet)
+	return checker{p}.ping(ctx, quiet)
 }

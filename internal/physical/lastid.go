@@ -54,7 +54,7 @@ func (g *Lease) notesID(p *Conn, st *session.Statement, args []driver.NamedValue
 		switch what {
 		case generated:
 			g.LastID.Set(id)
-			p.shows.lastID = sessionID{value: id}
+			p.diagnostics.lastID = sessionID{value: id}
 		case uncertain:
 			g.uncertain(p, id)
 		}
@@ -142,7 +142,7 @@ const maxIDText = 64
 
 // uncertain notes that the session may have another LAST_INSERT_ID() than before.
 func (g *Lease) uncertain(p *Conn, told uint64) {
-	s, l := &p.shows.lastID, &g.LastID
+	s, l := &p.diagnostics.lastID, &g.LastID
 	if s.user != g || s.lent != g.lent {
 		s.own = s.user == nil && !s.unknown && l.newest() == nil && s.value == l.Value.Load()
 		s.unknown = s.unknown || s.user != nil
@@ -192,7 +192,7 @@ func (g *Lease) ownLastID(ctx context.Context, p *Conn) (uint64, error) {
 
 // placeLastID makes the session's LAST_INSERT_ID() that of h, which holds it.
 func (g *Lease) placeLastID(ctx context.Context, p *Conn) error {
-	s := &p.shows.lastID
+	s := &p.diagnostics.lastID
 	if s.user == g && s.own && g.LastID.newest() == g.lent {
 		return nil
 	}
@@ -213,14 +213,14 @@ func (g *Lease) placeLastID(ctx context.Context, p *Conn) error {
 	if err != nil {
 		return err
 	}
-	p.shows.lastID = sessionID{value: own}
+	p.diagnostics.lastID = sessionID{value: own}
 	if own != 0 || p.Host.lastIDStays.Load() != staysUnknown {
 		return nil
 	}
 	if err := readLastID(ctx, p); err != nil {
 		return err
 	}
-	if p.shows.lastID.value == 0 {
+	if p.diagnostics.lastID.value == 0 {
 		p.Host.lastIDStays.Store(staysNo)
 		return nil
 	}
@@ -252,7 +252,7 @@ func (g *Lease) withoutLastID(ctx context.Context, p *Conn, shown, mayReset bool
 		return errForeignLastID
 	}
 	if !p.read {
-		if err := p.readBaseline(ctx); err != nil {
+		if err := (asker{p}).readBaseline(ctx); err != nil {
 			return err
 		}
 	}

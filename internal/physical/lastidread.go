@@ -25,8 +25,8 @@ func readLastID(ctx context.Context, p *Conn) error {
 	if err != nil {
 		return err
 	}
-	s := p.shows.lastID
-	p.shows.lastID = sessionID{value: id}
+	s := p.diagnostics.lastID
+	p.diagnostics.lastID = sessionID{value: id}
 	if s.user == nil {
 		return nil
 	}
@@ -39,12 +39,12 @@ func readLastID(ctx context.Context, p *Conn) error {
 // resolveLastID reads the id of a connection that is about to change hands, if it is
 // uncertain, unless its user is closed and cannot read it any more.
 func resolveLastID(ctx context.Context, p *Conn) error {
-	user := p.shows.lastID.user
+	user := p.diagnostics.lastID.user
 	if user == nil {
 		return nil
 	}
 	if user.LastID.gone.Load() {
-		p.shows.lastID = sessionID{unknown: true}
+		p.diagnostics.lastID = sessionID{unknown: true}
 		return nil
 	}
 	// Not until the next user's context ends: it would cost the former one the id.
@@ -56,7 +56,7 @@ func resolveLastID(ctx context.Context, p *Conn) error {
 	}
 	// The server does not say, or as the session is now (sql_select_limit,
 	// character_set_results) not so that it can be read.
-	p.shows.lastID = sessionID{unknown: true}
+	p.diagnostics.lastID = sessionID{unknown: true}
 	if mysqlerr.Number(err) != 0 {
 		p.flags.forget()
 	}

@@ -24,33 +24,45 @@ const leastPing = 250 * time.Millisecond
 // Check implements pool.Resource: the stock driver's liveness check, which looks at the
 // socket and sends nothing, and a ping if the connection was idle for pool_ping_after, or
 // if another one to its host was found dead.
-func (p *Conn) Check(ctx context.Context, idle time.Duration) (err error) {
+func (p *Conn) Check(ctx context.Context, idle time.Duration) error {
+	return checker{p}.checkIdle(ctx, idle)
+}
+
+// checker checks a connection before it is handed out.
+type checker struct{ *Conn }
+
+func (p checker) checkIdle(ctx context.Context, idle time.Duration) (err error) {
 	defer p.survive("a check", &err)
 	if p.used && p.Shared.Reset == dsn.ResetAlways {
 		if err := p.checkSocket(ctx); err != nil {
 			return err
 		}
-		if err := resolveLastID(ctx, p); err != nil {
+		if err := resolveLastID(ctx, p.Conn); err != nil {
 			return err
 		}
-		err := p.withLimit(ctx, CheckTimeout, CheckTimeout, idle, p.resetForNext)
+		err := p.withLimit(ctx, CheckTimeout, CheckTimeout, idle, restorer{p.Conn}.resetForNext)
 		if errors.Is(err, errNoReset) {
-			p.shows.user = nil // it is closed for that, and did not break in anybody's use
+			p.diagnostics.user = nil // it is closed for that, and did not break in anybody's use
 		}
 		return err
 	}
-	if err := p.CheckAlive(ctx, idle); err != nil {
+	if err := p.checkAlive(ctx, idle); err != nil {
 		return err
 	}
-	if err := p.verifyAndRestore(ctx); err != nil || !p.baselineIsDue() {
+	a := asker{p.Conn}
+	if err := p.verifyAndRestore(ctx); err != nil || !a.baselineIsDue() {
 		return err
 	}
-	return p.withLimit(ctx, CheckTimeout, CheckTimeout, idle, p.readBaseline)
+	return p.withLimit(ctx, CheckTimeout, CheckTimeout, idle, a.readBaseline)
 }
 
 // CheckAlive is Check for a logical connection that takes back what it put away: the
 // session is its own, so that there is nothing to verify or restore.
 func (p *Conn) CheckAlive(ctx context.Context, idle time.Duration) error {
+	return checker{p}.checkAlive(ctx, idle)
+}
+
+func (p checker) checkAlive(ctx context.Context, idle time.Duration) error {
 	if err := p.checkSocket(ctx); err != nil {
 		return err
 	}
@@ -63,7 +75,7 @@ func (p *Conn) CheckAlive(ctx context.Context, idle time.Duration) error {
 	return err
 }
 
-func (p *Conn) checkSocket(ctx context.Context) error {
+func (p checker) checkSocket(ctx context.Context) error {
 	err := p.ResetSession(ctx)
 	if err != nil {
 		p.Host.DeadFound.Add(1)
@@ -71,7 +83,7 @@ func (p *Conn) checkSocket(ctx context.Context) error {
 	return err
 }
 
-func (p *Conn) ping(ctx context.Context, idle time.Duration) error {
+func (p checker) ping(ctx context.Context, idle time.Duration) error {
 	own := PingTimeout
 	if dial := p.Host.Cfg.Timeout; dial > 0 {
 		own = min(own, dial)
@@ -132,7 +144,7 @@ func (p *Conn) sound() bool { return p.live.health < broken && p.IsValid() }
 // every connection to this host that was idle at least as long is closed: each would cost
 // a caller the same time. If only the caller's shorter limit ran out, one unused
 // connection is pinged in the background instead.
-func (p *Conn) withLimit(ctx context.Context, limit, own, idle time.Duration, ask func(context.Context) error) error {
+func (p checker) withLimit(ctx context.Context, limit, own, idle time.Duration, ask func(context.Context) error) error {
 	began := p.Host.Now()
 	timed, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -193,14 +205,14 @@ func isContextError(err error) bool {
 // VerifyUnused pings a connection that nobody uses, and notes that it lives.
 func (p *Conn) VerifyUnused(ctx context.Context) error {
 	began := p.Host.Now()
-	err := p.verifyPing(ctx)
+	err := checker{p}.verifyPing(ctx)
 	if err == nil {
 		p.live.answered(began)
 	}
 	return err
 }
 
-func (p *Conn) verifyPing(ctx context.Context) (err error) {
+func (p checker) verifyPing(ctx context.Context) (err error) {
 	defer p.survive("a ping", &err)
 	return p.Ping(ctx)
 }

@@ -41,7 +41,7 @@ func (p restorer) resetAndSet(ctx context.Context, kinds session.Kinds) error {
 	p.kept().forget()
 	p.state.Reset()
 	p.inTx, p.used = false, false
-	p.shows.lastID = sessionID{}
+	p.diagnostics.lastID = sessionID{}
 	if err == nil && !known {
 		err = p.replayLogin(ctx)
 	}
@@ -91,6 +91,14 @@ func (p restorer) canReset() bool {
 func (p restorer) replaysNames() bool {
 	s := p.Host.Learned.Load()
 	return s != nil && s.MariaDB && p.config.OneByOne
+}
+
+// loginBaseline is what the login itself made of the session, which a reset begins with.
+func (p restorer) loginBaseline() *session.Baseline {
+	if p.after.ran {
+		return p.after.login.baseline
+	}
+	return p.baseline
 }
 
 // loginCommands sets, after a reset, what a login sets; names is the statement for

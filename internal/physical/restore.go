@@ -109,8 +109,6 @@ func (p restorer) tryMethods(ctx context.Context, kinds session.Kinds) (restoreM
 
 // resetForNext is for pool_reset=always: the reset before a connection is handed
 // out.
-func (p *Conn) resetForNext(ctx context.Context) error { return restorer{p}.resetForNext(ctx) }
-
 func (p restorer) resetForNext(ctx context.Context) error {
 	start, kinds, how := p.Shared.TraceStart(), p.state.Kinds(), byReset
 	err := p.resetAndSet(ctx, kinds)

@@ -116,21 +116,22 @@ func (p *Conn) Fits(label string) pool.Fit {
 // connection is closed.
 func (p *Conn) Switch(ctx context.Context, label string) (kept bool, err error) {
 	schema, _ := p.schema.wants(label)
-	if s := (switcher{p}); s.canDefer(schema) && !p.deferred.skip() {
+	s := switcher{p}
+	if s.canDefer(schema) && !p.deferred.skip() {
 		return s.deferUse(ctx, schema)
 	}
-	return p.use(ctx, schema)
+	return s.use(ctx, schema)
 }
 
 // use is Switch to a schema, whatever its label.
-func (p *Conn) use(ctx context.Context, schema string) (kept bool, err error) {
+func (p switcher) use(ctx context.Context, schema string) (kept bool, err error) {
 	defer p.survive("the switch of the schema", &err)
 	timed, cancel := context.WithTimeout(ctx, CheckTimeout)
 	defer cancel()
 	p.usedBy(nil)
 	changes := p.Host.Server.Schemas.Load()
 	if p.deferred.isTestDue() {
-		if err := (switcher{p}).testDeferral(timed, schema); err != nil {
+		if err := p.testDeferral(timed, schema); err != nil {
 			return false, err
 		}
 	}

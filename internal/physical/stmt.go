@@ -62,9 +62,9 @@ func (s *Stmt) Closed() bool { return s.inner == nil }
 // one holds, about to run; rows is as in Holder.prepareDiagnostics.
 func (s *Stmt) ready(ctx context.Context, args []driver.NamedValue, rows bool) (StockStmt, error) {
 	p := s.h.lent.Value
-	selectSchema := p.selectDeferredSchemaAfterError
+	selectSchema := switcher{p}.selectDeferredSchemaAfterError
 	if s.inner.Stmt.effects.Leaves&^cacheSafeState != 0 {
-		selectSchema = p.selectDeferredSchema // afterwards it may not be known which one the session is on
+		selectSchema = switcher{p}.selectDeferredSchema // afterwards it may not be known which one the session is on
 	}
 	if err := selectSchema(ctx); err != nil {
 		return nil, s.h.noteError(err)
@@ -136,7 +136,7 @@ func (s *Stmt) retry(ctx context.Context, args []driver.NamedValue, err *error) 
 	if *err == nil || !s.on.kept().dropAfterError(s.inner, *err) {
 		return nil
 	}
-	if gone := s.on.selectDeferredSchema(ctx); gone != nil {
+	if gone := (switcher{s.on}).selectDeferredSchema(ctx); gone != nil {
 		*err = gone
 		return nil
 	}

@@ -18,7 +18,7 @@ import (
 // statements (max_prepared_stmt_count), of which the pool's own may be some, it
 // has those closed and tries again for a second at most: nothing has run.
 func (p keeper) prepare(ctx context.Context, query string) (*prepared, error) {
-	if err := p.selectDeferredSchema(ctx); err != nil {
+	if err := (switcher{p.Conn}).selectDeferredSchema(ctx); err != nil {
 		return nil, err
 	}
 	p.stmts.counts.misses.Add(1)
@@ -30,7 +30,7 @@ func (p keeper) prepare(ctx context.Context, query string) (*prepared, error) {
 	}
 	if err != nil {
 		if mysqlerr.Number(err) != 0 {
-			p.shows.foreign &^= session.Warnings | session.RowCount // they are of this error
+			p.diagnostics.foreign &^= session.Warnings | session.RowCount // they are of this error
 		}
 		return nil, err
 	}

@@ -18,7 +18,7 @@ type Tx struct {
 // Begin begins a transaction.
 func (h *Holder) Begin(ctx context.Context, opts driver.TxOptions) (Tx, error) {
 	p := h.lent.Value
-	if err := p.selectDeferredSchema(ctx); err != nil {
+	if err := (switcher{p}).selectDeferredSchema(ctx); err != nil {
 		return Tx{}, h.noteError(err)
 	}
 	stock, err := p.BeginTx(ctx, opts)
@@ -29,7 +29,7 @@ func (h *Holder) Begin(ctx context.Context, opts driver.TxOptions) (Tx, error) {
 		}
 		return Tx{}, h.noteError(err)
 	}
-	p.shows.foreign &^= session.RowCount
+	p.diagnostics.foreign &^= session.RowCount
 	p.inTx, p.used = true, true
 	h.readOnly = opts.ReadOnly
 	return Tx{h, p, stock}, nil

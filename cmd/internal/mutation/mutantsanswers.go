@@ -5,8 +5,8 @@ var answersMutants = []mutant{
 	{
 		name: "an error's missing status flags are not asked for",
 		file: "internal/physical/liveness.go",
-		old:  "\tif err := p.verifyAndRestore(ctx); err != nil || !p.baselineIsDue() {",
-		new:  "\tif err := error(nil); !p.baselineIsDue() {",
+		old:  "\tif err := p.verifyAndRestore(ctx); err != nil || !a.baselineIsDue() {",
+		new:  "\tif err := error(nil); !a.baselineIsDue() {",
 		test: "TestFlagsAreAskedForAfterAnError",
 	},
 	{

@@ -178,7 +178,7 @@ var restoreMutants = []mutant{
 	{
 		name: "a text runs on the former user's schema",
 		file: "internal/physical/diagnostics.go",
-		old:  "if err := p.selectDeferredSchema(ctx); err != nil {",
+		old:  "if err := (switcher{p}).selectDeferredSchema(ctx); err != nil {",
 		new:  "if err := ctx.Err(); err != nil {",
 		test: "TestSuiteLateSwitchIsUnseen",
 	},
@@ -213,21 +213,21 @@ var restoreMutants = []mutant{
 	{
 		name: "a text is prepared on the former user's schema",
 		file: "internal/physical/stmtprepare.go",
-		old:  "if err := p.selectDeferredSchema(ctx); err != nil {",
+		old:  "if err := (switcher{p.Conn}).selectDeferredSchema(ctx); err != nil {",
 		new:  "if err := ctx.Err(); err != nil {",
 		test: "TestSuiteLateSwitchIsUnseen",
 	},
 	{
 		name: "a transaction is begun on the former user's schema",
 		file: "internal/physical/tx.go",
-		old:  "if err := p.selectDeferredSchema(ctx); err != nil {",
+		old:  "if err := (switcher{p}).selectDeferredSchema(ctx); err != nil {",
 		new:  "if err := ctx.Err(); err != nil {",
 		test: "TestSuiteSchemaGoneWhileLate",
 	},
 	{
 		name: "a ping does not look whether there is the schema",
 		file: "internal/physical/holder.go",
-		old:  "if err := p.selectDeferredSchema(ctx); err != nil {",
+		old:  "if err := (switcher{p}).selectDeferredSchema(ctx); err != nil {",
 		new:  "if err := ctx.Err(); err != nil {",
 		test: "TestSuiteSchemaGoneWhileLate",
 	},
