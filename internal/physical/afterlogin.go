@@ -129,7 +129,7 @@ func (p afterLoginRunner) runAfterLogin(ctx context.Context) (leftAfterLogin, er
 	if err != nil {
 		return left, p.afterLoginFailed(ctx, err)
 	}
-	if left.baseline == nil { // the server does not tell
+	if left.baseline == nil { // it cannot be read
 		left.autocommitAtLogin = autocommit
 	}
 	if p.InTransaction() {
@@ -149,7 +149,7 @@ func (p afterLoginRunner) runAfterLogin(ctx context.Context) (leftAfterLogin, er
 }
 
 // callAfterLogin calls the function, for as long as ctx lasts and a little longer.
-// When it has returned nobody else uses the connection, whatever the function does.
+// When it has returned the function cannot use the connection any more.
 func (p afterLoginRunner) callAfterLogin(ctx context.Context) (*afterLoginConn, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -188,8 +188,8 @@ func (p afterLoginRunner) callAfterLogin(ctx context.Context) (*afterLoginConn, 
 	return c, err
 }
 
-// measure reads what the function left. A server that does not tell its variables
-// leaves the baseline unknown.
+// measure reads what the function left. If the server's variables cannot be read, the
+// baseline stays unknown.
 func (p afterLoginRunner) measure(ctx context.Context, oneByOne bool) (left leftAfterLogin, err error) {
 	before := p.after.login
 	left.facts = facts{ID: p.ID, read: true, initConnect: p.initConnect, readRole: true, hasRoles: before.hasRoles, roleAtLogin: before.roleAtLogin}
@@ -240,7 +240,7 @@ func (p afterLoginRunner) measure(ctx context.Context, oneByOne bool) (left left
 // adoptConfig has the connection go by variables that a DSN's parameters may set too.
 func (p afterLoginRunner) adoptConfig(values map[string]string) {
 	if values == nil {
-		return // the server does not tell
+		return // they cannot be read
 	}
 	set := map[string]string{}
 	if wait := values["wait_timeout"]; wait != p.after.login.baseline.Value("wait_timeout") {

@@ -49,7 +49,7 @@ func (e *afterLoginPanic) Error() string {
 	return fmt.Sprintf("panic (the log has the stack): %v", e.value)
 }
 
-// afterLoginFailed returns the error of a function, which tells nothing of the host
+// afterLoginFailed returns the error of a function, which means nothing about the host
 // unless the connection broke by itself.
 func (p afterLoginRunner) afterLoginFailed(ctx context.Context, err error) error {
 	var panicked *afterLoginPanic

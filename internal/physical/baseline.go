@@ -28,7 +28,7 @@ import (
 // needNoBaseline is the kinds of state that are undone without it, or never.
 const needNoBaseline = session.Transaction | session.NextTransaction | session.Schema | session.FoundRows | session.Identity
 
-// noteLeft notes what a user leaves.
+// noteLeft notes the kinds of state that a user leaves.
 func (h *Host) noteLeft(kinds session.Kinds) {
 	if h.leftKinds()&kinds != kinds {
 		h.left.Or(uint32(kinds))
@@ -73,16 +73,16 @@ func (f *facts) lacksBaseline(left session.Kinds) bool {
 // baselineIsDue reports whether it is to be read before the connection is handed out.
 func (p asker) baselineIsDue() bool { return !p.readRole && p.lacksBaseline(p.Host.leftKinds()) }
 
-// readBaseline reads it on a session that nobody left anything on. It returns an error
-// only if the connection broke, or ctx ended: what the server refuses stays unknown.
+// readBaseline reads it on a session without state. It returns an error only if the
+// connection broke, or ctx ended: what the server refuses stays unknown.
 func (p asker) readBaseline(ctx context.Context) (err error) {
 	defer p.survive("the reading of the session's variables", &err)
 	p.usedBy(nil)
 	return unlessServerError(p.askSession(ctx, false))
 }
 
-// askSession asks for what is restored, and with host also what the host is. Where the
-// server does not tell, the session's id is asked for.
+// askSession reads the baseline, and with host also the host's role. If the server's
+// variables are unknown, it reads the session's id.
 func (p asker) askSession(ctx context.Context, host bool) error {
 	p.read, p.readRole = true, true
 	server := p.Host.Learned.Load()
@@ -150,9 +150,9 @@ func (p asker) know(values map[string]string) {
 	}
 }
 
-// askID asks for as little as can be, if anybody wants to know: pool_kill, the log, or
-// who cannot tell from the status flags whether a statement commits by itself. Without
-// an answer autocommit counts as off: then every statement may leave a transaction open.
+// askID reads the session's id and autocommit if they are needed: for pool_kill, for the
+// log, or if the status flags do not show autocommit. If they cannot be read, autocommit
+// counts as off: then every statement may leave a transaction open.
 func (p asker) askID(ctx context.Context) error {
 	l := p.Shared
 	if p.ID != 0 || p.flags.Known() && !l.Kill && l.LeakAfter == 0 && !l.Log().Enabled(ctx, slog.LevelDebug) {

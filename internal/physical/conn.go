@@ -1,6 +1,6 @@
 // Package physical is one session on the server: it logs in, is validated, switches its
 // schema, runs statements, keeps those that are prepared, and is restored for its next
-// user. What a connection meets that others must know it tells through Events.
+// user. It reports through Events what others must know.
 //
 // A Conn is the session, a Holder the logical connection that runs statements on it, a
 // Host what is known of the server's side, and Shared what the connections of one pool
@@ -43,22 +43,22 @@ type StockConn interface {
 	driver.NamedValueChecker
 }
 
-// facts is what the server says of a session after the login.
+// facts is what is known of a session after the login.
 type facts struct {
 	ID                uint64 // CONNECTION_ID(); 0: unknown
 	autocommitAtLogin bool   // false if unknown
 
 	// The rest is as here until it is read: see baseline.go.
 
-	read        bool              // the variables were asked for, whatever came of it
+	read        bool              // reading the variables was tried, whatever came of it
 	baseline    *session.Baseline // nil: unknown
 	initConnect bool              // the server ran statements of its own, or may have
-	readRole    bool              // the role was asked for
+	readRole    bool              // reading the role was tried
 	hasRoles    bool              // the server has roles
 	roleAtLogin string
 }
 
-// unread is the facts of a session before anything is asked.
+// unread is the facts of a session before anything is read.
 func unread() facts { return facts{initConnect: true} }
 
 // IDAttr is the connection's id for the log, or nothing if it is unknown.
@@ -74,13 +74,13 @@ func (f *facts) IDAttr() slog.Attr {
 type Conn struct {
 	StockConn
 	stockFields
-	serial uint64 // tells it from every other one of the process; immutable
+	serial uint64 // unique in the process; immutable
 	Shared *Shared
 	Host   *Host
 	Place  *budget.Place     // on the server; immutable
 	Life   time.Duration     // its greatest age; 0 is no limit
 	facts                    // as of the login
-	Answer serverinfo.Answer // what the server said of itself, at the login or the latest probe
+	Answer serverinfo.Answer // the server's role, at the login or the latest probe
 
 	config   *dsn.ConnConfig // what it logged in with
 	cautious bool            // the server may take packets of leastServerPacket only

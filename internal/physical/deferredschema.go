@@ -17,15 +17,14 @@ import (
 // another connection. So a connection is trusted with this only if
 //
 //   - the server's list of connections shows this one with the address of its socket,
-//     and the server takes no other address from a proxy (PROXY protocol): then nobody
-//     is between who could have another session run a statement; and
+//     and the server takes no other address from a proxy (PROXY protocol): then nothing in
+//     between could run a statement on another session; and
 //   - it was tested on this connection.
 //
 // Anything but a prepared statement selects the schema first, and so does one after which
 // the schema is not known. So does the next statement after an error. Until then the
-// session is on a schema that belongs to nobody: another user's may be gone when the
-// server goes back to it, which leaves the session without one, and whatever is wrong
-// here must not write there.
+// session is on a neutral schema: another user's may be gone when the server goes back to
+// it, which leaves the session without one, and a bug here must not write there.
 
 // deferAfter is how many switches a connection makes before it is tested, which takes seven
 // round trips.

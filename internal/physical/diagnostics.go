@@ -122,11 +122,11 @@ func (h *Holder) prepareDiagnosticsWith(ctx context.Context, p *Conn, st *sessio
 	}
 	reads := st.Reads()
 	if p.diagnostics.foreign&session.Warnings != 0 && p.Host.keepsWarnings() && st.MayWarnWithoutTables() {
-		reads |= session.Warnings // or afterwards nobody could tell whose they are
+		reads |= session.Warnings // or afterwards it would not be known whose they are
 	}
 	shown := reads&session.LastID != 0 || p.config.AutoIsNull
 	if p.config.AutoIsNull || st.ChangesID() && (rows || p.diagnostics.lastID.unknown || !st.Inserts() || h.LastID.mustResolve(h.lent, p.diagnostics.lastID.user == h.Lease)) {
-		reads |= session.LastID // or it could not be told whether it changed it
+		reads |= session.LastID // or it would not be known whether it changed it
 	}
 	if reads == 0 {
 		return nil
@@ -201,7 +201,7 @@ func (h *Holder) afterText(p *Conn, st *session.Statement, query string, args []
 	}
 	h.after(p, st, args, result, err)
 	if result == nil && err == nil && st.Several() {
-		p.flags.failed = true // those behind the first may yet, and rows.Close tells nobody
+		p.flags.failed = true // those behind the first may still fail, and rows.Close does not report it
 	}
 }
 

@@ -81,8 +81,7 @@ func (h *Holder) PutAway() (pinned bool) {
 	return pinned
 }
 
-// Sound reports whether nothing says that the connection that is held must not be used
-// again.
+// Sound reports whether the connection that is held may be used again, as far as is known.
 func (h *Holder) Sound() bool { return h.lent.Value.sound() }
 
 // CheckIn checks in the connection that is held. It takes no time, since database/sql may
@@ -116,11 +115,11 @@ func (h *Holder) Rejected() bool { return h.rejected && h.Sound() }
 // ReturnedBadConn reports whether driver.ErrBadConn was returned.
 func (h *Holder) ReturnedBadConn() bool { return h.bad }
 
-// Closed notes that the logical connection is closed: nobody asks it for LAST_INSERT_ID()
-// any more.
+// Closed notes that the logical connection is closed: its LAST_INSERT_ID() is not needed any
+// more.
 func (h *Holder) Closed() { h.LastID.gone.Store(true) }
 
-// Lost is for a connection that was found dead and discarded: what the stock driver's
+// Lost notes that the connection was found dead and discarded: what the stock driver's
 // would have lost with it is lost.
 func (h *Holder) Lost() {
 	h.stmts.lose()
@@ -183,7 +182,7 @@ func (h *Holder) rejects(p *Conn, err error) error {
 
 // mayRefuseWrites reports whether the session may be in a read-only transaction
 // (error 1792, which the stock driver takes for a read-only server): in one that
-// was begun so, or by statements, which are not asked what they began.
+// was begun so, or by statements, whose text is not read for that.
 func (h *Holder) mayRefuseWrites() bool {
 	p := h.lent.Value
 	if params := p.config.Params; params["transaction_read_only"]+params["tx_read_only"] != "" {

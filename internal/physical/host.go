@@ -10,7 +10,7 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/stockdriver"
 )
 
-// Host is one host that a login's address names, as its connections know it.
+// Host is one host of a DSN, as its connections know it.
 type Host struct {
 	Addr  string        // host:port, or a socket's path
 	Cfg   *mysql.Config // the config to log in there with; immutable
@@ -36,7 +36,7 @@ type Host struct {
 	// as well: see Conn.CheckAlive.
 	DeadFound atomic.Int64
 
-	replicaQuery atomic.Int32 // how it is asked for its replication
+	replicaQuery atomic.Int32 // the query for its replication
 
 	Open atomic.Int64 // connections of the pool, each until it is closed
 }

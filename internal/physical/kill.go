@@ -40,7 +40,7 @@ func (v Victim) KillFrom(ctx context.Context, p *Conn) (done, usable bool, err e
 
 // kill kills the victim if the server's list of connections shows its id
 // with its socket's address: behind a proxy, or after a restart, the id may be
-// somebody else's.
+// another client's.
 func (v Victim) kill(ctx context.Context, p *Conn) (done bool, err error) {
 	defer p.survive("the KILL of a statement", &err)
 	p.usedBy(nil)

@@ -17,11 +17,10 @@ import (
 
 // LAST_INSERT_ID() belongs to the logical connection. What its statements made of
 // it is noted from the answers, and set in the session before a statement that
-// asks for it, where the session has another one's. The answer to an INSERT tells
+// reads it, where the session has another one's. The answer to an INSERT has
 // an id that was generated, which LAST_INSERT_ID() is from then on, or one that
-// the row was given, and then it is as before. Where the two cannot be told apart
-// the id is uncertain: it is read once, by whoever gets the physical connection
-// next.
+// the row was given, and then it is as before. Where it is not known which of the two it is
+// the id is uncertain: it is read once, by the next user of the physical connection.
 
 // sessionID is LAST_INSERT_ID() of a session on the server. Guarded by ownership.
 type sessionID struct {
@@ -36,7 +35,7 @@ type sessionID struct {
 }
 
 // notesID notes what a statement did to LAST_INSERT_ID(), for which
-// [session.Statement.ChangesID] says that it may have. result is nil if its answer
+// [session.Statement.ChangesID] is true. result is nil if its answer
 // was rows.
 func (g *Lease) notesID(p *Conn, st *session.Statement, args []driver.NamedValue, result driver.Result, err error) {
 	if err == nil && result != nil && st.Inserts() {
@@ -73,10 +72,10 @@ type idVerdict uint8
 const (
 	uncertain idVerdict = iota
 	unchanged           // LAST_INSERT_ID() is what it was
-	generated           // it is the id that the answer tells
+	generated           // it is the id in the answer
 )
 
-// whatOf tells it of an answer that tells an id.
+// whatOf returns it for an answer that has an id.
 func whatOf(st *session.Statement, id uint64, args []driver.NamedValue, result driver.Result, foundRows bool) idVerdict {
 	rows := st.Rows(id)
 	n, _ := result.RowsAffected()
@@ -151,8 +150,8 @@ func (g *Lease) uncertain(p *Conn, told uint64) {
 	l.add(g.lent, told)
 }
 
-// lastIDPause is between two looks at a connection on which somebody is just
-// reading the id.
+// lastIDPause is the interval at which a connection is polled while its new user reads the
+// id.
 const lastIDPause = time.Millisecond
 
 // ownLastID returns what LAST_INSERT_ID() is to h, which holds p. Where that is

@@ -18,7 +18,7 @@ type LastID struct {
 	Value atomic.Uint64
 
 	// Statements of which it is not known whether they changed it. The logical
-	// connection adds them; whoever reads the id where one ran resolves it.
+	// connection adds them; reading the id where one ran resolves it.
 	mu      sync.Mutex    // a leaf
 	pending []uncertainID // oldest first, each on another connection; guarded by mu
 	waiting atomic.Int32  // len(pending), changed under mu
@@ -27,7 +27,7 @@ type LastID struct {
 // uncertainID is where LAST_INSERT_ID() is uncertain.
 type uncertainID struct {
 	on    *pool.Conn[*Conn]
-	guess uint64 // what the latest answer there told; 0: nothing
+	guess uint64 // the id in the latest answer there; 0: none
 }
 
 // maxPending bounds on how many connections it is uncertain: a statement on one more
@@ -76,7 +76,7 @@ func (l *LastID) mustResolve(c *pool.Conn[*Conn], unread bool) bool {
 	return unread || len(l.pending) >= maxPending
 }
 
-// add notes an uncertain statement on c, whose answer told an id, or 0.
+// add notes an uncertain statement on c. told is the id in its answer, or 0.
 func (l *LastID) add(c *pool.Conn[*Conn], told uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -92,8 +92,8 @@ func (l *LastID) add(c *pool.Conn[*Conn], told uint64) {
 	l.keepLocked(append(all, u))
 }
 
-// resolve ends the uncertainty on c. is says what the id is in the session there, and
-// whether that is what a statement made it; then what is older does not count.
+// resolve ends the uncertainty on c. is returns the id in the session there, and whether a
+// statement set it; then older pending statements do not count.
 func (l *LastID) resolve(c *pool.Conn[*Conn], is func(guess uint64) (id uint64, made bool)) {
 	if l.waiting.Load() == 0 {
 		return
@@ -112,7 +112,7 @@ func (l *LastID) resolve(c *pool.Conn[*Conn], is func(guess uint64) (id uint64, 
 	l.keepLocked(slices.Delete(l.pending, i, i+1))
 }
 
-// lost resolves c's by what is likely, which is all that will be known.
+// lost resolves c's by the likely value: the session is gone.
 func (l *LastID) lost(c *pool.Conn[*Conn]) {
 	l.resolve(c, func(guess uint64) (uint64, bool) { return guess, guess != 0 })
 }

@@ -11,10 +11,9 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 )
 
-// PingTimeout bounds a ping before a connection is handed out. A router that
-// dropped the connection silently never answers, and the kernel would go on
-// trying for some 15 minutes. In this time it sends a lost packet again three
-// times.
+// PingTimeout bounds a ping before a connection is handed out. If a router dropped the
+// connection silently there is no answer, and the kernel would go on trying for some 15
+// minutes. In 2 s it sends a lost packet again three times.
 const PingTimeout = 2 * time.Second
 
 // leastPing is the least time after which a ping without an answer says that the
@@ -96,18 +95,18 @@ func (p checker) ping(ctx context.Context, idle time.Duration) error {
 	return p.withLimit(ctx, limit, own, idle, p.Ping)
 }
 
-// health is what is known of a connection besides what the socket says. It gets worse, and
-// better only by an answer of the server.
+// health is what is known of a connection besides the state of its socket. It gets worse,
+// and better only by an answer of the server.
 //
 //	verified -> suspect        an error after which the server may end the session
 //	suspect -> verified        it answered since
-//	any -> broken              an answer says that the session ends, or the stock driver panicked
+//	any -> broken              an answer shows that the session ends, or the stock driver panicked
 //	any -> closedLocally       the socket was closed here
 type health uint8
 
 const (
 	verified      health = iota
-	suspect              // the server is asked before the connection is used again, by its owner too
+	suspect              // the connection is pinged before it is used again, by its owner too
 	broken               // it must not be used again
 	closedLocally        // nor can it be
 )
@@ -136,7 +135,7 @@ func (l *liveness) mayBeDead(h *Host) bool {
 	return l.health >= suspect || h.DeadFound.Load() != l.asOf.deadFound || h.Server.Kills.Load() != l.asOf.kills
 }
 
-// sound reports whether nothing says that the connection must not be used again.
+// sound reports whether the connection may be used again, as far as is known.
 func (p *Conn) sound() bool { return p.live.health < broken && p.IsValid() }
 
 // withLimit calls ask, which needs an answer from the server before the connection is
@@ -152,7 +151,7 @@ func (p checker) withLimit(ctx context.Context, limit, own, idle time.Duration, 
 	switch {
 	case err == nil:
 		p.live.answered(began)
-	case IsOfAfterLogin(err): // which says nothing of the host
+	case IsOfAfterLogin(err): // which means nothing about the host
 	case ctx.Err() != nil: // the caller gave up
 		if ctx.Err() == context.DeadlineExceeded {
 			p.Shared.events.Verify(p.Host, own, idle)
@@ -202,7 +201,7 @@ func isContextError(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// VerifyUnused pings a connection that nobody uses, and notes that it lives.
+// VerifyUnused pings an idle connection, and notes that it lives.
 func (p *Conn) VerifyUnused(ctx context.Context) error {
 	began := p.Host.Now()
 	err := checker{p}.verifyPing(ctx)

@@ -16,7 +16,7 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/session"
 )
 
-// asker asks a server about itself and the session.
+// asker reads what a server is, and what a session is like.
 type asker struct{ *Conn }
 
 // Inspect finds out about a new connection, and about its server if it is the
@@ -61,8 +61,8 @@ func (p asker) askAtLogin(ctx context.Context) error {
 	return mysqlerr.UnlessExpired(p.askID(ctx))
 }
 
-// askServer asks the pool's first connection to a host about the server. It returns its
-// variables, or nil if it does not tell them.
+// askServer reads the server's variables on the pool's first connection to a host. It
+// returns nil if they cannot be read.
 func (p asker) askServer(ctx context.Context) (map[string]string, error) {
 	l := p.Shared
 	values, err := p.showVariables(ctx)
@@ -117,7 +117,7 @@ func (p asker) showVariables(ctx context.Context) (map[string]string, error) {
 	return values, nil
 }
 
-// selectVariables asks for the server's variables alone, in one row.
+// selectVariables reads the server's variables alone, in one row.
 func selectVariables(ctx context.Context, c driver.QueryerContext) (map[string]string, error) {
 	names := append([]string{"autocommit", "wait_timeout"}, serverinfo.ServerVariables[1:]...)
 	row, err := queryRow(ctx, c, "SELECT CONNECTION_ID(), @@"+strings.Join(names, ", @@"))
@@ -131,11 +131,11 @@ func selectVariables(ctx context.Context, c driver.QueryerContext) (map[string]s
 	return values, nil
 }
 
-// CannotTell reports whether the server does not know what it was asked.
+// CannotTell reports whether the server does not know what was queried.
 func CannotTell(err error) bool { return errors.Is(err, errNoRow) || mysqlerr.IsUnknown(err) }
 
-// learn takes what the pool's first connection says of the server; nil if that
-// says nothing.
+// learn notes the variables that the pool's first connection read; nil if it could not read
+// them.
 func (l *Shared) learn(ctx context.Context, h *Host, values map[string]string) {
 	s, noWaitTimeout := serverinfo.FactsOf(values, h.Config.Params, l.tracks)
 	if noWaitTimeout && l.Recycle == dsn.Auto {
@@ -148,8 +148,7 @@ func (l *Shared) learn(ctx context.Context, h *Host, values map[string]string) {
 	l.events.Learned(h, s, values["wait_timeout"])
 }
 
-// AskLimits asks the server for its limits again. It reports whether the server tells
-// them.
+// AskLimits reads the server's limits again. tells is whether the server can answer that.
 func (p *Conn) AskLimits(ctx context.Context) (l budget.Limits, account budget.AccountLimits, tells bool, err error) {
 	tells = true // if it panics
 	defer p.survive("a look at the server's limits", &err)

@@ -7,9 +7,8 @@ import (
 	"runtime/debug"
 )
 
-// survive is deferred where the stock driver runs on a goroutine of the pool: a
-// panic of it, as on an answer that no server gives, would take the process down
-// from there. The connection is not used again.
+// survive is deferred where the stock driver runs on a goroutine of the pool: a panic there,
+// as on a malformed answer, would end the process. The connection is not used again.
 func (p *Conn) survive(doing string, err *error) {
 	r := recover()
 	if r == nil {

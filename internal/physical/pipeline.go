@@ -11,7 +11,7 @@ import (
 // Statements of the pool that return no rows are pipelined: sent in one write,
 // with all answers read afterwards. Some servers and proxies drop what follows the
 // first packet, and the client would wait for ever (Aurora with MySQL 5.7:
-// MySqlConnector issues 486 and 1088). So it is tried once for each server, in the
+// MySqlConnector issues 486 and 1088). So it is tested once for each server, in the
 // background, with statements that change nothing, before anything depends on it.
 
 // pipelineTimeout bounds the test: three answers that need no work.

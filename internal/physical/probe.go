@@ -12,8 +12,8 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 )
 
-// askFirst has the first connection to a host say what the host is, as far as its
-// variables did not.
+// askFirst sets the host's role on its first connection, from the variables as far as they
+// tell.
 func (p asker) askFirst(ctx context.Context, variables map[string]string) error {
 	switch q := p.Host.Learned.Load().RoleQueries; {
 	case q&serverinfo.QueriesOfTables != 0:
@@ -42,14 +42,14 @@ func (l *Shared) dropRoleQueries(ctx context.Context, h *Host, was *serverinfo.F
 		return false
 	}
 	if !h.Learned.CompareAndSwap(was, &facts) {
-		return true // somebody else did
+		return true // another connection did
 	}
 	l.Log().LogAttrs(ctx, slog.LevelInfo, "mysqlpool: cannot read whether the host is ready, so it counts as ready: grant SELECT on the table in the error",
 		slog.String("login", l.Name), slog.String("host", h.Addr), slog.Any("error", err))
 	return true
 }
 
-// AskHost asks what the host is, on a connection that was open already.
+// AskHost reads the host's role, on a connection that was open already.
 func (p *Conn) AskHost(ctx context.Context) (err error) { return asker{p}.askHost(ctx) }
 
 func (p asker) askHost(ctx context.Context) (err error) {
@@ -75,11 +75,11 @@ func (p asker) askHost(ctx context.Context) (err error) {
 	return err
 }
 
-// How a host is asked for its replication, in Host.replicaQuery.
+// The query for a host's replication, in Host.replicaQuery.
 const (
 	showReplica int32 = iota
 	showSlave
-	showNone // it cannot be asked
+	showNone // there is none that it can answer
 )
 
 // askReplication has a replica count as unready whose replication has stopped, if
@@ -118,7 +118,7 @@ func (p asker) askReplication(ctx context.Context) error {
 	}
 }
 
-// stoppedReplication says which thread of a replica has stopped, or "". The
+// stoppedReplication names the thread of a replica that has stopped, or returns "". The
 // channels of Group Replication have states of their own.
 func stoppedReplication(channels []map[string]string) string {
 	for _, c := range channels {

@@ -13,8 +13,8 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/session"
 )
 
-// sureKinds is the kinds of state that are undone by what the server cannot
-// but do, or that its answer shows.
+// sureKinds is the kinds of state whose undo needs no test: the server cannot fail to do it,
+// or its answer shows it.
 const sureKinds = session.Transaction | session.Schema | session.FoundRows
 
 // testTimeout bounds the test, which is some ten round trips.
@@ -136,7 +136,7 @@ func (p restorer) testUndo(ctx context.Context) error {
 }
 
 // releasesLocks tests whether a lock that is released is free afterwards. On a
-// server without locks nobody takes any.
+// server without locks there is nothing to release.
 func (p restorer) releasesLocks(ctx context.Context) (bool, error) {
 	lock := "'mysqlpool " + strconv.FormatUint(p.ID, 10) + " " + strconv.FormatInt(time.Now().UnixNano(), 36) + "'"
 	switch row, err := queryRow(ctx, p, "SELECT GET_LOCK("+lock+", 0)"); {
@@ -180,7 +180,7 @@ func (p restorer) testReset(ctx context.Context) (works bool, err error) {
 		return false, err
 	}
 	if before[0] != "1" || ok && before[1] != other {
-		// It does not even keep what is set, so that nothing can be tested.
+		// It does not even keep what is set, so nothing can be tested.
 		p.found(ctx, "reset", &p.Host.Server.Proofs.Reset, serverinfo.Ignored, serverinfo.ProofLife, nil)
 		return false, nil
 	}
@@ -221,8 +221,7 @@ func (p restorer) refusedReset(ctx context.Context, err error) {
 	p.found(ctx, "reset", &p.Host.Server.Proofs.Reset, serverinfo.Refused, life, err)
 }
 
-// found notes a verdict. What is not as it should be is logged once for each time
-// that it is found.
+// found notes a verdict, and logs one that restricts the pool.
 func (p restorer) found(ctx context.Context, way string, to *serverinfo.Proof, v serverinfo.Verdict, life time.Duration, why error) {
 	level, text := slog.LevelDebug, "mysqlpool: tried how the server restores a session"
 	switch {

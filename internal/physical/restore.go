@@ -16,7 +16,7 @@ import (
 
 // RestoreTimeout bounds what is done to restore a session. What takes
 // longer, such as the rollback of a large transaction, is left to the server:
-// the connection is closed, since nobody has its place meanwhile. A second is many
+// the connection is closed, since its place is blocked meanwhile. A second is many
 // round trips on any network.
 const RestoreTimeout = time.Second
 

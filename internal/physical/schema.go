@@ -21,7 +21,7 @@ type sessionSchema struct {
 	label   string // that it was to log in to
 	home    string // that it did log in to, which BeforeConnect may have changed
 	now     string // "" is none
-	wanted  string // where whoever has it is to be; other than now only while USE is deferred: see deferredschema.go
+	wanted  string // that its user is to be on; other than now only while USE is deferred: see deferredschema.go
 	former  string // what now was before it became UnknownSchema
 	changes int64  // Server.Schemas when it was last selected
 }
@@ -33,7 +33,7 @@ func schemaAtLogin(label string) sessionSchema {
 // loggedIn notes the schema that the login was to, in place of the label.
 func (s *sessionSchema) loggedIn(schema string) { s.home, s.now, s.wanted = schema, schema, schema }
 
-// found notes what the server says.
+// found notes the schema that the server reported.
 func (s *sessionSchema) found(schema string) { s.now, s.wanted = schema, schema }
 
 // selected notes a schema that was selected after so many changes.
@@ -60,10 +60,9 @@ func (s *sessionSchema) forget() {
 	}
 }
 
-// wants returns the schema that a checkout with the label wants on this
-// connection: what a login with it would be on. It reports false if only a login
-// can tell, since BeforeConnect gave this one another schema than it was asked
-// for.
+// wants returns the schema that a checkout with the label wants on this connection: what a
+// login with it would be on. ok is false if only a login can show that, since BeforeConnect
+// changed the schema of this one.
 func (s *sessionSchema) wants(label string) (schema string, ok bool) {
 	switch {
 	case label == s.label:

@@ -18,7 +18,7 @@ type Shared struct {
 	Name   string       // user@net(addr), for people
 
 	hosts          []*Host // in the order of the DSN; immutable
-	tracks         bool    // there are several, or pool_target says what the one must be; immutable
+	tracks         bool    // there are several, or pool_target restricts the one; immutable
 	rejectReadOnly bool    // of the DSN; immutable
 	events         Events  // immutable
 
@@ -31,29 +31,28 @@ type Shared struct {
 	Undone, Resets atomic.Int64 // connections that were restored so
 }
 
-// Events is whom a physical connection tells what it meets that others must know. No
-// method waits.
+// Events receives what others must know about a physical connection. No method waits.
 type Events interface {
-	// Learned says what the first login to a host learned of it. waitTimeout is the
-	// session's, as the server says it.
+	// Learned reports what the first login to a host learned about it. waitTimeout is the
+	// session's, as the server returns it.
 	Learned(h *Host, facts *serverinfo.Facts, waitTimeout string)
 
-	// Silent says that a connection to a host had no answer within limit, the pool's
-	// own. Others that nobody used for as long as idle are likely to have none.
+	// Silent reports that a connection to a host had no answer within limit, the pool's
+	// own. Others that were idle at least as long are likely to have none.
 	Silent(h *Host, limit, idle time.Duration)
-	// Verify says that a caller whose deadline was shorter than limit had none.
+	// Verify reports that a caller whose deadline was shorter than limit had none.
 	Verify(h *Host, limit, idle time.Duration)
-	// Unready says that a host refuses statements.
+	// Unready reports that a host refuses statements.
 	Unready(h *Host, why error)
-	// WriteRefused says that the host of p refused a write because it takes none.
+	// WriteRefused reports that the host of p refused a write because it takes none.
 	WriteRefused(p *Conn, why error)
-	// BecameReadOnly says that the stock driver closed a connection to the only host
+	// BecameReadOnly reports that the stock driver closed a connection to the only host
 	// for that (rejectReadOnly).
 	BecameReadOnly()
 
-	// TooManyStmts says that a server has no room for another prepared statement.
+	// TooManyStmts reports that a server has no room for another prepared statement.
 	TooManyStmts()
-	// Kill has a statement ended that runs on the server still.
+	// Kill has a statement killed that still runs on the server.
 	Kill(v Victim)
 }
 
@@ -67,7 +66,7 @@ func NewShared(name string, o dsn.Options, logger *slog.Logger, hosts []*Host, r
 	}
 }
 
-// several reports whether there is another host to go to.
+// several reports whether there are several hosts.
 func (l *Shared) several() bool { return len(l.hosts) > 1 }
 
 // Log returns the logger. It is not kept, since a program may set slog's
@@ -83,7 +82,7 @@ func (l *Shared) Log() *slog.Logger {
 	return log
 }
 
-// acted notes what a statement did beyond its session.
+// acted notes what a statement did to schemas and other sessions.
 func (l *Shared) acted(st *session.Statement) {
 	for _, h := range l.hosts {
 		if st.AltersSchemas() {

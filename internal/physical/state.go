@@ -30,7 +30,7 @@ func (p *Conn) declined() {
 // placeholder, which may be the name of a lock.
 //
 // Where the server's answer shows the transaction that a statement opened, that
-// flag tells from then on, and more exactly than any text: a transaction may end
+// flag counts from then on, and is more exact than any text: a transaction may end
 // in many ways.
 func (p *Conn) ran(st *session.Statement, firstArg any, err error) {
 	p.busy = false

@@ -253,8 +253,8 @@ func (s *Stmt) QueryValues(args []driver.Value) (driver.Rows, error) {
 	return rows, err
 }
 
-// Close closes the statement. A physical connection that is not held is not touched:
-// whoever holds it next closes the statement on the server, unless it is kept.
+// Close closes the statement. A physical connection that is not held is not touched: its
+// next user closes the statement on the server, unless it is kept.
 func (s *Stmt) Close() error {
 	inner := s.inner
 	if inner == nil {

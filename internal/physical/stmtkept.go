@@ -19,15 +19,15 @@ type statement struct {
 	argClasses []byte // of the first run while it was kept; nil: none yet
 	columns    stockdriver.Columns
 	charged    int  // how many columns count in its cost
-	stale      bool // it must not run again: whoever has it prepares another
+	stale      bool // it was dropped and must not run again
 
 	inserts bool           // see onlyInserts
 	noRows  bool           // see returnsNoRows
 	times   dsn.TimeFormat // see argClass
 }
 
-// prepared is a statement of one physical connection, be it kept for whoever
-// next has its text, or only for as long as some logical statement has it.
+// prepared is a statement of one physical connection. It is kept for the next use of its
+// text, or only for as long as a logical statement has it.
 type prepared = stmtcache.Entry[statement]
 
 // keptStmts is the prepared statements of a physical connection. Guarded by
@@ -57,7 +57,7 @@ type keeper struct{ *Conn }
 // kept returns the keeper of the connection's statements.
 func (p *Conn) kept() keeper { return keeper{p} }
 
-// reads notes rows that are about to be read.
+// reads notes the rows that are being read.
 func (s *keptStmts) reads(rows driver.Rows, err error) {
 	if err == nil {
 		s.rows = rows
@@ -112,7 +112,7 @@ func (p keeper) cached(ctx context.Context, query string, args []driver.NamedVal
 }
 
 // acquire prepares a text for a logical statement, which releases it. It prepares
-// it on the server even if the text is kept: whoever prepares wants to know whether
+// it on the server even if the text is kept: the caller wants to know whether
 // that can be done. A text is kept from its second use on, so that one that is
 // used once pushes nothing out.
 func (p keeper) acquire(ctx context.Context, query string) (*prepared, error) {
@@ -148,7 +148,7 @@ func (p keeper) acquireFor(ctx context.Context, query string, args []driver.Name
 	return e, err
 }
 
-// acquireOwn is acquire of a statement that nobody else gets.
+// acquireOwn is acquire of a statement that is not shared.
 func (p keeper) acquireOwn(ctx context.Context, query string) (*prepared, error) {
 	e, err := p.prepare(ctx, query)
 	if err == nil {
@@ -173,8 +173,7 @@ func (p keeper) acquireToRebind(ctx context.Context, query string) (*prepared, e
 	return p.acquire(ctx, query)
 }
 
-// release takes a user of a statement away, and closes it if nobody has it and
-// it is not kept.
+// release removes a user of a statement, and closes it if it has no more and is not kept.
 func (p keeper) release(e *prepared) error {
 	p.stmts.cache.Release(e)
 	if e.Kept() {
@@ -249,8 +248,8 @@ func (p keeper) closeUnlessKept(e *prepared) {
 	}
 }
 
-// ClosePending closes what is not wanted any more. While rows are being read nothing can
-// be sent.
+// ClosePending closes the statements that are pending close, unless rows are being read:
+// then nothing can be sent.
 func (p *Conn) ClosePending() { p.kept().closePending() }
 
 func (p keeper) closePending() {
@@ -274,16 +273,15 @@ func (p keeper) closePending() {
 	s.toClose = s.toClose[:0]
 }
 
-// releasedStmts is the prepared statements that were released while nobody who could
-// write to their connection was there. Whoever gets the connection next does the
-// rest.
+// releasedStmts is the prepared statements that were released while their connection could
+// not be written to. Its next user closes them.
 type releasedStmts struct {
 	any     atomic.Bool // whether there are any, so that most need no lock
 	mu      sync.Mutex
 	entries []*prepared // guarded by mu
 }
 
-// releaseLater is release, by somebody who may not own the connection, of a statement
+// releaseLater is release, by a caller that may not own the connection, of a statement
 // that was acquired in an epoch. If that has ended there is nothing to release.
 func (s *keptStmts) releaseLater(e *prepared, epoch int) {
 	l := &s.released

@@ -35,7 +35,7 @@ type TraceEvent struct {
 type TraceFunc func(ctx context.Context, e TraceEvent)
 
 // Tracer is who is told. Without anybody it costs one atomic load for each event, and no
-// look at the clock. A nil Tracer has nobody.
+// look at the clock. A nil Tracer has no functions.
 type Tracer struct {
 	mu  sync.Mutex                   // held to change all
 	all atomic.Pointer[[]*TraceFunc] // immutable; nil if there is none
@@ -66,7 +66,7 @@ func (t *Tracer) change(f func([]*TraceFunc) []*TraceFunc) {
 	t.all.Store(&all)
 }
 
-// now is when an event begins, or the zero time if there is nobody to tell.
+// now is when an event begins, or the zero time if there is no function.
 func (t *Tracer) now() time.Time {
 	if t == nil || t.all.Load() == nil {
 		return time.Time{}

@@ -41,8 +41,8 @@ func (t *Tx) Commit() error { return t.end(driver.Tx.Commit) }
 // Rollback implements driver.Tx.
 func (t *Tx) Rollback() error { return t.end(driver.Tx.Rollback) }
 
-// end ends the transaction. One that was begun in Conn.Raw may be kept until its
-// connection is somebody else's.
+// end ends the transaction. A program may keep one that was begun in Conn.Raw until its
+// connection has another user.
 func (t *Tx) end(how func(driver.Tx) error) error {
 	if !t.h.held || t.h.lent.Value != t.p {
 		return mysql.ErrInvalidConn // as the stock driver's when its connection is closed

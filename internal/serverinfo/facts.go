@@ -8,10 +8,10 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/session"
 )
 
-// DefaultWaitTimeout is taken where neither the DSN nor the server says one.
+// DefaultWaitTimeout is assumed if neither the DSN nor the server has one.
 const DefaultWaitTimeout = 120 * time.Second
 
-// Facts is what the pool wants to know of a server.
+// Facts is what the pool needs to know about a server.
 type Facts struct {
 	WaitTimeout        time.Duration
 	MaxConnections     int         // 0: unknown
@@ -29,10 +29,10 @@ type Facts struct {
 	RunsAtPrepare      bool // functions of constants run when a statement is prepared (TiDB)
 }
 
-// FactsOf reads what the first connection of a pool says of the server; nil if that
-// says nothing. queryRole is whether RoleQueries are wanted. params are the DSN's,
+// FactsOf reads the variables of a server, which the first connection of a pool reads; nil
+// if it could not. queryRole is whether RoleQueries are wanted. params are the DSN's,
 // whose wait_timeout counts more: it is what the session was set to. It reports
-// whether neither says wait_timeout.
+// whether neither has wait_timeout.
 func FactsOf(values, params map[string]string, queryRole bool) (s *Facts, noWaitTimeout bool) {
 	s = &Facts{
 		FixesTypes:       FixesTypes(values["version"]),

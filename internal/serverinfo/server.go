@@ -1,4 +1,4 @@
-// Package serverinfo is what a server says of itself, and what was found out of it: its
+// Package serverinfo is what is known of a server: its
 // limits and version, whether it takes writes, and how it restores a session. It has the
 // queries and reads their results; it does not send them.
 package serverinfo
@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Server is what this process knows of one server, whichever pool found it out.
+// Server is what this process knows of one server, for all its pools.
 type Server struct {
 	Proofs Proofs // how it restores a session
 

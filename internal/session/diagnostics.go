@@ -40,7 +40,7 @@ func diagnosticsOf(s findings) (a Diagnostics) {
 func (st *Statement) Reads() Diagnostics { return st.reads }
 
 // Inserts reports whether all that the statement can do to LAST_INSERT_ID() is
-// what an INSERT or a REPLACE does, whose answer tells an id.
+// what an INSERT or a REPLACE does, whose answer has an id.
 func (st *Statement) Inserts() bool { return st.traits&traitInserts != 0 }
 
 // ChangesID reports whether LAST_INSERT_ID() may be another one after the statement.

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Rows is what the text of an INSERT or a REPLACE says of the rows it inserts.
+// Rows is what the text of an INSERT or a REPLACE shows of the rows it inserts.
 type Rows uint8
 
 const (
@@ -25,8 +25,8 @@ const (
 // bytes.
 const maxPlainText = 64 << 10
 
-// Rows returns what rows a statement inserts, for which [Statement.Inserts] says
-// yes. What a trigger gives them is not in the text.
+// Rows returns what rows a statement inserts, for which [Statement.Inserts] is true. What a
+// trigger makes of them is not in the text.
 func (st *Statement) Rows(id uint64) Rows {
 	if len(st.text) > maxPlainText || st.traits&(traitVague|traitInserts) != traitInserts {
 		return AnyRows

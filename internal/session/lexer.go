@@ -2,7 +2,7 @@ package session
 
 import "strings"
 
-// tokenKind says what a token is.
+// tokenKind is what a token is.
 type tokenKind uint8
 
 const (

@@ -1,7 +1,7 @@
 package session
 
-// Statement is what a statement's text says about session state. It is a value;
-// to make it allocates nothing.
+// Statement is the effects of a statement on session state, as far as its text shows them.
+// It is a value; making it allocates nothing.
 type Statement struct {
 	// Leaves is the kinds of state that it can leave behind, even if it fails.
 	Leaves Kinds
@@ -23,7 +23,7 @@ type traits uint16
 
 const (
 	traitOpensTx       traits = 1 << iota // it may touch tables
-	traitVague                            // names in it cannot be told surely
+	traitVague                            // names in it are not certain
 	traitArgName                          // the lock's name is the first argument
 	traitTakesLock                        // all that it does is to take the lock called name
 	traitFreesLock                        // ... to release it
@@ -203,7 +203,7 @@ func (p *parser) classify() {
 		p.st.traits |= traitChangesID
 	}
 	if p.seen&returningSign != 0 {
-		p.st.traits &^= traitInserts // its answer is rows, and tells no id
+		p.st.traits &^= traitInserts // its answer is rows, and has no id
 	}
 	if p.seen&rowsSign != 0 {
 		p.st.Leaves |= FoundRows

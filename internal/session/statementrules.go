@@ -16,7 +16,7 @@ type verb struct {
 type verbKind uint8
 
 const (
-	verbByWords verbKind = iota // its words tell what it leaves
+	verbByWords verbKind = iota // its words decide what it leaves
 	verbPlain                   // it leaves nothing, unless there is a sign in it
 	verbRows                    // as verbPlain; it returns rows of tables, and does nothing else
 )
