@@ -47,25 +47,25 @@ type deferredSchema struct {
 const freeForcedUses = 2
 
 // countForcedUse notes that a deferred USE was needed after all.
-func (l *deferredSchema) countForcedUse() {
-	if l.forcedUses++; l.forcedUses > freeForcedUses {
-		l.skips = 1 << min(l.forcedUses-freeForcedUses, 6)
+func (d *deferredSchema) countForcedUse() {
+	if d.forcedUses++; d.forcedUses > freeForcedUses {
+		d.skips = 1 << min(d.forcedUses-freeForcedUses, 6)
 	}
 }
 
 // skip reports whether a switch is to be done at once.
-func (l *deferredSchema) skip() bool {
-	if l.skips == 0 {
+func (d *deferredSchema) skip() bool {
+	if d.skips == 0 {
 		return false
 	}
-	l.skips--
+	d.skips--
 	return true
 }
 
 // isTestDue counts a switch, and reports whether deferral is to be tested now.
-func (l *deferredSchema) isTestDue() bool {
-	l.switches++
-	return l.switches == deferAfter
+func (d *deferredSchema) isTestDue() bool {
+	d.switches++
+	return d.switches == deferAfter
 }
 
 // switcher switches the schema of a connection, at once or when a statement needs that.

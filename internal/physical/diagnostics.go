@@ -30,27 +30,27 @@ type diagnostics struct {
 func (p *Conn) usedBy(g *Lease) { p.diagnostics.usedBy(g, p.serial) }
 
 // usedBy is Conn.usedBy on the connection of that serial.
-func (a *diagnostics) usedBy(g *Lease, serial uint64) {
+func (d *diagnostics) usedBy(g *Lease, serial uint64) {
 	moved := g != nil && g.LastID.home.Load() != serial // its latest statement ran elsewhere
-	if a.latest != g || moved {
-		a.latest, a.foreign = g, statementDiagnostics
+	if d.latest != g || moved {
+		d.latest, d.foreign = g, statementDiagnostics
 	}
 	if g == nil {
 		return
 	}
-	a.user = g
+	d.user = g
 	if moved {
 		g.LastID.home.Store(serial)
 	}
 }
 
 // closed notes that the session is over, by itself if it broke.
-func (a *diagnostics) closed(broke bool, serial uint64) {
-	if broke && a.user != nil {
-		a.user.diedOn(serial)
+func (d *diagnostics) closed(broke bool, serial uint64) {
+	if broke && d.user != nil {
+		d.user.diedOn(serial)
 	}
-	if u := a.lastID.user; u != nil {
-		u.LastID.lost(a.lastID.lent)
+	if u := d.lastID.user; u != nil {
+		u.LastID.lost(d.lastID.lent)
 	}
 }
 
@@ -69,11 +69,11 @@ func (a *diagnostics) closed(broke bool, serial uint64) {
 //	MariaDB, new                            0           any          none
 //	  DO (SELECT 1 FROM (SELECT 1) AS t)    0           1            none
 //	  SELECT 1                             -1           1            as before
-func (a *diagnostics) clearing(reads session.Diagnostics, h *Host) []string {
-	reads &= a.foreign
-	nothingOwn := a.foreign&session.RowCount != 0
+func (d *diagnostics) clearing(reads session.Diagnostics, h *Host) []string {
+	reads &= d.foreign
+	nothingOwn := d.foreign&session.RowCount != 0
 	switch {
-	case h.isMariaDB() && !nothingOwn && reads&session.Warnings != 0 && a.rows:
+	case h.isMariaDB() && !nothingOwn && reads&session.Warnings != 0 && d.rows:
 		return []string{"DO (SELECT 1 FROM (SELECT 1) AS t)", "SELECT 1"}
 	case h.isMariaDB() && (nothingOwn || reads&session.Warnings != 0):
 		return []string{"DO (SELECT 1 FROM (SELECT 1) AS t)"}
@@ -93,16 +93,16 @@ func (a *diagnostics) clearing(reads session.Diagnostics, h *Host) []string {
 
 // after notes what a statement of the latest user made its own of foreign, which is
 // not 0; rows is whether its answer was rows.
-func (a *diagnostics) after(st *session.Statement, rows bool, err error, keepsWarnings bool) {
-	a.rows = rows
-	a.foreign &^= session.RowCount
+func (d *diagnostics) after(st *session.Statement, rows bool, err error, keepsWarnings bool) {
+	d.rows = rows
+	d.foreign &^= session.RowCount
 	if err == nil && st.SetsFound(keepsWarnings) {
-		a.foreign &^= session.Found
+		d.foreign &^= session.Found
 	}
 	switch {
 	case st.Reads()&session.Warnings != 0: // they are there after it too
 	case !keepsWarnings, err == nil && st.UsesTables(), err != nil && mysqlerr.Number(err) != 0:
-		a.foreign &^= session.Warnings
+		d.foreign &^= session.Warnings
 	}
 }
 

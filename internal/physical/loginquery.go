@@ -136,16 +136,16 @@ func CannotTell(err error) bool { return errors.Is(err, errNoRow) || mysqlerr.Is
 
 // learn notes the variables that the pool's first connection read; nil if it could not read
 // them.
-func (l *Shared) learn(ctx context.Context, h *Host, values map[string]string) {
-	s, noWaitTimeout := serverinfo.FactsOf(values, h.Config.Params, l.tracks)
-	if noWaitTimeout && l.Recycle == dsn.Auto {
-		l.Log().LogAttrs(ctx, slog.LevelWarn, "mysqlpool: neither the DSN nor the server says wait_timeout: taking 120 s; set wait_timeout in the DSN, or pool_recycle",
-			slog.String("login", l.Name))
+func (s *Shared) learn(ctx context.Context, h *Host, values map[string]string) {
+	facts, noWaitTimeout := serverinfo.FactsOf(values, h.Config.Params, s.tracks)
+	if noWaitTimeout && s.Recycle == dsn.Auto {
+		s.Log().LogAttrs(ctx, slog.LevelWarn, "mysqlpool: neither the DSN nor the server says wait_timeout: taking 120 s; set wait_timeout in the DSN, or pool_recycle",
+			slog.String("login", s.Name))
 	}
-	if !h.Learned.CompareAndSwap(nil, s) {
+	if !h.Learned.CompareAndSwap(nil, facts) {
 		return
 	}
-	l.events.Learned(h, s, values["wait_timeout"])
+	s.events.Learned(h, facts, values["wait_timeout"])
 }
 
 // AskLimits reads the server's limits again. tells is whether the server can answer that.

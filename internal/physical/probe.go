@@ -32,7 +32,7 @@ func (p asker) askFirst(ctx context.Context, variables map[string]string) error 
 
 // dropRoleQueries removes the queries that the host could not answer. It reports whether to
 // send the others.
-func (l *Shared) dropRoleQueries(ctx context.Context, h *Host, was *serverinfo.Facts, err error) bool {
+func (s *Shared) dropRoleQueries(ctx context.Context, h *Host, was *serverinfo.Facts, err error) bool {
 	facts := *was
 	facts.RoleQueries &^= serverinfo.QueriesOfTables
 	if facts.RoleQueries == was.RoleQueries {
@@ -44,8 +44,8 @@ func (l *Shared) dropRoleQueries(ctx context.Context, h *Host, was *serverinfo.F
 	if !h.Learned.CompareAndSwap(was, &facts) {
 		return true // another connection did
 	}
-	l.Log().LogAttrs(ctx, slog.LevelInfo, "mysqlpool: cannot read whether the host is ready, so it counts as ready: grant SELECT on the table in the error",
-		slog.String("login", l.Name), slog.String("host", h.Addr), slog.Any("error", err))
+	s.Log().LogAttrs(ctx, slog.LevelInfo, "mysqlpool: cannot read whether the host is ready, so it counts as ready: grant SELECT on the table in the error",
+		slog.String("login", s.Name), slog.String("host", h.Addr), slog.Any("error", err))
 	return true
 }
 

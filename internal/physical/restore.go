@@ -217,11 +217,11 @@ func (p restorer) findSchema(ctx context.Context) error {
 }
 
 // restored counts a restored or closed session.
-func (l *Shared) restored(how restoreMethod) {
+func (s *Shared) restored(how restoreMethod) {
 	switch how {
 	case byUndo:
-		l.Undone.Add(1)
+		s.Undone.Add(1)
 	case byReset:
-		l.Resets.Add(1)
+		s.Resets.Add(1)
 	}
 }

@@ -67,24 +67,24 @@ func NewShared(name string, o dsn.Options, logger *slog.Logger, hosts []*Host, r
 }
 
 // several reports whether there are several hosts.
-func (l *Shared) several() bool { return len(l.hosts) > 1 }
+func (s *Shared) several() bool { return len(s.hosts) > 1 }
 
 // Log returns the logger. It is not kept, since a program may set slog's
 // default late.
-func (l *Shared) Log() *slog.Logger {
-	log := l.logger
+func (s *Shared) Log() *slog.Logger {
+	log := s.logger
 	if log == nil {
 		log = slog.Default()
 	}
-	if l.PoolName != "" {
-		log = log.With(slog.String("pool_name", l.PoolName))
+	if s.PoolName != "" {
+		log = log.With(slog.String("pool_name", s.PoolName))
 	}
 	return log
 }
 
 // acted notes what a statement did to schemas and other sessions.
-func (l *Shared) acted(st *session.Statement) {
-	for _, h := range l.hosts {
+func (s *Shared) acted(st *session.Statement) {
+	for _, h := range s.hosts {
 		if st.AltersSchemas() {
 			h.Server.Schemas.Add(1)
 		}

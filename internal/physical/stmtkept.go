@@ -197,7 +197,7 @@ func (p keeper) mayKeep(query string) bool {
 	if cost > maxStmtCost || p.Shared.Stmts.refused.Has(p.schema.wanted, query) {
 		return false
 	}
-	if says := p.scan(query); says.Leaves&^cacheSafeState != 0 || says.Reads()&statementDiagnostics != 0 {
+	if effects := p.scan(query); effects.Leaves&^cacheSafeState != 0 || effects.Reads()&statementDiagnostics != 0 {
 		return false // the cache is bypassed once it ran; or to prepare it changes what it reads
 	}
 	if p.cachesSubqueries() && comparesWithSubquery(query) {

@@ -22,8 +22,8 @@ func (p keeper) prepare(ctx context.Context, query string) (*prepared, error) {
 		return nil, err
 	}
 	p.stmts.counts.misses.Add(1)
-	says := p.scan(query)
-	p.prepares(&says)
+	effects := p.scan(query)
+	p.prepares(&effects)
 	stock, err := p.PrepareContext(ctx, query)
 	if mysqlerr.Number(err) == mysqlerr.TooManyStmts && p.Shared.Stmts.keeps() {
 		stock, err = p.prepareWhenPossible(ctx, query)
@@ -38,7 +38,7 @@ func (p keeper) prepare(ctx context.Context, query string) (*prepared, error) {
 	p.Shared.Stmts.Open.Add(1)
 	columns := stockdriver.ColumnsOf(stock)
 	return stmtcache.New(p.schema.wanted, query, StmtCost(query, columns.Len()), statement{
-		StockStmt: stock.(StockStmt), effects: says, inserts: onlyInserts(query), noRows: !columns.Known() && returnsNoRows(query), columns: columns, charged: columns.Len(), times: p.timeFormat(),
+		StockStmt: stock.(StockStmt), effects: effects, inserts: onlyInserts(query), noRows: !columns.Known() && returnsNoRows(query), columns: columns, charged: columns.Len(), times: p.timeFormat(),
 	}), nil
 }
 

@@ -84,20 +84,20 @@ func (t *Tracer) tell(ctx context.Context, e TraceEvent) {
 
 // TraceStart is when an event begins that Traced tells of, or the zero time if nobody is
 // to be told.
-func (l *Shared) TraceStart() time.Time { return l.Tracer.now() }
+func (s *Shared) TraceStart() time.Time { return s.Tracer.now() }
 
 // Traced tells of an event that began at start, and ended now.
-func (l *Shared) Traced(ctx context.Context, start time.Time, e TraceEvent) {
+func (s *Shared) Traced(ctx context.Context, start time.Time, e TraceEvent) {
 	if start.IsZero() {
 		return
 	}
-	e.Login, e.Name, e.Start, e.Duration = l.Name, l.PoolName, start, time.Since(start)
-	l.Tracer.tell(ctx, e)
+	e.Login, e.Name, e.Start, e.Duration = s.Name, s.PoolName, start, time.Since(start)
+	s.Tracer.tell(ctx, e)
 }
 
 // Waited tells of a checkout that left the queue now, after so long.
-func (l *Shared) Waited(ctx context.Context, waited time.Duration, err error) {
-	if now := l.Tracer.now(); !now.IsZero() {
-		l.Traced(ctx, now.Add(-waited), TraceEvent{Op: TraceWait, Err: err})
+func (s *Shared) Waited(ctx context.Context, waited time.Duration, err error) {
+	if now := s.Tracer.now(); !now.IsZero() {
+		s.Traced(ctx, now.Add(-waited), TraceEvent{Op: TraceWait, Err: err})
 	}
 }

@@ -90,8 +90,8 @@ var answersMutants = []mutant{
 	{
 		name: "FOUND_ROWS() may be another handle's",
 		file: "internal/physical/diagnostics.go",
-		old:  "a.latest, a.foreign = g, statementDiagnostics",
-		new:  "a.latest, a.foreign = g, 0",
+		old:  "d.latest, d.foreign = g, statementDiagnostics",
+		new:  "d.latest, d.foreign = g, 0",
 		test: "TestSuiteAnswersOfStatementsAreTheirHandles",
 	},
 	{
@@ -126,7 +126,7 @@ var answersMutants = []mutant{
 	{
 		name: "an id outlives its connection that the pool had",
 		file: "internal/physical/diagnostics.go",
-		old:  "if broke && a.user != nil {",
+		old:  "if broke && d.user != nil {",
 		new:  "if false {",
 		test: "TestWhatDiesWithItsConnection",
 	},
@@ -187,8 +187,8 @@ var answersMutants = []mutant{
 	{
 		name: "answers of an earlier statement on this connection are the latest one's",
 		file: "internal/physical/diagnostics.go",
-		old:  "if a.latest != g || moved {",
-		new:  "if a.latest != g {",
+		old:  "if d.latest != g || moved {",
+		new:  "if d.latest != g {",
 		test: "TestSuiteAnswersAreOfTheLatestStatement",
 	},
 	{
@@ -201,8 +201,8 @@ var answersMutants = []mutant{
 	{
 		name:   "what empties another's warnings takes the handle's own ROW_COUNT()",
 		file:   "internal/physical/diagnostics.go",
-		old:    "reads&session.Warnings != 0 && a.rows:",
-		new:    "reads&session.Warnings != 0 && a.rows && false:",
+		old:    "reads&session.Warnings != 0 && d.rows:",
+		new:    "reads&session.Warnings != 0 && d.rows && false:",
 		test:   "TestSuiteRowCountBesideWarnings",
 		server: "MariaDB",
 	},
