@@ -83,7 +83,7 @@ func (p afterLoginRunner) repeatAfterLogin(ctx context.Context) error {
 	}
 	before := p.schema.now
 	if p.after.schema != "" && p.after.schema != UnknownSchema && p.after.schema != before {
-		if _, err := (switcher{p.Conn}).use(ctx, p.after.schema); err != nil {
+		if _, err := switcher(p).use(ctx, p.after.schema); err != nil {
 			return err
 		}
 	}
@@ -103,7 +103,7 @@ func (p afterLoginRunner) repeatAfterLogin(ctx context.Context) error {
 	case before == "":
 		return p.afterLoginError("", fmt.Errorf("run again after a reset it selects a schema, and did not after the login"))
 	default:
-		_, err = switcher{p.Conn}.use(ctx, before)
+		_, err = switcher(p).use(ctx, before)
 	}
 	return err
 }

@@ -39,7 +39,7 @@ func (p checker) checkIdle(ctx context.Context, idle time.Duration) (err error) 
 		if err := resolveLastID(ctx, p.Conn); err != nil {
 			return err
 		}
-		err := p.withLimit(ctx, CheckTimeout, CheckTimeout, idle, restorer{p.Conn}.resetForNext)
+		err := p.withLimit(ctx, CheckTimeout, CheckTimeout, idle, restorer(p).resetForNext)
 		if errors.Is(err, errNoReset) {
 			p.diagnostics.user = nil // it is closed for that, and did not break in anybody's use
 		}
@@ -48,7 +48,7 @@ func (p checker) checkIdle(ctx context.Context, idle time.Duration) (err error) 
 	if err := p.checkAlive(ctx, idle); err != nil {
 		return err
 	}
-	a := asker{p.Conn}
+	a := asker(p)
 	if err := p.verifyAndRestore(ctx); err != nil || !a.baselineIsDue() {
 		return err
 	}

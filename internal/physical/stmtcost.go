@@ -46,7 +46,7 @@ func (p keeper) keep(e *prepared) bool {
 }
 
 // charge notes what a kept statement costs, once its columns are known: MySQL's are
-// when it has run. Where a statement does not say them, its rows do.
+// when it has run. If a statement does not have them, its rows do.
 func (p keeper) charge(e *prepared, rows driver.Rows, err error) {
 	n := e.Stmt.columns.Len()
 	if err == nil && !e.Stmt.columns.Known() {

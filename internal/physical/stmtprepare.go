@@ -14,11 +14,11 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/stockdriver"
 )
 
-// prepare prepares a text on the server. While the server has too many
-// statements (max_prepared_stmt_count), of which the pool's own may be some, it
-// has those closed and tries again for a second at most: nothing has run.
+// prepare prepares a text on the server. While the server has too many statements
+// (max_prepared_stmt_count), it has the pool's own closed and retries for a second at most:
+// nothing has run.
 func (p keeper) prepare(ctx context.Context, query string) (*prepared, error) {
-	if err := (switcher{p.Conn}).selectDeferredSchema(ctx); err != nil {
+	if err := switcher(p).selectDeferredSchema(ctx); err != nil {
 		return nil, err
 	}
 	p.stmts.counts.misses.Add(1)
@@ -42,8 +42,8 @@ func (p keeper) prepare(ctx context.Context, query string) (*prepared, error) {
 	}), nil
 }
 
-// timeFormat is the host's if the server goes by what arguments look like, else
-// without a location.
+// timeFormat is the host's if the server distinguishes arguments by what they look like,
+// else without a location.
 func (p keeper) timeFormat() dsn.TimeFormat {
 	if facts := p.Host.Learned.Load(); facts != nil && !facts.FixesTypes {
 		return dsn.TimeFormat{}
@@ -87,7 +87,7 @@ func (p keeper) dropAfterError(e *prepared, err error) (retry bool) {
 		// The session was reset behind our back; the numbers may be others' by now.
 		p.forget()
 		return true
-	case mysqlerr.NoDB: // its schema is gone, and USE tells so, as it would have before
+	case mysqlerr.NoDB: // its schema is gone, and USE returns that error, as it would have before
 		p.drop(e)
 		return p.schema.isDeferred() && e.Stmt.effects.Leaves == 0
 	case mysqlerr.NeedReprepare: // its tables change all the time
@@ -116,8 +116,8 @@ func (p keeper) dropAfterError(e *prepared, err error) (retry bool) {
 	return false
 }
 
-// unknownItself is what servers write of the statement that they were told to run,
-// and not of one that a routine executes by name ("given to EXECUTE").
+// unknownItself is what servers write about the statement that was sent, and not about one
+// that a routine executes by name ("given to EXECUTE").
 var unknownItself = []string{
 	"mysqld_stmt_execute",       // MariaDB, and MySQL before 8.0
 	"mysql_stmt_precheck",       // MySQL from 8.0 on

@@ -213,7 +213,7 @@ var restoreMutants = []mutant{
 	{
 		name: "a text is prepared on the former user's schema",
 		file: "internal/physical/stmtprepare.go",
-		old:  "if err := (switcher{p.Conn}).selectDeferredSchema(ctx); err != nil {",
+		old:  "if err := switcher(p).selectDeferredSchema(ctx); err != nil {",
 		new:  "if err := ctx.Err(); err != nil {",
 		test: "TestSuiteLateSwitchIsUnseen",
 	},
