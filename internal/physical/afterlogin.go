@@ -194,18 +194,18 @@ func (p afterLoginRunner) measure(ctx context.Context, oneByOne bool) (left left
 	before := p.after.login
 	left.facts = facts{ID: p.ID, read: true, initConnect: p.initConnect, readRole: true, hasRoles: before.hasRoles, roleAtLogin: before.roleAtLogin}
 	s := p.Host.Learned.Load()
-	asks := []string{"DATABASE()"}
+	columns := []string{"DATABASE()"}
 	tells := s != nil && len(s.Variables) > 0 && before.baseline != nil
 	if tells {
-		asks = append(asks, "@@autocommit")
+		columns = append(columns, "@@autocommit")
 		for _, name := range s.Variables {
-			asks = append(asks, "@@"+name)
+			columns = append(columns, "@@"+name)
 		}
 		if before.hasRoles {
-			asks = append(asks, "CURRENT_ROLE()")
+			columns = append(columns, "CURRENT_ROLE()")
 		}
 	}
-	row, err := selectRow(ctx, p.Conn, asks)
+	row, err := selectRow(ctx, p.Conn, columns)
 	if err != nil {
 		if !CannotTell(err) {
 			return left, err

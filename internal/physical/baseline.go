@@ -89,15 +89,15 @@ func (p asker) askSession(ctx context.Context, host bool) error {
 	if server == nil || len(server.Variables) == 0 {
 		return mysqlerr.UnlessExpired(p.askID(ctx))
 	}
-	asks := server.BaselineColumns()
+	columns := server.BaselineColumns()
 	roles := !p.Host.hasNoRoles.Load()
 	if roles {
-		asks = append(asks, "CURRENT_ROLE()")
+		columns = append(columns, "CURRENT_ROLE()")
 	}
 	if host {
-		asks = append(asks, server.RoleQueries.Columns()...)
+		columns = append(columns, server.RoleQueries.Columns()...)
 	}
-	row, err := selectRow(ctx, p.Conn, asks)
+	row, err := selectRow(ctx, p.Conn, columns)
 	switch {
 	case err == nil:
 	case errors.Is(err, errNoRow), mysqlerr.MayPass(err):

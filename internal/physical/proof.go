@@ -55,7 +55,7 @@ func (p restorer) isTested(how restoreMethod) bool {
 // just now, in this way. It returns how that was done in the end, and an error if that is
 // not to be trusted. One connection tests at a time; the others wait for it.
 func (p restorer) test(ctx context.Context, how restoreMethod) (_ restoreMethod, err error) {
-	defer p.survive("the trial of how a session is restored", &err)
+	defer p.survive("the test of how a session is restored", &err)
 	ctx, cancel := context.WithTimeout(ctx, testTimeout)
 	defer cancel()
 	s := p.Host.Server

@@ -177,19 +177,19 @@ func (p restorer) checkLeft(ctx context.Context, kinds session.Kinds) error {
 	if s == nil || kinds&session.Other == 0 && p.Shared.Reset != dsn.ResetAlways {
 		return nil
 	}
-	var asks, want []string
+	var columns, want []string
 	if p.hasRoles {
-		asks, want = append(asks, "CURRENT_ROLE()"), append(want, p.roleAtLogin)
+		columns, want = append(columns, "CURRENT_ROLE()"), append(want, p.roleAtLogin)
 	}
 	if s.MariaDB && s.HasProfiles {
-		asks, want = append(asks, "(SELECT COUNT(*) FROM information_schema.PROFILING)"), append(want, "0")
+		columns, want = append(columns, "(SELECT COUNT(*) FROM information_schema.PROFILING)"), append(want, "0")
 	}
-	if len(asks) == 0 {
+	if len(columns) == 0 {
 		return nil
 	}
-	got, err := selectRow(ctx, p.Conn, asks)
+	got, err := selectRow(ctx, p.Conn, columns)
 	if err == nil && !slices.Equal(got, want) {
-		err = fmt.Errorf("mysqlpool: after a reset: %s: got %q, want %q as after the login", strings.Join(asks, ", "), got, want)
+		err = fmt.Errorf("mysqlpool: after a reset: %s: got %q, want %q as after the login", strings.Join(columns, ", "), got, want)
 	}
 	return err
 }
