@@ -95,7 +95,7 @@ func (c *conn) watch() {
 
 // letsGo notes that it does not hold it any more, while it still knows it.
 func (c *conn) letsGo() {
-	c.holder.Current().Login.UseTimes.Observe(clock() - c.since)
+	c.holder.Current().Shared.UseTimes.Observe(clock() - c.since)
 	c.endLoan()
 }
 

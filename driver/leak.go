@@ -28,7 +28,7 @@ type loan struct {
 
 // watchLoan begins to watch a checkout, by whoever calls now.
 func (c *conn) watchLoan() {
-	l := c.holder.Current().Login
+	l := c.holder.Current().Shared
 	if l.LeakAfter <= 0 {
 		return
 	}
@@ -55,7 +55,7 @@ func (c *conn) endLoan() {
 	c.loan = nil
 	loan.timer.Stop()
 	if loan.end() {
-		l := c.holder.Current().Login
+		l := c.holder.Current().Shared
 		l.Log().LogAttrs(context.Background(), slog.LevelInfo, "mysqlpool: a connection that was checked out for longer than pool_leak_after came back",
 			slog.String("login", l.Name), c.holder.Current().IDAttr(), slog.Duration("held", time.Since(loan.since)))
 	}
