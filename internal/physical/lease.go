@@ -50,6 +50,6 @@ func (g *Lease) Dropped() {
 		defer g.gone()
 	}
 	if g.held || g.TakeBack() {
-		go g.lent.Discard(pool.Leaked)
+		go g.lent.Discard(pool.Unclosed)
 	}
 }

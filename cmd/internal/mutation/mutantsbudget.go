@@ -60,7 +60,7 @@ var budgetMutants = []mutant{
 	},
 	{
 		name: "a pool in back-off does not log in at once when it gets a place",
-		file: "internal/pool/room.go",
+		file: "internal/pool/external.go",
 		old:  "p.resume, p.full, p.backoff = 0, false, 0",
 		new:  "p.full = false",
 		test: "TestPlaceIsGrantedAtOnce",

@@ -103,7 +103,7 @@ var bad = map[string]string{
 	"MySQLPoolQueue":             `db_client_connection_pending_requests 1x30`,
 	"MySQLPoolLoginErrors":       `mysqlpool_login_errors_total 0+1x30` + "\n" + `mysqlpool_connections_opened_total 0+2x30`,
 	"MySQLPoolLeak":              `mysqlpool_connections_held_long 1x30`,
-	"MySQLPoolLeakedConnections": `mysqlpool_connections_closed_total{reason="leaked"} 0+1x30`,
+	"MySQLPoolUnclosedConnections": `mysqlpool_connections_closed_total{reason="unclosed"} 0+1x30`,
 	"MySQLPoolBrokenConnections": `mysqlpool_connections_closed_total{reason="broken"} 0+20x30`,
 	"MySQLPoolDirtyConnections":  `mysqlpool_connections_closed_total{reason="dirty"} 0+20x30`,
 	"MySQLPoolResetIgnored":      `mysqlpool_restore_proof{way="reset",found="ignored"} 1x30`,
@@ -123,7 +123,7 @@ const good = `
 	db_client_connection_pending_requests 5 0 5 5 0 5 5 0 5 0x10 5 5 0 5 5 0 5 5 0 5x2
 	mysqlpool_login_errors_total 3x30
 	mysqlpool_connections_opened_total 0+2x30
-	mysqlpool_connections_closed_total{reason="leaked"} 1x30
+	mysqlpool_connections_closed_total{reason="unclosed"} 1x30
 	mysqlpool_connections_closed_total{reason="broken"} 0+1x30
 	mysqlpool_connections_closed_total{reason="dirty"} 0+1x30
 	mysqlpool_connections_closed_total{reason="recycled"} 0+90x30
