@@ -12,8 +12,8 @@ import (
 )
 
 // conn is a logical connection: what database/sql holds. It holds a physical
-// connection from its first statement until database/sql puts it away; then it
-// offers it, and takes it back for the next statement unless the pool gave it
+// connection from its first statement until database/sql returns it to its own pool. Then it
+// offers it, and reclaims it for the next statement unless the pool gave it
 // to somebody else. Without one it is empty, and valid: its next statement
 // checks one out.
 //
@@ -29,7 +29,7 @@ type conn struct {
 	closed   bool
 	alone    bool           // it is the only one of its connector, and closes that with itself
 	since    time.Duration  // of the clock, when it got what it holds
-	pinned   time.Time      // when it was put away with session state on it, unless held
+	pinned   time.Time      // when it was released with session state on it, unless held
 	checkout *checkoutWatch // while pool_leak_after watches it
 	tx       tx             // the latest transaction
 }
@@ -99,8 +99,8 @@ func (c *conn) endUse() {
 	c.endWatch()
 }
 
-// IsValid implements driver.Validator. database/sql asks it when it puts a
-// healthy connection away (sql.DB.putConn), so this is where the physical
+// IsValid implements driver.Validator. database/sql asks it when it returns a
+// healthy connection to its own pool (sql.DB.putConn), so this is where the physical
 // connection is offered, or pinned if session state is left on it.
 func (c *conn) IsValid() bool {
 	if !c.connector.validates.Load() {

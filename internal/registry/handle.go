@@ -15,7 +15,7 @@ import (
 type Handle struct {
 	hosts.Config
 	Key    dsn.Key
-	Shared bool // false: the pool is this handle's own, and key is unused
+	Shared bool // false: the pool is this handle's own, and Key is unused
 
 	member atomic.Pointer[Member] // nil until first use; changed under pools.mu
 	over   bool                   // it is closed; guarded by pools.mu
@@ -50,7 +50,7 @@ func (c *Handle) Opened() { c.open.Add(1) }
 // Closed is for a logical connection that was closed.
 func (c *Handle) Closed() {
 	if c.open.Add(-1) == 0 && !c.Shared {
-		pools.leftBehind(c)
+		pools.closeOwnPool(c)
 	}
 }
 

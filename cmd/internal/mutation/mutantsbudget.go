@@ -18,7 +18,7 @@ var budgetMutants = []mutant{
 	},
 	{
 		name: "nobody is told of a place that was granted",
-		file: "internal/budget/claims.go",
+		file: "internal/budget/requests.go",
 		old:  "\t\t\t\tgo s.wake(s.grant)\n",
 		new:  "\t\t\t\t_ = s.wake\n",
 		test: "TestPlaceIsGrantedAtOnce",
@@ -88,7 +88,7 @@ var budgetMutants = []mutant{
 	},
 	{
 		name: "logins that hang have all places while nobody knows how many there are",
-		file: "internal/budget/claims.go",
+		file: "internal/budget/requests.go",
 		old:  "b.all.limit += UnknownPlaces",
 		new:  "b.all.limit += 0",
 		test: "TestHungFirstLoginsLeaveRoom",
