@@ -60,12 +60,12 @@ func (c *conn) hold(ctx context.Context) error {
 		return driver.ErrBadConn // as the stock driver does; nothing was sent
 	}
 	if !c.holder.TakeBack() {
-		lent, err := c.connector.CheckOut(ctx)
+		leased, err := c.connector.CheckOut(ctx)
 		if err != nil {
 			return err
 		}
-		c.holder.CheckedOut(lent)
-		c.checker = lent.Value
+		c.holder.CheckedOut(leased)
+		c.checker = leased.Value
 	}
 	c.holds()
 	c.holder.Resume()

@@ -114,7 +114,7 @@ func connectorOf(cfg *mysql.Config, namedLoc bool, opts ...Option) (*connector, 
 // database/sql calls no ResetSession after it. It never returns
 // driver.ErrBadConn, which database/sql would take as a reason to ask again.
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
-	lent, err := c.CheckOut(ctx)
+	leased, err := c.CheckOut(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +123,7 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if !c.Shared {
 		gone = c.Closed
 	}
-	lc := &conn{connector: c, checker: lent.Value, holder: physical.NewHolder(lent, gone)}
+	lc := &conn{connector: c, checker: leased.Value, holder: physical.NewHolder(leased, gone)}
 	if !c.Shared {
 		lc.watch()
 	}

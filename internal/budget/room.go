@@ -25,7 +25,7 @@ const (
 	// closed. A load that comes again each second uses it again.
 	surplusIdle = 3 * time.Second
 
-	// surplusTick is how often what a spike opened is looked at.
+	// surplusTick is how often what a spike opened is checked.
 	surplusTick = 500 * time.Millisecond
 )
 

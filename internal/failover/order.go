@@ -29,7 +29,7 @@ func (t *Tracker) Candidates(now time.Time, load func(i int) int64) []int {
 	slices.SortStableFunc(order, func(x, y int) int {
 		c := cmp.Compare(t.rating(x), t.rating(y))
 		if c == 0 && t.rating(x) == Last {
-			// What answers comes first, then what is looked at first.
+			// What answers comes first, then what is probed first.
 			c = cmp.Or(cmp.Compare(t.hosts[x].stateIgnoringProbe(), t.hosts[y].stateIgnoringProbe()), t.hosts[x].next.Compare(t.hosts[y].next))
 		}
 		return c

@@ -175,7 +175,7 @@ func (t *Tracker) Report(i int, event Event, began, now time.Time, reason string
 	return Change{was, to}
 }
 
-// backOff sets when a host that is not wanted is looked at again.
+// backOff sets when a host that is not wanted is probed again.
 func (t *Tracker) backOff(h *host, was, to State, first bool, now time.Time) {
 	switch {
 	case first:
@@ -269,7 +269,7 @@ func (t *Tracker) ProbeInconclusive(i int, now time.Time) {
 	}
 }
 
-// Unwatch notes that nobody looks at host i any more, since nobody uses the
+// Unwatch notes that nobody watches host i any more, since nobody uses the
 // pool. The next login finds out what it is.
 func (t *Tracker) Unwatch(i int, now time.Time) {
 	h := &t.hosts[i]

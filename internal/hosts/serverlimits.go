@@ -50,7 +50,7 @@ func owns(s *budget.Share) func(*physical.Conn) bool {
 // learner asks the servers for their limits, and has the pool go by them.
 type learner struct{ *Dialer }
 
-// askOn asks a server for its limits on a connection that is lent for it, in the
+// askOn asks a server for its limits on a connection that is borrowed for it, in the
 // background.
 func (l learner) askOn(p *physical.Conn, giveBack func(sound bool)) {
 	ran := l.background.run(func(ctx context.Context) {

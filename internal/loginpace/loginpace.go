@@ -43,7 +43,7 @@ const (
 	RefusedBackoff = 2 * time.Second
 	MostAtOnce     = 5
 	GrowAfter      = 50 * time.Millisecond
-	provenFor      = 10 * time.Second
+	verifiedFor    = 10 * time.Second
 	LongestWait    = 500 * time.Millisecond // the longest wait for one of MostAtOnce that does not end
 )
 
@@ -91,7 +91,7 @@ type Table struct {
 	swept time.Time // when those were last dropped that can be forgotten
 }
 
-// sweepPause is how often that is done at most, since all are looked at.
+// sweepPause is how often that is done at most, since all are visited.
 const sweepPause = time.Second
 
 // Of returns the account that a host's config logs in with. It is of that host
@@ -155,8 +155,8 @@ func (a *Account) Begin(ctx context.Context, hash [32]byte, asked bool, quiet fu
 			a.mu.Unlock()
 			return nil, err
 		}
-		proven := !a.succeeded.IsZero() && now.Sub(a.succeeded) < provenFor && quiet()
-		wait := a.waitLocked(now, mine, proven)
+		verified := !a.succeeded.IsZero() && now.Sub(a.succeeded) < verifiedFor && quiet()
+		wait := a.waitLocked(now, mine, verified)
 		if wait == 0 {
 			a.underway++
 			if p != nil {
@@ -209,10 +209,10 @@ func (a *Account) changedLocked() {
 	}
 }
 
-// waitLocked is for how long a login waits at most; 0 if it may start. proven says
+// waitLocked is for how long a login waits at most; 0 if it may start. verified says
 // whether one has just succeeded.
-func (a *Account) waitLocked(now time.Time, mine *waiter, proven bool) time.Duration {
-	if proven {
+func (a *Account) waitLocked(now time.Time, mine *waiter, verified bool) time.Duration {
+	if verified {
 		grow := max(GrowAfter, a.took+a.took/4)
 		if a.underway >= MostAtOnce || len(a.queue) > 0 {
 			if len(a.queue) == 0 && now.Sub(a.crowded) > grow/2 {

@@ -32,7 +32,7 @@ func (p *Pool[T]) CheckOut(ctx context.Context, label string) (*Conn[T], error) 
 		if h.err != nil {
 			return nil, h.err
 		}
-		ok, err := p.ready(ctx, h, label, now)
+		ok, err := p.prepare(ctx, h, label, now)
 		switch {
 		case err != nil:
 			return nil, err
@@ -46,11 +46,11 @@ func (p *Pool[T]) CheckOut(ctx context.Context, label string) (*Conn[T], error) 
 	}
 }
 
-// ready makes a connection fit to be handed out, or gives it up. It returns an
+// prepare makes a connection fit to be handed out, or discards it. It returns an
 // error if that is the checkout's answer; otherwise another one may do.
-func (p *Pool[T]) ready(ctx context.Context, h checkoutResult[T], label string, now instant) (ok bool, err error) {
+func (p *Pool[T]) prepare(ctx context.Context, h checkoutResult[T], label string, now instant) (ok bool, err error) {
 	c := h.conn
-	if !h.proven {
+	if !h.verified {
 		if c.pastAge(now) {
 			p.Discard(c, c.expiredBy())
 			return false, nil

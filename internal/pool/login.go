@@ -50,7 +50,7 @@ func (p *Pool[T]) login(asker *waiter[T], r request) {
 		p.close(c, Disposed)
 		return
 	case w != nil:
-		p.serveLocked(w, checkoutResult[T]{conn: c, proven: true}, now)
+		p.serveLocked(w, checkoutResult[T]{conn: c, verified: true}, now)
 	case c.expired.Load(): // by InvalidateAll
 		why := c.expiredBy()
 		p.dropOwnedLocked(c, why)

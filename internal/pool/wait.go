@@ -9,12 +9,12 @@ import (
 // checkoutResult is what a checkout gets: a connection, an error, or a place in the
 // queue.
 type checkoutResult[T Resource] struct {
-	conn   *Conn[T]
-	idle   time.Duration // for how long nobody used conn
-	proven bool          // conn is from a login just now and needs no check
-	err    error
-	waiter *waiter[T]
-	waits  bool // waiter was not served at once, with what is offered
+	conn     *Conn[T]
+	idle     time.Duration // for how long nobody used conn
+	verified bool          // conn is from a login just now and needs no check
+	err      error
+	waiter   *waiter[T]
+	waits    bool // waiter was not served at once, with what is offered
 }
 
 // enqueueLocked gives a checkout its place in the queue and then looks for

@@ -36,11 +36,11 @@ func (c *Handle) CheckOut(ctx context.Context) (*pool.Conn[*physical.Conn], erro
 				return nil, err
 			}
 		}
-		lent, err := m.checkOut(ctx, c.Cfg.DBName)
+		leased, err := m.checkOut(ctx, c.Cfg.DBName)
 		if errors.Is(err, pool.ErrDisposed) && pools.replaced(c, m, disposals) {
 			continue
 		}
-		return lent, physical.RevealAfterLogin(err)
+		return leased, physical.RevealAfterLogin(err)
 	}
 }
 

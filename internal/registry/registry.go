@@ -96,9 +96,9 @@ func (r *registry) newMemberLocked(c *Handle) *Member {
 // connection may outlive its handle.
 func (m *Member) checkOut(ctx context.Context, schema string) (*pool.Conn[*physical.Conn], error) {
 	for {
-		lent, err := m.pool.CheckOut(ctx, schema)
+		leased, err := m.pool.CheckOut(ctx, schema)
 		if err != pool.ErrForgotten {
-			return lent, err
+			return leased, err
 		}
 		if !pools.readmit(m) {
 			return nil, pool.ErrDisposed
