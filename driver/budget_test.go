@@ -447,7 +447,7 @@ func TestPlacesAreCountedExactly(t *testing.T) {
 			wantPlaces(t, s)
 		}
 		s.login = nil
-		s.query = refuse(serverinfo.AskConn+", @@init_connect, @@time_zone", 1317)
+		s.query = refuse(serverinfo.ConnQuery+", @@init_connect, @@time_zone", 1317)
 		one.Close()
 		s.query = nil
 		tx, err := db.Begin()

@@ -95,7 +95,7 @@ func (c *conn) watch() {
 
 // endUse notes the end of a use of the physical connection, which it must still hold.
 func (c *conn) endUse() {
-	c.holder.Current().Login.UseTimes.Observe(clock() - c.since)
+	c.holder.Current().Shared.UseTimes.Observe(clock() - c.since)
 	c.endWatch()
 }
 

@@ -46,7 +46,7 @@ type checkoutWatch struct {
 
 // watchCheckout begins to watch a checkout, by whoever calls now.
 func (c *conn) watchCheckout() {
-	l := c.holder.Current().Login
+	l := c.holder.Current().Shared
 	if l.LeakAfter <= 0 {
 		return
 	}
@@ -73,7 +73,7 @@ func (c *conn) endWatch() {
 	c.checkout = nil
 	w.timer.Stop()
 	if w.end() {
-		l := c.holder.Current().Login
+		l := c.holder.Current().Shared
 		l.Log().LogAttrs(context.Background(), slog.LevelInfo, "mysqlpool: a connection that was checked out for longer than pool_leak_after came back",
 			slog.String("login", l.Name), c.holder.Current().IDAttr(), slog.Duration("held", time.Since(w.since)))
 	}

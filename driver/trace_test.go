@@ -301,7 +301,7 @@ func TestTraceOfARestoreThatARequestWaitsFor(t *testing.T) {
 }
 
 func TestNoTracerCostsNothing(t *testing.T) {
-	l := &physical.Login{Tracer: &tracer}
+	l := &physical.Shared{Tracer: &tracer}
 	if start := l.TraceStart(); !start.IsZero() {
 		t.Errorf("the clock is read: %v", start)
 	}

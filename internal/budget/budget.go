@@ -96,7 +96,7 @@ type Share struct {
 
 	maxUser int     // max_user_connections of the account, as the pool knows it; 0: none
 	adopted *Limits // what the pool knows of the server
-	mute    bool    // the server does not answer serverinfo.AskLimits
+	mute    bool    // the server does not answer serverinfo.LimitsQuery
 	size    int     // the pool's Size
 
 	taken, leaving int

@@ -10,7 +10,7 @@ import (
 )
 
 // openToUse is openOn for a connection that is to be handed out, and so has had
-// Login.AfterLogin: a probe's, or one that kills a statement, has not. began is when
+// Shared.AfterLogin: a probe's, or one that kills a statement, has not. began is when
 // this began.
 func (l *Dialer) openToUse(ctx context.Context, h *dialTarget, schema string, began time.Time) (*physical.Conn, error) {
 	if err := l.afterPanics.recent(); err != nil {

@@ -43,7 +43,7 @@ const LoginTries = 3
 
 // Dialer opens the physical connections of a pool.
 type Dialer struct {
-	*physical.Login
+	*physical.Shared
 	dial    DialFunc
 	resolve serverinfo.ResolveFunc // nil: names are not looked up
 	timeout time.Duration          // of a login
@@ -57,7 +57,7 @@ type Dialer struct {
 	shortenLives     func(func(*physical.Conn) time.Duration)
 	tooManyStmts     func() // has every pool of the server drop what statements it keeps, for a while
 
-	afterPanics panics // of Login.AfterLogin
+	afterPanics panics // of Shared.AfterLogin
 
 	background *background // statements that are killed
 	watch      *background // what looks after the hosts; ends when the pool is forgotten
@@ -90,7 +90,7 @@ func New(c Config) *Dialer {
 	}
 	l.hosts = newHostSet(hosts, c.Options)
 	name := fmt.Sprintf("%s@%s(%s)", c.Cfg.User, c.Cfg.Net, dsn.Address(c.Cfg))
-	l.Login = physical.NewLogin(name, c.Options, c.Logger, known, c.Cfg.RejectReadOnly, events{l})
+	l.Shared = physical.NewShared(name, c.Options, c.Logger, known, c.Cfg.RejectReadOnly, events{l})
 	l.AfterLogin = c.AfterLogin
 	l.Tracer = c.Tracer
 	return l
@@ -254,8 +254,8 @@ func (l *Dialer) logIn(ctx context.Context, h *dialTarget, place *budget.Place, 
 		inner.Close()
 		return nil, fmt.Errorf("mysqlpool: login to %s: the stock driver's connection (%T) lacks an interface that mysqlpool forwards: update mysqlpool", l.at(h), inner)
 	}
-	p := physical.New(l.Login, h.Host, stock, place, schema, cautious)
-	err = p.Ask(ctx)
+	p := physical.New(l.Shared, h.Host, stock, place, schema, cautious)
+	err = p.Inspect(ctx)
 	if err == nil {
 		err = learner{l}.relearnAtLogin(ctx, h, p)
 	}
@@ -311,17 +311,17 @@ func (l *Dialer) connect(ctx context.Context, h *dialTarget, schema string) (c d
 // begin waits until the account may log in, and returns what is to be called with
 // the login's end, of which the first call counts. Nobody waits here with a place on the server: see openOn.
 func (l *Dialer) begin(ctx context.Context, h *dialTarget) (end func(error), err error) {
-	doubts := h.Doubts.Load
-	ended, err := h.account.Begin(ctx, dsn.PasswordHash(h.Cfg), !pool.IsUnasked(ctx), func() bool { return doubts() == h.loginDoubts.Load() })
+	deadFound := h.DeadFound.Load
+	ended, err := h.account.Begin(ctx, dsn.PasswordHash(h.Cfg), !pool.IsUnasked(ctx), func() bool { return deadFound() == h.deadFoundAtLogin.Load() })
 	if err != nil {
 		return nil, err
 	}
-	before := doubts()
+	before := deadFound()
 	var once sync.Once
 	return func(err error) {
 		once.Do(func() {
 			if err == nil {
-				h.loginDoubts.Store(before)
+				h.deadFoundAtLogin.Store(before)
 			}
 			ended(err)
 		})

@@ -32,7 +32,7 @@ func wasTried(err error) bool {
 // Silent implements physical.Events: it notes that a connection to a host had no answer
 // within limit, the pool's own, and that others were idle for as long.
 func (l events) Silent(h *physical.Host, limit, idle time.Duration) {
-	h.Doubts.Add(1)
+	h.DeadFound.Add(1)
 	l.invalidate(pool.Broken, func(o *physical.Conn, unused time.Duration) bool {
 		return o.Host == h && unused > 0 && unused >= idle
 	})
@@ -62,7 +62,7 @@ func (l events) Verify(known *physical.Host, limit, idle time.Duration) {
 			case ctx.Err() == context.DeadlineExceeded:
 				l.Silent(known, limit, idle)
 			default:
-				h.Doubts.Add(1)
+				h.DeadFound.Add(1)
 			}
 		})
 	})

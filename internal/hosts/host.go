@@ -17,7 +17,7 @@ type dialTarget struct {
 	share   *budget.Share      // what the pool has of the server's budget; immutable
 	account *loginpace.Account // shared with the pools that log in as the same user; immutable
 
-	loginDoubts atomic.Int64 // doubts when the latest login began that succeeded
+	deadFoundAtLogin atomic.Int64 // DeadFound when the latest login began that succeeded
 
 	panics panics
 

@@ -48,8 +48,8 @@ func (l *Dialer) killOn(ctx context.Context, v physical.Victim) (done bool, err 
 		return false, err
 	}
 	if p := leased.Value; p.Host == v.Host {
-		done, sound, err := v.KillFrom(ctx, p)
-		if sound {
+		done, usable, err := v.KillFrom(ctx, p)
+		if usable {
 			leased.CheckIn()
 		} else {
 			leased.Discard(pool.Broken)

@@ -14,12 +14,12 @@ import (
 
 // The baseline is what a session was like after its login, to which it is restored: its
 // variables, and its role. It costs a round trip to read, and many programs leave nothing
-// that needs it. A pool's first login has the variables from what it asks about the
-// server. Else the baseline is read when a user of the pool is about to leave such state:
+// that needs it. A pool's first login has the variables from the query about the server.
+// Otherwise the baseline is read when a statement is about to leave such state:
 //
-//	on his connection, before that statement    unless something of his earlier statements, which
-//	                                            he may ask for, would be gone: see answers.go
-//	on each other one                           when it is checked out next
+//	on that connection, before the statement    unless that would destroy diagnostics that
+//	                                            its user may still read: see diagnostics.go
+//	on each other connection                    at its next checkout
 //	from then on                                at each login
 //
 // A connection on which it was not read is closed at check-in if more is left on it than
@@ -28,7 +28,7 @@ import (
 // needNoBaseline is the kinds of state that are undone without it, or never.
 const needNoBaseline = session.Transaction | session.NextTransaction | session.Schema | session.FoundRows | session.Identity
 
-// noteLeft notes what a user leaves.
+// noteLeft notes the kinds of state that a user leaves.
 func (h *Host) noteLeft(kinds session.Kinds) {
 	if h.leftKinds()&kinds != kinds {
 		h.left.Or(uint32(kinds))
@@ -38,64 +38,64 @@ func (h *Host) noteLeft(kinds session.Kinds) {
 func (h *Host) leftKinds() session.Kinds { return session.Kinds(h.left.Load()) }
 
 // readsAtLogin reports whether the baseline is read at each login.
-func (p *Conn) readsAtLogin() bool {
-	return p.Login.AfterLogin != nil || p.Login.Reset == dsn.ResetAlways || p.Host.leftKinds()&^needNoBaseline != 0
+func (p asker) readsAtLogin() bool {
+	return p.Shared.AfterLogin != nil || p.Shared.Reset == dsn.ResetAlways || p.Host.leftKinds()&^needNoBaseline != 0
 }
 
 // beforeState is called before each statement of h, which holds p, while not all of the
 // baseline is read. It returns an error only if the connection broke, or ctx ended.
 func (h *Holder) beforeState(ctx context.Context, p *Conn, st *session.Statement) error {
-	if !p.lacksBaseline(st.Leaves) || p.Login.Reset == dsn.ResetNever {
+	if !p.lacksBaseline(st.Leaves) || p.Shared.Reset == dsn.ResetNever {
 		return nil
 	}
 	p.Host.noteLeft(st.Leaves)
 	// SELECT of variables changes FOUND_ROWS(), ROW_COUNT(), which the next statement does
 	// anyway, and the warnings, where that does it too.
-	own := ofStatements &^ p.shows.foreign
-	if p.kinds()&^(session.Transaction|session.Schema) != 0 || own&session.Found != 0 || own&st.Asks() != 0 {
+	own := statementDiagnostics &^ p.diagnostics.foreign
+	if p.kinds()&^(session.Transaction|session.Schema) != 0 || own&session.Found != 0 || own&st.Reads() != 0 {
 		return nil
 	}
-	before := p.shows
-	err := p.readBaseline(ctx)
-	p.shows.latest, p.shows.foreign = before.latest, before.foreign|session.RowCount|session.Found
+	before := p.diagnostics
+	err := asker{p}.readBaseline(ctx)
+	p.diagnostics.latest, p.diagnostics.foreign = before.latest, before.foreign|session.RowCount|session.Found
 	if !p.Host.keepsWarnings() {
-		p.shows.foreign |= session.Warnings
+		p.diagnostics.foreign |= session.Warnings
 	}
 	return err
 }
 
 // lacksBaseline reports whether more of it is needed to restore such state. What is not
 // understood may have changed the role.
-func (p *Conn) lacksBaseline(left session.Kinds) bool {
-	return !p.read && left&^needNoBaseline != 0 || !p.readRole && left&session.Other != 0
+func (f *facts) lacksBaseline(left session.Kinds) bool {
+	return !f.read && left&^needNoBaseline != 0 || !f.readRole && left&session.Other != 0
 }
 
 // baselineIsDue reports whether it is to be read before the connection is handed out.
-func (p *Conn) baselineIsDue() bool { return !p.readRole && p.lacksBaseline(p.Host.leftKinds()) }
+func (p asker) baselineIsDue() bool { return !p.readRole && p.lacksBaseline(p.Host.leftKinds()) }
 
-// readBaseline reads it on a session that nobody left anything on. It returns an error
-// only if the connection broke, or ctx ended: what the server refuses stays unknown.
-func (p *Conn) readBaseline(ctx context.Context) (err error) {
+// readBaseline reads it on a session without state. It returns an error only if the
+// connection broke, or ctx ended: what the server refuses stays unknown.
+func (p asker) readBaseline(ctx context.Context) (err error) {
 	defer p.survive("the reading of the session's variables", &err)
 	p.usedBy(nil)
-	return serious(asker{p}.askSession(ctx, false))
+	return unlessServerError(p.askSession(ctx, false))
 }
 
-// askSession asks for what is restored, and with host also what the host is. Where the
-// server does not tell, the session's id is asked for.
+// askSession reads the baseline, and with host also the host's role. If the server's
+// variables are unknown, it reads the session's id.
 func (p asker) askSession(ctx context.Context, host bool) error {
 	p.read, p.readRole = true, true
 	server := p.Host.Learned.Load()
 	if server == nil || len(server.Variables) == 0 {
 		return mysqlerr.UnlessExpired(p.askID(ctx))
 	}
-	asks := server.AskFor()
+	asks := server.BaselineColumns()
 	roles := !p.Host.hasNoRoles.Load()
 	if roles {
 		asks = append(asks, "CURRENT_ROLE()")
 	}
 	if host {
-		asks = append(asks, server.Asks.Columns()...)
+		asks = append(asks, server.RoleQueries.Columns()...)
 	}
 	row, err := selectRow(ctx, p.Conn, asks)
 	switch {
@@ -109,7 +109,7 @@ func (p asker) askSession(ctx context.Context, host bool) error {
 		return p.askSession(ctx, host)
 	case roles && mysqlerr.Number(err) == mysqlerr.NoSuchFunction && !p.Host.hasNoRoles.Swap(true):
 		return p.askSession(ctx, host)
-	case host && server.Asks != 0 && mysqlerr.IsDenied(err) && p.Login.dropQuestions(ctx, p.Host, server, err):
+	case host && server.RoleQueries != 0 && mysqlerr.IsDenied(err) && p.Shared.dropRoleQueries(ctx, p.Host, server, err):
 		return p.askSession(ctx, host)
 	default:
 		return mysqlerr.UnlessExpired(err)
@@ -128,7 +128,7 @@ func (p asker) askSession(ctx context.Context, host bool) error {
 	if !host {
 		return nil
 	}
-	p.Answer = server.Asks.Answer(row)
+	p.Answer = server.RoleQueries.Answer(row)
 	return p.askReplication(ctx)
 }
 
@@ -150,15 +150,15 @@ func (p asker) know(values map[string]string) {
 	}
 }
 
-// askID asks for as little as can be, if anybody wants to know: pool_kill, the log, or
-// who cannot tell from the status flags whether a statement commits by itself. Without
-// an answer autocommit counts as off: then every statement may leave a transaction open.
+// askID reads the session's id and autocommit if they are needed: for pool_kill, for the
+// log, or if the status flags do not show autocommit. If they cannot be read, autocommit
+// counts as off: then every statement may leave a transaction open.
 func (p asker) askID(ctx context.Context) error {
-	l := p.Login
+	l := p.Shared
 	if p.ID != 0 || p.flags.Known() && !l.Kill && l.LeakAfter == 0 && !l.Log().Enabled(ctx, slog.LevelDebug) {
 		return nil
 	}
-	row, err := queryRow(ctx, p, serverinfo.AskConn)
+	row, err := queryRow(ctx, p, serverinfo.ConnQuery)
 	if err != nil {
 		if CannotTell(err) {
 			return nil

@@ -9,15 +9,14 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/stockdriver"
 )
 
-// statusFlags is what the server's latest answer says of the session, in the stock
-// driver's copy. Guarded by ownership.
+// statusFlags is the status flags of the server's latest answer, in the stock driver's copy.
+// Guarded by ownership.
 type statusFlags struct {
 	stockdriver.Status
 	word   *uint16 // the same, to be written to; nil: unknown
 	before uint16  // the flags before the latest statement
 
-	// A statement failed since the server was asked, or may have, and word does not
-	// show it.
+	// A statement failed since the latest answer, or may have, and word does not show it.
 	failed bool
 }
 
@@ -66,7 +65,7 @@ func (f *statusFlags) answered() bool {
 	return true
 }
 
-// inTransaction reports whether the flags are known and say so.
+// inTransaction reports whether the flags are known and show a transaction.
 func (f *statusFlags) inTransaction() bool {
 	return f.Known() && f.Flags()&stockdriver.StatusInTransaction != 0
 }
@@ -77,18 +76,17 @@ func (f *statusFlags) inTransaction() bool {
 // 1317, and hangs up).
 func (p *Conn) Unverified() bool { return p.flags.unverified() }
 
-// InTransaction reports whether the server's latest answer says so.
+// InTransaction reports whether the server's latest answer shows a transaction.
 func (p *Conn) InTransaction() bool { return p.flags.inTransaction() }
 
 // errNotRestored means that a connection has session state that cannot be undone.
 var errNotRestored = errors.New("mysqlpool: session state that cannot be undone")
 
-// settle is for a connection that changes hands: it asks what the latest answer
-// did not say, and undoes what that shows. Its former owner never pays for
-// that. It sends nothing unless a statement failed, or left LAST_INSERT_ID()
-// uncertain.
-func (p *Conn) settle(ctx context.Context) error {
-	if err := settleLastID(ctx, p); err != nil {
+// verifyAndRestore is called at checkout: it has the server answer if the status flags are
+// unknown, and restores the session if they then show state. The former owner never waits
+// for that. It sends nothing unless a statement failed, or left LAST_INSERT_ID() uncertain.
+func (p checker) verifyAndRestore(ctx context.Context) error {
+	if err := resolveLastID(ctx, p.Conn); err != nil {
 		return err
 	}
 	if !p.Unverified() {
@@ -97,15 +95,15 @@ func (p *Conn) settle(ctx context.Context) error {
 	if err := p.Verify(ctx); err != nil {
 		return err
 	}
-	if p.Login.Reset != dsn.ResetNever && p.kinds()&^session.FoundRows != 0 && !p.Restore(ctx) {
+	if p.Shared.Reset != dsn.ResetNever && p.kinds()&^session.FoundRows != 0 && !p.Restore(ctx) {
 		return errNotRestored
 	}
 	return nil
 }
 
-// Verify has the server answer, and so tell its status flags. A server that is
-// about to hang up answers nothing any more, whether or not its end of the
-// socket is closed already.
+// Verify pings the server if the status flags are unknown, since its answer has them. A
+// server that is about to hang up does not answer, whether or not its end of the socket is
+// closed already.
 func (p *Conn) Verify(ctx context.Context) error {
 	if !p.Unverified() {
 		return nil

@@ -81,8 +81,7 @@ func (h *Holder) PutAway() (pinned bool) {
 	return pinned
 }
 
-// Sound reports whether nothing says that the connection that is held must not be used
-// again.
+// Sound reports whether the connection that is held may be used again, as far as is known.
 func (h *Holder) Sound() bool { return h.lent.Value.sound() }
 
 // CheckIn checks in the connection that is held. It takes no time, since database/sql may
@@ -116,11 +115,11 @@ func (h *Holder) Rejected() bool { return h.rejected && h.Sound() }
 // ReturnedBadConn reports whether driver.ErrBadConn was returned.
 func (h *Holder) ReturnedBadConn() bool { return h.bad }
 
-// Closed notes that the logical connection is closed: nobody asks it for LAST_INSERT_ID()
-// any more.
+// Closed notes that the logical connection is closed: its LAST_INSERT_ID() is not needed any
+// more.
 func (h *Holder) Closed() { h.LastID.gone.Store(true) }
 
-// Lost is for a connection that was found dead and discarded: what the stock driver's
+// Lost notes that the connection was found dead and discarded: what the stock driver's
 // would have lost with it is lost.
 func (h *Holder) Lost() {
 	h.stmts.lose()
@@ -130,18 +129,17 @@ func (h *Holder) Lost() {
 // Ping has the server answer.
 func (h *Holder) Ping(ctx context.Context) error {
 	p := h.lent.Value
-	if err := p.settleSchema(ctx); err != nil {
-		return h.saw(err)
+	if err := (switcher{p}).selectDeferredSchema(ctx); err != nil {
+		return h.noteError(err)
 	}
-	return h.saw(p.Ping(ctx))
+	return h.noteError(p.Ping(ctx))
 }
 
-// saw notes an error that is about to be returned, and returns what is. A write
-// that was refused because the server is read-only says nothing of the kind where
-// the session itself may take no writes. With rejectReadOnly the stock driver says
-// driver.ErrBadConn for it; that says nothing where the connection was closed
-// before.
-func (h *Holder) saw(err error) error {
+// noteError notes an error that is about to be returned, and returns the one to return. A
+// refused write does not mean that the server is read-only if the session itself may
+// refuse writes. With rejectReadOnly the stock driver returns driver.ErrBadConn for it,
+// which means nothing if the connection was closed before.
+func (h *Holder) noteError(err error) error {
 	if err == nil {
 		return nil
 	}
@@ -151,21 +149,21 @@ func (h *Holder) saw(err error) error {
 	}
 	p := h.lent.Value
 	if err == driver.ErrBadConn {
-		suspect := p.config.RejectReadOnly && !p.Login.several() && p.live.health != closedLocally && !h.mayRefuseWrites()
-		p.saw(err)
+		suspect := p.config.RejectReadOnly && !p.Shared.several() && p.live.health != closedLocally && !h.mayRefuseWrites()
+		p.noteError(err)
 		h.bad = true
 		if suspect {
-			p.Login.events.BecameReadOnly()
+			p.Shared.events.BecameReadOnly()
 		}
 		return err
 	}
-	p.saw(err)
+	p.noteError(err)
 	readOnly, transaction := mysqlerr.IsReadOnly(err), mysqlerr.IsReadOnlyTransaction(err)
 	if !readOnly && !transaction {
 		return err
 	}
 	if readOnly || !h.mayRefuseWrites() {
-		p.Login.events.WriteRefused(p, err)
+		p.Shared.events.WriteRefused(p, err)
 	}
 	return h.rejects(p, err)
 }
@@ -175,7 +173,7 @@ func (h *Holder) saw(err error) error {
 // there is a host to go to. Otherwise each write would cost three logins while no
 // host takes writes.
 func (h *Holder) rejects(p *Conn, err error) error {
-	if !p.Login.rejectReadOnly || !p.Login.several() {
+	if !p.Shared.rejectReadOnly || !p.Shared.several() {
 		return err
 	}
 	h.bad, h.rejected = true, true
@@ -184,7 +182,7 @@ func (h *Holder) rejects(p *Conn, err error) error {
 
 // mayRefuseWrites reports whether the session may be in a read-only transaction
 // (error 1792, which the stock driver takes for a read-only server): in one that
-// was begun so, or by statements, which are not asked what they began.
+// was begun so, or by statements, whose text is not read for that.
 func (h *Holder) mayRefuseWrites() bool {
 	p := h.lent.Value
 	if params := p.config.Params; params["transaction_read_only"]+params["tx_read_only"] != "" {

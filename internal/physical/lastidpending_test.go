@@ -44,7 +44,7 @@ func TestPendingModel(t *testing.T) {
 				read(c)
 			default:
 				log = append(log, "uncertain")
-				if l.mustPlace(c, unread[c]) { // as placeLastID does, the newest first
+				if l.mustResolve(c, unread[c]) { // as placeLastID does, the newest first
 					for on := l.newest(); on != nil; on = l.newest() {
 						read(on)
 					}

@@ -6,9 +6,9 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 )
 
-// Lease is what a logical connection has of its physical one. It is apart from
-// it, so that it is still there when the garbage collector finds that nobody has
-// the logical connection any more.
+// Lease is what a logical connection holds of its physical one. It is allocated separately
+// because a cleanup runs after the logical connection has become unreachable (Dropped): that
+// is what closes a connection which was dropped without being closed.
 type Lease struct {
 	lent   *pool.Conn[*Conn] // nil: empty
 	held   bool              // lent is in use by it
@@ -32,9 +32,9 @@ func (g *Lease) TakeBack() bool {
 	return g.held
 }
 
-// diedOn is for the physical connection of that serial, which broke while it was
-// the pool's again. If it was used last the logical connection has lost what the
-// stock driver's would have lost with it.
+// diedOn notes that the physical connection of that serial broke after it was returned to
+// the pool. If the logical connection used it last, it has lost what the stock driver's
+// would have lost with it.
 func (g *Lease) diedOn(serial uint64) {
 	if g.LastID.home.Load() == serial {
 		g.LastID.Set(0)
@@ -42,9 +42,9 @@ func (g *Lease) diedOn(serial uint64) {
 	}
 }
 
-// Dropped is called when the logical connection is garbage. database/sql closes
-// those that it knows of; but a handle that is closed while its Rows are open,
-// and then forgotten with them, closes nothing.
+// Dropped is called when the logical connection has become unreachable. database/sql closes
+// those that it knows of; but a handle that is closed while its Rows are open, and then
+// dropped with them, closes nothing.
 func (g *Lease) Dropped() {
 	if !g.LastID.gone.Swap(true) && g.gone != nil {
 		defer g.gone()

@@ -12,11 +12,11 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 )
 
-// askFirst has the first connection to a host say what the host is, as far as its
-// variables did not.
+// askFirst sets the host's role on its first connection, from the variables as far as they
+// tell.
 func (p asker) askFirst(ctx context.Context, variables map[string]string) error {
-	switch q := p.Host.Learned.Load().Asks; {
-	case q&serverinfo.AsksTables != 0:
+	switch q := p.Host.Learned.Load().RoleQueries; {
+	case q&serverinfo.QueriesOfTables != 0:
 		return p.askHost(ctx)
 	case q != 0:
 		var values []string
@@ -30,42 +30,42 @@ func (p asker) askFirst(ctx context.Context, variables map[string]string) error 
 	return p.askReplication(ctx)
 }
 
-// dropQuestions has the host asked no more what it could not answer. It reports
-// whether the rest is to be asked.
-func (l *Login) dropQuestions(ctx context.Context, h *Host, was *serverinfo.Facts, err error) bool {
+// dropRoleQueries removes the queries that the host could not answer. It reports whether to
+// send the others.
+func (s *Shared) dropRoleQueries(ctx context.Context, h *Host, was *serverinfo.Facts, err error) bool {
 	facts := *was
-	facts.Asks &^= serverinfo.AsksTables
-	if facts.Asks == was.Asks {
-		facts.Asks = 0
+	facts.RoleQueries &^= serverinfo.QueriesOfTables
+	if facts.RoleQueries == was.RoleQueries {
+		facts.RoleQueries = 0
 	}
-	if facts.Asks == was.Asks {
+	if facts.RoleQueries == was.RoleQueries {
 		return false
 	}
 	if !h.Learned.CompareAndSwap(was, &facts) {
-		return true // somebody else did
+		return true // another connection did
 	}
-	l.Log().LogAttrs(ctx, slog.LevelInfo, "mysqlpool: the host does not say whether it is ready: grant SELECT on what the error names, or it counts as ready",
-		slog.String("login", l.Name), slog.String("host", h.Addr), slog.Any("error", err))
+	s.Log().LogAttrs(ctx, slog.LevelInfo, "mysqlpool: cannot read whether the host is ready, so it counts as ready: grant SELECT on the table in the error",
+		slog.String("login", s.Name), slog.String("host", h.Addr), slog.Any("error", err))
 	return true
 }
 
-// AskHost asks what the host is, on a connection that was open already.
+// AskHost reads the host's role, on a connection that was open already.
 func (p *Conn) AskHost(ctx context.Context) (err error) { return asker{p}.askHost(ctx) }
 
 func (p asker) askHost(ctx context.Context) (err error) {
 	defer p.survive("a probe", &err)
 	facts := p.Host.Learned.Load()
-	if facts == nil || facts.Asks == 0 {
+	if facts == nil || facts.RoleQueries == 0 {
 		p.Answer = serverinfo.Answer{}
 		err = p.Ping(ctx)
 	} else {
 		var row []string
-		switch row, err = queryRow(ctx, p, "SELECT "+strings.Join(facts.Asks.Columns(), ", ")); {
+		switch row, err = queryRow(ctx, p, "SELECT "+strings.Join(facts.RoleQueries.Columns(), ", ")); {
 		case err == nil:
-			p.Answer = facts.Asks.Answer(row)
+			p.Answer = facts.RoleQueries.Answer(row)
 		case errors.Is(err, errNoRow):
 			p.Answer, err = serverinfo.Answer{}, nil
-		case mysqlerr.IsDenied(err) && p.Login.dropQuestions(ctx, p.Host, facts, err):
+		case mysqlerr.IsDenied(err) && p.Shared.dropRoleQueries(ctx, p.Host, facts, err):
 			return p.askHost(ctx)
 		}
 	}
@@ -75,18 +75,18 @@ func (p asker) askHost(ctx context.Context) (err error) {
 	return err
 }
 
-// How a host is asked for its replication, in Host.replicaQuery.
+// The query for a host's replication, in Host.replicaQuery.
 const (
 	showReplica int32 = iota
 	showSlave
-	showNone // it cannot be asked
+	showNone // there is none that it can answer
 )
 
 // askReplication has a replica count as unready whose replication has stopped, if
 // the target is one. A replica that cannot reach its source keeps trying; it has
 // not stopped.
 func (p asker) askReplication(ctx context.Context) error {
-	if !p.Login.Target.Hosts().Monitors() || p.Answer.Event != failover.TakesNoWrites {
+	if !p.Shared.Target.Hosts().Monitors() || p.Answer.Event != failover.TakesNoWrites {
 		return nil
 	}
 	for {
@@ -109,8 +109,8 @@ func (p asker) askReplication(ctx context.Context) error {
 			p.Host.replicaQuery.CompareAndSwap(how, how+1)
 		case mysqlerr.IsDenied(err) || mysqlerr.Number(err) != 0 && CannotTell(err):
 			if p.Host.replicaQuery.CompareAndSwap(how, showNone) {
-				p.Login.Log().LogAttrs(ctx, slog.LevelInfo, "mysqlpool: the host does not say whether its replication runs: grant REPLICATION CLIENT (MySQL) or REPLICA MONITOR (MariaDB), or it counts as running",
-					slog.String("login", p.Login.Name), slog.String("host", p.Host.Addr), slog.Any("error", err))
+				p.Shared.Log().LogAttrs(ctx, slog.LevelInfo, "mysqlpool: cannot read whether the host's replication runs, so it counts as running: grant REPLICATION CLIENT (MySQL) or REPLICA MONITOR (MariaDB)",
+					slog.String("login", p.Shared.Name), slog.String("host", p.Host.Addr), slog.Any("error", err))
 			}
 		default:
 			return err
@@ -118,7 +118,7 @@ func (p asker) askReplication(ctx context.Context) error {
 	}
 }
 
-// stoppedReplication says which thread of a replica has stopped, or "". The
+// stoppedReplication names the thread of a replica that has stopped, or returns "". The
 // channels of Group Replication have states of their own.
 func stoppedReplication(channels []map[string]string) string {
 	for _, c := range channels {

@@ -13,25 +13,25 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/session"
 )
 
-// sureKinds is the kinds of state that are undone by what the server cannot
-// but do, or that its answer shows.
+// sureKinds is the kinds of state whose undo needs no test: the server cannot fail to do it,
+// or its answer shows it.
 const sureKinds = session.Transaction | session.Schema | session.FoundRows
 
-// proofTimeout bounds the trial, which is some ten round trips.
-const proofTimeout = 5 * time.Second
+// testTimeout bounds the test, which is some ten round trips.
+const testTimeout = 5 * time.Second
 
 // errNoReset means that the session cannot be reset.
 var errNoReset = errors.New("mysqlpool: the connection cannot be reset")
 
 var (
-	errUndoIgnored  = errors.New("mysqlpool: the server answers OK when a variable is put back or a lock is released, and does not do it")
-	errResetIgnored = fmt.Errorf("%w: the server answers OK and resets nothing", errNoReset)
+	errUndoIgnored  = errors.New("mysqlpool: the server acknowledges SET or RELEASE_LOCK but does not apply it")
+	errResetIgnored = fmt.Errorf("%w: the server acknowledges COM_RESET_CONNECTION but resets nothing", errNoReset)
 	errResetRefused = fmt.Errorf("%w: the server refused it lately", errNoReset)
 )
 
-// trusts returns an error if the server is known not to do what it says, or not
-// to undo state in this way.
-func trusts(s *serverinfo.Server, how restoreMethod) error {
+// capabilityError returns an error if the server is known not to undo state in this way,
+// or to acknowledge it and do nothing.
+func capabilityError(s *serverinfo.Server, how restoreMethod) error {
 	resets := s.Proofs.Reset.Verdict()
 	switch {
 	case how == byUndo && (resets == serverinfo.Ignored || s.Proofs.Undo.Verdict() == serverinfo.Ignored):
@@ -44,20 +44,19 @@ func trusts(s *serverinfo.Server, how restoreMethod) error {
 	return nil
 }
 
-// proved reports whether nothing is left to be tried before this way is trusted.
-func (p restorer) proved(how restoreMethod) bool {
+// isTested reports whether nothing is left to be tested before this way is trusted.
+func (p restorer) isTested(how restoreMethod) bool {
 	s := &p.Host.Server.Proofs
 	resets := s.Reset.Verdict() != serverinfo.Unknown || !p.canSendReset()
 	return resets && (how == byReset || s.Undo.Verdict() != serverinfo.Unknown)
 }
 
-// prove tries what is not known of the server yet on this connection, whose state
-// was undone just now, in this way. It returns how that was done in the end,
-// and an error if that is not to be trusted. One connection tries at a time; the
-// others wait for it.
-func (p restorer) prove(ctx context.Context, how restoreMethod) (_ restoreMethod, err error) {
+// test tests what is not known of the server yet on this connection, whose state was undone
+// just now, in this way. It returns how that was done in the end, and an error if that is
+// not to be trusted. One connection tests at a time; the others wait for it.
+func (p restorer) test(ctx context.Context, how restoreMethod) (_ restoreMethod, err error) {
 	defer p.survive("the trial of how a session is restored", &err)
-	ctx, cancel := context.WithTimeout(ctx, proofTimeout)
+	ctx, cancel := context.WithTimeout(ctx, testTimeout)
 	defer cancel()
 	s := p.Host.Server
 	select {
@@ -67,32 +66,32 @@ func (p restorer) prove(ctx context.Context, how restoreMethod) (_ restoreMethod
 		return byClosing, ctx.Err()
 	}
 	if how == byUndo && s.Proofs.Undo.Verdict() == serverinfo.Unknown {
-		if err := p.proveUndo(ctx); err != nil {
+		if err := p.testUndo(ctx); err != nil {
 			return byClosing, err
 		}
 	}
 	if s.Proofs.Reset.Verdict() == serverinfo.Unknown && p.canSendReset() {
-		works, err := p.proveReset(ctx)
+		works, err := p.testReset(ctx)
 		if err != nil {
 			return byClosing, err
 		}
-		if works && trusts(s, how) != nil {
+		if works && capabilityError(s, how) != nil {
 			how = byReset
 		}
 	}
-	return how, trusts(s, how)
+	return how, capabilityError(s, how)
 }
 
-// proofVariable holds what a trial sets. Nobody else has it.
-const proofVariable = "@mysqlpool_proof"
+// testUserVariable is set by a test. Nobody else has it.
+const testUserVariable = "@mysqlpool_proof"
 
-// proofNumbers is variables one of which every server has, and lets a session
-// change by one.
-var proofNumbers = []string{"group_concat_max_len", "lock_wait_timeout", "sort_buffer_size"}
+// testVariables is variables one of which every server has, and lets a session change by
+// one.
+var testVariables = []string{"group_concat_max_len", "lock_wait_timeout", "sort_buffer_size"}
 
-// another returns a variable, its value and another value for it.
-func (p restorer) another() (name, value, other string, ok bool) {
-	for _, name := range proofNumbers {
+// pickTestVariable returns a variable, its value and another value for it.
+func (p restorer) pickTestVariable() (name, value, other string, ok bool) {
+	for _, name := range testVariables {
 		value := p.baseline.Value(name)
 		n, err := strconv.ParseUint(value, 10, 64)
 		switch {
@@ -107,10 +106,10 @@ func (p restorer) another() (name, value, other string, ok bool) {
 	return "", "", "", false
 }
 
-// proveUndo sees whether variables that are put back, and locks that are
-// released, are so afterwards.
-func (p restorer) proveUndo(ctx context.Context) error {
-	name, value, other, ok := p.another()
+// testUndo tests whether variables that are put back, and locks that are released, are so
+// afterwards.
+func (p restorer) testUndo(ctx context.Context) error {
+	name, value, other, ok := p.pickTestVariable()
 	if !ok {
 		return errNotUndone
 	}
@@ -136,8 +135,8 @@ func (p restorer) proveUndo(ctx context.Context) error {
 	return nil
 }
 
-// releasesLocks sees whether a lock that is released is free afterwards. On a
-// server without locks nobody takes any.
+// releasesLocks tests whether a lock that is released is free afterwards. On a
+// server without locks there is nothing to release.
 func (p restorer) releasesLocks(ctx context.Context) (bool, error) {
 	lock := "'mysqlpool " + strconv.FormatUint(p.ID, 10) + " " + strconv.FormatInt(time.Now().UnixNano(), 36) + "'"
 	switch row, err := queryRow(ctx, p, "SELECT GET_LOCK("+lock+", 0)"); {
@@ -164,11 +163,11 @@ func (p restorer) releasesLocks(ctx context.Context) (bool, error) {
 	return err == nil && row[0] == "1", err
 }
 
-// proveReset sees whether a reset takes a user variable, and sets another
-// variable again. It reports whether this connection was reset by it.
-func (p restorer) proveReset(ctx context.Context) (works bool, err error) {
-	set, sel := "SET "+proofVariable+" = 1", "SELECT "+proofVariable
-	name, _, other, ok := p.another()
+// testReset tests whether a reset removes a user variable, and restores a session variable.
+// It reports whether this connection was reset by it.
+func (p restorer) testReset(ctx context.Context) (works bool, err error) {
+	set, sel := "SET "+testUserVariable+" = 1", "SELECT "+testUserVariable
+	name, _, other, ok := p.pickTestVariable()
 	if ok {
 		set += ", " + name + " = " + other
 		sel += ", @@" + name
@@ -181,16 +180,16 @@ func (p restorer) proveReset(ctx context.Context) (works bool, err error) {
 		return false, err
 	}
 	if before[0] != "1" || ok && before[1] != other {
-		// It does not even keep what is set, so that nothing can be proved.
+		// It does not even keep what is set, so nothing can be tested.
 		p.found(ctx, "reset", &p.Host.Server.Proofs.Reset, serverinfo.Ignored, serverinfo.ProofLife, nil)
 		return false, nil
 	}
 	if err := p.resetAndSet(ctx, 0); err != nil {
-		if !errors.Is(err, errNoReset) && mysqlerr.Number(err) == 0 || trusts(p.Host.Server, byReset) == nil {
+		if !errors.Is(err, errNoReset) && mysqlerr.Number(err) == 0 || capabilityError(p.Host.Server, byReset) == nil {
 			return false, err
 		}
 		// It was refused. What is set here is put back as the undo does it.
-		set = "SET " + proofVariable + " = NULL"
+		set = "SET " + testUserVariable + " = NULL"
 		if ok {
 			set += ", " + name + " = " + p.baseline.Value(name)
 		}
@@ -222,8 +221,7 @@ func (p restorer) refusedReset(ctx context.Context, err error) {
 	p.found(ctx, "reset", &p.Host.Server.Proofs.Reset, serverinfo.Refused, life, err)
 }
 
-// found notes a verdict. What is not as it should be is logged once for each time
-// that it is found.
+// found notes a verdict, and logs one that restricts the pool.
 func (p restorer) found(ctx context.Context, way string, to *serverinfo.Proof, v serverinfo.Verdict, life time.Duration, why error) {
 	level, text := slog.LevelDebug, "mysqlpool: tried how the server restores a session"
 	switch {
@@ -232,7 +230,7 @@ func (p restorer) found(ctx context.Context, way string, to *serverinfo.Proof, v
 	case v == serverinfo.Ignored:
 		level, text = slog.LevelWarn, "mysqlpool: the server answers OK when a session is restored, and does not do it: connections with more on them than a transaction or another schema are closed"
 	}
-	p.Login.Log().LogAttrs(ctx, level, text,
-		slog.String("login", p.Login.Name), slog.String("host", p.Host.Addr), slog.String("way", way), slog.String("found", string(v)), slog.Any("error", why))
+	p.Shared.Log().LogAttrs(ctx, level, text,
+		slog.String("login", p.Shared.Name), slog.String("host", p.Host.Addr), slog.String("way", way), slog.String("found", string(v)), slog.Any("error", why))
 	to.Set(v, life)
 }

@@ -22,7 +22,7 @@ func (p restorer) resetAndSet(ctx context.Context, kinds session.Kinds) error {
 	if !p.canSendReset() {
 		return errNoReset
 	}
-	if err := trusts(p.Host.Server, byReset); err != nil {
+	if err := capabilityError(p.Host.Server, byReset); err != nil {
 		return err
 	}
 	if err := p.endXA(ctx, kinds); err != nil {
@@ -41,7 +41,7 @@ func (p restorer) resetAndSet(ctx context.Context, kinds session.Kinds) error {
 	p.kept().forget()
 	p.state.Reset()
 	p.inTx, p.used = false, false
-	p.shows.lastID = sessionID{}
+	p.diagnostics.lastID = sessionID{}
 	if err == nil && !known {
 		err = p.replayLogin(ctx)
 	}
@@ -91,6 +91,14 @@ func (p restorer) canReset() bool {
 func (p restorer) replaysNames() bool {
 	s := p.Host.Learned.Load()
 	return s != nil && s.MariaDB && p.config.OneByOne
+}
+
+// loginBaseline is what the login itself made of the session, which a reset begins with.
+func (p restorer) loginBaseline() *session.Baseline {
+	if p.after.ran {
+		return p.after.login.baseline
+	}
+	return p.baseline
 }
 
 // loginCommands sets, after a reset, what a login sets; names is the statement for
@@ -166,7 +174,7 @@ func (p restorer) checkNames(ctx context.Context) error {
 // and on MariaDB what SHOW PROFILES shows of earlier statements.
 func (p restorer) checkLeft(ctx context.Context, kinds session.Kinds) error {
 	s := p.Host.Learned.Load()
-	if s == nil || kinds&session.Other == 0 && p.Login.Reset != dsn.ResetAlways {
+	if s == nil || kinds&session.Other == 0 && p.Shared.Reset != dsn.ResetAlways {
 		return nil
 	}
 	var asks, want []string

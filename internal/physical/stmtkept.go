@@ -15,19 +15,19 @@ import (
 // statement is a prepared statement on the server.
 type statement struct {
 	StockStmt
-	says    session.Statement
-	kinds   []byte // of the arguments of the first run while it was kept; nil: none yet
-	columns stockdriver.Columns
-	charged int  // how many columns count in its cost
-	stale   bool // it must not run again: whoever has it prepares another
+	effects    session.Statement
+	argClasses []byte // of the first run while it was kept; nil: none yet
+	columns    stockdriver.Columns
+	charged    int  // how many columns count in its cost
+	stale      bool // it was dropped and must not run again
 
 	inserts bool           // see onlyInserts
 	noRows  bool           // see returnsNoRows
-	times   dsn.TimeFormat // see argKind
+	times   dsn.TimeFormat // see argClass
 }
 
-// prepared is a statement of one physical connection, be it kept for whoever
-// next has its text, or only for as long as some logical statement has it.
+// prepared is a statement of one physical connection. It is kept for the next use of its
+// text, or only for as long as a logical statement has it.
 type prepared = stmtcache.Entry[statement]
 
 // keptStmts is the prepared statements of a physical connection. Guarded by
@@ -57,31 +57,31 @@ type keeper struct{ *Conn }
 // kept returns the keeper of the connection's statements.
 func (p *Conn) kept() keeper { return keeper{p} }
 
-// reads notes rows that are about to be read.
+// reads notes the rows that are being read.
 func (s *keptStmts) reads(rows driver.Rows, err error) {
 	if err == nil {
 		s.rows = rows
 	}
 }
 
-// sameMeaning is the kinds of session state under which a text means what it
-// means without. Under the others the cache is passed by.
-const sameMeaning = session.Transaction | session.NextTransaction | session.Locks | session.FoundRows
+// cacheSafeState is the state under which a SQL text still means the same; with any other
+// state the cache is bypassed.
+const cacheSafeState = session.Transaction | session.NextTransaction | session.Locks | session.FoundRows
 
-// passesCache reports whether the cache is not to be used now.
-func (p keeper) passesCache() bool {
-	return p.state.Kinds()&^sameMeaning != 0 || !p.schema.known() || p.altered
+// bypassesCache reports whether the cache must not be used now.
+func (p keeper) bypassesCache() bool {
+	return p.state.Kinds()&^cacheSafeState != 0 || !p.schema.known() || p.altered
 }
 
-// MaxKinds is how many statements of one text are kept at most, each for arguments of
-// other kinds.
-const MaxKinds = 4
+// MaxVariants is at most how many statements of one SQL text are kept, each for other
+// argument classes.
+const MaxVariants = 4
 
-// cached returns the statement of a text that is kept for arguments of these kinds, or
+// cached returns the statement of a text that is kept for arguments of these classes, or
 // prepares one to be kept. It returns driver.ErrSkip if the stock driver's way is to be
 // gone, which database/sql then does: prepare, run, close.
 func (p keeper) cached(ctx context.Context, query string, args []driver.NamedValue) (*prepared, error) {
-	if err := p.settleAfterError(ctx); err != nil {
+	if err := switcher(p).selectDeferredSchemaAfterError(ctx); err != nil {
 		return nil, err
 	}
 	for e := p.stmts.cache.Get(p.schema.wanted, query); e != nil; e = e.Also() {
@@ -94,7 +94,7 @@ func (p keeper) cached(ctx context.Context, query string, args []driver.NamedVal
 			return nil, driver.ErrSkip // database/sql says what is wrong
 		}
 	}
-	if !p.Login.Stmts.seen.Has(p.schema.wanted, query) || !p.mayKeepFor(query, args) {
+	if !p.Shared.Stmts.seen.Has(p.schema.wanted, query) || !p.mayKeepFor(query, args) {
 		return nil, driver.ErrSkip
 	}
 	e, err := p.prepare(ctx, query)
@@ -111,8 +111,8 @@ func (p keeper) cached(ctx context.Context, query string, args []driver.NamedVal
 	return e, nil
 }
 
-// acquire prepares a text for a logical statement, which releases it. It asks
-// the server even if the text is kept: whoever prepares wants to know whether
+// acquire prepares a text for a logical statement, which releases it. It prepares
+// it on the server even if the text is kept: the caller wants to know whether
 // that can be done. A text is kept from its second use on, so that one that is
 // used once pushes nothing out.
 func (p keeper) acquire(ctx context.Context, query string) (*prepared, error) {
@@ -120,9 +120,9 @@ func (p keeper) acquire(ctx context.Context, query string) (*prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.Login.Stmts.keeps() && !p.passesCache() && p.stmts.cache.Get(p.schema.wanted, query) == nil {
-		if !p.Login.Stmts.seen.Has(p.schema.wanted, query) {
-			p.Login.Stmts.seen.Add(p.schema.wanted, query)
+	if p.Shared.Stmts.keeps() && !p.bypassesCache() && p.stmts.cache.Get(p.schema.wanted, query) == nil {
+		if !p.Shared.Stmts.seen.Has(p.schema.wanted, query) {
+			p.Shared.Stmts.seen.Add(p.schema.wanted, query)
 		} else if p.mayKeep(query) {
 			p.keep(e)
 		}
@@ -142,13 +142,13 @@ func (p keeper) acquireFor(ctx context.Context, query string, args []driver.Name
 		}
 	}
 	e, err := p.acquireOwn(ctx, query)
-	if err == nil && p.Login.Stmts.keeps() && p.mayKeepFor(query, args) && e.Stmt.accepts(args) {
+	if err == nil && p.Shared.Stmts.keeps() && p.mayKeepFor(query, args) && e.Stmt.accepts(args) {
 		p.keep(e)
 	}
 	return e, err
 }
 
-// acquireOwn is acquire of a statement that nobody else gets.
+// acquireOwn is acquire of a statement that is not shared.
 func (p keeper) acquireOwn(ctx context.Context, query string) (*prepared, error) {
 	e, err := p.prepare(ctx, query)
 	if err == nil {
@@ -157,10 +157,10 @@ func (p keeper) acquireOwn(ctx context.Context, query string) (*prepared, error)
 	return e, err
 }
 
-// acquireAgain is acquire for a logical statement that had the text prepared
+// acquireToRebind is acquire for a logical statement that had the text prepared
 // elsewhere, and takes what is kept here.
-func (p keeper) acquireAgain(ctx context.Context, query string) (*prepared, error) {
-	if !p.passesCache() {
+func (p keeper) acquireToRebind(ctx context.Context, query string) (*prepared, error) {
+	if !p.bypassesCache() {
 		for e := p.stmts.cache.Get(p.schema.wanted, query); e != nil; e = e.Also() {
 			if e.Used() {
 				continue
@@ -173,8 +173,7 @@ func (p keeper) acquireAgain(ctx context.Context, query string) (*prepared, erro
 	return p.acquire(ctx, query)
 }
 
-// release takes a user of a statement away, and closes it if nobody has it and
-// it is not kept.
+// release removes a user of a statement, and closes it if it has no more and is not kept.
 func (p keeper) release(e *prepared) error {
 	p.stmts.cache.Release(e)
 	if e.Kept() {
@@ -188,23 +187,23 @@ func (p keeper) mayKeepFor(query string, args []driver.NamedValue) bool {
 	if !canKeep(args, p.timeFormat(), onlyInserts(query)) || !p.mayKeep(query) {
 		return false
 	}
-	p.evicted(p.stmts.cache.EvictOf(p.schema.wanted, query, MaxKinds))
+	p.evicted(p.stmts.cache.EvictOf(p.schema.wanted, query, MaxVariants))
 	return true
 }
 
 // mayKeep makes room for one more statement, if its text is to be kept.
 func (p keeper) mayKeep(query string) bool {
 	cost := StmtCost(query, 0)
-	if cost > maxStmtCost || p.Login.Stmts.refused.Has(p.schema.wanted, query) {
+	if cost > maxStmtCost || p.Shared.Stmts.refused.Has(p.schema.wanted, query) {
 		return false
 	}
-	if says := p.scan(query); says.Leaves&^sameMeaning != 0 || says.Asks()&ofStatements != 0 {
-		return false // the cache is passed by once it ran; or to prepare it changes what it asks for
+	if effects := p.scan(query); effects.Leaves&^cacheSafeState != 0 || effects.Reads()&statementDiagnostics != 0 {
+		return false // the cache is bypassed once it ran; or to prepare it changes what it reads
 	}
 	if p.cachesSubqueries() && comparesWithSubquery(query) {
 		return false
 	}
-	l := p.Login.Stmts
+	l := p.Shared.Stmts
 	share := int(l.Share.Load())
 	if share == 0 {
 		return false
@@ -249,8 +248,8 @@ func (p keeper) closeUnlessKept(e *prepared) {
 	}
 }
 
-// ClosePending closes what is not wanted any more. While rows are being read nothing can
-// be sent.
+// ClosePending closes the statements that are pending close, unless rows are being read:
+// then nothing can be sent.
 func (p *Conn) ClosePending() { p.kept().closePending() }
 
 func (p keeper) closePending() {
@@ -261,7 +260,7 @@ func (p keeper) closePending() {
 			p.closeUnlessKept(e)
 		}
 	}
-	l := p.Login.Stmts
+	l := p.Shared.Stmts
 	for share := int(l.Share.Load()); (s.cache.Len() > share || s.cache.Cost() > l.Costs) && p.evict(); {
 	}
 	if len(s.toClose) == 0 || s.rows != nil && !stockdriver.RowsEnded(s.rows) {
@@ -274,16 +273,15 @@ func (p keeper) closePending() {
 	s.toClose = s.toClose[:0]
 }
 
-// releasedStmts is the prepared statements that were released while nobody who could
-// write to their connection was there. Whoever gets the connection next does the
-// rest.
+// releasedStmts is the prepared statements that were released while their connection could
+// not be written to. Its next user closes them.
 type releasedStmts struct {
 	any     atomic.Bool // whether there are any, so that most need no lock
 	mu      sync.Mutex
 	entries []*prepared // guarded by mu
 }
 
-// releaseLater is release, by somebody who may not own the connection, of a statement
+// releaseLater is release, by a caller that may not own the connection, of a statement
 // that was acquired in an epoch. If that has ended there is nothing to release.
 func (s *keptStmts) releaseLater(e *prepared, epoch int) {
 	l := &s.released

@@ -71,7 +71,7 @@ func (l *StmtLimits) keeps() bool {
 // full reports whether no more statements are to be kept unless others go.
 func (l *StmtLimits) full() bool { return l.perConn == dsn.Auto && l.Open.Load() >= l.total.Load() }
 
-// setLocked sets share.
+// setLocked sets Share.
 func (l *StmtLimits) setLocked() {
 	share := int64(l.perConn)
 	if l.perConn == dsn.Auto {

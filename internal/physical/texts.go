@@ -14,7 +14,7 @@ const (
 	maxScannedLength = 1024 // bytes of each
 )
 
-// scannedTexts is what some texts say that ran more than once. Guarded by ownership.
+// scannedTexts is the effects of some texts that ran more than once. Guarded by ownership.
 type scannedTexts struct {
 	known [maxScanned]session.Statement
 	seen  [maxScanned]uint64 // hashes of texts that ran once

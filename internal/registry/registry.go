@@ -16,7 +16,7 @@ import (
 
 // Member is a pool and who uses it.
 type Member struct {
-	login  *hosts.Dialer
+	dialer *hosts.Dialer
 	pool   *pool.Pool[*physical.Conn]
 	key    dsn.Key
 	shared bool
@@ -72,7 +72,7 @@ func (r *registry) join(c *Handle) (*Member, error) {
 	case !c.over:
 		m.handles++
 		r.stopLingeringLocked(m)
-		m.login.SetOrphan(false)
+		m.dialer.SetOrphan(false)
 	case m.handles == 0:
 		r.watchLocked(m)
 	}
@@ -86,9 +86,9 @@ func (r *registry) join(c *Handle) (*Member, error) {
 
 func (r *registry) newMemberLocked(c *Handle) *Member {
 	r.made++
-	m := &Member{login: hosts.New(c.Config), key: c.Key, shared: c.Shared, number: r.made}
-	m.pool = pool.New(m.login.PoolConfig(&c.Config, func() { r.forgetEmpty(m) }, func(n int) { r.makeRoom(m, n) }))
-	m.login.SetPool(m.pool, m.checkOut, func() { r.dropStmts(m) })
+	m := &Member{dialer: hosts.New(c.Config), key: c.Key, shared: c.Shared, number: r.made}
+	m.pool = pool.New(m.dialer.PoolConfig(&c.Config, func() { r.forgetEmpty(m) }, func(n int) { r.makeRoom(m, n) }))
+	m.dialer.SetPool(m.pool, m.checkOut, func() { r.dropStmts(m) })
 	return m
 }
 
@@ -110,7 +110,7 @@ func (m *Member) checkOut(ctx context.Context, schema string) (*pool.Conn[*physi
 // setSize sets the size of the pool and its budget shares.
 func (m *Member) setSize(size, warm int) {
 	m.pool.SetSize(size, warm)
-	m.login.SetSize(size)
+	m.dialer.SetSize(size)
 }
 
 // makeRoom closes n available connections at most in the other pools of
@@ -120,7 +120,7 @@ func (r *registry) makeRoom(m *Member, n int) {
 	all := r.membersLocked()
 	r.mu.Unlock()
 	for _, other := range all {
-		if other != m && other.login.Meets(m.login) {
+		if other != m && other.dialer.Meets(m.dialer) {
 			n -= other.pool.CloseAvailable(n)
 		}
 	}
@@ -133,7 +133,7 @@ func (r *registry) dropStmts(m *Member) {
 	all := r.membersLocked()
 	r.mu.Unlock()
 	for _, other := range all {
-		if other.login.Meets(m.login) && other.login.Stmts.Pause() {
+		if other.dialer.Meets(m.dialer) && other.dialer.Stmts.Pause() {
 			other.pool.UseEachAvailable((*physical.Conn).ClosePending)
 		}
 	}
@@ -150,7 +150,7 @@ func (r *registry) leave(c *Handle) {
 	}
 	c.over = true
 	if m.handles--; m.handles == 0 {
-		m.login.Left()
+		m.dialer.Left()
 	}
 	if !r.forgetLocked(m) && m.handles == 0 && m.shared {
 		r.watchLocked(m)
@@ -158,7 +158,7 @@ func (r *registry) leave(c *Handle) {
 	r.mu.Unlock()
 
 	if m.shared {
-		m.login.TrimOrphans()
+		m.dialer.TrimOrphans()
 	} else {
 		r.closeOwnPool(c)
 	}
@@ -185,9 +185,9 @@ func (r *registry) closeOwnPool(c *Handle) {
 // watchLocked has a pool without handles retired in time.
 func (r *registry) watchLocked(m *Member) {
 	m.idleSince = time.Now()
-	m.login.SetOrphan(true)
+	m.dialer.SetOrphan(true)
 	if m.watch == nil {
-		m.watch = time.AfterFunc(m.login.IdleTimeout, func() { r.retire(m) })
+		m.watch = time.AfterFunc(m.dialer.IdleTimeout, func() { r.retire(m) })
 	}
 }
 
@@ -233,7 +233,7 @@ func (r *registry) disposedLocked(m *Member) {
 }
 
 func (r *registry) removeLocked(m *Member) {
-	m.login.Pause()
+	m.dialer.Pause()
 	if m.watch != nil {
 		m.watch.Stop()
 	}

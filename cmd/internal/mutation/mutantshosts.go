@@ -86,7 +86,7 @@ var hostsMutants = []mutant{
 	},
 	{
 		name: "a group's member that recovers is chosen",
-		file: "internal/serverinfo/questions.go",
+		file: "internal/serverinfo/rolequeries.go",
 		old:  `case state != "" && state != "ONLINE":`,
 		new:  `case state == "ERROR":`,
 		test: "TestMembersOfAGroup",

@@ -5,7 +5,7 @@ var stmtsMutants = []mutant{
 	{
 		name: "a nil argument is not of the kind NULL",
 		file: "internal/physical/stmtargs.go",
-		old:  "case v == nil:\n\t\treturn kindNull\n",
+		old:  "case v == nil:\n\t\treturn classNull\n",
 		new:  "",
 		test: "TestKindsAreOfWhatIsSent",
 		pkg:  "./internal/physical",
@@ -36,21 +36,21 @@ var stmtsMutants = []mutant{
 	{
 		name: "one query's kinds of arguments are unlimited",
 		file: "internal/physical/stmtkept.go",
-		old:  "p.evicted(p.stmts.cache.EvictOf(p.schema.wanted, query, MaxKinds))",
+		old:  "p.evicted(p.stmts.cache.EvictOf(p.schema.wanted, query, MaxVariants))",
 		new:  "",
 		test: "TestKindsPushOutTheirOwn",
 	},
 	{
 		name: "a refused statement runs again whatever the error",
 		file: "internal/physical/stmtprepare.go",
-		old:  `return e.Stmt.says.Leaves == 0 && strings.HasSuffix(err.Error(), "for parameter")`,
+		old:  `return e.Stmt.effects.Leaves == 0 && strings.HasSuffix(err.Error(), "for parameter")`,
 		new:  `return strings.HasSuffix("", "")`,
 		test: "TestRefusedAndNotRunAgain",
 	},
 	{
 		name: "an argument that a kept statement refuses is an error",
 		file: "internal/physical/stmtprepare.go",
-		old:  `return e.Stmt.says.Leaves == 0 && strings.HasSuffix(err.Error(), "for parameter")`,
+		old:  `return e.Stmt.effects.Leaves == 0 && strings.HasSuffix(err.Error(), "for parameter")`,
 		new:  `return !strings.HasSuffix("", "")`,
 		test: "TestArgumentThatAKeptStatementRefuses",
 	},

@@ -1,10 +1,9 @@
 package session
 
-// OnlyAsks reports whether the statement surely does nothing but tell what the session
-// has of earlier ones, which is the same on any schema: SHOW WARNINGS, SELECT
-// FOUND_ROWS(), GET DIAGNOSTICS.
-func (st *Statement) OnlyAsks() bool {
-	if st.asks&(Warnings|RowCount|Found) == 0 || st.marks&(vague|several) != 0 || st.Leaves&^UserVariables != 0 {
+// OnlyReadsDiagnostics reports whether the statement certainly only reads diagnostics, which
+// are the same on any schema: SHOW WARNINGS, SELECT FOUND_ROWS(), GET DIAGNOSTICS.
+func (st *Statement) OnlyReadsDiagnostics() bool {
+	if st.reads&(Warnings|RowCount|Found) == 0 || st.traits&(traitVague|traitMultiple) != 0 || st.Leaves&^UserVariables != 0 {
 		return false
 	}
 	p := parser{lexer: lexer{s: st.text}}
@@ -15,7 +14,7 @@ func (st *Statement) OnlyAsks() bool {
 	case p.accept("get"):
 		return p.hasNoCalls()
 	case p.accept("select"):
-		return p.asksOnly()
+		return p.selectsOnlyDiagnostics()
 	}
 	return false
 }
@@ -37,9 +36,9 @@ var (
 	noNames     = []string{"select", "as", "limit"}
 )
 
-// asksOnly reports whether behind SELECT there are no names but those, and such as are
+// selectsOnlyDiagnostics reports whether behind SELECT there are no names but those, and such as are
 // given to columns.
-func (p *parser) asksOnly() bool {
+func (p *parser) selectsOnlyDiagnostics() bool {
 	const (
 		other   = iota
 		name    // one that may be called

@@ -4,7 +4,7 @@ import "testing"
 
 func TestAsks(t *testing.T) {
 	const all = LastID | Warnings | RowCount | Found
-	for text, want := range map[string]Asks{
+	for text, want := range map[string]Diagnostics{
 		"SELECT LAST_INSERT_ID()":                              LastID,
 		"select last_insert_id ( )":                            LastID,
 		"SELECT `Last_Insert_ID`()":                            LastID,
@@ -44,8 +44,8 @@ func TestAsks(t *testing.T) {
 		"SELECT a FROM t WHERE b = ?":                          0,
 		"INSERT INTO t VALUES (1)":                             0,
 	} {
-		if st := Scan(text, true); st.Asks() != want {
-			t.Errorf("%s: got %b, want %b", text, st.Asks(), want)
+		if st := Scan(text, true); st.Reads() != want {
+			t.Errorf("%s: got %b, want %b", text, st.Reads(), want)
 		}
 	}
 }

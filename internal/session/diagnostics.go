@@ -2,22 +2,22 @@ package session
 
 import "strings"
 
-// Asks is what a statement may ask the session of earlier statements.
-type Asks uint8
+// Diagnostics is what a statement may read of what the session keeps about earlier statements.
+type Diagnostics uint8
 
 const (
-	LastID   Asks = 1 << iota // LAST_INSERT_ID(), @@last_insert_id, @@identity, with sql_auto_is_null "id IS NULL"
-	Warnings                  // SHOW WARNINGS and ERRORS, GET DIAGNOSTICS, @@warning_count, @@error_count
-	RowCount                  // ROW_COUNT()
-	Found                     // FOUND_ROWS()
+	LastID   Diagnostics = 1 << iota // LAST_INSERT_ID(), @@last_insert_id, @@identity, with sql_auto_is_null "id IS NULL"
+	Warnings                         // SHOW WARNINGS and ERRORS, GET DIAGNOSTICS, @@warning_count, @@error_count
+	RowCount                         // ROW_COUNT()
+	Found                            // FOUND_ROWS()
 )
 
-// asksOf returns what signs say that a statement asks.
-func asksOf(s signs) (a Asks) {
+// diagnosticsOf returns what a statement with these signs may read.
+func diagnosticsOf(s findings) (a Diagnostics) {
 	if s&(oddSign|unsureSign) != 0 {
-		s |= asksAll
+		s |= allDiagnostics
 	}
-	if s&asksAll == 0 {
+	if s&allDiagnostics == 0 {
 		return 0
 	}
 	if s&(idSign|setsIDSign) != 0 {
@@ -35,44 +35,44 @@ func asksOf(s signs) (a Asks) {
 	return a
 }
 
-// Asks returns what the statement may ask the session of earlier ones. What a
-// stored function, a trigger or a view asks is not in the text.
-func (st *Statement) Asks() Asks { return st.asks }
+// Reads returns the diagnostics that the statement may read. What a stored function, a
+// trigger or a view reads is not in the text.
+func (st *Statement) Reads() Diagnostics { return st.reads }
 
 // Inserts reports whether all that the statement can do to LAST_INSERT_ID() is
-// what an INSERT or a REPLACE does, whose answer tells an id.
-func (st *Statement) Inserts() bool { return st.marks&inserts != 0 }
+// what an INSERT or a REPLACE does, whose answer has an id.
+func (st *Statement) Inserts() bool { return st.traits&traitInserts != 0 }
 
 // ChangesID reports whether LAST_INSERT_ID() may be another one after the statement.
-func (st *Statement) ChangesID() bool { return st.marks&changesID != 0 }
+func (st *Statement) ChangesID() bool { return st.traits&traitChangesID != 0 }
 
 // MayBegin reports whether the statement ended the transaction that was open, and
 // may have begun one: only the server's answer tells.
-func (st *Statement) MayBegin() bool { return st.marks&mayBegin != 0 }
+func (st *Statement) MayBegin() bool { return st.traits&traitMayBegin != 0 }
 
 // Kills reports whether the statement may end other sessions, or its own.
-func (st *Statement) Kills() bool { return st.marks&kills != 0 }
+func (st *Statement) Kills() bool { return st.traits&traitKills != 0 }
 
 // AltersSchemas reports whether a schema may be gone after the statement, or be
 // another one of the same name.
-func (st *Statement) AltersSchemas() bool { return st.marks&altersSchemas != 0 }
+func (st *Statement) AltersSchemas() bool { return st.traits&traitAltersSchemas != 0 }
 
 // sign notes what a word, or the name of a function, that ends at end is a sign of.
 func (l *lexer) sign(w string, end int) {
 	s := signOf(w)
-	if s&calls == 0 {
+	if s&functionSigns == 0 {
 		l.seen |= s
 		return
 	}
-	rest := strings.TrimLeft(l.s[end:], blanks)
+	rest := strings.TrimLeft(l.s[end:], whitespace)
 	switch {
 	case rest == "":
 	case rest[0] == '(':
-		if rest = strings.TrimLeft(rest[1:], blanks); s == idSign && (rest == "" || rest[0] != ')') {
+		if rest = strings.TrimLeft(rest[1:], whitespace); s == idSign && (rest == "" || rest[0] != ')') {
 			s |= setsIDSign
 		}
 		l.seen |= s
-	case class[rest[0]] == classHigh, class[rest[0]] == classOdd, strings.IndexByte("/#-", rest[0]) >= 0:
+	case byteClass[rest[0]] == classHigh, byteClass[rest[0]] == classOdd, strings.IndexByte("/#-", rest[0]) >= 0:
 		// There may be a comment before the parenthesis, or white space beyond ASCII.
 		if s == idSign {
 			s |= setsIDSign
@@ -81,14 +81,14 @@ func (l *lexer) sign(w string, end int) {
 	}
 }
 
-const blanks = " \t\n\v\f\r"
+const whitespace = " \t\n\v\f\r"
 
 // sysVarSign returns what a system variable is a sign of, of which s begins with
 // the scope or the name.
-func sysVarSign(s string) signs {
+func sysVarSign(s string) findings {
 	for range 2 {
 		var name string
-		if s = strings.TrimLeft(s, blanks); s == "" {
+		if s = strings.TrimLeft(s, whitespace); s == "" {
 			return 0
 		}
 		switch {
@@ -102,7 +102,7 @@ func sysVarSign(s string) signs {
 			name = nextWord(s)
 			s = s[len(name):]
 		default:
-			return asksAll // a comment, perhaps
+			return allDiagnostics // a comment, perhaps
 		}
 		switch {
 		case isFolded(name, "last_insert_id"), isFolded(name, "identity"):
@@ -112,18 +112,18 @@ func sysVarSign(s string) signs {
 		case !isFolded(name, "session") && !isFolded(name, "local"):
 			return 0
 		}
-		if s = strings.TrimLeft(s, blanks); s == "" {
+		if s = strings.TrimLeft(s, whitespace); s == "" {
 			return 0
 		}
 		if s[0] != '.' {
-			return asksAll
+			return allDiagnostics
 		}
 		s = s[1:]
 	}
 	return 0
 }
 
-// show reads what is behind SHOW as far as it may show what others did.
+// show reads what is behind SHOW, as far as it may show diagnostics.
 func (p *parser) show() bool {
 	for n := 0; n < 5 && (p.tok.kind == word || p.tok.kind == symbol) && !p.done(); n++ {
 		switch {
@@ -140,10 +140,10 @@ func (p *parser) show() bool {
 }
 
 // Acts reports whether [Statement.Kills] or [Statement.AltersSchemas] does.
-func (st *Statement) Acts() bool { return st.marks&(kills|altersSchemas) != 0 }
+func (st *Statement) Acts() bool { return st.traits&(traitKills|traitAltersSchemas) != 0 }
 
 // Several reports whether the text is more than one statement.
-func (st *Statement) Several() bool { return st.marks&several != 0 }
+func (st *Statement) Several() bool { return st.traits&traitMultiple != 0 }
 
 // IsZero reports whether it was not made by [Scan].
 func (st *Statement) IsZero() bool { return !st.scanned }
@@ -161,7 +161,7 @@ func (st *Statement) UsesTables() bool {
 		return true
 	case p.is("create"), p.is("drop"), p.is("alter"):
 		return p.isOfTables()
-	case !p.is("select"), st.marks&vague != 0:
+	case !p.is("select"), st.traits&traitVague != 0:
 		return false
 	}
 	// TRIM(x FROM y) names none.
@@ -210,7 +210,7 @@ func (st *Statement) SetsFound(keeps bool) bool {
 	if (st.Ends|st.Leaves)&FoundRows != 0 {
 		return true
 	}
-	if st.marks&vague != 0 {
+	if st.traits&traitVague != 0 {
 		return false
 	}
 	p := parser{lexer: lexer{s: st.text}}
@@ -219,7 +219,7 @@ func (st *Statement) SetsFound(keeps bool) bool {
 	case p.is("do"), p.is("update"):
 		return !keeps
 	case p.accept("show"):
-		return st.asks&Warnings == 0 && !p.is("profile") && !p.is("profiles") && !p.is("count")
+		return st.reads&Warnings == 0 && !p.is("profile") && !p.is("profiles") && !p.is("count")
 	}
 	return false
 }

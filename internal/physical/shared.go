@@ -11,14 +11,14 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/session"
 )
 
-// Login is what the physical connections of one pool have in common.
-type Login struct {
+// Shared is the options, hosts, logger and counters that all connections of one pool share.
+type Shared struct {
 	dsn.Options
 	logger *slog.Logger // nil: slog.Default
 	Name   string       // user@net(addr), for people
 
 	hosts          []*Host // in the order of the DSN; immutable
-	tracks         bool    // there are several, or pool_target says what the one must be; immutable
+	tracks         bool    // there are several, or pool_target restricts the one; immutable
 	rejectReadOnly bool    // of the DSN; immutable
 	events         Events  // immutable
 
@@ -31,35 +31,34 @@ type Login struct {
 	Undone, Resets atomic.Int64 // connections that were restored so
 }
 
-// Events is whom a physical connection tells what it meets that others must know. No
-// method waits.
+// Events receives what others must know about a physical connection. No method waits.
 type Events interface {
-	// Learned says what the first login to a host learned of it. waitTimeout is the
-	// session's, as the server says it.
+	// Learned reports what the first login to a host learned about it. waitTimeout is the
+	// session's, as the server returns it.
 	Learned(h *Host, facts *serverinfo.Facts, waitTimeout string)
 
-	// Silent says that a connection to a host had no answer within limit, the pool's
-	// own. Others that nobody used for as long as idle are likely to have none.
+	// Silent reports that a connection to a host had no answer within limit, the pool's
+	// own. Others that were idle at least as long are likely to have none.
 	Silent(h *Host, limit, idle time.Duration)
-	// Verify says that a caller whose deadline was shorter than limit had none.
+	// Verify reports that a caller whose deadline was shorter than limit had none.
 	Verify(h *Host, limit, idle time.Duration)
-	// Unready says that a host refuses statements.
+	// Unready reports that a host refuses statements.
 	Unready(h *Host, why error)
-	// WriteRefused says that the host of p refused a write because it takes none.
+	// WriteRefused reports that the host of p refused a write because it takes none.
 	WriteRefused(p *Conn, why error)
-	// BecameReadOnly says that the stock driver closed a connection to the only host
+	// BecameReadOnly reports that the stock driver closed a connection to the only host
 	// for that (rejectReadOnly).
 	BecameReadOnly()
 
-	// TooManyStmts says that a server has no room for another prepared statement.
+	// TooManyStmts reports that a server has no room for another prepared statement.
 	TooManyStmts()
-	// Kill has a statement ended that runs on the server still.
+	// Kill has a statement killed that still runs on the server.
 	Kill(v Victim)
 }
 
-func NewLogin(name string, o dsn.Options, logger *slog.Logger, hosts []*Host, rejectReadOnly bool, e Events) *Login {
+func NewShared(name string, o dsn.Options, logger *slog.Logger, hosts []*Host, rejectReadOnly bool, e Events) *Shared {
 	target := o.Target
-	return &Login{
+	return &Shared{
 		Options: o, logger: logger, Name: name,
 		hosts: hosts, tracks: len(hosts) > 1 || target != dsn.TargetAuto && target != dsn.TargetAny,
 		rejectReadOnly: rejectReadOnly, events: e,
@@ -67,25 +66,25 @@ func NewLogin(name string, o dsn.Options, logger *slog.Logger, hosts []*Host, re
 	}
 }
 
-// several reports whether there is another host to go to.
-func (l *Login) several() bool { return len(l.hosts) > 1 }
+// several reports whether there are several hosts.
+func (s *Shared) several() bool { return len(s.hosts) > 1 }
 
 // Log returns the logger. It is not kept, since a program may set slog's
 // default late.
-func (l *Login) Log() *slog.Logger {
-	log := l.logger
+func (s *Shared) Log() *slog.Logger {
+	log := s.logger
 	if log == nil {
 		log = slog.Default()
 	}
-	if l.PoolName != "" {
-		log = log.With(slog.String("pool_name", l.PoolName))
+	if s.PoolName != "" {
+		log = log.With(slog.String("pool_name", s.PoolName))
 	}
 	return log
 }
 
-// acted notes what a statement did beyond its session.
-func (l *Login) acted(st *session.Statement) {
-	for _, h := range l.hosts {
+// acted notes what a statement did to schemas and other sessions.
+func (s *Shared) acted(st *session.Statement) {
+	for _, h := range s.hosts {
 		if st.AltersSchemas() {
 			h.Server.Schemas.Add(1)
 		}

@@ -1,18 +1,18 @@
 package session
 
-// signs is what a lexer has met on its way.
-type signs uint32
+// findings is what a lexer has found in a text.
+type findings uint32
 
 const (
-	lockSign    signs = 1 << iota // the name of a lock function
-	rowsSign                      // SQL_CALC_FOUND_ROWS
-	userSign                      // a user variable
-	unnamedSign                   // a user variable whose name was not read
-	becomesSign                   // :=
-	oddSign                       // what makes anything possible: an executed comment, a byte that no statement has
-	unsureSign                    // how quotes are to be read depends on the session; the text was not read to its end
-	escapeSign                    // as unsureSign, but reading the text in each way will tell
-	brokenSign                    // what no statement has, in this reading: a quote that is not closed, \ outside quotes; with unsureSign
+	lockSign    findings = 1 << iota // the name of a lock function
+	rowsSign                         // SQL_CALC_FOUND_ROWS
+	userSign                         // a user variable
+	unnamedSign                      // a user variable whose name was not read
+	becomesSign                      // :=
+	oddSign                          // what makes anything possible: an executed comment, a byte that no statement has
+	unsureSign                       // how quotes are to be read depends on the session; the text was not read to its end
+	escapeSign                       // as unsureSign, but reading the text in each way will tell
+	brokenSign                       // what no statement has, in this reading: a quote that is not closed, \ outside quotes; with unsureSign
 
 	idSign          // LAST_INSERT_ID(), or a system variable that shows it
 	setsIDSign      // LAST_INSERT_ID(expression)
@@ -26,12 +26,12 @@ const (
 // stateSigns is the signs of session state that a statement leaves.
 const stateSigns = lockSign | rowsSign | oddSign
 
-// asksAll is the signs of a text that may ask anything of the session, and
+// allDiagnostics is the signs of a text that may read any diagnostics of the session, and
 // set LAST_INSERT_ID().
-const asksAll = idSign | setsIDSign | warningsSign | rowCountSign | foundSign
+const allDiagnostics = idSign | setsIDSign | warningsSign | rowCountSign | foundSign
 
-// calls is the signs that count only where the word is that of a function.
-const calls = idSign | rowCountSign | foundSign
+// functionSigns is the signs that count only where the word is that of a function.
+const functionSigns = idSign | rowCountSign | foundSign
 
 // signWords is the words that are signs, by their length: MySQL manual, "Locking
 // Functions".
@@ -58,8 +58,8 @@ var signWords = func() (by [maxSignWord + 1][]signWord) {
 }()
 
 type signWord struct {
-	word string
-	is   signs
+	word    string
+	finding findings
 }
 
 // The lengths of signWords.
@@ -74,14 +74,14 @@ const (
 var oddPrefixes = [...]string{"service_get_", "service_release_", "version_tokens_"}
 
 // signOf returns what the name of a function, or a word, is a sign of.
-func signOf(w string) signs {
+func signOf(w string) findings {
 	if len(w) < minSignWord {
 		return 0
 	}
 	if len(w) <= maxSignWord {
 		for i := range signWords[len(w)] {
-			if s := &signWords[len(w)][i]; fold(w, s.word) {
-				return s.is
+			if s := &signWords[len(w)][i]; foldsTo(w, s.word) {
+				return s.finding
 			}
 		}
 	}

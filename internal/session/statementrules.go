@@ -6,9 +6,9 @@ type verb struct {
 	kind verbKind
 
 	// Of each of them, whatever follows.
-	is     marks
-	leaves Kinds
-	asks   signs
+	traits   traits
+	leaves   Kinds
+	findings findings
 
 	reads reader // of the words behind it
 }
@@ -16,66 +16,66 @@ type verb struct {
 type verbKind uint8
 
 const (
-	words verbKind = iota // its words tell what it leaves
-	plain                 // it leaves nothing, unless there is a sign in it
-	rows                  // as plain; it returns rows of tables, and does nothing else
+	verbByWords verbKind = iota // its words decide what it leaves
+	verbPlain                   // it leaves nothing, unless there is a sign in it
+	verbRows                    // as verbPlain; it returns rows of tables, and does nothing else
 )
 
 // verbs is every verb that is known, by its first letter.
 var verbs = func() (by ['z' + 1][]verb) {
 	for _, v := range []verb{
-		{name: "select", kind: rows, reads: readLockFunction},
-		{name: "with", kind: rows},
-		{name: "values", kind: rows},
-		{name: "table", kind: rows},
+		{name: "select", kind: verbRows, reads: readLockFunction},
+		{name: "with", kind: verbRows},
+		{name: "values", kind: verbRows},
+		{name: "table", kind: verbRows},
 
 		// Data.
-		{name: "insert", kind: plain, is: inserts | changesID},
-		{name: "replace", kind: plain, is: inserts | changesID},
-		{name: "update", kind: plain, reads: readUpdatedTables},
-		{name: "delete", kind: plain},
-		{name: "truncate", kind: plain},
-		{name: "do", kind: plain, reads: readLockFunction},
-		{name: "load", is: opens | changesID, reads: readLoad},
-		{name: "import", is: opens, reads: readImportTable},
-		{name: "handler", is: opens, leaves: Handlers},
+		{name: "insert", kind: verbPlain, traits: traitInserts | traitChangesID},
+		{name: "replace", kind: verbPlain, traits: traitInserts | traitChangesID},
+		{name: "update", kind: verbPlain, reads: readUpdatedTables},
+		{name: "delete", kind: verbPlain},
+		{name: "truncate", kind: verbPlain},
+		{name: "do", kind: verbPlain, reads: readLockFunction},
+		{name: "load", traits: traitOpensTx | traitChangesID, reads: readLoad},
+		{name: "import", traits: traitOpensTx, reads: readImportTable},
+		{name: "handler", traits: traitOpensTx, leaves: Handlers},
 
 		// Reports.
-		{name: "show", kind: plain, reads: readShow},
-		{name: "explain", kind: plain},
-		{name: "describe", kind: plain},
-		{name: "desc", kind: plain},
-		{name: "help", kind: plain},
-		{name: "get", asks: warningsSign | rowCountSign, reads: readDiagnostics},
+		{name: "show", kind: verbPlain, reads: readShow},
+		{name: "explain", kind: verbPlain},
+		{name: "describe", kind: verbPlain},
+		{name: "desc", kind: verbPlain},
+		{name: "help", kind: verbPlain},
+		{name: "get", findings: warningsSign | rowCountSign, reads: readDiagnostics},
 
 		// Upkeep. MariaDB's ANALYZE runs the statement behind it.
-		{name: "analyze", kind: plain, is: changesID},
-		{name: "check", kind: plain},
-		{name: "checksum", kind: plain},
-		{name: "optimize", kind: plain},
-		{name: "repair", kind: plain},
-		{name: "purge", kind: plain},
-		{name: "kill", kind: plain, is: kills},
-		{name: "cache", kind: plain},
-		{name: "flush", is: opens, reads: readFlush},
+		{name: "analyze", kind: verbPlain, traits: traitChangesID},
+		{name: "check", kind: verbPlain},
+		{name: "checksum", kind: verbPlain},
+		{name: "optimize", kind: verbPlain},
+		{name: "repair", kind: verbPlain},
+		{name: "purge", kind: verbPlain},
+		{name: "kill", kind: verbPlain, traits: traitKills},
+		{name: "cache", kind: verbPlain},
+		{name: "flush", traits: traitOpensTx, reads: readFlush},
 
 		// Definitions.
-		{name: "create", is: opens, reads: readCreate},
-		{name: "drop", is: opens, reads: readDrop},
-		{name: "alter", is: opens | altersName, reads: readAlter},
-		{name: "rename", is: opens | altersName, reads: readAlter},
-		{name: "grant", kind: plain},
-		{name: "revoke", kind: plain},
+		{name: "create", traits: traitOpensTx, reads: readCreate},
+		{name: "drop", traits: traitOpensTx, reads: readDrop},
+		{name: "alter", traits: traitOpensTx | traitRenamesTable, reads: readAlter},
+		{name: "rename", traits: traitOpensTx | traitRenamesTable, reads: readAlter},
+		{name: "grant", kind: verbPlain},
+		{name: "revoke", kind: verbPlain},
 
 		// Transactions and locks. SAVEPOINT does nothing outside of a transaction.
 		{name: "begin", leaves: Transaction, reads: readBegin},
 		{name: "start", reads: readStartTransaction},
 		{name: "commit", reads: readEndTransaction},
 		{name: "rollback", reads: readRollback},
-		{name: "savepoint", kind: plain},
-		{name: "release", is: opens, reads: readReleaseSavepoint},
-		{name: "xa", is: opens, leaves: Identity},
-		{name: "lock", is: opens, leaves: TableLocks, reads: readLock},
+		{name: "savepoint", kind: verbPlain},
+		{name: "release", traits: traitOpensTx, reads: readReleaseSavepoint},
+		{name: "xa", traits: traitOpensTx, leaves: Identity},
+		{name: "lock", traits: traitOpensTx, leaves: TableLocks, reads: readLock},
 		{name: "unlock", reads: readUnlock},
 
 		// The session.
@@ -86,11 +86,11 @@ var verbs = func() (by ['z' + 1][]verb) {
 		// but CALL's body.
 		{name: "prepare", leaves: Prepared},
 		{name: "deallocate", reads: readDeallocate},
-		{name: "execute", is: opens | changesID | kills | altersSchemas, leaves: Other | Identity, asks: asksAll},
+		{name: "execute", traits: traitOpensTx | traitChangesID | traitKills | traitAltersSchemas, leaves: Other | Identity, findings: allDiagnostics},
 
 		// Errors.
-		{name: "signal", kind: plain},
-		{name: "resignal", kind: plain},
+		{name: "signal", kind: verbPlain},
+		{name: "resignal", kind: verbPlain},
 	} {
 		by[v.name[0]] = append(by[v.name[0]], v)
 	}
@@ -122,7 +122,7 @@ func (p *parser) statement() {
 	if p.tok.kind == word {
 		v = verbOf(p.text())
 	}
-	if v == nil || inParens && v.kind != rows {
+	if v == nil || inParens && v.kind != verbRows {
 		p.unknown()
 		return
 	}
@@ -206,25 +206,25 @@ func (p *parser) reads(r reader) bool {
 
 // begins notes what is known by the verb alone.
 func (p *parser) begins(v *verb) {
-	p.st.marks |= v.is
+	p.st.traits |= v.traits
 	p.st.Leaves |= v.leaves
-	p.seen |= v.asks
-	if v.kind != words {
+	p.seen |= v.findings
+	if v.kind != verbByWords {
 		p.plain = true
-		p.st.marks |= opens
+		p.st.traits |= traitOpensTx
 	}
-	if v.kind == rows {
+	if v.kind == verbRows {
 		p.st.Ends |= FoundRows
 	}
 }
 
 // unknown is for a statement that is not recognised.
 func (p *parser) unknown() {
-	p.st.marks |= opens
+	p.st.traits |= traitOpensTx
 	p.st.Leaves |= Other
-	if !p.sets { // SET has signs for what it asks
-		p.st.marks |= changesID
-		p.seen |= asksAll
+	if !p.sets { // SET has signs for what it reads
+		p.st.traits |= traitChangesID
+		p.seen |= allDiagnostics
 	}
 }
 
@@ -256,7 +256,7 @@ func (p *parser) diagnostics() bool { return p.is("diagnostics") || p.is("curren
 // alter reads ALTER and RENAME.
 func (p *parser) alter() bool {
 	if p.is("database") || p.is("schema") {
-		p.st.marks |= altersSchemas
+		p.st.traits |= traitAltersSchemas
 	}
 	p.plain = true
 	return p.tok.kind == word
@@ -312,7 +312,7 @@ func (p *parser) endTransaction() bool {
 		}
 	}
 	if p.is("release") {
-		p.st.marks |= kills // the server hangs up
+		p.st.traits |= traitKills // the server hangs up
 	}
 	if p.accept("no") && !p.accept("release") || !p.done() {
 		return false

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Rows is what the text of an INSERT or a REPLACE says of the rows it inserts.
+// Rows is what the text of an INSERT or a REPLACE shows of the rows it inserts.
 type Rows uint8
 
 const (
@@ -25,10 +25,10 @@ const (
 // bytes.
 const maxPlainText = 64 << 10
 
-// Rows returns what rows a statement inserts, for which [Statement.Inserts] says
-// yes. What a trigger gives them is not in the text.
+// Rows returns what rows a statement inserts, for which [Statement.Inserts] is true. What a
+// trigger makes of them is not in the text.
 func (st *Statement) Rows(id uint64) Rows {
-	if len(st.text) > maxPlainText || st.marks&(vague|inserts) != inserts {
+	if len(st.text) > maxPlainText || st.traits&(traitVague|traitInserts) != traitInserts {
 		return AnyRows
 	}
 	p := parser{lexer: lexer{s: st.text}}
@@ -198,7 +198,7 @@ func (p *parser) plainValue(id uint64) bool {
 // MayBeID reports whether a text may be that id in a column of numbers, which takes
 // the number that the text begins with. It does not allocate.
 func MayBeID(text string, id uint64) bool {
-	text = strings.TrimLeft(text, blanks)
+	text = strings.TrimLeft(text, whitespace)
 	if text != "" && text[0] >= 0x80 {
 		return true // perhaps white space, or digits of another script
 	}

@@ -7,31 +7,31 @@ import (
 )
 
 // A server is asked only what it can answer, and what means something there.
-func TestQuestionsOf(t *testing.T) {
+func TestRoleQueriesOf(t *testing.T) {
 	const provider = "/usr/lib/galera/libgalera_smm.so"
 	for _, c := range []struct {
 		variables map[string]string
-		want      Questions
+		want      RoleQueries
 	}{
 		{map[string]string{}, 0},
-		{map[string]string{"read_only": "OFF"}, AsksReadOnly},
-		{map[string]string{"read_only": "OFF", "innodb_read_only": "OFF"}, AsksReadOnly | AsksInnoDBReadOnly},
-		{map[string]string{"version": "10.11.6-MariaDB", "wsrep_on": "ON", "wsrep_provider": provider}, AsksWsrepReady},
-		{map[string]string{"version": "8.0.36", "wsrep_on": "ON", "wsrep_provider": provider}, AsksWsrepReadyOfMySQL},
+		{map[string]string{"read_only": "OFF"}, QueryReadOnly},
+		{map[string]string{"read_only": "OFF", "innodb_read_only": "OFF"}, QueryReadOnly | QueryInnoDBReadOnly},
+		{map[string]string{"version": "10.11.6-MariaDB", "wsrep_on": "ON", "wsrep_provider": provider}, QueryWsrepReady},
+		{map[string]string{"version": "8.0.36", "wsrep_on": "ON", "wsrep_provider": provider}, QueryWsrepReadyOfMySQL},
 		{map[string]string{"version": "10.11.6-MariaDB", "wsrep_on": "OFF", "wsrep_provider": provider}, 0},
 		{map[string]string{"version": "10.11.6-MariaDB", "wsrep_on": "ON", "wsrep_provider": "none"}, 0},
 		{map[string]string{"version": "10.11.6-MariaDB", "wsrep_on": "ON", "wsrep_provider": ""}, 0},
 		{map[string]string{"group_replication_group_name": ""}, 0},
-		{map[string]string{"group_replication_group_name": "aaaa"}, AsksMember},
+		{map[string]string{"group_replication_group_name": "aaaa"}, QueryMember},
 	} {
-		if got := questionsOf(c.variables); got != c.want {
+		if got := roleQueriesOf(c.variables); got != c.want {
 			t.Errorf("%v: got %b, want %b", c.variables, got, c.want)
 		}
 	}
 }
 
 func TestAnswer(t *testing.T) {
-	const all = AsksReadOnly | AsksInnoDBReadOnly | AsksWsrepReady | AsksMember
+	const all = QueryReadOnly | QueryInnoDBReadOnly | QueryWsrepReady | QueryMember
 	for _, c := range []struct {
 		values []string
 		want   failover.Event

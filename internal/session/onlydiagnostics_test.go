@@ -10,7 +10,7 @@ func TestOnlyAsks(t *testing.T) {
 		"GET DIAGNOSTICS CONDITION 1 @text = MESSAGE_TEXT", "SELECT LAST_INSERT_ID(), ROW_COUNT()", "/* a comment */ SELECT ROW_COUNT() = 1",
 	} {
 		st := Scan(text, false)
-		if got, want := st.OnlyAsks(), text != "SELECT @@error_count AS `"; got != want {
+		if got, want := st.OnlyReadsDiagnostics(), text != "SELECT @@error_count AS `"; got != want {
 			t.Errorf("%s: got %v, want %v", text, got, want)
 		}
 	}
@@ -24,7 +24,7 @@ func TestOnlyAsks(t *testing.T) {
 		"SELECT ROW_COUNT() AS a, b", "SELECT ROW_COUNT() WHERE EXISTS (SELECT 1 FROM t)", "SELECT ROW_COUNT() LIMIT n", "CALL p(ROW_COUNT())",
 	} {
 		for _, multi := range []bool{false, true} {
-			if st := Scan(text, multi); st.OnlyAsks() {
+			if st := Scan(text, multi); st.OnlyReadsDiagnostics() {
 				t.Errorf("%s: got true, want false", text)
 			}
 		}

@@ -16,7 +16,7 @@ import (
 // procedure may have run.
 func TestStatementWithoutASchemaRunsAgain(t *testing.T) {
 	host := NewHost(mysql.NewConfig(), 0, serverinfo.NewServer())
-	login := NewLogin("test", dsn.DefaultOptions(), nil, []*Host{host}, false, nil)
+	login := NewShared("test", dsn.DefaultOptions(), nil, []*Host{host}, false, nil)
 	for _, test := range []struct {
 		text, wanted string
 		number       uint16
@@ -29,9 +29,9 @@ func TestStatementWithoutASchemaRunsAgain(t *testing.T) {
 	} {
 		p := New(login, host, nil, nil, "a", false)
 		p.schema.wanted = test.wanted
-		e := stmtcache.New(test.wanted, test.text, 1, statement{says: session.Scan(test.text, false)})
+		e := stmtcache.New(test.wanted, test.text, 1, statement{effects: session.Scan(test.text, false)})
 		p.stmts.cache.Add(e)
-		if got := p.kept().afterError(e, &mysql.MySQLError{Number: test.number}); got != test.again {
+		if got := p.kept().dropAfterError(e, &mysql.MySQLError{Number: test.number}); got != test.again {
 			t.Errorf("%s in %s, on a, after %d: runs again: got %v, want %v", test.text, test.wanted, test.number, got, test.again)
 		}
 		if e.Cached() {

@@ -2,10 +2,10 @@ package session
 
 import "strings"
 
-// doubt gives up reading at a place from which on the server may read the text
+// ambiguous gives up reading at a place from which on the server may read the text
 // in more ways than one. From there each byte is taken for code, so a sign
 // counts wherever it is; and there are no more tokens.
-func (l *lexer) doubt(from int) {
+func (l *lexer) ambiguous(from int) {
 	l.seen |= unsureSign
 	l.i = len(l.s)
 	s := l.s[from:]
@@ -23,7 +23,7 @@ func (l *lexer) doubt(from int) {
 				l.seen |= oddSign
 				return
 			} else if s != 0 {
-				l.seen |= s | asksAll
+				l.seen |= s | allDiagnostics
 			}
 			i += len(w)
 		default:
@@ -32,10 +32,10 @@ func (l *lexer) doubt(from int) {
 	}
 }
 
-// noZero doubts if there is a zero byte between start and here: to the server
-// it ends some tokens and not others.
+// noZero calls ambiguous if there is a zero byte between start and here: to the server it
+// ends some tokens and not others.
 func (l *lexer) noZero(start int) {
 	if strings.IndexByte(l.s[start:l.i], 0) >= 0 {
-		l.doubt(start)
+		l.ambiguous(start)
 	}
 }
