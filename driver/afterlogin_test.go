@@ -279,7 +279,7 @@ func TestAfterLoginThatPanics(t *testing.T) {
 		for _, step := range []struct {
 			wait   time.Duration
 			logins int
-		}{{0, 1}, {hosts.MinPanicRest - 1, 1}, {1, 2}, {2*hosts.MinPanicRest - 1, 2}, {1, 3}} {
+		}{{0, 1}, {hosts.MinPanicBackoff - 1, 1}, {1, 2}, {2*hosts.MinPanicBackoff - 1, 2}, {1, 3}} {
 			time.Sleep(step.wait)
 			if err := db.Ping(); err == nil || !strings.Contains(err.Error(), "in the function") {
 				t.Errorf("got %v, want what it panicked with", err)
@@ -292,7 +292,7 @@ func TestAfterLoginThatPanics(t *testing.T) {
 			t.Errorf("no stack in the log: %s", &log)
 		}
 		panics.Store(false)
-		time.Sleep(hosts.MaxPanicRest)
+		time.Sleep(hosts.MaxPanicBackoff)
 		ask(t, db)
 		if open, _ := s.open(); open != 1 {
 			t.Errorf("%d connections are open, want 1", open)

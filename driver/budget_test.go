@@ -707,8 +707,8 @@ func TestAccountsLimitClosesNothingOfOthers(t *testing.T) {
 	})
 }
 
-// A probe takes nobody's place, and keeps none that somebody else needs: nobody could
-// claim it.
+// A probe takes nobody's place, and keeps none that somebody else needs: nobody else could
+// get it.
 func TestProbesStarveNobody(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		c := newCluster(s)

@@ -12,8 +12,8 @@ import (
 )
 
 // conn is a logical connection: what database/sql holds. It holds a physical
-// connection from its first statement until database/sql puts it away; then it
-// offers it, and takes it back for the next statement unless the pool gave it
+// connection from its first statement until database/sql returns it to its own pool. Then it
+// offers it, and reclaims it for the next statement unless the pool gave it
 // to somebody else. Without one it is empty, and valid: its next statement
 // checks one out.
 //
@@ -23,15 +23,15 @@ type conn struct {
 	connector *connector
 	checker   driver.NamedValueChecker // the physical connection that it had last
 
-	holder  physical.Holder
-	watched bool // physical.Lease.Dropped is called once it is garbage
-	used    bool // something ran since database/sql last asked IsValid
-	closed  bool
-	alone   bool          // it is the only one of its connector, and closes that with itself
-	since   time.Duration // of the clock, when it got what it holds
-	pinned  time.Time     // when it was put away with session state on it, unless held
-	loan    *loan         // while pool_leak_after watches it
-	tx      tx            // the latest transaction
+	holder   physical.Holder
+	watched  bool // physical.Lease.Dropped is called once it is garbage
+	used     bool // something ran since database/sql last asked IsValid
+	closed   bool
+	alone    bool           // it is the only one of its connector, and closes that with itself
+	since    time.Duration  // of the clock, when it got what it holds
+	pinned   time.Time      // when it was released with session state on it, unless held
+	checkout *checkoutWatch // while pool_leak_after watches it
+	tx       tx             // the latest transaction
 }
 
 var (
@@ -60,12 +60,12 @@ func (c *conn) hold(ctx context.Context) error {
 		return driver.ErrBadConn // as the stock driver does; nothing was sent
 	}
 	if !c.holder.TakeBack() {
-		lent, err := c.connector.CheckOut(ctx)
+		leased, err := c.connector.CheckOut(ctx)
 		if err != nil {
 			return err
 		}
-		c.holder.CheckedOut(lent)
-		c.checker = lent.Value
+		c.holder.CheckedOut(leased)
+		c.checker = leased.Value
 	}
 	c.holds()
 	c.holder.Resume()
@@ -76,14 +76,14 @@ func (c *conn) hold(ctx context.Context) error {
 func (c *conn) holds() {
 	c.watch()
 	c.since = clock()
-	c.watchLoan()
+	c.watchCheckout()
 }
 
-// began is when clock was 0.
-var began = time.Now()
+// clockStart is when clock was 0.
+var clockStart = time.Now()
 
 // clock tells the time since some moment. To read it costs half of what time.Now does.
-func clock() time.Duration { return time.Since(began) }
+func clock() time.Duration { return time.Since(clockStart) }
 
 // watch has what it holds closed once it is garbage.
 func (c *conn) watch() {
@@ -93,14 +93,14 @@ func (c *conn) watch() {
 	}
 }
 
-// letsGo notes that it does not hold it any more, while it still knows it.
-func (c *conn) letsGo() {
+// endUse notes the end of a use of the physical connection, which it must still hold.
+func (c *conn) endUse() {
 	c.holder.Current().Shared.UseTimes.Observe(clock() - c.since)
-	c.endLoan()
+	c.endWatch()
 }
 
-// IsValid implements driver.Validator. database/sql asks it when it puts a
-// healthy connection away (sql.DB.putConn), so this is where the physical
+// IsValid implements driver.Validator. database/sql asks it when it returns a
+// healthy connection to its own pool (sql.DB.putConn), so this is where the physical
 // connection is offered, or pinned if session state is left on it.
 func (c *conn) IsValid() bool {
 	if !c.connector.validates.Load() {
@@ -115,7 +115,7 @@ func (c *conn) IsValid() bool {
 	if !c.holder.Usable() {
 		return false
 	}
-	c.letsGo()
+	c.endUse()
 	if c.holder.PutAway() {
 		c.pinned = time.Now()
 	}
@@ -188,7 +188,7 @@ func (c *conn) Close() error {
 
 // checkIn checks in the physical connection, which it holds.
 func (c *conn) checkIn() {
-	c.letsGo()
+	c.endUse()
 	c.holder.CheckIn()
 }
 
@@ -209,7 +209,7 @@ func calledByDatabaseSQL() bool {
 // discard closes the physical connection, which it holds, and leaves this one
 // empty.
 func (c *conn) discard(why pool.Reason) {
-	c.letsGo()
+	c.endUse()
 	c.holder.Discard(why)
 }
 

@@ -563,7 +563,7 @@ func checkSums(t testing.TB) {
 		if s.Open != s.InUse+s.Idle+s.Pinned {
 			t.Errorf("open is not in use + idle + pinned: %+v", s)
 		}
-		if s.Opened != int64(s.Open)+s.Recycled+s.IdleClosed+s.Broken+s.Dirty+s.Overflow+s.Leaked+s.Disposed+s.Invalidated {
+		if s.Opened != int64(s.Open)+s.Recycled+s.IdleClosed+s.Broken+s.Dirty+s.Overflow+s.Unclosed+s.Disposed+s.Invalidated {
 			t.Errorf("opened is not open + closed: %+v", s)
 		}
 	}

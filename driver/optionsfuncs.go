@@ -23,9 +23,8 @@ import (
 // as long as there is the pool, even after that connector's handle is closed: they must
 // not depend on anything that ends with the handle.
 //
-// The key is compared and not shown: it is in no log, error or statistic (WithPoolName is
-// for that). It need not be secret, and should not be. An empty key is an error of
-// NewConnector.
+// The key is only compared. It appears in no log, error or statistic; use WithName for
+// that. Do not put a secret in it. An empty key is an error of NewConnector.
 func WithShareKey(key string) Option {
 	return func(s *settings) error {
 		if key == "" {

@@ -183,7 +183,7 @@ func TestTraceOfLogins(t *testing.T) {
 	})
 }
 
-// Of a login that is left behind, because its dialer does not heed the context, it is
+// Of a login that is left behind, because its dialer ignores the context, it is
 // told then, and not again when it ends.
 func TestTraceOfALoginThatIsLeftBehind(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {

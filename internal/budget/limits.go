@@ -17,7 +17,7 @@ const (
 	relearnAfter = 30 * time.Second
 
 	// relearnSoon is when it is tried again if every connection is in use; the next
-	// one that is put away is asked.
+	// one that is released is asked.
 	relearnSoon = time.Second
 
 	UnknownLimit = -1
@@ -108,7 +108,7 @@ func (b *Budget) askAgain() {
 	for _, s := range shares {
 		uses += s.pool.Uses()
 	}
-	asked := fresh || len(shares) == 0 || uses == before || slices.ContainsFunc(shares, func(s *Share) bool { return s.pool.AskFree(s) })
+	asked := fresh || len(shares) == 0 || uses == before || slices.ContainsFunc(shares, func(s *Share) bool { return s.pool.AskAvailable(s) })
 	if !asked {
 		shares[0].pool.AskNext(shares[0])
 	}
@@ -165,8 +165,9 @@ func (s *Share) Relearned(l Limits, account AccountLimits) (differs bool) {
 	return differs
 }
 
-// Asks reports whether the latest answer is old. Then the caller is the one that asks.
-func (s *Share) Asks() bool {
+// StartRefreshIfStale reports whether the latest answer is old. If so the caller must ask:
+// nobody else is told to.
+func (s *Share) StartRefreshIfStale() bool {
 	b := s.Budget
 	b.mu.Lock()
 	defer b.mu.Unlock()

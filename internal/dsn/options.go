@@ -48,7 +48,7 @@ type Options struct {
 	Kill        bool
 	Pipeline    bool        // where the server is known to answer several commands sent at once
 	LateSwitch  bool        // a schema is selected when a statement needs that, where it is known which do not
-	Balance     BalanceMode // "" until check
+	Balance     BalanceMode // "" until Check
 	Target      TargetMode
 	PoolName    string
 }

@@ -22,23 +22,23 @@ const watchFor = 30 * time.Second
 // hostSet says which of several hosts is to be logged in to. With one host, and
 // no pool_target that it must meet, there is nothing to say.
 type hostSet struct {
-	hosts   []*host // in the order of the DSN; immutable
+	hosts   []*dialTarget // in the order of the DSN; immutable
 	target  failover.Target
 	spreads bool // pool_balance=round_robin
 	tracks  bool // there are several, or pool_target says what the one must be
 
-	mu       sync.Mutex // guards what follows; no I/O under it
-	tracker  *failover.Tracker
-	probed   []bool // a goroutine probes the host when that is due; see prober.probeLoop
-	logged   []failover.State
-	asked    time.Time // when a login was last asked for, or the last handle left
-	moving   bool      // mover.spread is under way
-	settling bool      // mover.settle is
-	paused   bool      // the pool was forgotten, and nobody logged in since
-	over     bool      // the pool ended
+	mu              sync.Mutex // guards what follows; no I/O under it
+	tracker         *failover.Tracker
+	probed          []bool // a goroutine probes the host when that is due; see prober.probeLoop
+	logged          []failover.State
+	asked           time.Time // when a login was last asked for, or the last handle left
+	moving          bool      // mover.spread is under way
+	closingUnwanted bool      // mover.closeUnwantedLoop is
+	paused          bool      // the pool was forgotten, and nobody logged in since
+	over            bool      // the pool ended
 }
 
-func newHostSet(hosts []*host, o dsn.Options) *hostSet {
+func newHostSet(hosts []*dialTarget, o dsn.Options) *hostSet {
 	b := &hostSet{
 		hosts: hosts, target: o.Target.Hosts(), spreads: o.Balance == dsn.BalanceRoundRobin,
 		probed: make([]bool, len(hosts)), logged: make([]failover.State, len(hosts)),
@@ -51,7 +51,7 @@ func newHostSet(hosts []*host, o dsn.Options) *hostSet {
 func (b *hostSet) several() bool { return len(b.hosts) > 1 }
 
 // candidates returns the hosts in the order in which a login should try them.
-func (b *hostSet) candidates() (hosts []*host) {
+func (b *hostSet) candidates() (hosts []*dialTarget) {
 	if !b.tracks {
 		return b.hosts
 	}
@@ -66,7 +66,7 @@ func (b *hostSet) candidates() (hosts []*host) {
 
 // rating says how much a host is wanted, and whether connections to it are to be
 // closed for those to another.
-func (b *hostSet) rating(h *host) (r failover.Rating, leaves bool) {
+func (b *hostSet) rating(h *dialTarget) (r failover.Rating, leaves bool) {
 	if !b.tracks {
 		return failover.Wanted, false
 	}
@@ -76,27 +76,27 @@ func (b *hostSet) rating(h *host) (r failover.Rating, leaves bool) {
 }
 
 // answers reports whether one of some hosts is known to take logins.
-func (b *hostSet) answers(hosts []*host) bool {
+func (b *hostSet) answers(hosts []*dialTarget) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return slices.ContainsFunc(hosts, func(h *host) bool {
+	return slices.ContainsFunc(hosts, func(h *dialTarget) bool {
 		return b.tracker.IsReadOnly(h.Index) || b.tracker.Status(h.Index).State == failover.Up
 	})
 }
 
-// leftLocked returns the hosts with connections that are to be closed, and with
+// unwantedLocked returns the hosts with connections that are to be closed, or with
 // logins under way that may bring one.
-func (b *hostSet) leftLocked() map[*physical.Host]bool {
-	var left map[*physical.Host]bool
+func (b *hostSet) unwantedLocked() map[*physical.Host]bool {
+	var unwanted map[*physical.Host]bool
 	for i, h := range b.hosts {
 		if h.taken() > 0 && b.tracker.Leaves(i) {
-			if left == nil {
-				left = map[*physical.Host]bool{}
+			if unwanted == nil {
+				unwanted = map[*physical.Host]bool{}
 			}
-			left[h.Host] = true
+			unwanted[h.Host] = true
 		}
 	}
-	return left
+	return unwanted
 }
 
 // Left notes that the last handle left just now.
@@ -134,7 +134,7 @@ func (l *Dialer) RemembersUntil() (until time.Time) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if at := b.asked.Add(watchFor); !b.paused && at.After(until) && b.tracker.AnyInBackoff() {
+	if at := b.asked.Add(watchFor); !b.paused && at.After(until) && b.tracker.AnyUnusable() {
 		until = at
 	}
 	return until
@@ -146,7 +146,7 @@ func (l *Dialer) Pause() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	l.watch.restart()
-	b.paused, b.settling, b.moving = true, false, false
+	b.paused, b.closingUnwanted, b.moving = true, false, false
 	clear(b.probed)
 	now := time.Now()
 	for i := range b.hosts {
@@ -185,7 +185,7 @@ func (b *hostSet) describe() string {
 // report notes what happened to a host: a login or a probe that started at began,
 // or a connection that was in use. What follows from it is done: connections are
 // closed, hosts are probed, and the change is logged.
-func (l *Dialer) report(h *host, event failover.Event, began time.Time, why string) {
+func (l *Dialer) report(h *dialTarget, event failover.Event, began time.Time, why string) {
 	b := l.hosts
 	if !b.tracks {
 		return
@@ -207,11 +207,11 @@ func (l *Dialer) report(h *host, event failover.Event, began time.Time, why stri
 	if b.spreads && wanted && !wasWanted {
 		l.watch.run(mover{l}.spread)
 	}
-	mover{l}.settle()
+	mover{l}.closeUnwantedLoop()
 	prober{l}.startProbes()
 }
 
-func (l *Dialer) logState(h *host, was, is failover.State, why string) {
+func (l *Dialer) logState(h *dialTarget, was, is failover.State, why string) {
 	level := slog.LevelInfo
 	switch {
 	case is == failover.Down || is == failover.Full || is == failover.Unready, is == failover.ReadOnly && was == failover.Up && l.hosts.target.Writes():
@@ -226,20 +226,20 @@ func (l *Dialer) logState(h *host, was, is failover.State, why string) {
 // mover has connections go to the hosts that are wanted.
 type mover struct{ *Dialer }
 
-// settle closes the connections to hosts in whose place another one is wanted:
+// closeUnwantedLoop closes the connections to hosts in whose place another one is wanted:
 // idle ones are closed now, those in use after use. Others are opened when
 // somebody needs them.
-func (l mover) settle() {
+func (l mover) closeUnwantedLoop() {
 	b := l.hosts
 	if !l.closeUnwanted() {
 		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.settling || b.paused || b.over {
+	if b.closingUnwanted || b.paused || b.over {
 		return
 	}
-	b.settling = true
+	b.closingUnwanted = true
 	l.watch.run(func(ctx context.Context) {
 		for {
 			select {
@@ -247,37 +247,37 @@ func (l mover) settle() {
 				return
 			case <-time.After(moveInterval): // a login may have been under way
 			}
-			if !l.closeUnwanted() && b.settled(ctx) {
+			if !l.closeUnwanted() && b.unwantedClosed(ctx) {
 				return
 			}
 		}
 	})
 }
 
-// settled notes that settle has no more to do, unless it has.
-func (b *hostSet) settled(ctx context.Context) bool {
+// unwantedClosed reports whether closeUnwantedLoop may end: nothing is left to close.
+func (b *hostSet) unwantedClosed(ctx context.Context) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if ctx.Err() != nil {
-		return true // settling is of another one by now
+		return true // closingUnwanted is of another one by now
 	}
-	b.settling = b.leftLocked() != nil
-	return !b.settling
+	b.closingUnwanted = b.unwantedLocked() != nil
+	return !b.closingUnwanted
 }
 
-// closeUnwanted closes what settle says. It reports false if there is nothing.
+// closeUnwanted closes what closeUnwantedLoop says. It reports false if there is nothing.
 func (l mover) closeUnwanted() bool {
 	l.hosts.mu.Lock()
-	left := l.hosts.leftLocked()
+	unwanted := l.hosts.unwantedLocked()
 	l.hosts.mu.Unlock()
-	if left == nil {
+	if unwanted == nil {
 		return false
 	}
-	l.invalidate(pool.Recycled, func(p *physical.Conn, _ time.Duration) bool { return left[p.Host] })
+	l.invalidate(pool.Recycled, func(p *physical.Conn, _ time.Duration) bool { return unwanted[p.Host] })
 	return true
 }
 
-// moveInterval is how long mover.spread and mover.settle wait between two steps.
+// moveInterval is how long mover.spread and mover.closeUnwantedLoop wait between two steps.
 const moveInterval = time.Second
 
 // spread closes connections beyond each host's even share, a quarter of them at

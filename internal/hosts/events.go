@@ -50,7 +50,7 @@ func (l events) Verify(known *physical.Host, limit, idle time.Duration) {
 	l.watch.run(func(ctx context.Context) {
 		defer h.verifying.Store(false)
 		asked := false
-		l.eachUnused(func(p *physical.Conn) {
+		l.useEachAvailable(func(p *physical.Conn) {
 			if asked || p.Host != known {
 				return
 			}

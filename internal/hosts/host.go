@@ -9,11 +9,11 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/physical"
 )
 
-// host is one server that a login's address names, and what is known of it.
-type host struct {
+// dialTarget is one server that a login's address names, and what is known of it.
+type dialTarget struct {
 	*physical.Host // immutable
 
-	server  *server            // shared with the other pools that log in there; immutable
+	server  *serverEntry       // shared with the other pools that log in there; immutable
 	share   *budget.Share      // what the pool has of the server's budget; immutable
 	account *loginpace.Account // shared with the pools that log in as the same user; immutable
 
@@ -30,10 +30,10 @@ type host struct {
 	probes              atomic.Int64
 }
 
-// newHost returns a host of which nothing is known yet. size is the pool's.
-func newHost(cfg *mysql.Config, index, size int) *host {
+// newDialTarget returns a host of which nothing is known yet. size is the pool's.
+func newDialTarget(cfg *mysql.Config, index, size int) *dialTarget {
 	s := servers.of(cfg)
-	return &host{
+	return &dialTarget{
 		Host:    physical.NewHost(cfg, index, s.Server),
 		server:  s,
 		share:   budget.NewShare(s.budget, cfg.User, size),
@@ -43,4 +43,4 @@ func newHost(cfg *mysql.Config, index, size int) *host {
 }
 
 // taken is how many connections there are, with the logins under way.
-func (h *host) taken() int64 { return h.Open.Load() + h.loggingIn.Load() }
+func (h *dialTarget) taken() int64 { return h.Open.Load() + h.loggingIn.Load() }

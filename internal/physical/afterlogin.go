@@ -175,7 +175,7 @@ func (p afterLoginRunner) callAfterLogin(ctx context.Context) (*afterLoginConn, 
 		select {
 		case err = <-done:
 		case <-timer.C:
-			err = fmt.Errorf("abandoned while it still runs (it does not heed its context): %w", ctx.Err())
+			err = fmt.Errorf("abandoned while it still runs (it ignores its context): %w", ctx.Err())
 		}
 		timer.Stop()
 	}

@@ -52,7 +52,7 @@ func (h *Holder) Resume() bool {
 }
 
 // PutAwayUnused offers a connection that was checked out and never held.
-func (h *Holder) PutAwayUnused() { h.ticket = h.lent.PutAwayUnused() }
+func (h *Holder) PutAwayUnused() { h.ticket = h.lent.OfferUnused() }
 
 // Usable readies the connection that is held to be put away. It reports false if it must
 // not be used again.

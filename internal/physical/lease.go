@@ -25,7 +25,7 @@ func (g *Lease) TakeBack() bool {
 	if g.lent == nil {
 		return false
 	}
-	g.held = g.lent.TakeBack(g.ticket)
+	g.held = g.lent.Reclaim(g.ticket)
 	if !g.held {
 		g.lent = nil
 	}
@@ -50,6 +50,6 @@ func (g *Lease) Dropped() {
 		defer g.gone()
 	}
 	if g.held || g.TakeBack() {
-		go g.lent.Discard(pool.Leaked)
+		go g.lent.Discard(pool.Unclosed)
 	}
 }

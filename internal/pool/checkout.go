@@ -32,7 +32,7 @@ func (p *Pool[T]) CheckOut(ctx context.Context, label string) (*Conn[T], error) 
 		if h.err != nil {
 			return nil, h.err
 		}
-		ok, err := p.ready(ctx, h, label, now)
+		ok, err := p.prepare(ctx, h, label, now)
 		switch {
 		case err != nil:
 			return nil, err
@@ -46,11 +46,11 @@ func (p *Pool[T]) CheckOut(ctx context.Context, label string) (*Conn[T], error) 
 	}
 }
 
-// ready makes a connection fit to be handed out, or gives it up. It returns an
+// prepare makes a connection fit to be handed out, or discards it. It returns an
 // error if that is the checkout's answer; otherwise another one may do.
-func (p *Pool[T]) ready(ctx context.Context, h handed[T], label string, now instant) (ok bool, err error) {
+func (p *Pool[T]) prepare(ctx context.Context, h checkoutResult[T], label string, now instant) (ok bool, err error) {
 	c := h.conn
-	if !h.proven {
+	if !h.verified {
 		if c.pastAge(now) {
 			p.Discard(c, c.expiredBy())
 			return false, nil
@@ -76,19 +76,19 @@ func (p *Pool[T]) ready(ctx context.Context, h handed[T], label string, now inst
 }
 
 // obtain returns an idle connection, or the place in the queue of who must wait.
-func (p *Pool[T]) obtain(r *request, now instant) handed[T] {
+func (p *Pool[T]) obtain(r *request, now instant) checkoutResult[T] {
 	p.mu.Lock()
 	if p.disposed {
 		p.mu.Unlock()
-		return handed[T]{err: ErrDisposed}
+		return checkoutResult[T]{err: ErrDisposed}
 	}
 	if p.forgotten {
 		p.mu.Unlock()
-		return handed[T]{err: ErrForgotten}
+		return checkoutResult[T]{err: ErrForgotten}
 	}
-	if r.turn == 0 {
-		p.turns++
-		r.turn = p.turns
+	if r.arrival == 0 {
+		p.arrivals++
+		r.arrival = p.arrivals
 	}
 	// Whoever waits has no use for what is idle, so this overtakes nobody.
 	if h, ok := p.popIdleLocked(now, r.label); ok {
@@ -99,14 +99,14 @@ func (p *Pool[T]) obtain(r *request, now instant) handed[T] {
 		return h
 	}
 	w := p.enqueueLocked(r, now)
-	h := handed[T]{waiter: w, waits: w.queued}
+	h := checkoutResult[T]{waiter: w, waits: w.queued}
 	p.mu.Unlock()
 	return h
 }
 
 // popIdleLocked takes the connection that was idle for the shortest time among
 // those that fit best, so that those which are not needed grow old.
-func (p *Pool[T]) popIdleLocked(now instant, label string) (handed[T], bool) {
+func (p *Pool[T]) popIdleLocked(now instant, label string) (checkoutResult[T], bool) {
 	best, at := Misfit, 0
 	for i := len(p.idle) - 1; i >= 0 && best != Exact; i-- {
 		if fit := p.idle[i].Value.Fits(label); fit > best {
@@ -114,10 +114,10 @@ func (p *Pool[T]) popIdleLocked(now instant, label string) (handed[T], bool) {
 		}
 	}
 	if best == Misfit {
-		return handed[T]{}, false
+		return checkoutResult[T]{}, false
 	}
 	c := p.removeIdleLocked(at)
-	h := handed[T]{conn: c, idle: now.sub(max(c.since, c.pingedAt))}
+	h := checkoutResult[T]{conn: c, idle: now.sub(max(c.since, c.pingedAt))}
 	c.move(c.load().with(InUse))
 	c.since, c.holder = now, label
 	p.armLocked(now.add(p.tick()))

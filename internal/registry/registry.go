@@ -24,12 +24,12 @@ type Member struct {
 
 	// Guarded by pools.mu.
 
-	handles int         // connectors that joined and did not leave
-	left    time.Time   // when the last one left
-	watch   *time.Timer // calls retire; nil if no call is due
-	retired bool        // it had no handle for pool_idle_timeout, and keeps one connection: see retire
-	ended   bool        // it was disposed of: no handle will use it again
-	linger  *time.Timer // calls lingered; nil if no call is due
+	handles   int         // connectors that joined and did not leave
+	idleSince time.Time   // when the last one left
+	watch     *time.Timer // calls retire; nil if no call is due
+	retired   bool        // it had no handle for pool_idle_timeout, and keeps one connection: see retire
+	ended     bool        // it was disposed of: no handle will use it again
+	linger    *time.Timer // calls lingered; nil if no call is due
 }
 
 // pools is every pool of the process.
@@ -96,9 +96,9 @@ func (r *registry) newMemberLocked(c *Handle) *Member {
 // connection may outlive its handle.
 func (m *Member) checkOut(ctx context.Context, schema string) (*pool.Conn[*physical.Conn], error) {
 	for {
-		lent, err := m.pool.CheckOut(ctx, schema)
+		leased, err := m.pool.CheckOut(ctx, schema)
 		if err != pool.ErrForgotten {
-			return lent, err
+			return leased, err
 		}
 		if !pools.readmit(m) {
 			return nil, pool.ErrDisposed
@@ -107,13 +107,13 @@ func (m *Member) checkOut(ctx context.Context, schema string) (*pool.Conn[*physi
 	}
 }
 
-// setSize is pool.SetSize.
+// setSize sets the size of the pool and its budget shares.
 func (m *Member) setSize(size, warm int) {
 	m.pool.SetSize(size, warm)
 	m.dialer.SetSize(size)
 }
 
-// makeRoom closes n connections at most that lie unused in the other pools of
+// makeRoom closes n available connections at most in the other pools of
 // m's server, which is full.
 func (r *registry) makeRoom(m *Member, n int) {
 	r.mu.Lock()
@@ -121,7 +121,7 @@ func (r *registry) makeRoom(m *Member, n int) {
 	r.mu.Unlock()
 	for _, other := range all {
 		if other != m && other.dialer.Meets(m.dialer) {
-			n -= other.pool.CloseUnused(n)
+			n -= other.pool.CloseAvailable(n)
 		}
 	}
 }
@@ -134,7 +134,7 @@ func (r *registry) dropStmts(m *Member) {
 	r.mu.Unlock()
 	for _, other := range all {
 		if other.dialer.Meets(m.dialer) && other.dialer.Stmts.Pause() {
-			other.pool.EachUnused((*physical.Conn).ClosePending)
+			other.pool.UseEachAvailable((*physical.Conn).ClosePending)
 		}
 	}
 }
@@ -160,13 +160,13 @@ func (r *registry) leave(c *Handle) {
 	if m.shared {
 		m.dialer.TrimOrphans()
 	} else {
-		r.leftBehind(c)
+		r.closeOwnPool(c)
 	}
 }
 
-// leftBehind ends the pool of a connector of its own that is closed, if none of its
+// closeOwnPool closes the pool that belongs to c alone, once c is closed and none of its
 // logical connections is open any more. Until then it keeps what these have.
-func (r *registry) leftBehind(c *Handle) {
+func (r *registry) closeOwnPool(c *Handle) {
 	r.mu.Lock()
 	m, closed := c.member.Load(), c.over
 	r.mu.Unlock()
@@ -184,7 +184,7 @@ func (r *registry) leftBehind(c *Handle) {
 
 // watchLocked has a pool without handles retired in time.
 func (r *registry) watchLocked(m *Member) {
-	m.left = time.Now()
+	m.idleSince = time.Now()
 	m.dialer.SetOrphan(true)
 	if m.watch == nil {
 		m.watch = time.AfterFunc(m.dialer.IdleTimeout, func() { r.retire(m) })

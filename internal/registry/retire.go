@@ -13,7 +13,7 @@ func (r *registry) retire(m *Member) {
 	if m.handles > 0 || m.retired || r.forgetLocked(m) {
 		return
 	}
-	if wait := time.Until(m.left.Add(m.dialer.IdleTimeout)); wait > 0 { // somebody came and went
+	if wait := time.Until(m.idleSince.Add(m.dialer.IdleTimeout)); wait > 0 { // somebody came and went
 		m.watch = time.AfterFunc(wait, func() { r.retire(m) })
 		return
 	}

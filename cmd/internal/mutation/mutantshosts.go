@@ -130,7 +130,7 @@ var hostsMutants = []mutant{
 	{
 		name: "a full host is not waited for beside one that is not wanted",
 		file: "internal/failover/order.go",
-		old:  "answers && t.hosts[i].settled() != Full",
+		old:  "answers && t.hosts[i].stateIgnoringProbe() != Full",
 		new:  "answers",
 		test: "TestFullHostsAreNotDown",
 	},

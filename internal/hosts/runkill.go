@@ -43,20 +43,20 @@ func (l events) Kill(v physical.Victim) {
 // killOn does it on a connection of the pool, or on one of its own if that is
 // to another host.
 func (l *Dialer) killOn(ctx context.Context, v physical.Victim) (done bool, err error) {
-	lent, err := l.checkOut(ctx, v.Schema)
+	leased, err := l.checkOut(ctx, v.Schema)
 	if err != nil {
 		return false, err
 	}
-	if p := lent.Value; p.Host == v.Host {
+	if p := leased.Value; p.Host == v.Host {
 		done, usable, err := v.KillFrom(ctx, p)
 		if usable {
-			lent.CheckIn()
+			leased.CheckIn()
 		} else {
-			lent.Discard(pool.Broken)
+			leased.Discard(pool.Broken)
 		}
 		return done, err
 	}
-	lent.CheckIn()
+	leased.CheckIn()
 	p, err := l.openOn(ctx, l.hosts.hosts[v.Host.Index], "")
 	if err != nil {
 		return false, err

@@ -33,11 +33,11 @@ func TestLeaks(t *testing.T) {
 	})
 }
 
-// A loan that ends just as it is about to be logged is in no list.
+// A checkoutWatch that ends just as it is about to be logged is in no list.
 func TestLeakThatEnded(t *testing.T) {
-	l := &loan{}
-	if l.end() || l.tell(leakHolder{}) {
-		t.Error("it ended, and was told nevertheless")
+	l := &checkoutWatch{}
+	if l.end() || l.report(watchedConn{}) {
+		t.Error("it ended, and was reported nevertheless")
 	}
 	if got := Leaks(); len(got) != 0 {
 		t.Errorf("got %+v", got)

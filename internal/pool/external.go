@@ -8,14 +8,14 @@ import (
 )
 
 // Pools may share room that none of them knows, such as the places on a server.
-// Whoever keeps account of it refuses a login with ErrNoPlace, sees what lies
-// unused with EachFree, has it closed with Evict, asks for more with Attend and
-// Config.Yield, and says with Wake that there is room.
+// Whoever keeps account of it refuses a login with ErrNoPlace, sees what is
+// available with EachAvailable, has it closed with Evict, asks for more with
+// AddExternalWaiters and Config.Yield, and says with Wake that there is room.
 
 // ErrNoPlace is what Config.Login returns, wrapped, if it did not try: the room
 // that the pool shares with others is taken. Config.Full must recognise it.
 // MakeRoom is not called for it, and it does not count as a failed login.
-var ErrNoPlace = errors.New("mysqlpool: every place on the server is taken")
+var ErrNoPlace = errors.New("mysqlpool: no place left for another connection: this process has all that it may use on the server")
 
 // unasked is the context key of a login that no checkout asked for.
 type unasked struct{}
@@ -27,10 +27,11 @@ func IsUnasked(ctx context.Context) bool { return ctx.Value(unasked{}) != nil }
 // Unasked makes ctx that of a login that no checkout asked for.
 func Unasked(ctx context.Context) context.Context { return context.WithValue(ctx, unasked{}, true) }
 
-// Attend adds n to the number of those outside the pool who want connections as
-// they are put away. While it is above 0 Config.Yield is asked about each.
-func (p *Pool[T]) Attend(n int) {
-	p.attention.Add(int32(n))
+// AddExternalWaiters adds n, which may be negative, to the number of those outside the pool
+// who want connections as they are released. While it is above 0 Config.Yield is asked
+// about each.
+func (p *Pool[T]) AddExternalWaiters(n int) {
+	p.waiting.Add(int32(n))
 	p.outside.Add(int32(n))
 }
 
@@ -52,22 +53,22 @@ func (p *Pool[T]) Wake() bool {
 	return p.logins > before
 }
 
-// EachFree calls f with each connection that is idle or offered, and for how long
-// it has been so, as far as is known. It is called under the pool's lock, and must
-// touch nothing that is guarded by ownership.
-func (p *Pool[T]) EachFree(f func(v T, idle time.Duration)) {
+// EachAvailable calls f with each available connection, and for how long it has been so,
+// as far as is known. f runs under the pool's lock and must not touch anything guarded by
+// ownership.
+func (p *Pool[T]) EachAvailable(f func(v T, idle time.Duration)) {
 	now := clock()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range p.all {
-		if idle, ok := c.freeForLocked(now); ok {
+		if idle, ok := c.availableForLocked(now); ok {
 			f(c.Value, idle)
 		}
 	}
 }
 
-// freeForLocked is for how long a connection has been idle or offered.
-func (c *Conn[T]) freeForLocked(now instant) (idle time.Duration, ok bool) {
+// availableForLocked is for how long a connection has been available.
+func (c *Conn[T]) availableForLocked(now instant) (idle time.Duration, ok bool) {
 	switch w := c.load(); w.state() {
 	case Idle:
 		return now.sub(c.since), true
@@ -80,12 +81,12 @@ func (c *Conn[T]) freeForLocked(now instant) (idle time.Duration, ok bool) {
 	return 0, false
 }
 
-// Evict closes n connections at most that which names and that are idle or
-// offered, longest idle first, and returns how many it closed. Unless somebody
-// else needs the room it leaves Config.Size and what is ready for Config.Warm.
-// If so, none is opened for Config.Warm for a while. which is as in EachFree.
-func (p *Pool[T]) Evict(n int, why Reason, needed bool, which func(v T, idle time.Duration) bool) int {
-	type free struct {
+// Evict closes n matching available connections at most, longest idle first, and returns
+// how many it closed. If needed is false it leaves Config.Size connections, and Config.Warm
+// available ones. Otherwise somebody else needs the room: none is opened for Config.Warm
+// for a while. match is as f of EachAvailable.
+func (p *Pool[T]) Evict(n int, why Reason, needed bool, match func(v T, idle time.Duration) bool) int {
+	type available struct {
 		c    *Conn[T]
 		idle time.Duration
 	}
@@ -96,19 +97,19 @@ func (p *Pool[T]) Evict(n int, why Reason, needed bool, which func(v T, idle tim
 	} else {
 		n = min(n, p.surplusLocked())
 	}
-	var all []free
+	var all []available
 	for _, c := range p.all {
-		if idle, ok := c.freeForLocked(now); ok && which(c.Value, idle) {
-			all = append(all, free{c, idle})
+		if idle, ok := c.availableForLocked(now); ok && match(c.Value, idle) {
+			all = append(all, available{c, idle})
 		}
 	}
-	slices.SortStableFunc(all, func(a, b free) int { return int(min(max(b.idle-a.idle, -1), 1)) })
+	slices.SortStableFunc(all, func(a, b available) int { return int(min(max(b.idle-a.idle, -1), 1)) })
 	var victims []victim[T]
 	for _, f := range all {
 		if len(victims) >= n {
 			break
 		}
-		if v, ok := p.takeFreeLocked(f.c, why); ok {
+		if v, ok := p.dropIfAvailableLocked(f.c, why); ok {
 			victims = append(victims, v)
 		}
 	}
@@ -118,13 +119,13 @@ func (p *Pool[T]) Evict(n int, why Reason, needed bool, which func(v T, idle tim
 	return len(victims)
 }
 
-// takeFreeLocked drops a connection that is idle or offered.
-func (p *Pool[T]) takeFreeLocked(c *Conn[T], why Reason) (v victim[T], ok bool) {
+// dropIfAvailableLocked drops a connection if it is available.
+func (p *Pool[T]) dropIfAvailableLocked(c *Conn[T], why Reason) (v victim[T], ok bool) {
 	switch w := c.load(); w.state() {
 	case Idle:
 		p.removeIdleLocked(slices.Index(p.idle, c))
 	case Offered:
-		if !c.seize(w) {
+		if !c.claim(w) {
 			return v, false
 		}
 	default:
@@ -150,58 +151,58 @@ func (p *Pool[T]) yieldLocked(c *Conn[T], needed bool) bool {
 
 // borrower is somebody who wants a connection for a moment.
 type borrower[T Resource] struct {
-	which func(T) bool
+	match func(T) bool
 	use   func(v T, giveBack func(sound bool))
 }
 
-// BorrowFree calls use with a connection that which names and that is idle, the one
-// that was so for longest, or offered. It is in use until giveBack is called,
-// which use must see to, and closed then if it is not sound. It reports false if
-// there is none. which is as in EachFree.
-func (p *Pool[T]) BorrowFree(which func(T) bool, use func(v T, giveBack func(sound bool))) bool {
+// BorrowAvailable calls use with a matching available connection: the longest idle, else
+// one that is offered. It is in use until giveBack is called, which use must see to, and
+// closed then if it is not sound. It reports false if there is none. match is as f of
+// EachAvailable.
+func (p *Pool[T]) BorrowAvailable(match func(T) bool, use func(v T, giveBack func(sound bool))) bool {
 	p.mu.Lock()
 	all := slices.Concat(p.idle, p.all)
 	p.mu.Unlock()
 	for _, c := range all {
-		if !which(c.Value) {
+		if !match(c.Value) {
 			continue
 		}
-		if unused, ok := p.takeUnused(c); ok {
-			use(c.Value, p.giveBack(c, unused))
+		if idleSince, ok := p.claimAvailable(c); ok {
+			use(c.Value, p.giveBack(c, idleSince))
 			return true
 		}
 	}
 	return false
 }
 
-// BorrowNext is BorrowFree with the next connection that is put away or checked in.
+// BorrowNext is BorrowAvailable with the next connection that is released or checked in.
 // use is called on a goroutine of its own, unless another call comes before.
-func (p *Pool[T]) BorrowNext(which func(T) bool, use func(v T, giveBack func(sound bool))) {
+func (p *Pool[T]) BorrowNext(match func(T) bool, use func(v T, giveBack func(sound bool))) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.borrower == nil {
-		p.Attend(1)
+		p.AddExternalWaiters(1)
 	}
-	p.borrower = &borrower[T]{which, use}
+	p.borrower = &borrower[T]{match, use}
 }
 
 // lendLocked gives a connection that is InUse and belongs to nobody to who wants to
 // borrow one.
-func (p *Pool[T]) lendLocked(c *Conn[T], unused instant) bool {
+func (p *Pool[T]) lendLocked(c *Conn[T], idleSince instant) bool {
 	b := p.borrower
-	if b == nil || !b.which(c.Value) {
+	if b == nil || !b.match(c.Value) {
 		return false
 	}
 	p.borrower = nil
-	p.Attend(-1)
-	go b.use(c.Value, p.giveBack(c, unused))
+	p.AddExternalWaiters(-1)
+	go b.use(c.Value, p.giveBack(c, idleSince))
 	return true
 }
 
-func (p *Pool[T]) giveBack(c *Conn[T], unused instant) func(sound bool) {
+func (p *Pool[T]) giveBack(c *Conn[T], idleSince instant) func(sound bool) {
 	return func(sound bool) {
 		if sound {
-			p.putBack(c, unused)
+			p.putBack(c, idleSince)
 		} else {
 			p.Discard(c, Broken)
 		}

@@ -12,19 +12,19 @@ func (b *Budget) addGrantedLocked(s *Share, n int) {
 	b.accountLocked(s).granted += n
 }
 
-// claimLocked has the pool wait for a place.
-func (b *Budget) claimLocked(s *Share) {
-	if s.claimed {
+// requestLocked has the pool wait for a place.
+func (b *Budget) requestLocked(s *Share) {
+	if s.requested {
 		return
 	}
-	s.claimed, s.since = true, time.Now()
-	b.claims = append(b.claims, s)
+	s.requested, s.since = true, time.Now()
+	b.requests = append(b.requests, s)
 	b.addLocked(s)
-	if b.turns == nil {
-		b.turns = time.AfterFunc(TurnTime, b.takeTurns)
+	if b.retry == nil {
+		b.retry = time.AfterFunc(MinHoldTime, b.retryRoom)
 	}
 	b.watchUnknownLocked()
-	b.attendLocked()
+	b.notifyPoolsLocked()
 }
 
 // watchUnknownLocked has places added while nobody knows how many there are.
@@ -38,66 +38,66 @@ func (b *Budget) addUnknown() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.unknown = nil
-	if b.limits != nil || len(b.claims) == 0 {
+	if b.limits != nil || len(b.requests) == 0 {
 		return
 	}
 	b.all.limit += UnknownPlaces
 	b.grantLocked()
-	if len(b.claims) > 0 {
+	if len(b.requests) > 0 {
 		b.watchUnknownLocked()
 	}
 }
 
-func (b *Budget) unclaimLocked(s *Share) {
-	if s.claimed {
-		s.claimed = false
-		b.claims = slices.DeleteFunc(b.claims, func(c *Share) bool { return c == s })
+func (b *Budget) withdrawLocked(s *Share) {
+	if s.requested {
+		s.requested = false
+		b.requests = slices.DeleteFunc(b.requests, func(c *Share) bool { return c == s })
 	}
 }
 
-// attendLocked has every pool look, as connections are put away, whether somebody
+// notifyPoolsLocked has every pool look, as connections are released, whether somebody
 // else needs the place; or not any more.
-func (b *Budget) attendLocked() {
-	attentive := len(b.claims) > 0 || b.all.over() > 0 || b.accountsOver
-	if attentive == b.attentive.Load() {
+func (b *Budget) notifyPoolsLocked() {
+	wanted := len(b.requests) > 0 || b.all.over() > 0 || b.accountsOver
+	if wanted == b.wanted.Load() {
 		return
 	}
-	b.attentive.Store(attentive)
+	b.wanted.Store(wanted)
 	for s := range b.shares {
-		s.attended = attentive
-		if attentive {
-			s.pool.Attend(1)
+		s.notified = wanted
+		if wanted {
+			s.pool.AddExternalWaiters(1)
 		} else {
-			s.pool.Attend(-1)
+			s.pool.AddExternalWaiters(-1)
 		}
 	}
 }
 
-// wants is how many places a claimant could use at once.
+// wants is how many places a requester could use at once.
 func (s *Share) wants() int { return max(s.taking, 1) }
 
-// queueLocked is the claimants, those with the fewest connections first, and of
-// them the one that came first. It drops the claims of pools where nobody waits
+// queueLocked is the requesters, those with the fewest connections first, and of
+// them the one that came first. It withdraws the requests of pools where nobody waits
 // any more.
 func (b *Budget) queueLocked() []*Share {
 	var stale []*Share
-	for _, s := range b.claims {
+	for _, s := range b.requests {
 		if s.taking == 0 && !s.pool.HasWaiters() {
 			stale = append(stale, s)
 		}
 	}
 	for _, s := range stale {
-		b.unclaimLocked(s)
+		b.withdrawLocked(s)
 		b.forgetLocked(s)
 	}
-	queue := slices.Clone(b.claims)
+	queue := slices.Clone(b.requests)
 	slices.SortStableFunc(queue, func(x, y *Share) int { return cmp.Compare(x.has(), y.has()) })
 	return queue
 }
 
-// grantLocked grants the places that are free to claimants.
+// grantLocked grants the places that are free to requesters.
 func (b *Budget) grantLocked() {
-	for b.all.free() && len(b.claims) > 0 {
+	for b.all.free() && len(b.requests) > 0 {
 		granted := false
 		for _, s := range b.queueLocked() {
 			if !b.accountLocked(s).free() {
@@ -107,7 +107,7 @@ func (b *Budget) grantLocked() {
 			s.grant = b.grants
 			b.addGrantedLocked(s, 1)
 			if s.granted >= s.wants() {
-				b.unclaimLocked(s)
+				b.withdrawLocked(s)
 			}
 			if s.taking == 0 {
 				go s.wake(s.grant)
@@ -119,7 +119,7 @@ func (b *Budget) grantLocked() {
 			break
 		}
 	}
-	b.attendLocked()
+	b.notifyPoolsLocked()
 }
 
 // wake has the pool use what it was granted, or others get it.
@@ -136,17 +136,17 @@ func (b *Budget) GrantedUntil() uint64 {
 	return b.grants
 }
 
-// Settle is for a login that has ended, before which the budget had made so many
-// grants: what it did not use of them goes to others.
-func (s *Share) Settle(grants uint64) {
+// ReturnUnusedGrants is called when a login has ended. grants is how many the budget had
+// made before it: those that the login did not use go to others.
+func (s *Share) ReturnUnusedGrants(grants uint64) {
 	s.returnGrants(func(latest uint64) bool { return latest <= grants })
 }
 
-func (s *Share) returnGrants(which func(latest uint64) bool) {
+func (s *Share) returnGrants(match func(latest uint64) bool) {
 	b := s.Budget
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if s.granted > 0 && s.taking == 0 && which(s.grant) {
+	if s.granted > 0 && s.taking == 0 && match(s.grant) {
 		b.addGrantedLocked(s, -s.granted)
 		b.grantLocked()
 		b.forgetLocked(s)

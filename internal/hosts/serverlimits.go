@@ -21,11 +21,11 @@ type pooled struct {
 }
 
 func (p pooled) EachPlace(f func(p *budget.Place, idle time.Duration)) {
-	p.EachFree(func(v *physical.Conn, idle time.Duration) { f(v.Place, idle) })
+	p.EachAvailable(func(v *physical.Conn, idle time.Duration) { f(v.Place, idle) })
 }
 
-func (p pooled) EvictPlaces(n int, why pool.Reason, needed bool, which func(*budget.Place) bool) {
-	p.Evict(n, why, needed, func(v *physical.Conn, _ time.Duration) bool { return which(v.Place) })
+func (p pooled) EvictPlaces(n int, why pool.Reason, needed bool, match func(*budget.Place) bool) {
+	p.Evict(n, why, needed, func(v *physical.Conn, _ time.Duration) bool { return match(v.Place) })
 }
 
 func (p pooled) Uses() (n int64) {
@@ -36,7 +36,9 @@ func (p pooled) Uses() (n int64) {
 	return n
 }
 
-func (p pooled) AskFree(s *budget.Share) bool { return p.BorrowFree(owns(s), learner{p.login}.askOn) }
+func (p pooled) AskAvailable(s *budget.Share) bool {
+	return p.BorrowAvailable(owns(s), learner{p.login}.askOn)
+}
 
 func (p pooled) AskNext(s *budget.Share) { p.BorrowNext(owns(s), learner{p.login}.askOn) }
 
@@ -48,7 +50,7 @@ func owns(s *budget.Share) func(*physical.Conn) bool {
 // learner asks the servers for their limits, and has the pool go by them.
 type learner struct{ *Dialer }
 
-// askOn asks a server for its limits on a connection that is lent for it, in the
+// askOn asks a server for its limits on a connection that is borrowed for it, in the
 // background.
 func (l learner) askOn(p *physical.Conn, giveBack func(sound bool)) {
 	ran := l.background.run(func(ctx context.Context) {
@@ -85,8 +87,8 @@ func (l learner) relearn(ctx context.Context, p *physical.Conn) error {
 
 // relearnAtLogin asks on a connection that has just logged in, if the latest answer is
 // old, and has the pool know what others were told meanwhile.
-func (l learner) relearnAtLogin(ctx context.Context, h *host, p *physical.Conn) error {
-	if h.share.Asks() {
+func (l learner) relearnAtLogin(ctx context.Context, h *dialTarget, p *physical.Conn) error {
+	if h.share.StartRefreshIfStale() {
 		if err := l.relearn(ctx, p); err != nil && !physical.CannotTell(err) {
 			return mysqlerr.UnlessExpired(err)
 		}
@@ -98,7 +100,7 @@ func (l learner) relearnAtLogin(ctx context.Context, h *host, p *physical.Conn) 
 // catchUp has the login go by what was learned of a server since.
 func (l learner) catchUp(s *budget.Share) {
 	limits, maxUser, news := s.News()
-	i := slices.IndexFunc(l.hosts.hosts, func(h *host) bool { return h.share == s })
+	i := slices.IndexFunc(l.hosts.hosts, func(h *dialTarget) bool { return h.share == s })
 	h := l.hosts.hosts[i]
 	before := h.Learned.Load()
 	if before == nil || !news && before.MaxUserConnections == maxUser {
@@ -124,8 +126,8 @@ func (l learner) catchUp(s *budget.Share) {
 	}
 }
 
-// least is the least that any host said of something, where unknown is nothing.
-func (l learner) least(of func(*serverinfo.Facts) int, unknown int) int {
+// minReported returns the smallest value that a host reported, or unknown if none did.
+func (l learner) minReported(of func(*serverinfo.Facts) int, unknown int) int {
 	n := unknown
 	for _, h := range l.hosts.hosts {
 		if s := h.Learned.Load(); s != nil {
@@ -148,10 +150,10 @@ func (l events) Learned(h *physical.Host, facts *serverinfo.Facts, waitTimeout s
 	l.hosts.hosts[h.Index].share.Learn(limits, facts.MaxUserConnections)
 }
 
-// applyLimits takes the least that the login's hosts said of their limits.
+// applyLimits has the pool use the smallest limits that its hosts reported.
 func (l learner) applyLimits() {
-	l.Stmts.Learn(l.least(func(s *serverinfo.Facts) int { return s.MaxStmts }, -1))
+	l.Stmts.Learn(l.minReported(func(s *serverinfo.Facts) int { return s.MaxStmts }, -1))
 	if l.MaxOverflow == dsn.Auto {
-		l.setLimit(l.least((*serverinfo.Facts).Limit, 0))
+		l.setLimit(l.minReported((*serverinfo.Facts).Limit, 0))
 	}
 }
