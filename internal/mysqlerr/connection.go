@@ -48,6 +48,17 @@ func IsUnknown(err error) bool {
 	return false
 }
 
+// MayLackFunction reports whether a server may not know a function that it was asked to
+// call. MySQL before 8.0 says ProcAccessDenied of one that is not there, to an account
+// without EXECUTE.
+func MayLackFunction(err error) bool {
+	switch Number(err) {
+	case NoSuchFunction, ProcAccessDenied, Parse, NotSupportedYet:
+		return true
+	}
+	return false
+}
+
 // MayPass reports whether an error that says that the server does not know may be
 // of the moment: Vitess and proxies answer with it what they have no number for,
 // such as that no backend is healthy.

@@ -50,6 +50,7 @@ const (
 	OptionPrevents      = 1290
 	NoSuchFunction      = 1305 // SP_DOES_NOT_EXIST
 	QueryInterrupted    = 1317
+	ProcAccessDenied    = 1370
 	TooManyStmts        = 1461 // MAX_PREPARED_STMT_COUNT_REACHED
 	PluginNotLoaded     = 1524
 	NeedReprepare       = 1615

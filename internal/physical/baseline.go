@@ -28,6 +28,10 @@ import (
 // needNoBaseline is the kinds of state that are undone without it, or never.
 const needNoBaseline = session.Transaction | session.NextTransaction | session.Schema | session.FoundRows | session.Identity
 
+// inBaseline is the kinds of state in which the baseline cannot be read any more: it
+// would show them, or end them.
+const inBaseline = session.NextTransaction | session.Variables | session.Other | session.Identity
+
 // noteLeft notes the kinds of state that a user leaves.
 func (h *Host) noteLeft(kinds session.Kinds) {
 	if h.leftKinds()&kinds != kinds {
@@ -50,17 +54,18 @@ func (h *Holder) beforeState(ctx context.Context, p *Conn, st *session.Statement
 	}
 	p.Host.noteLeft(st.Leaves)
 	// SELECT of variables changes FOUND_ROWS(), ROW_COUNT(), which the next statement does
-	// anyway, and the warnings, where that does it too.
-	own := statementDiagnostics &^ p.diagnostics.foreign
-	if p.kinds()&^(session.Transaction|session.Schema) != 0 || own&session.Found != 0 || own&st.Reads() != 0 {
+	// anyway, and the warnings, where that does it too. Where it does not, only an error of
+	// the SELECT does.
+	lost := session.Found | st.Reads()
+	if p.Host.keepsWarnings() {
+		lost |= session.Warnings
+	}
+	if p.kinds()&inBaseline != 0 || lost&^p.diagnostics.foreign&statementDiagnostics != 0 {
 		return nil
 	}
-	before := p.diagnostics
+	latest := p.diagnostics.latest
 	err := asker{p}.readBaseline(ctx)
-	p.diagnostics.latest, p.diagnostics.foreign = before.latest, before.foreign|session.RowCount|session.Found
-	if !p.Host.keepsWarnings() {
-		p.diagnostics.foreign |= session.Warnings
-	}
+	p.diagnostics.latest = latest
 	return err
 }
 
@@ -73,9 +78,13 @@ func (f *facts) lacksBaseline(left session.Kinds) bool {
 // baselineIsDue reports whether it is to be read before the connection is handed out.
 func (p asker) baselineIsDue() bool { return !p.readRole && p.lacksBaseline(p.Host.leftKinds()) }
 
-// readBaseline reads it on a session without state. It returns an error only if the
-// connection broke, or ctx ended: what the server refuses stays unknown.
+// readBaseline reads it on a session on which nothing of inBaseline was left. It returns
+// an error only if the connection broke, or ctx ended: what the server refuses stays
+// unknown.
 func (p asker) readBaseline(ctx context.Context) (err error) {
+	if err := ctx.Err(); err != nil {
+		return err // the next statement may ask
+	}
 	defer p.survive("the reading of the session's variables", &err)
 	p.usedBy(nil)
 	return unlessServerError(p.askSession(ctx, false))
@@ -84,13 +93,18 @@ func (p asker) readBaseline(ctx context.Context) (err error) {
 // askSession reads the baseline, and with host also the host's role. If the server's
 // variables are unknown, it reads the session's id.
 func (p asker) askSession(ctx context.Context, host bool) error {
+	return p.askSessionWith(ctx, host, !p.Host.hasNoRoles.Load())
+}
+
+// askSessionWith is askSession; roles is whether the role is asked for.
+func (p asker) askSessionWith(ctx context.Context, host, roles bool) error {
 	p.read, p.readRole = true, true
+	p.baseline = nil // what is known of it is no use without the role
 	server := p.Host.Learned.Load()
 	if server == nil || len(server.Variables) == 0 {
 		return mysqlerr.UnlessExpired(p.askID(ctx))
 	}
 	columns := server.BaselineColumns()
-	roles := !p.Host.hasNoRoles.Load()
 	if roles {
 		columns = append(columns, "CURRENT_ROLE()")
 	}
@@ -102,13 +116,15 @@ func (p asker) askSession(ctx context.Context, host bool) error {
 	case err == nil:
 	case errors.Is(err, errNoRow), mysqlerr.MayPass(err):
 		return mysqlerr.UnlessExpired(p.askID(ctx))
-	case mysqlerr.Number(err) == mysqlerr.UnknownVariable && p.Host.Learned.CompareAndSwap(server, nil): // it is another server by now
-		if _, err := p.askServer(ctx); err != nil {
-			return err
+	case mysqlerr.Number(err) == mysqlerr.UnknownVariable: // it is another server by now
+		p.Host.Learned.CompareAndSwap(server, nil)
+		return p.askReplacedServer(ctx, host)
+	case roles && mysqlerr.MayLackFunction(err):
+		err := p.askSessionWith(ctx, host, false)
+		if p.baseline != nil {
+			p.Host.hasNoRoles.Store(true)
 		}
-		return p.askSession(ctx, host)
-	case roles && mysqlerr.Number(err) == mysqlerr.NoSuchFunction && !p.Host.hasNoRoles.Swap(true):
-		return p.askSession(ctx, host)
+		return err
 	case host && server.RoleQueries != 0 && mysqlerr.IsDenied(err) && p.Shared.dropRoleQueries(ctx, p.Host, server, err):
 		return p.askSession(ctx, host)
 	default:
@@ -130,6 +146,30 @@ func (p asker) askSession(ctx context.Context, host bool) error {
 	}
 	p.Answer = server.RoleQueries.Answer(row)
 	return p.askReplication(ctx)
+}
+
+// askReplacedServer is askSession of a server of which nothing is known: SHOW VARIABLES tells
+// those that there are, be it more than SELECT knows, as behind a proxy.
+func (p asker) askReplacedServer(ctx context.Context, host bool) error {
+	variables, err := p.askServer(ctx)
+	if err != nil || variables == nil {
+		return err
+	}
+	row, err := queryRow(ctx, p, "SELECT CURRENT_ROLE()")
+	switch {
+	case err == nil:
+		p.hasRoles, p.roleAtLogin = true, row[0]
+	case mysqlerr.MayLackFunction(err):
+		p.Host.hasNoRoles.Store(true)
+	case mysqlerr.Number(err) == 0 && !errors.Is(err, errNoRow):
+		return err
+	default:
+		p.baseline = nil
+	}
+	if !host {
+		return nil
+	}
+	return mysqlerr.UnlessExpired(p.askFirst(ctx, variables))
 }
 
 // know takes what a connection's variables are after the login. Most have the

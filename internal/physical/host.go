@@ -33,8 +33,10 @@ type Host struct {
 	left       atomic.Uint32 // session.Kinds that users left so far
 
 	// DeadFound counts how often a connection to it was found dead. The others may be dead
-	// as well: see Conn.CheckAlive.
-	DeadFound atomic.Int64
+	// as well: see Conn.CheckAlive. So may the server, and another be there by the next
+	// login.
+	DeadFound   atomic.Int64
+	learnedAsOf atomic.Int64 // DeadFound, when a login last found that Learned holds
 
 	replicaQuery atomic.Int32 // the query for its replication
 

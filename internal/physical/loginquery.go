@@ -45,10 +45,14 @@ func (p asker) askAtLogin(ctx context.Context) error {
 			return err
 		}
 	}
-	server := p.Host.Learned.Load()
+	server, dead := p.Host.Learned.Load(), p.Host.DeadFound.Load()
 	switch {
-	case p.readsAtLogin():
-		return p.askSession(ctx, true)
+	case p.readsAtLogin(), dead != p.Host.learnedAsOf.Load():
+		err := p.askSession(ctx, true) // which shows whether it is another server by now
+		if err == nil {
+			p.Host.learnedAsOf.Store(dead)
+		}
+		return err
 	case variables != nil:
 		if err := p.askFirst(ctx, variables); err != nil {
 			return err
@@ -138,6 +142,7 @@ func CannotTell(err error) bool { return errors.Is(err, errNoRow) || mysqlerr.Is
 // them.
 func (s *Shared) learn(ctx context.Context, h *Host, values map[string]string) {
 	facts, noWaitTimeout := serverinfo.FactsOf(values, h.Config.Params, s.tracks)
+	h.hasNoRoles.Store(serverinfo.LacksRoles(values["version"]))
 	if noWaitTimeout && s.Recycle == dsn.Auto {
 		s.Log().LogAttrs(ctx, slog.LevelWarn, "mysqlpool: neither the DSN nor the server says wait_timeout: taking 120 s; set wait_timeout in the DSN, or pool_recycle",
 			slog.String("login", s.Name))

@@ -31,12 +31,6 @@ type Stmt struct {
 // PrepareFor prepares a text as s, which has the zero value.
 func (h *Holder) PrepareFor(ctx context.Context, query string, s *Stmt) error {
 	p := h.lent.Value
-	if !p.readRole {
-		st := p.scan(query) // to prepare SELECT @a := 1 makes a variable
-		if err := h.beforeState(ctx, p, &st); err != nil {
-			return h.noteError(err)
-		}
-	}
 	inner, err := p.kept().acquire(ctx, query)
 	if p.Host.runsAtPrepare() {
 		if st := p.scan(query); st.ChangesID() {

@@ -30,6 +30,14 @@ func KeepsWarnings(version string) bool {
 	return n == 2 && (major < 5 || major == 5 && minor < 7)
 }
 
+// LacksRoles reports whether a server of that version has no roles: MySQL before 8.0.
+// One that is not known may have them.
+func LacksRoles(version string) bool {
+	var major int
+	n, _ := fmt.Sscanf(version, "%d.", &major)
+	return n == 1 && major < 8 && !strings.Contains(version, "MariaDB")
+}
+
 // CachesSubqueries reports whether the server may answer from what a subquery returned
 // in an earlier run of a statement: "NULL NOT IN (SELECT ...)" is on MariaDB, for each
 // statement, what it was when it first ran, whatever is in the table by now. MySQL is

@@ -26,3 +26,14 @@ func TestKeepsWarnings(t *testing.T) {
 		}
 	}
 }
+
+func TestLacksRoles(t *testing.T) {
+	for version, want := range map[string]bool{
+		"5.6.24": true, "5.7.44-log": true, "8.0.36": false, "9.7.4-2": false, "8.0.11-TiDB-v8.5.0": false,
+		"5.5.5-10.11.6-MariaDB": false, "10.11.6-MariaDB": false, "": false, "unknown": false,
+	} {
+		if got := LacksRoles(version); got != want {
+			t.Errorf("%q: got %v", version, got)
+		}
+	}
+}

@@ -1,0 +1,120 @@
+package mysqlpool
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
+	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
+)
+
+// asksBaseline reports whether a text asks for the baseline.
+func asksBaseline(text string) bool {
+	return strings.HasPrefix(text, serverinfo.ConnQuery+", @@init_connect")
+}
+
+// refuseBaseline makes each reading of the baseline fail with the server's error.
+func refuseBaseline(number uint16) func(context.Context, *fakeConn, string) error {
+	return func(_ context.Context, _ *fakeConn, text string) error {
+		if asksBaseline(text) {
+			return &mysql.MySQLError{Number: number, Message: "fake: refused"}
+		}
+		return nil
+	}
+}
+
+// countSent is how often texts of a kind were sent on a connection.
+func countSent(c *fakeConn, is func(string) bool) (n int) {
+	for _, text := range c.sent() {
+		if is(text) {
+			n++
+		}
+	}
+	return n
+}
+
+// A proxy may have SHOW VARIABLES answered by another server than SELECT.
+func TestServerThatTellsMoreThanItKnows(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		s.resets, s.role = true, "NONE"
+		s.query = refuseBaseline(mysqlerr.UnknownVariable)
+		for range 3 {
+			db := handle(t, s, "pool_reset=always")
+			mustExec(t, db, "SET @a = 1")
+			db.Close()
+			synctest.Wait()
+		}
+		wantOpen(t, s, 1, 1)
+		if n := countSent(s.conns[0], asksBaseline); n != 1 {
+			t.Errorf("the variables were asked for %d times, want once", n)
+		}
+	})
+}
+
+// What could not be read is unknown, also on the pool's first connection, of which the
+// variables are known: a reset may leave the role.
+func TestBaselineThatIsRefused(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		s.resets, s.role = true, "NONE"
+		s.query = refuseBaseline(mysqlerr.QueryInterrupted)
+		db := handle(t, s, "")
+		mustExec(t, db, "CALL p()")
+		db.Close()
+		synctest.Wait()
+		if c := s.conns[0]; !c.closed {
+			t.Errorf("it was kept: %q", c.sent())
+		}
+	})
+}
+
+// A server that has roles after an upgrade is asked for them.
+func TestRolesAfterAnUpgrade(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		s.resets = true
+		s.others = map[string]string{"version": "5.7.44"}
+		db := handle(t, s, "")
+		mustExec(t, db, "CALL p()")
+		db.Close()
+		synctest.Wait()
+		s.conns[0].set(func() { s.conns[0].dead = true })
+		s.others, s.role = map[string]string{"version": "8.4.0"}, "NONE"
+		refused := false
+		s.query = func(ctx context.Context, c *fakeConn, text string) error {
+			if asksBaseline(text) && !refused {
+				refused = true
+				return refuseBaseline(mysqlerr.UnknownVariable)(ctx, c, text)
+			}
+			return nil
+		}
+		db = handle(t, s, "")
+		ask(t, db)
+		mustExec(t, db, "CALL p()")
+		db.Close()
+		synctest.Wait()
+		asksRole := func(text string) bool { return strings.Contains(text, "CURRENT_ROLE()") }
+		if n := countSent(s.conns[1], asksRole); n != 2 {
+			t.Errorf("the role was asked for %d times, want at the login and after the reset: %q", n, s.conns[1].sent())
+		}
+	})
+}
+
+// Behind a connection that was found dead the server may be another one by now, whose
+// answers the pool would misread.
+func TestServerIsAskedAfterADeadConnection(t *testing.T) {
+	bubble(t, func(t *testing.T, s *fakeServer) {
+		db := handle(t, s, "pool_size=3")
+		ask(t, db)
+		s.conns[0].set(func() { s.conns[0].dead = true })
+		for _, tx := range beginAll(t, db, 2) {
+			defer tx.Rollback()
+		}
+		for i, want := range []int{0, 1, 0} {
+			if n := countSent(s.conns[i], asksBaseline); n != want {
+				t.Errorf("login %d: the variables were asked for %d times, want %d", i+1, n, want)
+			}
+		}
+	})
+}
