@@ -1,3 +1,6 @@
+// Tries hosts by rating. The role is read in physical/role.go, the state is in
+// failover/state.go, the rating in failover/target.go.
+
 package hosts
 
 import (

@@ -9,7 +9,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 	"github.com/mysqlpool/mysqlpool/internal/session"
 )
@@ -264,9 +263,4 @@ func (p afterLoginRunner) adoptConfig(values map[string]string) {
 		maps.Copy(config.Params, set)
 	}
 	p.config = &config
-}
-
-// endsSession reports whether the server said with an error that the session ends.
-func endsSession(err error) bool {
-	return mysqlerr.EndsSession(mysqlerr.Number(err)) || mysqlerr.IsUnready(err) || mysqlerr.IsOffline(err)
 }

@@ -1,3 +1,5 @@
+// SQL text: serverinfo/queries.go.
+
 package physical
 
 import (
@@ -59,6 +61,26 @@ func (p asker) askAtLogin(ctx context.Context) error {
 		}
 	}
 	return mysqlerr.UnlessExpired(p.askID(ctx))
+}
+
+// askID reads the session's id and autocommit if they are needed: for pool_kill, for the
+// log, or if the status flags do not show autocommit. If they cannot be read, autocommit
+// counts as off: then every statement may leave a transaction open.
+func (p asker) askID(ctx context.Context) error {
+	l := p.Shared
+	if p.ID != 0 || p.flags.Known() && !l.Kill && l.LeakAfter == 0 && !l.Log().Enabled(ctx, slog.LevelDebug) {
+		return nil
+	}
+	row, err := queryRow(ctx, p, serverinfo.ConnQuery)
+	if err != nil {
+		if CannotTell(err) {
+			return nil
+		}
+		return err
+	}
+	p.ID, _ = strconv.ParseUint(row[0], 10, 64)
+	p.autocommitAtLogin = serverinfo.IsOn(row[1])
+	return nil
 }
 
 // askServer reads the server's variables on the pool's first connection to a host. It

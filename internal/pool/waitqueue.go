@@ -1,3 +1,6 @@
+// The list only. Queued: enqueueLocked; served: serveLocked (wait.go); who gets a
+// connection: takerLocked (checkin.go).
+
 package pool
 
 import "context"

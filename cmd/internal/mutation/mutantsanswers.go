@@ -39,7 +39,7 @@ var answersMutants = []mutant{
 	},
 	{
 		name: "old status flags are believed",
-		file: "internal/physical/flags.go",
+		file: "internal/physical/statusflags.go",
 		old:  "\t\tf.before = *f.word\n\t\tf.forget()\n",
 		new:  "\t\tf.before = *f.word\n",
 		test: "TestServerFlagsAreUnknownAfterAnErrorAlone",

@@ -83,7 +83,7 @@ var diffMutants = []mutant{
 	},
 	{
 		name: "kept statements are used under session state",
-		file: "internal/physical/stmtkept.go",
+		file: "internal/physical/stmtcache.go",
 		old:  "return p.state.Kinds()&^cacheSafeState != 0 || !p.schema.known() || p.altered",
 		new:  "return p.altered",
 	},

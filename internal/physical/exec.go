@@ -10,7 +10,7 @@ import (
 // Exec runs a text without rows.
 func (h *Holder) Exec(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	p := h.lent.Value
-	if len(args) > 0 && p.kept().inOneRound() {
+	if len(args) > 0 && p.kept().mayUseCache() {
 		if result, err := h.execCached(ctx, p, query, args); err != driver.ErrSkip {
 			return result, h.noteError(err)
 		}
@@ -28,7 +28,7 @@ func (h *Holder) Exec(ctx context.Context, query string, args []driver.NamedValu
 // Query runs a text that may have rows, which are the stock driver's own.
 func (h *Holder) Query(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	p := h.lent.Value
-	if len(args) > 0 && p.kept().inOneRound() {
+	if len(args) > 0 && p.kept().mayUseCache() {
 		if rows, err := h.queryCached(ctx, p, query, args); err != driver.ErrSkip {
 			return rows, h.noteError(err)
 		}
@@ -44,9 +44,9 @@ func (h *Holder) Query(ctx context.Context, query string, args []driver.NamedVal
 	return rows, h.noteError(err)
 }
 
-// inOneRound reports whether a text with arguments may run on a statement that
+// mayUseCache reports whether a text with arguments may run on a statement that
 // was prepared earlier. With interpolateParams the stock driver needs none.
-func (p keeper) inOneRound() bool {
+func (p keeper) mayUseCache() bool {
 	return !p.config.Interpolates && p.Shared.Stmts.Share.Load() > 0 && !p.bypassesCache()
 }
 
