@@ -123,7 +123,7 @@ func (p asker) askSession(ctx context.Context, host bool) error {
 	if p.hasRoles = roles; roles {
 		p.roleAtLogin, row = row[0], row[1:]
 	}
-	p.know(values)
+	p.setBaseline(values)
 	if !host {
 		return nil
 	}
@@ -131,9 +131,9 @@ func (p asker) askSession(ctx context.Context, host bool) error {
 	return p.askReplication(ctx)
 }
 
-// know takes what a connection's variables are after the login. Most have the
+// setBaseline takes what a connection's variables are after the login. Most have the
 // same, and share the memory.
-func (p asker) know(values map[string]string) {
+func (p asker) setBaseline(values map[string]string) {
 	p.read = true
 	p.autocommitAtLogin = serverinfo.IsOn(values["autocommit"])
 	p.initConnect = values["init_connect"] != ""

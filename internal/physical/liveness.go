@@ -42,7 +42,7 @@ func (p checker) checkIdle(ctx context.Context, idle time.Duration) (err error) 
 		}
 		err := p.withLimit(ctx, CheckTimeout, CheckTimeout, idle, restorer(p).resetForNext)
 		if errors.Is(err, errNoReset) {
-			p.diagnostics.user = nil // it is closed for that, and did not break in anybody's use
+			p.diagnostics.user = nil // closed because it cannot be reset: its last user lost nothing
 		}
 		return err
 	}
@@ -56,7 +56,7 @@ func (p checker) checkIdle(ctx context.Context, idle time.Duration) (err error) 
 	return p.withLimit(ctx, CheckTimeout, CheckTimeout, idle, a.readBaseline)
 }
 
-// CheckAlive is Check for a logical connection that takes back what it put away: the
+// CheckAlive is Check for a logical connection that reclaims the connection it offered: the
 // session is its own, so that there is nothing to verify or restore.
 func (p *Conn) CheckAlive(ctx context.Context, idle time.Duration) error {
 	return checker{p}.checkAlive(ctx, idle)

@@ -21,10 +21,9 @@ import (
 // asker reads what a server is, and what a session is like.
 type asker struct{ *Conn }
 
-// Inspect finds out about a new connection, and about its server if it is the
-// pool's first. A server that does not know the variables, as a proxy might
-// not, is no reason to fail; nor is one that wants a new password first. Any
-// other error is: it must not decide for all the connections to come.
+// Inspect reads the session's state, and at the first login the server's variables.
+// Unknown variables and an expired password are not errors. Any other error fails the
+// login, so that a passing fault is not recorded for all later connections.
 func (p *Conn) Inspect(ctx context.Context) error { return asker{p}.askAtLogin(ctx) }
 
 func (p asker) askAtLogin(ctx context.Context) error {
@@ -98,12 +97,12 @@ func (p asker) askServer(ctx context.Context) (map[string]string, error) {
 			p.Host.noteLeft(session.Variables) // each login does
 		}
 		l.learn(ctx, p.Host, values)
-		p.know(values)
+		p.setBaseline(values)
 		return values, nil
 	case !CannotTell(err):
 		return nil, mysqlerr.UnlessExpired(err)
 	case mysqlerr.MayPass(err):
-		if !p.Host.toldBlind.Swap(true) {
+		if !p.Host.loggedNoVariables.Swap(true) {
 			l.Log().LogAttrs(ctx, slog.LevelWarn, "mysqlpool: cannot read the server's variables (retried at each login): until then pool_max_overflow has no limit, and connections with session state on them are closed",
 				slog.String("login", l.Name), slog.Any("error", err))
 		}

@@ -30,7 +30,7 @@ type Stmt struct {
 
 // PrepareFor prepares a text as s, which has the zero value.
 func (h *Holder) PrepareFor(ctx context.Context, query string, s *Stmt) error {
-	p := h.lent.Value
+	p := h.leased.Value
 	if !p.readRole {
 		st := p.scan(query) // to prepare SELECT @a := 1 makes a variable
 		if err := h.beforeState(ctx, p, &st); err != nil {
@@ -61,7 +61,7 @@ func (s *Stmt) Closed() bool { return s.inner == nil }
 // ready returns the stock statement on the physical connection that the logical
 // one holds, about to run; rows is as in Holder.prepareDiagnostics.
 func (s *Stmt) ready(ctx context.Context, args []driver.NamedValue, rows bool) (StockStmt, error) {
-	p := s.h.lent.Value
+	p := s.h.leased.Value
 	selectSchema := switcher{p}.selectDeferredSchemaAfterError
 	if s.inner.Stmt.effects.Leaves&^cacheSafeState != 0 {
 		selectSchema = switcher{p}.selectDeferredSchema // afterwards it may not be known which one the session is on
@@ -262,7 +262,7 @@ func (s *Stmt) Close() error {
 	}
 	s.inner = nil
 	s.h.stmts.remove(s)
-	if s.h.held && s.h.lent.Value == s.on && s.on.stmts.epoch == s.epoch {
+	if s.h.held && s.h.leased.Value == s.on && s.on.stmts.epoch == s.epoch {
 		return s.on.kept().release(inner)
 	}
 	s.on.stmts.releaseLater(inner, s.epoch)

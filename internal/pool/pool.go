@@ -159,11 +159,13 @@ type Pool[T Resource] struct {
 	limit     int    // 0: none
 	logins    int    // under way
 	disposed  bool
-	forgotten bool               // it is empty, and stays so: see Forget
-	drained   chan struct{}      // made by Dispose; closed when the pool is empty
-	isDrained bool               // drained is closed
-	cancel    context.CancelFunc // ends the logins under way
-	life      context.Context    // parent of the logins' lifetimes; ends with cancel
+	forgotten bool          // it is empty, and stays so: see Forget
+	drained   chan struct{} // made by Dispose; closed when the pool is empty
+	isDrained bool          // drained is closed
+
+	// Ended by Dispose: cancels logins, keepalive pings, restores. Set once by New.
+	untilDispose    context.Context
+	endUntilDispose context.CancelFunc
 
 	// CreateTimes is of the logins that succeeded; WaitTimes is of the checkouts
 	// that did, from their call to a connection that can be used. They need no
@@ -186,7 +188,7 @@ type Pool[T Resource] struct {
 // New returns an empty pool. Nothing is opened before the first CheckOut.
 func New[T Resource](cfg Config[T]) *Pool[T] {
 	p := &Pool[T]{cfg: cfg, size: cfg.Size, warm: cfg.Warm, limit: cfg.Limit}
-	p.life, p.cancel = context.WithCancel(context.Background())
+	p.untilDispose, p.endUntilDispose = context.WithCancel(context.Background())
 	return p
 }
 
