@@ -322,7 +322,7 @@ func TestAfterLoginThatBlocks(t *testing.T) {
 				})
 				start := time.Now()
 				err := db.Ping()
-				if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took < 3*time.Second || took > 3*time.Second+physical.HeedAfterLogin {
+				if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took < 3*time.Second || took > 3*time.Second+physical.AfterLoginCancelGrace {
 					t.Errorf("after %v: %v", took, err)
 				}
 				if open, _ := s.open(); open != 0 {
@@ -356,7 +356,7 @@ func TestAfterLoginStatementEndsWithTheLogin(t *testing.T) {
 			return runs("DO SLEEP(1000)")(context.Background(), conn)
 		})
 		start := time.Now()
-		if err := db.Ping(); err == nil || time.Since(start) > 3*time.Second+physical.HeedAfterLogin {
+		if err := db.Ping(); err == nil || time.Since(start) > 3*time.Second+physical.AfterLoginCancelGrace {
 			t.Errorf("after %v: %v", time.Since(start), err)
 		}
 	})

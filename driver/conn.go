@@ -59,7 +59,7 @@ func (c *conn) hold(ctx context.Context) error {
 	if c.closed {
 		return driver.ErrBadConn // as the stock driver does; nothing was sent
 	}
-	if !c.holder.TakeBack() {
+	if !c.holder.Reclaim() {
 		leased, err := c.connector.CheckOut(ctx)
 		if err != nil {
 			return err
@@ -116,7 +116,7 @@ func (c *conn) IsValid() bool {
 		return false
 	}
 	c.endUse()
-	if c.holder.PutAway() {
+	if c.holder.OfferOrPin() {
 		c.pinned = time.Now()
 	}
 	c.used = false
@@ -130,7 +130,7 @@ func (c *conn) IsValid() bool {
 // database/sql swallows every other error (sql.DB.conn).
 func (c *conn) ResetSession(ctx context.Context) error {
 	if !c.holder.Holds() {
-		if !c.holder.TakeBack() {
+		if !c.holder.Reclaim() {
 			return nil
 		}
 		c.holds()
@@ -172,7 +172,7 @@ func (c *conn) Close() error {
 	if c.alone {
 		defer c.connector.Close()
 	}
-	if !c.holder.Holds() && !c.holder.TakeBack() {
+	if !c.holder.Holds() && !c.holder.Reclaim() {
 		return nil
 	}
 	switch {

@@ -129,7 +129,7 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	}
 	// Offered from the start: database/sql may return a connection to its own pool that
 	// it never used, and calls no IsValid for it (see openNewConnection there).
-	lc.holder.PutAwayUnused()
+	lc.holder.OfferUnused()
 	return lc, nil
 }
 

@@ -1,3 +1,6 @@
+// Connections held too long. Dropped unclosed: conn.watch (driver/conn.go),
+// physical.Lease.Dropped.
+
 package mysqlpool
 
 import (

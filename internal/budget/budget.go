@@ -40,9 +40,9 @@ type Budget struct {
 
 	accountsOver bool // some account has more than it may have
 
-	retry   *time.Timer // calls retryRoom; nil if no call is due
-	unknown *time.Timer // calls addUnknown; nil if no call is due
-	surplus *time.Timer // calls closeSurplus; nil if no call is due
+	retry           *time.Timer // calls retryRoom; nil if no call is due
+	addUnknownTimer *time.Timer // calls addUnknown; nil if no call is due
+	surplus         *time.Timer // calls closeSurplus; nil if no call is due
 
 	relearning
 }
@@ -94,10 +94,10 @@ type Share struct {
 	user   string  // immutable
 	pool   Pool    // immutable once the pool is used
 
-	maxUser int     // max_user_connections of the account, as the pool knows it; 0: none
-	adopted *Limits // what the pool knows of the server
-	mute    bool    // the server does not answer serverinfo.LimitsQuery
-	size    int     // the pool's Size
+	maxUser          int     // max_user_connections of the account, as the pool knows it; 0: none
+	adopted          *Limits // what the pool knows of the server
+	cannotReadLimits bool    // the server does not answer serverinfo.LimitsQuery
+	size             int     // the pool's Size
 
 	taken, leaving int
 	granted        int

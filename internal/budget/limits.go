@@ -96,7 +96,7 @@ func (b *Budget) askAgain() {
 	b.mu.Lock()
 	var shares []*Share
 	for s := range b.shares { // in random order
-		if s.taken > 0 && !s.mute {
+		if s.taken > 0 && !s.cannotReadLimits {
 			shares = append(shares, s)
 		}
 	}
@@ -126,12 +126,12 @@ func (b *Budget) askAgain() {
 	}
 }
 
-// Silence notes that the server does not answer when it is asked for its limits.
-func (s *Share) Silence() {
+// NoteLimitsUnreadable notes that the server does not answer a query for its limits.
+func (s *Share) NoteLimitsUnreadable() {
 	b := s.Budget
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s.mute = true
+	s.cannotReadLimits = true
 }
 
 // Relearned takes an answer, to a session of the share's account, and has every pool
@@ -171,7 +171,7 @@ func (s *Share) StartRefreshIfStale() bool {
 	b := s.Budget
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	old := b.limits != nil && !s.mute && time.Since(b.learned) > relearnAfter
+	old := b.limits != nil && !s.cannotReadLimits && time.Since(b.learned) > relearnAfter
 	if old {
 		b.learned = time.Now() // one asks
 	}

@@ -76,7 +76,7 @@ func (b *Budget) tookLocked(s *Share) *Place {
 	return &Place{Share: s, since: time.Now()}
 }
 
-// awaitStep is how often await looks whether it was granted a place.
+// awaitStep is how often Await checks whether it was granted a place.
 const awaitStep = 20 * time.Millisecond
 
 // Await is Take for a probe, behind which no checkout waits: it requests a place for

@@ -29,15 +29,15 @@ func (b *Budget) requestLocked(s *Share) {
 
 // watchUnknownLocked has places added while nobody knows how many there are.
 func (b *Budget) watchUnknownLocked() {
-	if b.limits == nil && b.unknown == nil {
-		b.unknown = time.AfterFunc(UnknownWait, b.addUnknown)
+	if b.limits == nil && b.addUnknownTimer == nil {
+		b.addUnknownTimer = time.AfterFunc(UnknownWait, b.addUnknown)
 	}
 }
 
 func (b *Budget) addUnknown() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.unknown = nil
+	b.addUnknownTimer = nil
 	if b.limits != nil || len(b.requests) == 0 {
 		return
 	}

@@ -75,7 +75,8 @@ func DefaultOptions() Options {
 // or system variable of MySQL or MariaDB.
 const OptionPrefix = "pool_"
 
-// optionTable is every option: what it takes, in words, and how it is set.
+// optionTable is every option: what it takes, in words, and how it is set. Documented in
+// docs/options.md and driver/options.go.
 var optionTable = map[string]struct {
 	takes string
 	set   func(o *Options, value string) bool

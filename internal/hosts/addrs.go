@@ -32,8 +32,8 @@ func (h *dialTarget) nameOf() (name string, ok bool) {
 	return name, err != nil
 }
 
-// watchAddrs has connections closed after use whose address is not behind the
-// host's name any more. p is one that was opened just now.
+// watchAddrs closes, after use, connections whose address the host's name no longer
+// resolves to. p is one that was opened just now.
 func (l *Dialer) watchAddrs(h *dialTarget, p *physical.Conn) {
 	if l.resolve == nil || !p.Remote.IsValid() || h.resolving.Load() {
 		return

@@ -1,3 +1,6 @@
+// Tries hosts by rating. The role is read in physical/role.go, the state is in
+// failover/state.go, the rating in failover/target.go.
+
 package hosts
 
 import (
@@ -170,8 +173,8 @@ func orderOfError(err error) int {
 	return 1
 }
 
-// openInTime is openOn with one of so many shares of the time. What the host is
-// is reported.
+// openInTime is openToUse with 1/shares of the remaining time. It reports the host's role
+// or the failure.
 func (l *Dialer) openInTime(ctx context.Context, h *dialTarget, schema string, shares int) (*physical.Conn, error) {
 	if until, ok := ctx.Deadline(); ok && shares > 1 {
 		var cancel context.CancelFunc

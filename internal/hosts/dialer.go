@@ -59,7 +59,7 @@ type Dialer struct {
 
 	afterPanics panics // of Shared.AfterLogin
 
-	background *background // statements that are killed
+	background *background // KILLs, and queries for the server's limits; ends with the pool
 	watch      *background // what looks after the hosts; ends when the pool is forgotten
 
 	killed   atomic.Int64 // statements
@@ -153,8 +153,8 @@ func (l *Dialer) joins(p *physical.Conn) {
 	l.Stmts.Opened(p)
 }
 
-// openOn logs in to one host. A dialer that ignores its context is left
-// behind when that ends, and what it brings is closed.
+// openOn logs in to one host. A DialFunc that ignores its context is abandoned when ctx
+// ends; if it connects later, that connection is closed.
 func (l *Dialer) openOn(ctx context.Context, h *dialTarget, schema string) (*physical.Conn, error) {
 	if err := h.panics.recent(); err != nil {
 		return nil, err
@@ -163,7 +163,7 @@ func (l *Dialer) openOn(ctx context.Context, h *dialTarget, schema string) (*phy
 	if err != nil {
 		return nil, err
 	}
-	place, err := h.share.Take(!pool.IsUnasked(ctx))
+	place, err := h.share.Take(!pool.IsBackgroundLogin(ctx))
 	if err != nil {
 		end(err)
 		return nil, err
@@ -202,7 +202,7 @@ func (l *Dialer) openIn(ctx context.Context, h *dialTarget, schema string, place
 			o.p.Abandon()
 		}
 	}()
-	return nil, fmt.Errorf("mysqlpool: login to %s: abandoned while the dialer still runs (it ignores its context): %w", l.at(h), ctx.Err())
+	return nil, fmt.Errorf("mysqlpool: login to %s: abandoned while the dial function still runs (it ignores its context): %w", l.at(h), ctx.Err())
 }
 
 // CancelGrace is how long a login has to end after its context.
@@ -312,7 +312,7 @@ func (l *Dialer) connect(ctx context.Context, h *dialTarget, schema string) (c d
 // the login's end, of which the first call counts. Nobody waits here with a place on the server: see openOn.
 func (l *Dialer) begin(ctx context.Context, h *dialTarget) (end func(error), err error) {
 	deadFound := h.DeadFound.Load
-	ended, err := h.account.Begin(ctx, dsn.PasswordHash(h.Cfg), !pool.IsUnasked(ctx), func() bool { return deadFound() == h.deadFoundAtLogin.Load() })
+	ended, err := h.account.Begin(ctx, dsn.PasswordHash(h.Cfg), !pool.IsBackgroundLogin(ctx), func() bool { return deadFound() == h.deadFoundAtLogin.Load() })
 	if err != nil {
 		return nil, err
 	}

@@ -68,8 +68,8 @@ func (l events) Verify(known *physical.Host, limit, idle time.Duration) {
 	})
 }
 
-// Unready implements physical.Events: it has what is connected to a host closed after use
-// that refuses statements, if there are others.
+// Unready implements physical.Events. It closes, after use, the connections to a host that
+// refuses statements, if there are other hosts.
 func (l events) Unready(h *physical.Host, why error) {
 	if !l.hosts.several() {
 		return

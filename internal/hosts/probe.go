@@ -144,7 +144,7 @@ func (l prober) probe(ctx context.Context, h *dialTarget, p *physical.Conn) *phy
 		p.Abandon()
 		limit -= time.Since(began)
 	}
-	p, began, err := l.openToProbe(ctx, h, limit)
+	p, began, err := l.awaitPlaceAndLogIn(ctx, h, limit)
 	if err != nil {
 		l.loginFailed(h, began, err)
 		return nil
@@ -153,8 +153,8 @@ func (l prober) probe(ctx context.Context, h *dialTarget, p *physical.Conn) *phy
 	return p
 }
 
-// openProbe opens the connection of a probe.
-func (l prober) openProbe(ctx context.Context, h *dialTarget, place *budget.Place) (*physical.Conn, error) {
+// loginForProbe logs in for a probe, with a place that was taken.
+func (l prober) loginForProbe(ctx context.Context, h *dialTarget, place *budget.Place) (*physical.Conn, error) {
 	err := h.panics.recent()
 	var end func(error)
 	if err == nil {
@@ -167,15 +167,15 @@ func (l prober) openProbe(ctx context.Context, h *dialTarget, place *budget.Plac
 	return l.openIn(ctx, h, "", place, end)
 }
 
-// openToProbe logs in to a host to probe it. A host that serves is merely watched,
+// awaitPlaceAndLogIn logs in to a host to probe it. A host that serves is merely watched,
 // which is no reason to take anybody's place. One that does not is waited for, or
 // a pool could go on writing to another for as long as this one is full.
 //
 // began is when the login started.
-func (l prober) openToProbe(ctx context.Context, h *dialTarget, limit time.Duration) (p *physical.Conn, began time.Time, err error) {
+func (l prober) awaitPlaceAndLogIn(ctx context.Context, h *dialTarget, limit time.Duration) (p *physical.Conn, began time.Time, err error) {
 	began = time.Now()
 	if rating, _ := l.hosts.rating(h); rating == failover.Wanted {
-		timed, cancel := context.WithTimeout(pool.Unasked(ctx), limit)
+		timed, cancel := context.WithTimeout(pool.WithBackgroundLogin(ctx), limit)
 		defer cancel()
 		p, err = l.openOn(timed, h, "")
 		return p, began, err
@@ -187,7 +187,7 @@ func (l prober) openToProbe(ctx context.Context, h *dialTarget, limit time.Durat
 	began = time.Now()
 	timed, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	p, err = l.openProbe(timed, h, place)
+	p, err = l.loginForProbe(timed, h, place)
 	return p, began, err
 }
 

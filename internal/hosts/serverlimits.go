@@ -17,7 +17,7 @@ import (
 // pooled is the pool of a login, as its budgets see it.
 type pooled struct {
 	*pool.Pool[*physical.Conn]
-	login *Dialer
+	dialer *Dialer
 }
 
 func (p pooled) EachPlace(f func(p *budget.Place, idle time.Duration)) {
@@ -29,7 +29,7 @@ func (p pooled) EvictPlaces(n int, why pool.Reason, needed bool, match func(*bud
 }
 
 func (p pooled) Uses() (n int64) {
-	counts, _ := p.login.UseTimes.Read()
+	counts, _ := p.dialer.UseTimes.Read()
 	for _, c := range counts {
 		n += c
 	}
@@ -37,10 +37,10 @@ func (p pooled) Uses() (n int64) {
 }
 
 func (p pooled) AskAvailable(s *budget.Share) bool {
-	return p.BorrowAvailable(owns(s), learner{p.login}.askOn)
+	return p.BorrowAvailable(owns(s), learner{p.dialer}.askOn)
 }
 
-func (p pooled) AskNext(s *budget.Share) { p.BorrowNext(owns(s), learner{p.login}.askOn) }
+func (p pooled) AskNext(s *budget.Share) { p.BorrowNext(owns(s), learner{p.dialer}.askOn) }
 
 // owns returns whether a connection has a place of a share.
 func owns(s *budget.Share) func(*physical.Conn) bool {
@@ -64,15 +64,15 @@ func (l learner) askOn(p *physical.Conn, giveBack func(sound bool)) {
 	}
 }
 
-// Adopt has the login go by what was learned of the server since.
-func (p pooled) Adopt(s *budget.Share) { learner{p.login}.catchUp(s) }
+// Adopt applies the server's latest limits to the pool.
+func (p pooled) Adopt(s *budget.Share) { learner{p.dialer}.catchUp(s) }
 
 // relearn asks for the limits, and has everybody know.
 func (l learner) relearn(ctx context.Context, p *physical.Conn) error {
 	s := l.hostOf(p).share
 	limits, account, tells, err := p.AskLimits(ctx)
 	if !tells {
-		s.Silence()
+		s.NoteLimitsUnreadable()
 	}
 	if !tells || err != nil {
 		return err

@@ -9,7 +9,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 	"github.com/mysqlpool/mysqlpool/internal/session"
 )
@@ -31,12 +30,12 @@ type AfterLogin func(ctx context.Context, conn driver.Conn) error
 // rejectedAfterLogin is the kinds of state that AfterLogin may not leave.
 const rejectedAfterLogin = session.Transaction | session.NextTransaction | session.Locks | session.TableLocks | session.Handlers
 
-// silentAfterLogin is the kinds that a later statement may change without its text
+// untrackableAfterLogin is the kinds that a later statement may change without its text
 // showing it, as an INSERT changes a temporary table.
-const silentAfterLogin = session.TempTables | session.Prepared
+const untrackableAfterLogin = session.TempTables | session.Prepared
 
-// HeedAfterLogin is how long AfterLogin has to return after its context ended.
-const HeedAfterLogin = 500 * time.Millisecond
+// AfterLoginCancelGrace is how long AfterLogin has to return after its context ended.
+const AfterLoginCancelGrace = 500 * time.Millisecond
 
 // afterLogin is what is known of a connection on which Shared.AfterLogin ran. Guarded by
 // ownership.
@@ -138,7 +137,7 @@ func (p afterLoginRunner) runAfterLogin(ctx context.Context) (leftAfterLogin, er
 	if rejected := kinds & rejectedAfterLogin; rejected != 0 {
 		return left, p.afterLoginError("", fmt.Errorf("it leaves state that its first user would end (%v): end it there, or, for a transaction's characteristics, SET SESSION TRANSACTION", rejected))
 	}
-	p.after.eachUse = p.after.eachUse || c.unknown || kinds&silentAfterLogin != 0
+	p.after.eachUse = p.after.eachUse || c.unknown || kinds&untrackableAfterLogin != 0
 	if left.schema != p.schema.now {
 		p.schema.changes = schemas
 	}
@@ -171,7 +170,7 @@ func (p afterLoginRunner) callAfterLogin(ctx context.Context) (*afterLoginConn, 
 	select {
 	case err = <-done:
 	case <-ctx.Done():
-		timer := time.NewTimer(HeedAfterLogin)
+		timer := time.NewTimer(AfterLoginCancelGrace)
 		select {
 		case err = <-done:
 		case <-timer.C:
@@ -264,9 +263,4 @@ func (p afterLoginRunner) adoptConfig(values map[string]string) {
 		maps.Copy(config.Params, set)
 	}
 	p.config = &config
-}
-
-// endsSession reports whether the server said with an error that the session ends.
-func endsSession(err error) bool {
-	return mysqlerr.EndsSession(mysqlerr.Number(err)) || mysqlerr.IsUnready(err) || mysqlerr.IsOffline(err)
 }

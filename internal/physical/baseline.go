@@ -3,7 +3,6 @@ package physical
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"strconv"
 
 	"github.com/mysqlpool/mysqlpool/internal/dsn"
@@ -140,7 +139,7 @@ func (p asker) askSessionWith(ctx context.Context, host, roles bool) error {
 	if p.hasRoles = roles; roles {
 		p.roleAtLogin, row = row[0], row[1:]
 	}
-	p.know(values)
+	p.setBaseline(values)
 	if !host {
 		return nil
 	}
@@ -172,9 +171,9 @@ func (p asker) askReplacedServer(ctx context.Context, host bool) error {
 	return mysqlerr.UnlessExpired(p.askFirst(ctx, variables))
 }
 
-// know takes what a connection's variables are after the login. Most have the
+// setBaseline takes what a connection's variables are after the login. Most have the
 // same, and share the memory.
-func (p asker) know(values map[string]string) {
+func (p asker) setBaseline(values map[string]string) {
 	p.read = true
 	p.autocommitAtLogin = serverinfo.IsOn(values["autocommit"])
 	p.initConnect = values["init_connect"] != ""
@@ -188,24 +187,4 @@ func (p asker) know(values map[string]string) {
 	} else {
 		p.Host.baseline.Store(p.baseline)
 	}
-}
-
-// askID reads the session's id and autocommit if they are needed: for pool_kill, for the
-// log, or if the status flags do not show autocommit. If they cannot be read, autocommit
-// counts as off: then every statement may leave a transaction open.
-func (p asker) askID(ctx context.Context) error {
-	l := p.Shared
-	if p.ID != 0 || p.flags.Known() && !l.Kill && l.LeakAfter == 0 && !l.Log().Enabled(ctx, slog.LevelDebug) {
-		return nil
-	}
-	row, err := queryRow(ctx, p, serverinfo.ConnQuery)
-	if err != nil {
-		if CannotTell(err) {
-			return nil
-		}
-		return err
-	}
-	p.ID, _ = strconv.ParseUint(row[0], 10, 64)
-	p.autocommitAtLogin = serverinfo.IsOn(row[1])
-	return nil
 }

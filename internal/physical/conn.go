@@ -1,6 +1,6 @@
-// Package physical is one session on the server: it logs in, is validated, switches its
-// schema, runs statements, keeps those that are prepared, and is restored for its next
-// user. It reports through Events what others must know.
+// Package physical wraps a connection that has logged in: it is inspected, validated,
+// switches its schema, runs statements, keeps those that are prepared, and is restored for
+// its next user. It reports through Events what others must know.
 //
 // A Conn is the session, a Holder the logical connection that runs statements on it, a
 // Host what is known of the server's side, and Shared what the connections of one pool
@@ -144,12 +144,12 @@ func (p *Conn) MarkBroken() { p.live.worsens(broken) }
 
 // Close implements pool.Resource, and hides the stock connection's Close.
 func (p *Conn) Close(why pool.Reason) {
-	cut := !p.IsValid() // its socket was closed here, or the answer not read
-	if !cut && why != pool.Broken && why != pool.Disposed {
+	invalid := !p.IsValid() // its socket was closed here, or the answer not read
+	if !invalid && why != pool.Broken && why != pool.Disposed {
 		saveLastID(p)
 	}
 	err := p.StockConn.Close()
-	if cut && why == pool.Broken {
+	if invalid && why == pool.Broken {
 		p.kill()
 	}
 	p.diagnostics.closed(why == pool.Broken, p.serial)

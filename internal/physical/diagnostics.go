@@ -16,7 +16,8 @@ import (
 // statementDiagnostics is the diagnostics that are about earlier statements.
 const statementDiagnostics = session.Warnings | session.RowCount | session.Found
 
-// diagnostics is whose those of a session are. Guarded by ownership.
+// diagnostics records which logical connection a session's warnings, ROW_COUNT(),
+// FOUND_ROWS() and last id belong to. Guarded by ownership.
 type diagnostics struct {
 	latest  *Lease              // whose statement ran last; nil: nobody's
 	user    *Lease              // whose statement was sent last, of those that are no statements of the pool itself
@@ -27,20 +28,20 @@ type diagnostics struct {
 
 // usedBy notes whose statement is sent, be it to run or to be prepared: an error
 // shows in SHOW WARNINGS too. nil is the pool's own.
-func (p *Conn) usedBy(g *Lease) { p.diagnostics.usedBy(g, p.serial) }
+func (p *Conn) usedBy(l *Lease) { p.diagnostics.usedBy(l, p.serial) }
 
 // usedBy is Conn.usedBy on the connection of that serial.
-func (d *diagnostics) usedBy(g *Lease, serial uint64) {
-	moved := g != nil && g.LastID.home.Load() != serial // its latest statement ran elsewhere
-	if d.latest != g || moved {
-		d.latest, d.foreign = g, statementDiagnostics
+func (d *diagnostics) usedBy(l *Lease, serial uint64) {
+	moved := l != nil && l.LastID.home.Load() != serial // its latest statement ran elsewhere
+	if d.latest != l || moved {
+		d.latest, d.foreign = l, statementDiagnostics
 	}
-	if g == nil {
+	if l == nil {
 		return
 	}
-	d.user = g
+	d.user = l
 	if moved {
-		g.LastID.home.Store(serial)
+		l.LastID.home.Store(serial)
 	}
 }
 
@@ -50,7 +51,7 @@ func (d *diagnostics) closed(broke bool, serial uint64) {
 		d.user.diedOn(serial)
 	}
 	if u := d.lastID.user; u != nil {
-		u.LastID.lost(d.lastID.lent)
+		u.LastID.lost(d.lastID.leased)
 	}
 }
 
@@ -128,7 +129,7 @@ func (h *Holder) prepareDiagnosticsWith(ctx context.Context, p *Conn, st *sessio
 		reads |= session.Warnings // or afterwards it would not be known whose they are
 	}
 	shown := reads&session.LastID != 0 || p.config.AutoIsNull
-	if p.config.AutoIsNull || st.ChangesID() && (rows || p.diagnostics.lastID.unknown || !st.Inserts() || h.LastID.mustResolve(h.lent, p.diagnostics.lastID.user == h.Lease)) {
+	if p.config.AutoIsNull || st.ChangesID() && (rows || p.diagnostics.lastID.unknown || !st.Inserts() || h.LastID.mustResolve(h.leased, p.diagnostics.lastID.user == h.Lease)) {
 		reads |= session.LastID // or it would not be known whether it changed it
 	}
 	if reads == 0 {

@@ -18,7 +18,7 @@ type Host struct {
 
 	Server *serverinfo.Server // shared with the other pools that log in there; immutable
 
-	Config  *dsn.ConnConfig // of cfg; immutable
+	Config  *dsn.ConnConfig // parsed from Cfg; immutable
 	changes bool            // BeforeConnect may change it for each login; immutable
 
 	Learned  atomic.Pointer[serverinfo.Facts] // nil until the first login
@@ -28,9 +28,9 @@ type Host struct {
 	noReleaseAll atomic.Bool  // it does not know RELEASE_ALL_LOCKS
 	lastIDStays  atomic.Int32 // whether LAST_INSERT_ID(0) is ignored
 
-	toldBlind  atomic.Bool   // it was logged that the server's variables cannot be read
-	hasNoRoles atomic.Bool   // it does not know CURRENT_ROLE()
-	left       atomic.Uint32 // session.Kinds that users left so far
+	loggedNoVariables atomic.Bool   // it was logged that the server's variables cannot be read
+	hasNoRoles        atomic.Bool   // it does not know CURRENT_ROLE()
+	left              atomic.Uint32 // session.Kinds that users left so far
 
 	// DeadFound counts how often a connection to it was found dead. The others may be dead
 	// as well: see Conn.CheckAlive. So may the server, and another be there by the next

@@ -18,7 +18,8 @@ type Victim struct {
 }
 
 // kill has the statement ended that a connection left running on the server when its
-// socket was closed here, as for a context that ended. It returns at once.
+// socket was closed here, as for a context that ended. It returns at once; carried out by
+// hosts/runkill.go.
 func (p *Conn) kill() {
 	if !p.Shared.Kill || p.ID == 0 || p.local == nil || p.live.killer {
 		return

@@ -29,15 +29,15 @@ type sessionID struct {
 
 	// user is whose uncertain value the session has; nil: nobody's. Then value is
 	// what it was before the statement.
-	user *Lease
-	own  bool // value was user's
-	lent *pool.Conn[*Conn]
+	user   *Lease
+	own    bool // value was user's
+	leased *pool.Conn[*Conn]
 }
 
 // notesID notes what a statement did to LAST_INSERT_ID(), for which
 // [session.Statement.ChangesID] is true. result is nil if its answer
 // was rows.
-func (g *Lease) notesID(p *Conn, st *session.Statement, args []driver.NamedValue, result driver.Result, err error) {
+func (l *Lease) notesID(p *Conn, st *session.Statement, args []driver.NamedValue, result driver.Result, err error) {
 	if err == nil && result != nil && st.Inserts() {
 		told, err := result.LastInsertId()
 		id := uint64(told)
@@ -52,10 +52,10 @@ func (g *Lease) notesID(p *Conn, st *session.Statement, args []driver.NamedValue
 		}
 		switch what {
 		case generated:
-			g.LastID.Set(id)
+			l.LastID.Set(id)
 			p.diagnostics.lastID = sessionID{value: id}
 		case uncertain:
-			g.uncertain(p, id)
+			l.uncertain(p, id)
 		}
 		return
 	}
@@ -63,7 +63,7 @@ func (g *Lease) notesID(p *Conn, st *session.Statement, args []driver.NamedValue
 	if err == nil && result != nil {
 		told, _ = result.LastInsertId()
 	}
-	g.uncertain(p, uint64(told))
+	l.uncertain(p, uint64(told))
 }
 
 // idVerdict is what the answer to an INSERT means.
@@ -140,43 +140,43 @@ func mayBeID(v driver.Value, id uint64) bool {
 const maxIDText = 64
 
 // uncertain notes that the session may have another LAST_INSERT_ID() than before.
-func (g *Lease) uncertain(p *Conn, told uint64) {
-	s, l := &p.diagnostics.lastID, &g.LastID
-	if s.user != g || s.lent != g.lent {
-		s.own = s.user == nil && !s.unknown && l.newest() == nil && s.value == l.Value.Load()
+func (l *Lease) uncertain(p *Conn, told uint64) {
+	s, id := &p.diagnostics.lastID, &l.LastID
+	if s.user != l || s.leased != l.leased {
+		s.own = s.user == nil && !s.unknown && id.newest() == nil && s.value == id.Value.Load()
 		s.unknown = s.unknown || s.user != nil
-		s.user, s.lent = g, g.lent
+		s.user, s.leased = l, l.leased
 	}
-	l.add(g.lent, told)
+	id.add(l.leased, told)
 }
 
 // lastIDPause is the interval at which a connection is polled while its new user reads the
 // id.
 const lastIDPause = time.Millisecond
 
-// ownLastID returns what LAST_INSERT_ID() is to h, which holds p. Where that is
+// ownLastID returns what LAST_INSERT_ID() is to l, whose connection is p. Where that is
 // uncertain it is read first. If its connection was closed it is lost, as the
 // stock driver's with its connection.
-func (g *Lease) ownLastID(ctx context.Context, p *Conn) (uint64, error) {
-	l := &g.LastID
+func (l *Lease) ownLastID(ctx context.Context, p *Conn) (uint64, error) {
+	id := &l.LastID
 	for waited := time.Duration(0); ; {
-		on := l.newest()
+		on := id.newest()
 		switch {
 		case on == nil:
-			return l.Value.Load(), nil
-		case on == g.lent:
+			return id.Value.Load(), nil
+		case on == l.leased:
 			if err := readLastID(ctx, p); err != nil {
 				return 0, err
 			}
-			l.lost(on)
+			id.lost(on)
 			continue
 		case waited >= PingTimeout:
-			l.lost(on)
+			id.lost(on)
 			continue
 		}
 		var err error
 		if on.Use(func(o *Conn) { err = resolveLastID(ctx, o) }) && err == nil {
-			l.lost(on) // unless it was read: the session does not have it any more
+			id.lost(on) // unless it was read: the session does not have it any more
 			continue
 		}
 		// Whoever has it reads the id before using it.
@@ -189,13 +189,13 @@ func (g *Lease) ownLastID(ctx context.Context, p *Conn) (uint64, error) {
 	}
 }
 
-// placeLastID makes the session's LAST_INSERT_ID() that of h, which holds it.
-func (g *Lease) placeLastID(ctx context.Context, p *Conn) error {
+// placeLastID makes the session's LAST_INSERT_ID() that of l, whose connection is p.
+func (l *Lease) placeLastID(ctx context.Context, p *Conn) error {
 	s := &p.diagnostics.lastID
-	if s.user == g && s.own && g.LastID.newest() == g.lent {
+	if s.user == l && s.own && l.LastID.newest() == l.leased {
 		return nil
 	}
-	own, err := g.ownLastID(ctx, p)
+	own, err := l.ownLastID(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -243,7 +243,7 @@ var errForeignLastID = errors.New("mysqlpool: LAST_INSERT_ID() is 0 here, the se
 // withoutLastID handles a session whose id cannot be set to 0. If the statement does not
 // read the id (shown is false), nothing is done. Otherwise the session is reset if it has
 // no other state, else the error is errForeignLastID.
-func (g *Lease) withoutLastID(ctx context.Context, p *Conn, shown, mayReset bool) error {
+func (l *Lease) withoutLastID(ctx context.Context, p *Conn, shown, mayReset bool) error {
 	switch {
 	case !shown:
 		return nil

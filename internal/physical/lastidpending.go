@@ -10,8 +10,8 @@ import (
 
 // LastID is LAST_INSERT_ID() of a logical connection.
 type LastID struct {
-	home atomic.Uint64 // the serial of the physical connection that was used last
-	gone atomic.Bool   // the logical connection is closed
+	home       atomic.Uint64 // the serial of the physical connection that was used last
+	userClosed atomic.Bool   // the logical connection is closed
 
 	// Value is what it is if none of pending changed it. Whoever stores it while some
 	// are pending has mu.
@@ -19,9 +19,9 @@ type LastID struct {
 
 	// Statements of which it is not known whether they changed it. The logical
 	// connection adds them; reading the id where one ran resolves it.
-	mu      sync.Mutex    // a leaf
-	pending []uncertainID // oldest first, each on another connection; guarded by mu
-	waiting atomic.Int32  // len(pending), changed under mu
+	mu           sync.Mutex    // a leaf
+	pending      []uncertainID // oldest first, each on another connection; guarded by mu
+	pendingCount atomic.Int32  // len(pending), changed under mu
 }
 
 // uncertainID is where LAST_INSERT_ID() is uncertain.
@@ -36,7 +36,7 @@ const maxPending = 4
 
 // Set notes what it is for certain.
 func (l *LastID) Set(id uint64) {
-	if l.waiting.Load() > 0 {
+	if l.pendingCount.Load() > 0 {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.keepLocked(nil)
@@ -46,7 +46,7 @@ func (l *LastID) Set(id uint64) {
 
 // newest is where the newest uncertain statement ran; nil if there is none.
 func (l *LastID) newest() *pool.Conn[*Conn] {
-	if l.waiting.Load() == 0 {
+	if l.pendingCount.Load() == 0 {
 		return nil
 	}
 	l.mu.Lock()
@@ -64,7 +64,7 @@ func (l *LastID) newest() *pool.Conn[*Conn] {
 // One read resolves all uncertain statements on c, so none on another connection may lie
 // between them, and none that no longer counts may come before.
 func (l *LastID) mustResolve(c *pool.Conn[*Conn], unread bool) bool {
-	if l.waiting.Load() == 0 {
+	if l.pendingCount.Load() == 0 {
 		return unread
 	}
 	l.mu.Lock()
@@ -95,7 +95,7 @@ func (l *LastID) add(c *pool.Conn[*Conn], told uint64) {
 // resolve ends the uncertainty on c. is returns the id in the session there, and whether a
 // statement set it; then older pending statements do not count.
 func (l *LastID) resolve(c *pool.Conn[*Conn], is func(guess uint64) (id uint64, made bool)) {
-	if l.waiting.Load() == 0 {
+	if l.pendingCount.Load() == 0 {
 		return
 	}
 	l.mu.Lock()
@@ -123,5 +123,5 @@ func (l *LastID) indexLocked(c *pool.Conn[*Conn]) int {
 
 func (l *LastID) keepLocked(all []uncertainID) {
 	l.pending = all
-	l.waiting.Store(int32(len(all)))
+	l.pendingCount.Store(int32(len(all)))
 }

@@ -57,8 +57,8 @@ func TestPendingModel(t *testing.T) {
 				}
 				l.add(c, id)
 			}
-			if n := len(l.pending); n > maxPending || n != int(l.waiting.Load()) {
-				t.Fatalf("seed %d: %d are pending, and %d are said to be", seed, n, l.waiting.Load())
+			if n := len(l.pending); n > maxPending || n != int(l.pendingCount.Load()) {
+				t.Fatalf("seed %d: %d are pending, and %d are said to be", seed, n, l.pendingCount.Load())
 			}
 		}
 		for _, i := range r.Perm(conns) {

@@ -30,7 +30,7 @@ func readLastID(ctx context.Context, p *Conn) error {
 	if s.user == nil {
 		return nil
 	}
-	s.user.LastID.resolve(s.lent, func(guess uint64) (uint64, bool) {
+	s.user.LastID.resolve(s.leased, func(guess uint64) (uint64, bool) {
 		return id, s.own || !s.unknown && id != s.value || id != 0 && id == guess
 	})
 	return nil
@@ -43,7 +43,7 @@ func resolveLastID(ctx context.Context, p *Conn) error {
 	if user == nil {
 		return nil
 	}
-	if user.LastID.gone.Load() {
+	if user.LastID.userClosed.Load() {
 		p.diagnostics.lastID = sessionID{unknown: true}
 		return nil
 	}

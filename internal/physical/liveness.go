@@ -9,6 +9,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 	"github.com/mysqlpool/mysqlpool/internal/dsn"
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
+	"github.com/mysqlpool/mysqlpool/internal/session"
 )
 
 // PingTimeout bounds a ping before a connection is handed out. If a router dropped the
@@ -41,7 +42,7 @@ func (p checker) checkIdle(ctx context.Context, idle time.Duration) (err error) 
 		}
 		err := p.withLimit(ctx, CheckTimeout, CheckTimeout, idle, restorer(p).resetForNext)
 		if errors.Is(err, errNoReset) {
-			p.diagnostics.user = nil // it is closed for that, and did not break in anybody's use
+			p.diagnostics.user = nil // closed because it cannot be reset: its last user lost nothing
 		}
 		return err
 	}
@@ -55,10 +56,32 @@ func (p checker) checkIdle(ctx context.Context, idle time.Duration) (err error) 
 	return p.withLimit(ctx, CheckTimeout, CheckTimeout, idle, a.readBaseline)
 }
 
-// CheckAlive is Check for a logical connection that takes back what it put away: the
+// CheckAlive is Check for a logical connection that reclaims the connection it offered: the
 // session is its own, so that there is nothing to verify or restore.
 func (p *Conn) CheckAlive(ctx context.Context, idle time.Duration) error {
 	return checker{p}.checkAlive(ctx, idle)
+}
+
+// errNotRestored means that a connection has session state that cannot be undone.
+var errNotRestored = errors.New("mysqlpool: session state that cannot be undone")
+
+// verifyAndRestore is called at checkout: it has the server answer if the status flags are
+// unknown, and restores the session if they then show state. The former owner never waits
+// for that. It sends nothing unless a statement failed, or left LAST_INSERT_ID() uncertain.
+func (p checker) verifyAndRestore(ctx context.Context) error {
+	if err := resolveLastID(ctx, p.Conn); err != nil {
+		return err
+	}
+	if !p.Unverified() {
+		return nil
+	}
+	if err := p.Verify(ctx); err != nil {
+		return err
+	}
+	if p.Shared.Reset != dsn.ResetNever && p.kinds()&^session.FoundRows != 0 && !p.Restore(ctx) {
+		return errNotRestored
+	}
+	return nil
 }
 
 func (p checker) checkAlive(ctx context.Context, idle time.Duration) error {
@@ -187,6 +210,11 @@ func (p *Conn) noteError(err error) {
 		p.live.worsens(broken)
 		p.Shared.events.Unready(p.Host, err)
 	}
+}
+
+// endsSession reports whether the server said with an error that the session ends.
+func endsSession(err error) bool {
+	return mysqlerr.EndsSession(mysqlerr.Number(err)) || mysqlerr.IsUnready(err) || mysqlerr.IsOffline(err)
 }
 
 // closedHere notes that the socket was closed here, once.

@@ -1,3 +1,5 @@
+// SQL text: serverinfo/queries.go.
+
 package physical
 
 import (
@@ -19,10 +21,9 @@ import (
 // asker reads what a server is, and what a session is like.
 type asker struct{ *Conn }
 
-// Inspect finds out about a new connection, and about its server if it is the
-// pool's first. A server that does not know the variables, as a proxy might
-// not, is no reason to fail; nor is one that wants a new password first. Any
-// other error is: it must not decide for all the connections to come.
+// Inspect reads the session's state, and at the first login the server's variables.
+// Unknown variables and an expired password are not errors. Any other error fails the
+// login, so that a passing fault is not recorded for all later connections.
 func (p *Conn) Inspect(ctx context.Context) error { return asker{p}.askAtLogin(ctx) }
 
 func (p asker) askAtLogin(ctx context.Context) error {
@@ -65,6 +66,26 @@ func (p asker) askAtLogin(ctx context.Context) error {
 	return mysqlerr.UnlessExpired(p.askID(ctx))
 }
 
+// askID reads the session's id and autocommit if they are needed: for pool_kill, for the
+// log, or if the status flags do not show autocommit. If they cannot be read, autocommit
+// counts as off: then every statement may leave a transaction open.
+func (p asker) askID(ctx context.Context) error {
+	l := p.Shared
+	if p.ID != 0 || p.flags.Known() && !l.Kill && l.LeakAfter == 0 && !l.Log().Enabled(ctx, slog.LevelDebug) {
+		return nil
+	}
+	row, err := queryRow(ctx, p, serverinfo.ConnQuery)
+	if err != nil {
+		if CannotTell(err) {
+			return nil
+		}
+		return err
+	}
+	p.ID, _ = strconv.ParseUint(row[0], 10, 64)
+	p.autocommitAtLogin = serverinfo.IsOn(row[1])
+	return nil
+}
+
 // askServer reads the server's variables on the pool's first connection to a host. It
 // returns nil if they cannot be read.
 func (p asker) askServer(ctx context.Context) (map[string]string, error) {
@@ -80,12 +101,12 @@ func (p asker) askServer(ctx context.Context) (map[string]string, error) {
 			p.Host.noteLeft(session.Variables) // each login does
 		}
 		l.learn(ctx, p.Host, values)
-		p.know(values)
+		p.setBaseline(values)
 		return values, nil
 	case !CannotTell(err):
 		return nil, mysqlerr.UnlessExpired(err)
 	case mysqlerr.MayPass(err):
-		if !p.Host.toldBlind.Swap(true) {
+		if !p.Host.loggedNoVariables.Swap(true) {
 			l.Log().LogAttrs(ctx, slog.LevelWarn, "mysqlpool: cannot read the server's variables (retried at each login): until then pool_max_overflow has no limit, and connections with session state on them are closed",
 				slog.String("login", l.Name), slog.Any("error", err))
 		}

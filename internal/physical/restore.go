@@ -1,3 +1,5 @@
+// SQL: session/undo.go; COM_RESET_CONNECTION: reset.go.
+
 package physical
 
 import (

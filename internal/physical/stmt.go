@@ -30,7 +30,7 @@ type Stmt struct {
 
 // PrepareFor prepares a text as s, which has the zero value.
 func (h *Holder) PrepareFor(ctx context.Context, query string, s *Stmt) error {
-	p := h.lent.Value
+	p := h.leased.Value
 	inner, err := p.kept().acquire(ctx, query)
 	if p.Host.runsAtPrepare() {
 		if st := p.scan(query); st.ChangesID() {
@@ -55,7 +55,7 @@ func (s *Stmt) Closed() bool { return s.inner == nil }
 // ready returns the stock statement on the physical connection that the logical
 // one holds, about to run; rows is as in Holder.prepareDiagnostics.
 func (s *Stmt) ready(ctx context.Context, args []driver.NamedValue, rows bool) (StockStmt, error) {
-	p := s.h.lent.Value
+	p := s.h.leased.Value
 	selectSchema := switcher{p}.selectDeferredSchemaAfterError
 	if s.inner.Stmt.effects.Leaves&^cacheSafeState != 0 {
 		selectSchema = switcher{p}.selectDeferredSchema // afterwards it may not be known which one the session is on
@@ -256,7 +256,7 @@ func (s *Stmt) Close() error {
 	}
 	s.inner = nil
 	s.h.stmts.remove(s)
-	if s.h.held && s.h.lent.Value == s.on && s.on.stmts.epoch == s.epoch {
+	if s.h.held && s.h.leased.Value == s.on && s.on.stmts.epoch == s.epoch {
 		return s.on.kept().release(inner)
 	}
 	s.on.stmts.releaseLater(inner, s.epoch)

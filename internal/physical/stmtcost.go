@@ -38,7 +38,7 @@ func StmtCost(query string, columns int) int64 {
 // known.
 func (p keeper) keep(e *prepared) bool {
 	if e.Cost() > maxStmtCost {
-		p.Shared.Stmts.refused.Add(e.Schema(), e.Text())
+		p.Shared.Stmts.notCacheable.Add(e.Schema(), e.Text())
 		return false
 	}
 	p.stmts.cache.Add(e)
@@ -59,7 +59,7 @@ func (p keeper) charge(e *prepared, rows driver.Rows, err error) {
 	cost := StmtCost(e.Text(), n)
 	p.stmts.cache.SetCost(e, cost)
 	if cost > maxStmtCost {
-		p.Shared.Stmts.refused.Add(e.Schema(), e.Text())
+		p.Shared.Stmts.notCacheable.Add(e.Schema(), e.Text())
 		p.stmts.cache.Remove(e)
 		p.closeUnlessKept(e)
 	}

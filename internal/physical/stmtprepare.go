@@ -97,7 +97,7 @@ func (p keeper) dropAfterError(e *prepared, err error) (retry bool) {
 		if !e.Cached() {
 			return false // the stock driver's would be refused too
 		}
-		p.Shared.Stmts.refused.Add(e.Schema(), e.Text())
+		p.Shared.Stmts.notCacheable.Add(e.Schema(), e.Text())
 		p.drop(e)
 		// The server converts arguments before it runs anything, unless a procedure
 		// executes by name.

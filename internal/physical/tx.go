@@ -17,7 +17,7 @@ type Tx struct {
 
 // Begin begins a transaction.
 func (h *Holder) Begin(ctx context.Context, opts driver.TxOptions) (Tx, error) {
-	p := h.lent.Value
+	p := h.leased.Value
 	if err := (switcher{p}).selectDeferredSchema(ctx); err != nil {
 		return Tx{}, h.noteError(err)
 	}
@@ -44,7 +44,7 @@ func (t *Tx) Rollback() error { return t.end(driver.Tx.Rollback) }
 // end ends the transaction. A program may keep one that was begun in Conn.Raw until its
 // connection has another user.
 func (t *Tx) end(how func(driver.Tx) error) error {
-	if !t.h.held || t.h.lent.Value != t.p {
+	if !t.h.held || t.h.leased.Value != t.p {
 		return mysql.ErrInvalidConn // as the stock driver's when its connection is closed
 	}
 	err := how(t.stock)

@@ -44,7 +44,7 @@ func (p *Pool[T]) keepLocked(c *Conn[T], now instant) (why Reason, keep bool) {
 func (p *Pool[T]) reassignLocked(c *Conn[T], now, idleSince instant) {
 	if p.inTheWayLocked(c) {
 		p.dropLocked(c, Overflow)
-		p.vacated++
+		p.unreplacedEvictions++
 		go p.close(c, Overflow)
 		return
 	}
@@ -85,7 +85,7 @@ func (p *Pool[T]) reassignLocked(c *Conn[T], now, idleSince instant) {
 // starve.
 func (p *Pool[T]) inTheWayLocked(c *Conn[T]) bool {
 	w := p.waiters.first()
-	return w != nil && !w.asked && c.Value.Fits(w.label) == Misfit && p.noRoomLocked() &&
+	return w != nil && !w.loginStarted && c.Value.Fits(w.label) == Misfit && p.noRoomLocked() &&
 		p.closing == 0 && p.logins < p.loginLimitLocked()
 }
 
@@ -98,7 +98,7 @@ func (p *Pool[T]) makeRoomLocked() {
 	}
 	for n := min(p.waiters.len, p.loginLimitLocked()) - p.logins - p.closing - p.pingServesLocked(clock()); n > 0 && len(p.idle) > 0; n-- {
 		v := p.dropIdleLocked(0, Overflow)
-		p.vacated++
+		p.unreplacedEvictions++
 		go p.close(v.conn, v.why)
 	}
 }

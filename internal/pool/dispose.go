@@ -29,7 +29,7 @@ func (p *Pool[T]) Dispose(ctx context.Context) error {
 	drained := p.drained
 	p.mu.Unlock()
 
-	p.cancel()
+	p.endUntilDispose()
 	p.closeAll(victims)
 	select {
 	case <-drained:

@@ -17,15 +17,17 @@ import (
 // MakeRoom is not called for it, and it does not count as a failed login.
 var ErrNoPlace = errors.New("mysqlpool: no place left for another connection: this process has all that it may use on the server")
 
-// unasked is the context key of a login that no checkout asked for.
-type unasked struct{}
+// backgroundLogin is the context key of a background login: no checkout asked for it.
+type backgroundLogin struct{}
 
-// IsUnasked reports whether ctx, which Config.Login was called with, is of a login
+// IsBackgroundLogin reports whether ctx, which Config.Login was called with, is of a login
 // that no checkout asked for: for Config.Warm, or to replace another.
-func IsUnasked(ctx context.Context) bool { return ctx.Value(unasked{}) != nil }
+func IsBackgroundLogin(ctx context.Context) bool { return ctx.Value(backgroundLogin{}) != nil }
 
-// Unasked makes ctx that of a login that no checkout asked for.
-func Unasked(ctx context.Context) context.Context { return context.WithValue(ctx, unasked{}, true) }
+// WithBackgroundLogin makes ctx that of a login that no checkout asked for.
+func WithBackgroundLogin(ctx context.Context) context.Context {
+	return context.WithValue(ctx, backgroundLogin{}, true)
+}
 
 // AddExternalWaiters adds n, which may be negative, to the number of those outside the pool
 // who want connections as they are released. While it is above 0 Config.Yield is asked

@@ -56,7 +56,7 @@ func (p *Pool[T]) keepaliveLocked(now instant) {
 // ping pings a connection that it owns, that nobody used since idleSince, and that
 // was not heard of for so long.
 func (p *Pool[T]) ping(c *Conn[T], idleSince instant, quiet time.Duration) {
-	err := p.cfg.Ping(p.life, c.Value, quiet)
+	err := p.cfg.Ping(p.untilDispose, c.Value, quiet)
 	now := clock()
 	p.mu.Lock()
 	p.pinged = nil

@@ -14,7 +14,7 @@ import (
 func (p *Pool[T]) login(asker *waiter[T], r request) {
 	start, epoch := clock(), p.epoch.Load()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), p.cfg.LoginTimeout)
-	stop := context.AfterFunc(p.life, cancel)
+	stop := context.AfterFunc(p.untilDispose, cancel)
 	value, life, err := p.cfg.Login(ctx, r.label)
 	stop()
 	cancel()
@@ -41,7 +41,7 @@ func (p *Pool[T]) login(asker *waiter[T], r request) {
 	p.opened++
 	w := p.takerLocked(c)
 	if asker != nil && asker != w && asker.queued && asker.arrival == r.arrival {
-		asker.asked = false // another has what came for it
+		asker.loginStarted = false // another has what came for it
 	}
 	switch {
 	case p.disposed:
@@ -72,14 +72,14 @@ func (p *Pool[T]) loggedInLocked(now instant, took time.Duration) {
 	}
 	p.took += (took - p.took) / 4
 	p.latest = now
-	p.queued, p.queueSince = 0, now // see first what this one does
-	p.failed, p.full, p.denied, p.backoff, p.unaskedBackoff = nil, false, false, 0, 0
+	p.queuedBefore, p.queueSince = 0, now // see first what this one does
+	p.failed, p.full, p.denied, p.backoff, p.backgroundBackoff = nil, false, false, 0, 0
 	p.growRampLocked()
 }
 
 // loginFailed notes a login that failed. If the server is full that is nobody's
 // answer yet: all wait, for a connection that comes free or for the next try.
-func (p *Pool[T]) loginFailed(asker *waiter[T], turn uint64, err error) {
+func (p *Pool[T]) loginFailed(asker *waiter[T], arrival uint64, err error) {
 	full := p.cfg.Full != nil && p.cfg.Full(err)
 	denied := p.cfg.AuthFailed != nil && p.cfg.AuthFailed(err)
 	now := clock()
@@ -89,12 +89,12 @@ func (p *Pool[T]) loginFailed(asker *waiter[T], turn uint64, err error) {
 	if !noPlace {
 		p.loginErrors++
 	}
-	waits := asker != nil && asker.queued && asker.arrival == turn
+	waits := asker != nil && asker.queued && asker.arrival == arrival
 	p.failed, p.full, p.denied = err, full, p.denied || denied
 	p.shrinkRampLocked()
 	if asker == nil {
-		p.unaskedBackoff = min(max(2*p.unaskedBackoff, minBackoff), maxUnaskedBackoff)
-		p.rewarm = now.add(jittered(p.unaskedBackoff))
+		p.backgroundBackoff = min(max(2*p.backgroundBackoff, minBackoff), maxBackgroundBackoff)
+		p.rewarm = now.add(jittered(p.backgroundBackoff))
 	}
 	if full {
 		p.backoff = min(max(2*p.backoff, minBackoff), maxBackoff)
@@ -103,7 +103,7 @@ func (p *Pool[T]) loginFailed(asker *waiter[T], turn uint64, err error) {
 	}
 	switch {
 	case waits && full:
-		asker.asked = false
+		asker.loginStarted = false
 	case waits:
 		p.serveLocked(asker, checkoutResult[T]{err: err}, now)
 	}

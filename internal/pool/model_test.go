@@ -834,14 +834,14 @@ func (m *model) calm() {
 	tries, closed := m.tries, m.closed
 	m.mu.Unlock()
 	m.p.mu.Lock()
-	owed := m.p.owedLocked() // their turn may come late, if logins failed
+	replacements := m.p.pendingReplacementsLocked() // their turn may come late, if logins failed
 	m.p.mu.Unlock()
 	time.Sleep(30 * time.Second)
 	m.settle()
 	m.mu.Lock()
 	made, closed = m.tries-tries, m.closed-closed
 	m.mu.Unlock()
-	if made > closed+warm+owed {
+	if made > closed+warm+replacements {
 		m.fault("%d logins in 30 s in which nobody wanted one and %d were closed", made, closed)
 	}
 }

@@ -17,16 +17,16 @@ type pace struct {
 	backoff time.Duration // the latest wait because the server had no room
 	resume  instant       // no login before that
 
-	unaskedBackoff time.Duration // the latest wait because a login failed that nobody waited for
-	rewarm         instant       // no login for Config.Warm before that, nor one that replaces another
+	backgroundBackoff time.Duration // the latest wait because a login failed that nobody waited for
+	rewarm            instant       // no login for Config.Warm before that, nor one that replaces another
 
-	vacated int // of those that were closed to make room for the present queue, how many it did not replace yet
+	unreplacedEvictions int // evicted for the present queue, no login started in their place yet
 
-	owed      int    // how many were closed and are to be replaced; see owedLocked
-	owedLabel string // what the latest of those was checked out with
+	pendingReplacements int    // how many were closed and are to be replaced; see pendingReplacementsLocked
+	replacementLabel    string // what the latest of those was checked out with
 
-	queued     time.Duration // for how long there was a queue since latest, without the present one
-	queueSince instant       // when the present queue began, or latest
+	queuedBefore time.Duration // total time with a queue since latest, not counting the present queue
+	queueSince   instant       // when the present queue began, or latest
 }
 
 const (
@@ -37,8 +37,8 @@ const (
 	minBackoff = 20 * time.Millisecond
 	maxBackoff = time.Second
 
-	// maxUnaskedBackoff is for logins that nobody waits for.
-	maxUnaskedBackoff = 30 * time.Second
+	// maxBackgroundBackoff is for logins that nobody waits for.
+	maxBackgroundBackoff = 30 * time.Second
 )
 
 // roomLocked reports whether the limit lets one more be opened. For the server
@@ -56,7 +56,7 @@ func (p *Pool[T]) noRoomLocked() bool { return p.full || !p.roomLocked() }
 // once, and in the place of one that was closed to make room. Beyond that the queue
 // must be worth a login: see waitUntilLocked and rampLocked.
 func (p *Pool[T]) startLoginsLocked(now instant) {
-	if p.disposed || p.waiters.len == 0 && p.warm == 0 && p.owed == 0 {
+	if p.disposed || p.waiters.len == 0 && p.warm == 0 && p.pendingReplacements == 0 {
 		return
 	}
 	if now < p.resume {
@@ -64,7 +64,7 @@ func (p *Pool[T]) startLoginsLocked(now instant) {
 		return
 	}
 	if p.waiters.len == 0 {
-		p.startUnaskedLocked(now)
+		p.startBackgroundLoginsLocked(now)
 		return
 	}
 	for p.logins+p.pingServesLocked(now) < p.waiters.len && p.logins < p.loginLimitLocked() && p.roomLocked() {
@@ -74,24 +74,24 @@ func (p *Pool[T]) startLoginsLocked(now instant) {
 				return
 			}
 		}
-		if p.vacated > 0 {
-			p.vacated--
+		if p.unreplacedEvictions > 0 {
+			p.unreplacedEvictions--
 		}
-		w := p.waiters.unasked()
-		w.asked = true
+		w := p.waiters.firstWithoutLogin()
+		w.loginStarted = true
 		p.logins++
 		go p.login(w, w.request)
 	}
 }
 
-// startUnaskedLocked starts logins for Config.Warm and in the place of what was
+// startBackgroundLoginsLocked starts logins for Config.Warm and in the place of what was
 // closed by Replace. Nobody waits, so that they take nobody's room.
-func (p *Pool[T]) startUnaskedLocked(now instant) {
+func (p *Pool[T]) startBackgroundLoginsLocked(now instant) {
 	if p.denied {
 		return
 	}
 	limit := p.loginLimitLocked()
-	n := min(max(p.coldLocked(), 0)+p.owedLocked(), limit-p.logins)
+	n := min(max(p.coldLocked(), 0)+p.pendingReplacementsLocked(), limit-p.logins)
 	if n <= 0 || !p.roomLocked() {
 		return
 	}
@@ -102,15 +102,15 @@ func (p *Pool[T]) startUnaskedLocked(now instant) {
 	for n := p.coldLocked(); n > 0 && p.logins < limit && p.roomLocked(); n-- {
 		p.loginForNobodyLocked(p.all[0].holder)
 	}
-	for p.owedLocked() > 0 && p.logins < limit && p.roomLocked() {
-		p.owed-- // and not again if it fails: the next checkout logs in itself
-		p.loginForNobodyLocked(p.owedLabel)
+	for p.pendingReplacementsLocked() > 0 && p.logins < limit && p.roomLocked() {
+		p.pendingReplacements-- // and not again if it fails: the next checkout logs in itself
+		p.loginForNobodyLocked(p.replacementLabel)
 	}
 }
 
 func (p *Pool[T]) loginForNobodyLocked(label string) {
 	p.logins++
-	go p.login(nil, request{ctx: Unasked(context.Background()), label: label})
+	go p.login(nil, request{ctx: WithBackgroundLogin(context.Background()), label: label})
 }
 
 // waitUntilLocked returns until when the queue waits before a login starts. It is 0
@@ -119,10 +119,10 @@ func (p *Pool[T]) loginForNobodyLocked(label string) {
 // (ski-rental rule). rampLocked may start one earlier.
 func (p *Pool[T]) waitUntilLocked() instant {
 	out := len(p.all) - len(p.idle) + p.logins // what may come, or come back
-	if n := len(p.all) + p.logins; out == 0 || n < p.size || p.vacated > 0 {
+	if n := len(p.all) + p.logins; out == 0 || n < p.size || p.unreplacedEvictions > 0 {
 		return 0
 	}
-	return p.queueSince.add(p.loginTimeLocked() - p.queued)
+	return p.queueSince.add(p.loginTimeLocked() - p.queuedBefore)
 }
 
 // loginTimeLocked is how long a login takes, as far as is known.

@@ -159,11 +159,13 @@ type Pool[T Resource] struct {
 	limit     int    // 0: none
 	logins    int    // under way
 	disposed  bool
-	forgotten bool               // it is empty, and stays so: see Forget
-	drained   chan struct{}      // made by Dispose; closed when the pool is empty
-	isDrained bool               // drained is closed
-	cancel    context.CancelFunc // ends the logins under way
-	life      context.Context    // parent of the logins' lifetimes; ends with cancel
+	forgotten bool          // it is empty, and stays so: see Forget
+	drained   chan struct{} // made by Dispose; closed when the pool is empty
+	isDrained bool          // drained is closed
+
+	// Ended by Dispose: cancels logins, keepalive pings, restores. Set once by New.
+	untilDispose    context.Context
+	endUntilDispose context.CancelFunc
 
 	// CreateTimes is of the logins that succeeded; WaitTimes is of the checkouts
 	// that did, from their call to a connection that can be used. They need no
@@ -186,7 +188,7 @@ type Pool[T Resource] struct {
 // New returns an empty pool. Nothing is opened before the first CheckOut.
 func New[T Resource](cfg Config[T]) *Pool[T] {
 	p := &Pool[T]{cfg: cfg, size: cfg.Size, warm: cfg.Warm, limit: cfg.Limit}
-	p.life, p.cancel = context.WithCancel(context.Background())
+	p.untilDispose, p.endUntilDispose = context.WithCancel(context.Background())
 	return p
 }
 
@@ -231,36 +233,6 @@ func (p *Pool[T]) CloseIdle() {
 	for len(p.idle) > 0 {
 		victims = append(victims, p.dropIdleLocked(0, IdleTimeout))
 	}
-	p.mu.Unlock()
-	p.closeAll(victims)
-}
-
-// Invalidate closes the matching idle and offered connections for reason why. A matching
-// connection in use or pinned is closed when its owner checks it in. match runs under the
-// pool's lock and must not touch anything guarded by ownership. idle is the time since
-// the last use or ping; 0 if it is not idle.
-func (p *Pool[T]) Invalidate(why Reason, match func(v T, idle time.Duration) bool) {
-	now := clock()
-	p.mu.Lock()
-	var victims []victim[T]
-	for i := len(p.idle) - 1; i >= 0; i-- {
-		if c := p.idle[i]; match(c.Value, now.sub(c.heardAt())) {
-			victims = append(victims, p.dropIdleLocked(i, why))
-		}
-	}
-	for i := len(p.all) - 1; i >= 0; i-- {
-		c := p.all[i]
-		w := c.load()
-		if w.state() == Idle || !match(c.Value, 0) {
-			continue
-		}
-		c.invalidate(why)
-		if w.state() == Offered && c.claim(w) {
-			p.dropLocked(c, why)
-			victims = append(victims, victim[T]{c, why})
-		}
-	}
-	p.progressLocked(now)
 	p.mu.Unlock()
 	p.closeAll(victims)
 }

@@ -38,7 +38,7 @@ func (p *Pool[T]) putBack(c *Conn[T], idleSince instant) {
 }
 
 func (p *Pool[T]) restore(c *Conn[T]) {
-	if c.Value.Restore(p.life) {
+	if c.Value.Restore(p.untilDispose) {
 		p.CheckIn(c)
 		return
 	}
@@ -51,14 +51,14 @@ func (p *Pool[T]) Replace(c *Conn[T], why Reason) {
 	p.mu.Lock()
 	p.mustOwnLocked(c, "discarded")
 	p.dropOwnedLocked(c, why)
-	p.owed++
-	p.owedLabel = c.holder
+	p.pendingReplacements++
+	p.replacementLabel = c.holder
 	p.mu.Unlock()
 	p.close(c, why)
 }
 
-// owedLocked is how many of those that were closed are still to be replaced.
-func (p *Pool[T]) owedLocked() int {
-	p.owed = max(0, min(p.owed, p.size-len(p.all)-p.logins))
-	return p.owed
+// pendingReplacementsLocked is how many of those that were closed are still to be replaced.
+func (p *Pool[T]) pendingReplacementsLocked() int {
+	p.pendingReplacements = max(0, min(p.pendingReplacements, p.size-len(p.all)-p.logins))
+	return p.pendingReplacements
 }

@@ -12,9 +12,9 @@ import "fmt"
 //	InUse           Pinned   its owner, Pin
 //	Fresh, Offered  InUse    the owner that released it, Reclaim; or the pool, for a waiter
 //	Pinned          InUse    the owner that released it, Reclaim
-//	Fresh, Offered  Idle     the pool's sweep, once the offer has stood for OfferFor
+//	Fresh, Offered  Idle     the sweep after OfferFor, or handOver (Offered)
 //	InUse           Idle     its owner, CheckIn
-//	Idle            InUse    the pool, for a checkout, or for a ping of its own
+//	Idle            InUse    the pool, for a checkout or ping, or for a caller of Use…/Borrow…
 //	any but InUse   Closed   the pool (recycled, idle, broken, overflow, disposed)
 //	InUse           Closed   its owner, CheckIn, Discard and Replace
 //
@@ -26,7 +26,8 @@ import "fmt"
 type State uint8
 
 const (
-	// InUse: one logical connection owns it, and nobody else may touch it.
+	// InUse: it has one owner, a logical connection or the pool, and nobody else may
+	// touch it.
 	InUse State = iota
 	// Offered: its owner released it after use. The owner may reclaim it,
 	// and the pool may give it to somebody else.

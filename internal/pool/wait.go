@@ -25,7 +25,7 @@ func (p *Pool[T]) enqueueLocked(r *request, now instant) *waiter[T] {
 	if w == nil {
 		w = &waiter[T]{ready: make(chan checkoutResult[T], 1)}
 	}
-	w.request, w.since, w.asked = *r, now, false
+	w.request, w.since, w.loginStarted = *r, now, false
 	if p.waiters.len == 0 {
 		p.queueSince = now
 	}
@@ -60,21 +60,21 @@ func (p *Pool[T]) leaveLocked(w *waiter[T], now instant) {
 	p.queueLen.Add(-1)
 	p.waited += now.sub(w.since)
 	if p.waiters.len == 0 {
-		p.queued += now.sub(p.queueSince)
-		p.vacated = 0
+		p.queuedBefore += now.sub(p.queueSince)
+		p.unreplacedEvictions = 0
 		p.endRampLocked()
 	}
 }
 
 // serveLocked ends the wait of one who is queued.
-func (p *Pool[T]) serveLocked(w *waiter[T], h checkoutResult[T], now instant) {
+func (p *Pool[T]) serveLocked(w *waiter[T], res checkoutResult[T], now instant) {
 	p.leaveLocked(w, now)
-	if h.conn != nil {
-		h.conn.holder = w.label
+	if res.conn != nil {
+		res.conn.holder = w.label
 		p.servedLocked(now)
-		p.armLocked(h.conn.since.add(p.tick()))
+		p.armLocked(res.conn.since.add(p.tick()))
 	}
-	w.ready <- h
+	w.ready <- res
 }
 
 // timeoutLocked ends the waits that took for too long.
@@ -188,8 +188,8 @@ func (p *Pool[T]) wait(w *waiter[T]) checkoutResult[T] {
 		p.spare.Put(w)
 	}()
 	select {
-	case h := <-w.ready:
-		return h
+	case res := <-w.ready:
+		return res
 	case <-ctx.Done():
 	}
 	cause := ctx.Err()
@@ -211,9 +211,9 @@ func (p *Pool[T]) wait(w *waiter[T]) checkoutResult[T] {
 	p.mu.Unlock()
 
 	// Served in the same instant.
-	h := <-w.ready
-	if h.conn != nil {
-		p.putBack(h.conn, clock()) // it was not checked
+	res := <-w.ready
+	if res.conn != nil {
+		p.putBack(res.conn, clock()) // it was not checked
 	}
 	return checkoutResult[T]{err: cause}
 }

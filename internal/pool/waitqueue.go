@@ -1,3 +1,6 @@
+// The list only. Queued: enqueueLocked; served: serveLocked (wait.go); who gets a
+// connection: takerLocked (checkin.go).
+
 package pool
 
 import "context"
@@ -17,10 +20,10 @@ type waiter[T Resource] struct {
 
 	// guarded by Pool.mu
 	request
-	since      instant // when it queued
-	next, prev *waiter[T]
-	queued     bool
-	asked      bool // a login was started for it
+	since        instant // when it queued
+	next, prev   *waiter[T]
+	queued       bool
+	loginStarted bool // for it, and not used by another
 }
 
 // waitQueue is the checkouts that wait, in order of arrival. Guarded by Pool.mu.
@@ -69,10 +72,10 @@ func (q *waitQueue[T]) remove(w *waiter[T]) {
 	q.len--
 }
 
-// unasked returns the first for whom no login was started, else the first.
-func (q *waitQueue[T]) unasked() *waiter[T] {
+// firstWithoutLogin returns the first for whom no login was started, else the first.
+func (q *waitQueue[T]) firstWithoutLogin() *waiter[T] {
 	for w := q.head; w != nil; w = w.next {
-		if !w.asked {
+		if !w.loginStarted {
 			return w
 		}
 	}

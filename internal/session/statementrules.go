@@ -1,3 +1,5 @@
+// The rules by verb. Scan is in statement.go.
+
 package session
 
 // verb is what is known of the statements that begin with a word.

@@ -1,6 +1,7 @@
-// Package stmtcache keeps the prepared statements of a connection, by the schema
-// and the text that they were prepared with: several of a text, if the caller tells them
-// apart. It does not depend on MySQL or database/sql.
+// Package stmtcache is an LRU cache of a connection's prepared statements, by the schema
+// and the SQL text that they were prepared with: several of a text, if the caller tells
+// them apart. What is kept is decided in physical/stmtcache.go. It does not depend on
+// MySQL or database/sql.
 package stmtcache
 
 import "strings"

@@ -89,7 +89,7 @@ var afterLoginMutants = []mutant{
 	{
 		name: "a WithAfterLogin that heeds nothing is waited for",
 		file: "internal/physical/afterlogin.go",
-		old:  "timer := time.NewTimer(HeedAfterLogin)",
+		old:  "timer := time.NewTimer(AfterLoginCancelGrace)",
 		new:  "timer := time.NewTimer(time.Hour)",
 		test: "TestAfterLoginThatBlocks",
 	},

@@ -39,7 +39,7 @@ var answersMutants = []mutant{
 	},
 	{
 		name: "old status flags are believed",
-		file: "internal/physical/flags.go",
+		file: "internal/physical/statusflags.go",
 		old:  "\t\tf.before = *f.word\n\t\tf.forget()\n",
 		new:  "\t\tf.before = *f.word\n",
 		test: "TestServerFlagsAreUnknownAfterAnErrorAlone",
@@ -76,8 +76,8 @@ var answersMutants = []mutant{
 	{
 		name: "LAST_INSERT_ID() is not carried to another connection",
 		file: "internal/physical/lastidread.go",
-		old:  "\tif user.LastID.gone.Load() {",
-		new:  "\tif !user.LastID.gone.Load() || true {",
+		old:  "\tif user.LastID.userClosed.Load() {",
+		new:  "\tif !user.LastID.userClosed.Load() || true {",
 		test: "TestSuiteLastInsertIDIsItsHandles",
 	},
 	{
@@ -90,8 +90,8 @@ var answersMutants = []mutant{
 	{
 		name: "FOUND_ROWS() may be another handle's",
 		file: "internal/physical/diagnostics.go",
-		old:  "d.latest, d.foreign = g, statementDiagnostics",
-		new:  "d.latest, d.foreign = g, 0",
+		old:  "d.latest, d.foreign = l, statementDiagnostics",
+		new:  "d.latest, d.foreign = l, 0",
 		test: "TestSuiteAnswersOfStatementsAreTheirHandles",
 	},
 	{
@@ -164,7 +164,7 @@ var answersMutants = []mutant{
 	{
 		name: "a good connection takes an uncertain LAST_INSERT_ID() with it",
 		file: "internal/physical/conn.go",
-		old:  "if !cut && why != pool.Broken && why != pool.Disposed {",
+		old:  "if !invalid && why != pool.Broken && why != pool.Disposed {",
 		new:  "if false {",
 		test: "TestSuiteLastIDOutlivesItsConnection",
 	},
@@ -187,8 +187,8 @@ var answersMutants = []mutant{
 	{
 		name: "answers of an earlier statement on this connection are the latest one's",
 		file: "internal/physical/diagnostics.go",
-		old:  "if d.latest != g || moved {",
-		new:  "if d.latest != g {",
+		old:  "if d.latest != l || moved {",
+		new:  "if d.latest != l {",
 		test: "TestSuiteAnswersAreOfTheLatestStatement",
 	},
 	{

@@ -23,8 +23,8 @@ var diffMutants = []mutant{
 	{
 		name: "a pinned connection is offered",
 		file: "internal/physical/holder.go",
-		old:  "h.ticket, pinned = h.lent.Pin(uint32(kinds)), true",
-		new:  "h.ticket, pinned = h.lent.Offer(), true",
+		old:  "h.ticket, pinned = h.leased.Pin(uint32(kinds)), true",
+		new:  "h.ticket, pinned = h.leased.Offer(), true",
 	},
 	{
 		name: "the login's character set is not restored",
@@ -83,7 +83,7 @@ var diffMutants = []mutant{
 	},
 	{
 		name: "kept statements are used under session state",
-		file: "internal/physical/stmtkept.go",
+		file: "internal/physical/stmtcache.go",
 		old:  "return p.state.Kinds()&^cacheSafeState != 0 || !p.schema.known() || p.altered",
 		new:  "return p.altered",
 	},

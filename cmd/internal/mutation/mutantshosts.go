@@ -65,7 +65,7 @@ var hostsMutants = []mutant{
 	},
 	{
 		name: "connections are balanced all at once",
-		file: "internal/hosts/balance.go",
+		file: "internal/hosts/mover.go",
 		old:  "many[h.Host] = int(over+3) / 4",
 		new:  "many[h.Host] = int(over)",
 		test: "TestSpreadIsCalm",
@@ -79,7 +79,7 @@ var hostsMutants = []mutant{
 	},
 	{
 		name: "a replica that does not replicate is chosen",
-		file: "internal/physical/probe.go",
+		file: "internal/physical/role.go",
 		old:  `if c[name] == "No" {`,
 		new:  `if c[name] == "no" {`,
 		test: "TestTargetReplica",
@@ -151,7 +151,7 @@ var hostsMutants = []mutant{
 	},
 	{
 		name: "an error is thought to leave the status flags known",
-		file: "internal/physical/flags.go",
+		file: "internal/physical/statusflags.go",
 		old:  "return f.failed || f.word != nil && *f.word&stockdriver.StatusUnknown != 0",
 		new:  "return false",
 		test: "TestHiddenTransactionEndsSoon",

@@ -86,21 +86,21 @@ var restoreMutants = []mutant{
 	},
 	{
 		name: "a proxy's ignored reset is thought done",
-		file: "internal/physical/proof.go",
+		file: "internal/physical/restoretest.go",
 		old:  `if after[0] != "" || ok && after[1] == other {`,
 		new:  `if false && after[0] != "" {`,
 		test: "TestSuiteProxiesLeakNothing",
 	},
 	{
 		name: "a proxy's changed variable goes unseen",
-		file: "internal/physical/proof.go",
+		file: "internal/physical/restoretest.go",
 		old:  "if row[0] != v {",
 		new:  "if row[0] != v && false {",
 		test: "TestSuiteProxiesLeakNothing",
 	},
 	{
 		name: "behind a proxy that ignores resets the undo is trusted",
-		file: "internal/physical/proof.go",
+		file: "internal/physical/restoretest.go",
 		old:  "(resets == serverinfo.Ignored || s.Proofs.Undo.Verdict() == serverinfo.Ignored)",
 		new:  "s.Proofs.Undo.Verdict() == serverinfo.Ignored",
 		test: "TestSuiteProxiesLeakNothing",
@@ -142,7 +142,7 @@ var restoreMutants = []mutant{
 	},
 	{
 		name: "any answer proves that a lock is free",
-		file: "internal/physical/proof.go",
+		file: "internal/physical/restoretest.go",
 		old:  `return err == nil && row[0] == "1", err`,
 		new:  `return err == nil && row[0] != "", err`,
 		test: "TestSuiteProxiesLeakNothing",

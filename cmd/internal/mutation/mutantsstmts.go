@@ -20,7 +20,7 @@ var stmtsMutants = []mutant{
 	},
 	{
 		name:   "a comparison with a subquery is kept where the server caches its result",
-		file:   "internal/physical/stmtkept.go",
+		file:   "internal/physical/stmtcache.go",
 		old:    "if p.cachesSubqueries() && comparesWithSubquery(query) {",
 		new:    "if false {",
 		test:   "TestSuiteSubqueriesWithNull",
@@ -28,14 +28,14 @@ var stmtsMutants = []mutant{
 	},
 	{
 		name: "an Exec with unknown columns is not kept",
-		file: "internal/physical/stmtkept.go",
+		file: "internal/physical/stmtcache.go",
 		old:  "return !s.noRows",
 		new:  "return false",
 		test: "TestExecWithUnknownColumns",
 	},
 	{
 		name: "one query's kinds of arguments are unlimited",
-		file: "internal/physical/stmtkept.go",
+		file: "internal/physical/stmtcache.go",
 		old:  "p.evicted(p.stmts.cache.EvictOf(p.schema.wanted, query, MaxVariants))",
 		new:  "",
 		test: "TestKindsPushOutTheirOwn",

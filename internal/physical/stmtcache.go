@@ -35,7 +35,7 @@ type prepared = stmtcache.Entry[statement]
 type keptStmts struct {
 	cache    stmtcache.Cache[statement]
 	toClose  []*prepared   // when no rows are being read
-	rows     driver.Rows   // the latest since the connection was put away; nil: none
+	rows     driver.Rows   // the latest since the connection was offered or pinned; nil: none
 	open     int64         // on the server
 	epoch    int           // how often all were lost at once, as by a reset; changed under released.mu too
 	counts   stmtCounts    // atomic
@@ -194,7 +194,7 @@ func (p keeper) mayKeepFor(query string, args []driver.NamedValue) bool {
 // mayKeep makes room for one more statement, if its text is to be kept.
 func (p keeper) mayKeep(query string) bool {
 	cost := StmtCost(query, 0)
-	if cost > maxStmtCost || p.Shared.Stmts.refused.Has(p.schema.wanted, query) {
+	if cost > maxStmtCost || p.Shared.Stmts.notCacheable.Has(p.schema.wanted, query) {
 		return false
 	}
 	if effects := p.scan(query); effects.Leaves&^cacheSafeState != 0 || effects.Reads()&statementDiagnostics != 0 {

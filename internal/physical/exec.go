@@ -9,8 +9,8 @@ import (
 
 // Exec runs a text without rows.
 func (h *Holder) Exec(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	p := h.lent.Value
-	if len(args) > 0 && p.kept().inOneRound() {
+	p := h.leased.Value
+	if len(args) > 0 && p.kept().mayUseCache() {
 		if result, err := h.execCached(ctx, p, query, args); err != driver.ErrSkip {
 			return result, h.noteError(err)
 		}
@@ -27,8 +27,8 @@ func (h *Holder) Exec(ctx context.Context, query string, args []driver.NamedValu
 
 // Query runs a text that may have rows, which are the stock driver's own.
 func (h *Holder) Query(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	p := h.lent.Value
-	if len(args) > 0 && p.kept().inOneRound() {
+	p := h.leased.Value
+	if len(args) > 0 && p.kept().mayUseCache() {
 		if rows, err := h.queryCached(ctx, p, query, args); err != driver.ErrSkip {
 			return rows, h.noteError(err)
 		}
@@ -44,9 +44,9 @@ func (h *Holder) Query(ctx context.Context, query string, args []driver.NamedVal
 	return rows, h.noteError(err)
 }
 
-// inOneRound reports whether a text with arguments may run on a statement that
+// mayUseCache reports whether a text with arguments may run on a statement that
 // was prepared earlier. With interpolateParams the stock driver needs none.
-func (p keeper) inOneRound() bool {
+func (p keeper) mayUseCache() bool {
 	return !p.config.Interpolates && p.Shared.Stmts.Share.Load() > 0 && !p.bypassesCache()
 }
 
@@ -99,7 +99,7 @@ func (h *Holder) queryCached(ctx context.Context, p *Conn, query string, args []
 
 // ExecValues is Exec with the arguments that driver.Execer has.
 func (h *Holder) ExecValues(query string, args []driver.Value) (driver.Result, error) {
-	p := h.lent.Value
+	p := h.leased.Value
 	st, err := h.beforeText(context.Background(), p, query, len(args) > 0, false)
 	if err != nil {
 		return nil, h.noteError(err)
@@ -113,7 +113,7 @@ func (h *Holder) ExecValues(query string, args []driver.Value) (driver.Result, e
 // QueryValues is Query with the arguments that driver.Queryer has. Nobody reminds its
 // users to close the rows, so the connection does not go to anybody else afterwards.
 func (h *Holder) QueryValues(query string, args []driver.Value) (driver.Rows, error) {
-	p := h.lent.Value
+	p := h.leased.Value
 	st, err := h.beforeText(context.Background(), p, query, len(args) > 0, true)
 	if err != nil {
 		return nil, h.noteError(err)

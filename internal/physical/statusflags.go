@@ -2,10 +2,7 @@ package physical
 
 import (
 	"context"
-	"errors"
 
-	"github.com/mysqlpool/mysqlpool/internal/dsn"
-	"github.com/mysqlpool/mysqlpool/internal/session"
 	"github.com/mysqlpool/mysqlpool/internal/stockdriver"
 )
 
@@ -78,28 +75,6 @@ func (p *Conn) Unverified() bool { return p.flags.unverified() }
 
 // InTransaction reports whether the server's latest answer shows a transaction.
 func (p *Conn) InTransaction() bool { return p.flags.inTransaction() }
-
-// errNotRestored means that a connection has session state that cannot be undone.
-var errNotRestored = errors.New("mysqlpool: session state that cannot be undone")
-
-// verifyAndRestore is called at checkout: it has the server answer if the status flags are
-// unknown, and restores the session if they then show state. The former owner never waits
-// for that. It sends nothing unless a statement failed, or left LAST_INSERT_ID() uncertain.
-func (p checker) verifyAndRestore(ctx context.Context) error {
-	if err := resolveLastID(ctx, p.Conn); err != nil {
-		return err
-	}
-	if !p.Unverified() {
-		return nil
-	}
-	if err := p.Verify(ctx); err != nil {
-		return err
-	}
-	if p.Shared.Reset != dsn.ResetNever && p.kinds()&^session.FoundRows != 0 && !p.Restore(ctx) {
-		return errNotRestored
-	}
-	return nil
-}
 
 // Verify pings the server if the status flags are unknown, since its answer has them. A
 // server that is about to hang up does not answer, whether or not its end of the socket is
