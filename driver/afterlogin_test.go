@@ -279,7 +279,7 @@ func TestAfterLoginThatPanics(t *testing.T) {
 		for _, step := range []struct {
 			wait   time.Duration
 			logins int
-		}{{0, 1}, {hosts.MinPanicRest - 1, 1}, {1, 2}, {2*hosts.MinPanicRest - 1, 2}, {1, 3}} {
+		}{{0, 1}, {hosts.MinPanicBackoff - 1, 1}, {1, 2}, {2*hosts.MinPanicBackoff - 1, 2}, {1, 3}} {
 			time.Sleep(step.wait)
 			if err := db.Ping(); err == nil || !strings.Contains(err.Error(), "in the function") {
 				t.Errorf("got %v, want what it panicked with", err)
@@ -292,7 +292,7 @@ func TestAfterLoginThatPanics(t *testing.T) {
 			t.Errorf("no stack in the log: %s", &log)
 		}
 		panics.Store(false)
-		time.Sleep(hosts.MaxPanicRest)
+		time.Sleep(hosts.MaxPanicBackoff)
 		ask(t, db)
 		if open, _ := s.open(); open != 1 {
 			t.Errorf("%d connections are open, want 1", open)
@@ -322,7 +322,7 @@ func TestAfterLoginThatBlocks(t *testing.T) {
 				})
 				start := time.Now()
 				err := db.Ping()
-				if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took < 3*time.Second || took > 3*time.Second+physical.HeedAfterLogin {
+				if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took < 3*time.Second || took > 3*time.Second+physical.AfterLoginCancelGrace {
 					t.Errorf("after %v: %v", took, err)
 				}
 				if open, _ := s.open(); open != 0 {
@@ -356,7 +356,7 @@ func TestAfterLoginStatementEndsWithTheLogin(t *testing.T) {
 			return runs("DO SLEEP(1000)")(context.Background(), conn)
 		})
 		start := time.Now()
-		if err := db.Ping(); err == nil || time.Since(start) > 3*time.Second+physical.HeedAfterLogin {
+		if err := db.Ping(); err == nil || time.Since(start) > 3*time.Second+physical.AfterLoginCancelGrace {
 			t.Errorf("after %v: %v", time.Since(start), err)
 		}
 	})

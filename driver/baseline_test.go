@@ -14,7 +14,7 @@ import (
 
 // asksBaseline reports whether a text asks for the baseline.
 func asksBaseline(text string) bool {
-	return strings.HasPrefix(text, serverinfo.AskConn+", @@init_connect")
+	return strings.HasPrefix(text, serverinfo.ConnQuery+", @@init_connect")
 }
 
 // refuseBaseline makes each reading of the baseline fail with the server's error.

@@ -109,7 +109,7 @@ func randomBudget(t *testing.T, s *fakeServer, seed uint64) {
 		most = max(most, d)
 	}
 	// As many as 160 goroutines, in turns of 100 ms or of what they hold, on a place.
-	if bound := 2*time.Second + time.Duration(4*pools)*max(longest, budget.TurnTime)*2; most > bound {
+	if bound := 2*time.Second + time.Duration(4*pools)*max(longest, budget.MinHoldTime)*2; most > bound {
 		t.Errorf("somebody waited for %v, want %v at most: %d pools on %d places", most, bound, pools, limit)
 	}
 	if f.refused.Load() > 0 {

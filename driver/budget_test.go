@@ -447,7 +447,7 @@ func TestPlacesAreCountedExactly(t *testing.T) {
 			wantPlaces(t, s)
 		}
 		s.login = nil
-		s.query = refuse(serverinfo.AskConn+", @@init_connect, @@time_zone", 1317)
+		s.query = refuse(serverinfo.ConnQuery+", @@init_connect, @@time_zone", 1317)
 		one.Close()
 		s.query = nil
 		tx, err := db.Begin()
@@ -707,8 +707,8 @@ func TestAccountsLimitClosesNothingOfOthers(t *testing.T) {
 	})
 }
 
-// A probe takes nobody's place, and keeps none that somebody else needs: nobody could
-// claim it.
+// A probe takes nobody's place, and keeps none that somebody else needs: nobody else could
+// get it.
 func TestProbesStarveNobody(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		c := newCluster(s)

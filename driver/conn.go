@@ -12,8 +12,8 @@ import (
 )
 
 // conn is a logical connection: what database/sql holds. It holds a physical
-// connection from its first statement until database/sql puts it away; then it
-// offers it, and takes it back for the next statement unless the pool gave it
+// connection from its first statement until database/sql returns it to its own pool. Then it
+// offers it, and reclaims it for the next statement unless the pool gave it
 // to somebody else. Without one it is empty, and valid: its next statement
 // checks one out.
 //
@@ -23,15 +23,15 @@ type conn struct {
 	connector *connector
 	checker   driver.NamedValueChecker // the physical connection that it had last
 
-	holder  physical.Holder
-	watched bool // physical.Lease.Dropped is called once it is garbage
-	used    bool // something ran since database/sql last asked IsValid
-	closed  bool
-	alone   bool          // it is the only one of its connector, and closes that with itself
-	since   time.Duration // of the clock, when it got what it holds
-	pinned  time.Time     // when it was put away with session state on it, unless held
-	loan    *loan         // while pool_leak_after watches it
-	tx      tx            // the latest transaction
+	holder   physical.Holder
+	watched  bool // physical.Lease.Dropped is called once it is garbage
+	used     bool // something ran since database/sql last asked IsValid
+	closed   bool
+	alone    bool           // it is the only one of its connector, and closes that with itself
+	since    time.Duration  // of the clock, when it got what it holds
+	pinned   time.Time      // when it was released with session state on it, unless held
+	checkout *checkoutWatch // while pool_leak_after watches it
+	tx       tx             // the latest transaction
 }
 
 var (
@@ -59,13 +59,13 @@ func (c *conn) hold(ctx context.Context) error {
 	if c.closed {
 		return driver.ErrBadConn // as the stock driver does; nothing was sent
 	}
-	if !c.holder.TakeBack() {
-		lent, err := c.connector.CheckOut(ctx)
+	if !c.holder.Reclaim() {
+		leased, err := c.connector.CheckOut(ctx)
 		if err != nil {
 			return err
 		}
-		c.holder.CheckedOut(lent)
-		c.checker = lent.Value
+		c.holder.CheckedOut(leased)
+		c.checker = leased.Value
 	}
 	c.holds()
 	c.holder.Resume()
@@ -76,14 +76,14 @@ func (c *conn) hold(ctx context.Context) error {
 func (c *conn) holds() {
 	c.watch()
 	c.since = clock()
-	c.watchLoan()
+	c.watchCheckout()
 }
 
-// began is when clock was 0.
-var began = time.Now()
+// clockStart is when clock was 0.
+var clockStart = time.Now()
 
 // clock tells the time since some moment. To read it costs half of what time.Now does.
-func clock() time.Duration { return time.Since(began) }
+func clock() time.Duration { return time.Since(clockStart) }
 
 // watch has what it holds closed once it is garbage.
 func (c *conn) watch() {
@@ -93,14 +93,14 @@ func (c *conn) watch() {
 	}
 }
 
-// letsGo notes that it does not hold it any more, while it still knows it.
-func (c *conn) letsGo() {
-	c.holder.Current().Login.UseTimes.Observe(clock() - c.since)
-	c.endLoan()
+// endUse notes the end of a use of the physical connection, which it must still hold.
+func (c *conn) endUse() {
+	c.holder.Current().Shared.UseTimes.Observe(clock() - c.since)
+	c.endWatch()
 }
 
-// IsValid implements driver.Validator. database/sql asks it when it puts a
-// healthy connection away (sql.DB.putConn), so this is where the physical
+// IsValid implements driver.Validator. database/sql asks it when it returns a
+// healthy connection to its own pool (sql.DB.putConn), so this is where the physical
 // connection is offered, or pinned if session state is left on it.
 func (c *conn) IsValid() bool {
 	if !c.connector.validates.Load() {
@@ -115,8 +115,8 @@ func (c *conn) IsValid() bool {
 	if !c.holder.Usable() {
 		return false
 	}
-	c.letsGo()
-	if c.holder.PutAway() {
+	c.endUse()
+	if c.holder.OfferOrPin() {
 		c.pinned = time.Now()
 	}
 	c.used = false
@@ -130,7 +130,7 @@ func (c *conn) IsValid() bool {
 // database/sql swallows every other error (sql.DB.conn).
 func (c *conn) ResetSession(ctx context.Context) error {
 	if !c.holder.Holds() {
-		if !c.holder.TakeBack() {
+		if !c.holder.Reclaim() {
 			return nil
 		}
 		c.holds()
@@ -172,7 +172,7 @@ func (c *conn) Close() error {
 	if c.alone {
 		defer c.connector.Close()
 	}
-	if !c.holder.Holds() && !c.holder.TakeBack() {
+	if !c.holder.Holds() && !c.holder.Reclaim() {
 		return nil
 	}
 	switch {
@@ -188,7 +188,7 @@ func (c *conn) Close() error {
 
 // checkIn checks in the physical connection, which it holds.
 func (c *conn) checkIn() {
-	c.letsGo()
+	c.endUse()
 	c.holder.CheckIn()
 }
 
@@ -209,7 +209,7 @@ func calledByDatabaseSQL() bool {
 // discard closes the physical connection, which it holds, and leaves this one
 // empty.
 func (c *conn) discard(why pool.Reason) {
-	c.letsGo()
+	c.endUse()
 	c.holder.Discard(why)
 }
 

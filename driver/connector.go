@@ -33,16 +33,15 @@ var (
 // driver and options of the pool. cfg is copied. Options in cfg.Params count as
 // in a DSN, and those in opts come after them.
 //
-// If cfg holds a function (DialFunc, BeforeConnect), or a Logger or a TLS config
-// of its own, or opts has WithAfterLogin, the connector has a pool to itself, which
-// closes when the handle is closed, unless WithShareKey says who shares it; otherwise
-// it shares the pool of its login. A TLS config that the stock
-// driver made from TLSConfig, the DSN's tls word, does not count as its own unless a
-// function is in it, such as the constraint of a root. Time zones are alike that have
-// the same name and the same rules. A nil Option is passed over.
+// The connector shares the pool of its login and options, unless it holds something
+// that cannot be compared: DialFunc, BeforeConnect, WithAfterLogin, a Logger or a
+// hand-made tls.Config. Then it has a pool of its own, which closes with its handle;
+// WithShareKey makes it shared. A tls.Config registered by name is compared by content
+// and must contain no function. Time zones are equal if their names and rules are. A nil
+// Option is ignored.
 //
 // Give each connector to one sql.OpenDB: closing the handle closes the connector,
-// and with it a pool that it has to itself, under any other handle of it. (The
+// and with it a pool of its own, under any other handle of it. (The
 // stock driver's has no Close.)
 //
 // It returns the stock driver's error for a config that cannot be used, or one
@@ -115,7 +114,7 @@ func connectorOf(cfg *mysql.Config, namedLoc bool, opts ...Option) (*connector, 
 // database/sql calls no ResetSession after it. It never returns
 // driver.ErrBadConn, which database/sql would take as a reason to ask again.
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
-	lent, err := c.CheckOut(ctx)
+	leased, err := c.CheckOut(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -124,13 +123,13 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if !c.Shared {
 		gone = c.Closed
 	}
-	lc := &conn{connector: c, checker: lent.Value, holder: physical.NewHolder(lent, gone)}
+	lc := &conn{connector: c, checker: leased.Value, holder: physical.NewHolder(leased, gone)}
 	if !c.Shared {
 		lc.watch()
 	}
-	// Born offered: database/sql may put a connection away that it never used,
-	// and calls no IsValid for it (see openNewConnection there).
-	lc.holder.PutAwayUnused()
+	// Offered from the start: database/sql may return a connection to its own pool that
+	// it never used, and calls no IsValid for it (see openNewConnection there).
+	lc.holder.OfferUnused()
 	return lc, nil
 }
 

@@ -133,14 +133,12 @@
 // Other processes have budgets of their own: together they must fit, so set
 // pool_size and pool_max_overflow where there are many.
 //
-// A process has fewer than ten refused logins in any ten seconds for each user and
-// address, so that the server locks no account. A password that was refused is
-// tried by one login at a time, after three refusals every two seconds; other
-// checkouts that need a login with it get the server's error at once. Five logins
-// of an account are under way at once at most, and twice as many each time that
-// one has waited for longer than a login takes, and for 50 ms at least. It can be
-// ten refusals or more only if the password is changed while that many are under
-// way.
+// Fewer than ten logins per user and address are refused in ten seconds, so that no
+// account is locked. A refused password is retried by one login at a time, and after
+// three refusals every two seconds; other checkouts that need it fail at once with the
+// server's error. At most five logins of an account run at once; in a burst the limit
+// doubles each time a login has waited longer than a login takes (at least 50 ms). Only a
+// password change in such a burst can exceed ten.
 //
 // # Lifetimes
 //

@@ -35,10 +35,10 @@ type fakeServer struct {
 	query func(ctx context.Context, c *fakeConn, text string) error // of every statement
 	reach func(ctx context.Context, addr string) error              // of every login
 
-	tellsLimits bool // it answers serverinfo.AskLimits; set before use
+	tellsLimits bool // it answers serverinfo.LimitsQuery; set before use
 
 	addr               string // of the DSN
-	waitTimeout        string // the answers to serverinfo.AskServer; guarded by mu while serverinfo.AskLimits may be answered
+	waitTimeout        string // the answers to serverinfo.VariablesQuery; guarded by mu while serverinfo.LimitsQuery may be answered
 	maxConnections     string
 	sessionWaitTimeout string // what init_connect sets; "": nothing
 	maxUserGlobal      string
@@ -329,7 +329,7 @@ func (c *fakeConn) QueryContext(ctx context.Context, query string, args []driver
 	if strings.Contains(query, "CURRENT_ROLE()") && c.server.role == "" {
 		return nil, &mysql.MySQLError{Number: 1305, Message: "fake: no roles"}
 	}
-	if query == serverinfo.AskLimits && !c.server.tellsLimits {
+	if query == serverinfo.LimitsQuery && !c.server.tellsLimits {
 		return nil, &mysql.MySQLError{Number: 1193, Message: "fake: no limits"}
 	}
 	if err := c.run(ctx, query); err != nil {
@@ -337,23 +337,23 @@ func (c *fakeConn) QueryContext(ctx context.Context, query string, args []driver
 	}
 	row := []driver.Value{int64(c.id)}
 	switch {
-	case query == serverinfo.AskLimits:
+	case query == serverinfo.LimitsQuery:
 		c.server.mu.Lock()
 		row = []driver.Value{c.server.maxConnections, c.server.maxUser(c.user), c.server.maxUserGlobal, c.server.waitTimeout, c.waitTimeout, "-1", c.server.initConnect}
 		c.server.mu.Unlock()
-	case query == serverinfo.AskServer, query == "SHOW SESSION VARIABLES":
+	case query == serverinfo.VariablesQuery, query == "SHOW SESSION VARIABLES":
 		rows := &fakeRows{}
 		for name, value := range c.variables() {
 			rows.rows = append(rows.rows, []driver.Value{name, value})
 		}
 		return rows, nil
-	case query == serverinfo.AskConn:
+	case query == serverinfo.ConnQuery:
 		row = append(row, c.server.autocommit)
-	case strings.HasPrefix(query, serverinfo.AskConn):
+	case strings.HasPrefix(query, serverinfo.ConnQuery):
 		row = append(row, c.server.autocommit)
 		query, answers := c.answers(query)
 		query, asksRole := strings.CutSuffix(query, ", CURRENT_ROLE()")
-		for name := range strings.SplitSeq(strings.TrimPrefix(query, serverinfo.AskConn+", @@"), ", @@") {
+		for name := range strings.SplitSeq(strings.TrimPrefix(query, serverinfo.ConnQuery+", @@"), ", @@") {
 			row = append(row, c.variables()[name])
 		}
 		if asksRole {
@@ -384,25 +384,25 @@ func (c *fakeConn) QueryContext(ctx context.Context, query string, args []driver
 func (c *fakeConn) answers(query string) (rest string, values []driver.Value) {
 	c.server.mu.Lock()
 	defer c.server.mu.Unlock()
-	for _, q := range slices.Backward(serverinfo.QuestionColumns) {
+	for _, q := range slices.Backward(serverinfo.RoleColumns) {
 		cut, ok := strings.CutSuffix(query, q.Column)
 		if !ok {
 			continue
 		}
 		query = strings.TrimSuffix(cut, ", ")
 		var value driver.Value
-		switch q.Question {
-		case serverinfo.AsksReadOnly:
+		switch q.Query {
+		case serverinfo.QueryReadOnly:
 			value = int64(0)
 			if c.server.readOnly[c.addr] {
 				value = int64(1)
 			}
-		case serverinfo.AsksWsrepReady:
+		case serverinfo.QueryWsrepReady:
 			value = "ON"
 			if c.server.unready[c.addr] {
 				value = "OFF"
 			}
-		case serverinfo.AsksMember:
+		case serverinfo.QueryMember:
 			value = c.server.members[c.addr]
 		}
 		values = append([]driver.Value{value}, values...)
@@ -418,7 +418,7 @@ func (c *fakeConn) replicaStatus() *fakeRows {
 	return &fakeRows{names: []string{"Replica_IO_Running", "Replica_SQL_Running"}, rows: [][]driver.Value{{"Yes", running}}}
 }
 
-// variables is the answers to serverinfo.AskServer.
+// variables is the answers to serverinfo.VariablesQuery.
 func (c *fakeConn) variables() map[string]string {
 	all := c.sessionVariables()
 	if c.server.unready != nil {
@@ -563,7 +563,7 @@ func checkSums(t testing.TB) {
 		if s.Open != s.InUse+s.Idle+s.Pinned {
 			t.Errorf("open is not in use + idle + pinned: %+v", s)
 		}
-		if s.Opened != int64(s.Open)+s.Recycled+s.IdleClosed+s.Broken+s.Dirty+s.Overflow+s.Leaked+s.Disposed+s.Invalidated {
+		if s.Opened != int64(s.Open)+s.Recycled+s.IdleClosed+s.Broken+s.Dirty+s.Overflow+s.Unclosed+s.Disposed+s.Invalidated {
 			t.Errorf("opened is not open + closed: %+v", s)
 		}
 	}

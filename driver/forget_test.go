@@ -101,7 +101,7 @@ func TestDisposeAndAForgottenPool(t *testing.T) {
 				_, err := c.ExecContext(t.Context(), "SELECT 1")
 				answered <- err
 			}()
-			time.Sleep(time.Second - hosts.HeedTime/2) // the login ends before it is abandoned
+			time.Sleep(time.Second - hosts.CancelGrace/2) // the login ends before it is abandoned
 			if err := Dispose(t.Context()); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}

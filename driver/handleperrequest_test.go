@@ -131,7 +131,7 @@ func TestHandlePerRequestAndPanics(t *testing.T) {
 			t.Errorf("%d of %d requests failed, with %d logins; want all, and 15 logins at most", r.failed, r.n, r.tried)
 		}
 		well.Store(true)
-		time.Sleep(hosts.MaxPanicRest)
+		time.Sleep(hosts.MaxPanicBackoff)
 		if r := c.ask(t, "", true, time.Second, 50*time.Millisecond); r.failed > 0 {
 			t.Errorf("%d of %d requests failed, the latest with %v", r.failed, r.n, r.latest)
 		}

@@ -143,8 +143,8 @@ func TestPrimaryThatRefusesThePassword(t *testing.T) {
 		ok, back := w.ok, time.Now()
 		refuses.Store(false)
 		w.write(200, 50*time.Millisecond)
-		if w.ok == ok || w.resumed.Sub(back) > 2*loginpace.RefusedRest {
-			t.Errorf("%d writes succeeded, the first %v after the primary was back; want it within %v", w.ok-ok, w.resumed.Sub(back), 2*loginpace.RefusedRest)
+		if w.ok == ok || w.resumed.Sub(back) > 2*loginpace.RefusedBackoff {
+			t.Errorf("%d writes succeeded, the first %v after the primary was back; want it within %v", w.ok-ok, w.resumed.Sub(back), 2*loginpace.RefusedBackoff)
 		}
 	})
 }

@@ -235,7 +235,7 @@ func TestLimitIsWhatTheServerAllows(t *testing.T) {
 func TestServerThatDoesNotTellItsLimits(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		s.query = func(_ context.Context, _ *fakeConn, text string) error {
-			if text == serverinfo.AskServer {
+			if text == serverinfo.VariablesQuery {
 				return errServer
 			}
 			return nil
@@ -259,7 +259,7 @@ func TestServerThatAnswersWithAnError(t *testing.T) {
 		{1053, false}, // shutting down
 	} {
 		bubble(t, func(t *testing.T, s *fakeServer) {
-			s.query = refuse(serverinfo.AskServer, test.number)
+			s.query = refuse(serverinfo.VariablesQuery, test.number)
 			db := handle(t, s, "")
 			err := db.PingContext(t.Context())
 			if (err == nil) != test.works {

@@ -110,7 +110,7 @@ func TestDialerThatIgnoresItsContext(t *testing.T) {
 func TestConnectReturnsErrBadConn(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		s.query = func(_ context.Context, c *fakeConn, text string) error {
-			if text == serverinfo.AskServer {
+			if text == serverinfo.VariablesQuery {
 				return driver.ErrBadConn // as the stock driver when nothing could be written
 			}
 			return nil
@@ -128,7 +128,7 @@ func TestServerWithoutAVariableAfterItsRestart(t *testing.T) {
 		ask(t, db)
 		s.conns[0].set(func() { s.conns[0].dead = true })
 		s.query = func(_ context.Context, c *fakeConn, text string) error {
-			if strings.HasPrefix(text, serverinfo.AskConn+", @@init_connect") && strings.Contains(text, "@@time_zone") {
+			if strings.HasPrefix(text, serverinfo.ConnQuery+", @@init_connect") && strings.Contains(text, "@@time_zone") {
 				return &mysql.MySQLError{Number: 1193, Message: "Unknown system variable"}
 			}
 			return nil

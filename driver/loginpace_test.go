@@ -109,8 +109,8 @@ func TestRefusedLoginsAreFew(t *testing.T) {
 				for i, at := range r.at {
 					if at.Sub(r.at[0]) < time.Second {
 						burst++
-					} else if gap := at.Sub(r.at[i-1]); gap < loginpace.RefusedRest-10*time.Millisecond {
-						t.Errorf("refused %v after another, want one each %v after the first", gap, loginpace.RefusedRest)
+					} else if gap := at.Sub(r.at[i-1]); gap < loginpace.RefusedBackoff-10*time.Millisecond {
+						t.Errorf("refused %v after another, want one each %v after the first", gap, loginpace.RefusedBackoff)
 						break
 					}
 				}
@@ -151,8 +151,8 @@ func TestRotatedPasswordUnderLoad(t *testing.T) {
 		for db.Ping() != nil {
 			time.Sleep(10 * time.Millisecond)
 		}
-		if d := time.Since(start); d > loginpace.RefusedRest+100*time.Millisecond {
-			t.Errorf("the right password was found after %v, want %v at most", d, loginpace.RefusedRest)
+		if d := time.Since(start); d > loginpace.RefusedBackoff+100*time.Millisecond {
+			t.Errorf("the right password was found after %v, want %v at most", d, loginpace.RefusedBackoff)
 		}
 	})
 }
@@ -226,8 +226,8 @@ func TestHungLoginsDelayOthersForAShortTime(t *testing.T) {
 		if err := db.Ping(); err != nil {
 			t.Error(err)
 		}
-		if d := time.Since(start); d > loginpace.LongestTurn {
-			t.Errorf("waited %v for logins that hang, want %v at most", d, loginpace.LongestTurn)
+		if d := time.Since(start); d > loginpace.LongestWait {
+			t.Errorf("waited %v for logins that hang, want %v at most", d, loginpace.LongestWait)
 		}
 	})
 }

@@ -311,10 +311,10 @@ func TestDroppedConnectionIsClosed(t *testing.T) {
 			}
 		}()
 	}
-	for start := time.Now(); onePool(t).Leaked != 2; runtime.Gosched() {
+	for start := time.Now(); onePool(t).Unclosed != 2; runtime.Gosched() {
 		runtime.GC()
 		if time.Since(start) > 10*time.Second {
-			t.Fatalf("want two leaked: %+v", onePool(t))
+			t.Fatalf("want two unclosed: %+v", onePool(t))
 		}
 	}
 	wantOpen(t, s, 0, 2)

@@ -101,14 +101,14 @@ func (s *mockServer) expectLogin() *mockConn {
 	s.t.Helper()
 	c := s.newConn()
 	if c.id > 1 {
-		c.expectRow(serverinfo.AskConn, int64(c.id), c.variables()["autocommit"]) // which the stock driver's status flags tell
+		c.expectRow(serverinfo.ConnQuery, int64(c.id), c.variables()["autocommit"]) // which the stock driver's status flags tell
 		return c
 	}
 	rows := sqlmock.NewRows([]string{"Variable_name", "Value"})
 	for name, value := range c.variables() {
 		rows.AddRow(name, value)
 	}
-	c.ExpectQuery(serverinfo.AskServer).WillReturnRows(rows) // what the server is
+	c.ExpectQuery(serverinfo.VariablesQuery).WillReturnRows(rows) // what the server is
 	return c
 }
 
@@ -154,7 +154,7 @@ func (c *mockConn) baseline() (query string, row []driver.Value) {
 	for _, name := range facts.Variables {
 		row = append(row, values[name])
 	}
-	return "SELECT " + strings.Join(facts.AskFor(), ", "), row
+	return "SELECT " + strings.Join(facts.BaselineColumns(), ", "), row
 }
 
 // expectBaseline expects that the baseline is read, for the first time.
@@ -269,7 +269,7 @@ func (c *mockConn) QueryContext(ctx context.Context, query string, args []driver
 	if len(args) > 0 {
 		return nil, driver.ErrSkip
 	}
-	if query == serverinfo.AskLimits { // in the background, now and then
+	if query == serverinfo.LimitsQuery { // in the background, now and then
 		return nil, &mysql.MySQLError{Number: mysqlerr.UnknownVariable, Message: "mock: no limits"}
 	}
 	rows, err := c.inner.QueryContext(ctx, query, nil)

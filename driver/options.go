@@ -8,11 +8,9 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/hosts"
 )
 
-// An Option sets what the DSN sets with the pool_* parameter that its
-// documentation names, but for WithLogger, WithShareKey and WithAfterLogin, which no DSN
-// has. See the package documentation for the parameters. A
-// negative number or duration is an error of NewConnector. The longest duration,
-// math.MaxInt64, means for ever.
+// An Option sets one pool_* parameter, named in its documentation. WithLogger,
+// WithShareKey and WithAfterLogin have no DSN parameter. NewConnector rejects a negative
+// number or duration. math.MaxInt64 means forever.
 type Option func(*settings) error
 
 // settings is what a connector is made of, besides the stock driver's config.

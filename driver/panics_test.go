@@ -43,7 +43,7 @@ func TestLoginThatPanicsIsNotTriedAgainAtOnce(t *testing.T) {
 		for _, step := range []struct {
 			wait   time.Duration
 			logins int
-		}{{0, 1}, {hosts.MinPanicRest - 1, 1}, {1, 2}, {2*hosts.MinPanicRest - 1, 2}, {1, 3}, {time.Hour, 4}, {0, 4}} {
+		}{{0, 1}, {hosts.MinPanicBackoff - 1, 1}, {1, 2}, {2*hosts.MinPanicBackoff - 1, 2}, {1, 3}, {time.Hour, 4}, {0, 4}} {
 			time.Sleep(step.wait)
 			err := db.Ping()
 			if err == nil || !strings.Contains(err.Error(), "fake: out of range") {
@@ -54,7 +54,7 @@ func TestLoginThatPanicsIsNotTriedAgainAtOnce(t *testing.T) {
 			}
 		}
 		s.login = nil
-		time.Sleep(hosts.MaxPanicRest)
+		time.Sleep(hosts.MaxPanicBackoff)
 		ask(t, db)
 	})
 }

@@ -12,7 +12,7 @@ import (
 // connections: what the pool asks once, and then nothing but the programs' own.
 func TestPhysicalOpensAndCloses(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
-		want := []string{serverinfo.AskServer}
+		want := []string{serverinfo.VariablesQuery}
 		const rounds = 10
 		for range rounds {
 			db := sql.OpenDB(s.connector(t, "pool_size=1"))

@@ -119,7 +119,7 @@ func TestErrorThatPassesBlindsNoPool(t *testing.T) {
 		s.resets = true
 		ill := true
 		s.query = func(_ context.Context, _ *fakeConn, text string) error {
-			if ill && text == serverinfo.AskServer {
+			if ill && text == serverinfo.VariablesQuery {
 				return &mysql.MySQLError{Number: 1105, Message: "no healthy tablet"}
 			}
 			return nil
@@ -144,7 +144,7 @@ func TestErrorThatPassesBlindsNoPool(t *testing.T) {
 		// And at a later one it fails no login.
 		ill = true
 		s.query = func(_ context.Context, _ *fakeConn, text string) error {
-			if strings.HasPrefix(text, serverinfo.AskConn+",") {
+			if strings.HasPrefix(text, serverinfo.ConnQuery+",") {
 				return &mysql.MySQLError{Number: 1105, Message: "no healthy tablet"}
 			}
 			return nil

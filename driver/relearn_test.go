@@ -26,7 +26,7 @@ func (s *fakeServer) asked() (n int) {
 	defer s.mu.Unlock()
 	for _, c := range s.conns {
 		for _, text := range c.log {
-			if text == serverinfo.AskLimits {
+			if text == serverinfo.LimitsQuery {
 				n++
 			}
 		}
@@ -238,7 +238,7 @@ func TestServerThatDoesNotAnswerWhenItIsAskedAgain(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
 		s.tellsLimits = true
 		s.query = func(ctx context.Context, c *fakeConn, text string) error {
-			if text == serverinfo.AskLimits && c.id == 1 {
+			if text == serverinfo.LimitsQuery && c.id == 1 {
 				<-ctx.Done()
 				return ctx.Err()
 			}

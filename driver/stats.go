@@ -10,13 +10,13 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/registry"
 )
 
-// PoolStats is one pool. Always
+// PoolStats describes one pool. These equations always hold:
 //
 //	Open = InUse + Idle + Pinned
-//	Opened = Open + Recycled + IdleClosed + Broken + Dirty + Overflow + Leaked + Disposed + Invalidated
+//	Opened = Open + Recycled + IdleClosed + Broken + Dirty + Overflow + Unclosed + Disposed + Invalidated
 //
-// since these, the rest of what its status is but Handles, and the waits are of one
-// instant. The other numbers are read one after the other.
+// These fields, the other status fields except Handles, and the wait counters are one
+// consistent snapshot. All other numbers are read one by one.
 type PoolStats struct {
 	Login  string // user@net(addr); never a password
 	Name   string // pool_name
@@ -44,7 +44,7 @@ type PoolStats struct {
 	Broken     int64 // they failed, were cancelled in mid-query, or were found dead
 	Dirty      int64 // session state was left on them that could not be undone
 	Overflow   int64 // more were open than the limit allows, or they took room that a checkout, or another pool of a full server, needed; or pools without handles had more than 16 between them
-	Leaked     int64 // whoever used them dropped them unclosed, and the garbage collector found them
+	Unclosed   int64 // never closed by their user; the garbage collector found them
 	Disposed   int64 // Dispose was called, or the handle of a pool of its own was closed
 
 	Invalidated int64 // Invalidate was called
@@ -160,7 +160,7 @@ func statsOf(m registry.Stats) PoolStats {
 		Opened: s.Opened, LoginErrors: s.LoginErrors,
 		Recycled: s.Closed[pool.Recycled], IdleClosed: s.Closed[pool.IdleTimeout],
 		Broken: s.Closed[pool.Broken], Dirty: s.Closed[pool.Dirty],
-		Overflow: s.Closed[pool.Overflow], Leaked: s.Closed[pool.Leaked], Disposed: s.Closed[pool.Disposed],
+		Overflow: s.Closed[pool.Overflow], Unclosed: s.Closed[pool.Unclosed], Disposed: s.Closed[pool.Disposed],
 		Invalidated: s.Closed[pool.Invalidated],
 		Stmts:       m.Stmts, StmtHits: m.StmtHits, StmtMisses: m.StmtMisses, StmtEvictions: m.StmtEvictions,
 		Waits: s.Waits, WaitDuration: s.Waited, Timeouts: s.Timeouts,

@@ -82,7 +82,7 @@ func (s *stmt) Query(args []driver.Value) (driver.Rows, error) {
 }
 
 // Close implements driver.Stmt. database/sql calls it on connections that it
-// put away too, sometimes under its own lock (noteUnusedDriverStatement, and
+// returned to its own pool too, sometimes under its own lock (noteUnusedDriverStatement, and
 // driverConn.finalClose).
 func (s *stmt) Close() error { return s.held.Close() }
 

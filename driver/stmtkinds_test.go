@@ -56,8 +56,8 @@ func TestKindsPushOutTheirOwn(t *testing.T) {
 				runWith(t, db, "DELETE 2, ?", arg)
 			}
 		}
-		if p := onePool(t); p.Stmts != 1+physical.MaxKinds {
-			t.Errorf("%d statements are kept, want %d", p.Stmts, 1+physical.MaxKinds)
+		if p := onePool(t); p.Stmts != 1+physical.MaxVariants {
+			t.Errorf("%d statements are kept, want %d", p.Stmts, 1+physical.MaxVariants)
 		}
 		before := len(stmtLog(s.conns[0]))
 		runWith(t, db, "DELETE 1, ?", 1)

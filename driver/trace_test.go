@@ -183,7 +183,7 @@ func TestTraceOfLogins(t *testing.T) {
 	})
 }
 
-// Of a login that is left behind, because its dialer does not heed the context, it is
+// Of a login that is left behind, because its dialer ignores the context, it is
 // told then, and not again when it ends.
 func TestTraceOfALoginThatIsLeftBehind(t *testing.T) {
 	bubble(t, func(t *testing.T, s *fakeServer) {
@@ -301,7 +301,7 @@ func TestTraceOfARestoreThatARequestWaitsFor(t *testing.T) {
 }
 
 func TestNoTracerCostsNothing(t *testing.T) {
-	l := &physical.Login{Tracer: &tracer}
+	l := &physical.Shared{Tracer: &tracer}
 	if start := l.TraceStart(); !start.IsZero() {
 		t.Errorf("the clock is read: %v", start)
 	}

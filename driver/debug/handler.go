@@ -72,7 +72,7 @@ func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "html":
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Content-Security-Policy", policy)
-		err = page.Execute(&body, h())
+		err = pageTemplate.Execute(&body, h())
 	default:
 		http.Error(w, "mysqlpool: format must be html or json", http.StatusBadRequest)
 		return

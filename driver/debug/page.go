@@ -16,7 +16,7 @@ import (
 //go:embed page.html
 var html string
 
-var page = template.Must(template.New("page").Funcs(template.FuncMap{
+var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"css":      func() template.CSS { return template.CSS(css) },
 	"title":    title,
 	"limit":    limit,
@@ -81,7 +81,7 @@ func kinds(p mysqlpool.PoolStats) []count {
 // happen.
 func closed(p mysqlpool.PoolStats) []count {
 	return happened(count{"recycled", p.Recycled, false}, count{"idle", p.IdleClosed, false}, count{"broken", p.Broken, true}, count{"dirty", p.Dirty, true},
-		count{"overflow", p.Overflow, false}, count{"leaked", p.Leaked, true}, count{"disposed", p.Disposed, false}, count{"invalidated", p.Invalidated, false})
+		count{"overflow", p.Overflow, false}, count{"unclosed", p.Unclosed, true}, count{"disposed", p.Disposed, false}, count{"invalidated", p.Invalidated, false})
 }
 
 func restored(p mysqlpool.PoolStats) []count {

@@ -52,8 +52,8 @@ func with(n int64, pairs ...string) value {
 	return v
 }
 
-// unlessNone is a limit, which 0 stands for none of.
-func unlessNone(n int) []value {
+// optional returns no value for 0, which means no limit.
+func optional(n int) []value {
 	if n == 0 {
 		return nil
 	}

@@ -61,7 +61,7 @@ type source struct {
 	leaks   func() []mysqlpool.Leak
 }
 
-var process = source{mysqlpool.Stats, mysqlpool.Servers, mysqlpool.Leaks}
+var processSource = source{mysqlpool.Stats, mysqlpool.Servers, mysqlpool.Leaks}
 
 // Register has every pool of the process exported by the provider, those to come
 // included, until the registration is unregistered. A nil provider is the global
@@ -70,7 +70,7 @@ var process = source{mysqlpool.Stats, mysqlpool.Servers, mysqlpool.Leaks}
 //
 // An error is one of the provider, for an instrument that it cannot make.
 func Register(provider metric.MeterProvider) (metric.Registration, error) {
-	return process.register(provider)
+	return processSource.register(provider)
 }
 
 func (s source) register(provider metric.MeterProvider) (metric.Registration, error) {

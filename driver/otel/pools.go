@@ -61,7 +61,7 @@ var poolMetrics = []poolMetric{
 		return []value{with(int64(p.InUse), state, "used"), with(int64(p.Idle), state, "idle"), with(int64(p.Pinned), state, "pinned")}
 	}},
 	{conventional(dbconv.ClientConnectionIdleMax{}, sum), one(func(p *mysqlpool.PoolStats) int64 { return int64(p.Size) })},
-	{conventional(dbconv.ClientConnectionMax{}, sum), func(p *mysqlpool.PoolStats) []value { return unlessNone(p.Limit) }},
+	{conventional(dbconv.ClientConnectionMax{}, sum), func(p *mysqlpool.PoolStats) []value { return optional(p.Limit) }},
 	{conventional(dbconv.ClientConnectionPendingRequests{}, sum), one(func(p *mysqlpool.PoolStats) int64 { return int64(p.Waiting) })},
 	{conventional(dbconv.ClientConnectionTimeouts{}, counter), one(func(p *mysqlpool.PoolStats) int64 { return p.Timeouts })},
 
@@ -76,7 +76,7 @@ var poolMetrics = []poolMetric{
 	{instrument{"mysqlpool.connections_closed", "{connection}", "Connections closed, by reason.", counter}, func(p *mysqlpool.PoolStats) []value {
 		return []value{
 			with(p.Recycled, "reason", "recycled"), with(p.IdleClosed, "reason", "idle"), with(p.Broken, "reason", "broken"), with(p.Dirty, "reason", "dirty"),
-			with(p.Overflow, "reason", "overflow"), with(p.Leaked, "reason", "leaked"), with(p.Disposed, "reason", "disposed"), with(p.Invalidated, "reason", "invalidated"),
+			with(p.Overflow, "reason", "overflow"), with(p.Unclosed, "reason", "unclosed"), with(p.Disposed, "reason", "disposed"), with(p.Invalidated, "reason", "invalidated"),
 		}
 	}},
 	{instrument{"mysqlpool.pinned_connections", "{connection}", "Connections that are pinned, by the kind of session state on them. One may count for several kinds; kinds without any are absent.", sum},

@@ -20,7 +20,7 @@ var started = time.Now()
 // in seconds, of every pool of the process. They are cumulative whatever the
 // exporter prefers, have the pool's own buckets, from 100 µs to 10 s, and pass no
 // views.
-func NewProducer() sdkmetric.Producer { return producer{process} }
+func NewProducer() sdkmetric.Producer { return producer{processSource} }
 
 type producer struct{ source }
 

@@ -21,7 +21,7 @@ import (
 var full = mysqlpool.PoolStats{
 	Login: "app@tcp(a:1,b:2)", Number: 3, Size: 5, Limit: 20, Open: 9, InUse: 4, Idle: 3, Pinned: 2,
 	PinnedBy: map[string]int{"locks": 1, "transaction": 39}, LoggingIn: 10, Waiting: 6, Handles: 7,
-	Opened: 30, LoginErrors: 8, Recycled: 32, IdleClosed: 33, Broken: 34, Dirty: 35, Overflow: 36, Leaked: 37, Disposed: 38, Invalidated: 23,
+	Opened: 30, LoginErrors: 8, Recycled: 32, IdleClosed: 33, Broken: 34, Dirty: 35, Overflow: 36, Unclosed: 37, Disposed: 38, Invalidated: 23,
 	Undone: 11, Reset: 12, Killed: 13, Stmts: 14, StmtHits: 15, StmtMisses: 16, StmtEvictions: 17, Waits: 18, Timeouts: 19, Keepalives: 29, WaitDuration: 31 * time.Second,
 	CreateTime: mysqlpool.Histogram{Bounds: []time.Duration{time.Millisecond, time.Second}, Counts: []int64{1, 2, 3}, Count: 6, Sum: 1500 * time.Millisecond},
 	Hosts: []mysqlpool.HostStats{{Addr: "a:1", Open: 0, Opened: 21, LoginErrors: 22, Probes: 23, State: "down",

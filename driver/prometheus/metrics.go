@@ -88,7 +88,7 @@ var metrics = []metric{
 			return []value{
 				{[]string{"recycled"}, float64(s.Recycled)}, {[]string{"idle"}, float64(s.IdleClosed)},
 				{[]string{"broken"}, float64(s.Broken)}, {[]string{"dirty"}, float64(s.Dirty)},
-				{[]string{"overflow"}, float64(s.Overflow)}, {[]string{"leaked"}, float64(s.Leaked)},
+				{[]string{"overflow"}, float64(s.Overflow)}, {[]string{"unclosed"}, float64(s.Unclosed)},
 				{[]string{"disposed"}, float64(s.Disposed)}, {[]string{"invalidated"}, float64(s.Invalidated)},
 			}
 		},

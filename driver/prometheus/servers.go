@@ -15,8 +15,8 @@ func ofServers(name, help string, of func(s *mysqlpool.ServerStats) []value, lab
 	return serverMetric{prometheus.NewDesc(name, help, append([]string{"server"}, labels...), nil), of}
 }
 
-// unlessNone is a limit, which 0 stands for none of.
-func unlessNone(n int) []value {
+// optional returns no value for 0, which means no limit.
+func optional(n int) []value {
 	if n == 0 {
 		return nil
 	}
@@ -27,9 +27,9 @@ var serverMetrics = []serverMetric{
 	ofServers("mysqlpool_server_connections", "Connections to the server of all pools of the process, with logins under way.",
 		func(s *mysqlpool.ServerStats) []value { return []value{{nil, float64(s.Taken)}} }),
 	ofServers("mysqlpool_server_connections_max", "Connections that the process may have to the server. Absent while there is no limit.",
-		func(s *mysqlpool.ServerStats) []value { return unlessNone(s.Limit) }),
+		func(s *mysqlpool.ServerStats) []value { return optional(s.Limit) }),
 	ofServers("mysqlpool_server_max_connections", "max_connections of the server. Absent if it has no limit, or did not say.",
-		func(s *mysqlpool.ServerStats) []value { return unlessNone(s.MaxConnections) }),
+		func(s *mysqlpool.ServerStats) []value { return optional(s.MaxConnections) }),
 	ofServers("mysqlpool_server_connections_without_handle", "Connections to the server of pools without handles.",
 		func(s *mysqlpool.ServerStats) []value { return []value{{nil, float64(s.WithoutHandle)}} }),
 	ofServers("mysqlpool_server_waiting_pools", "Pools that wait for a connection that another pool has.",

@@ -13,26 +13,26 @@ import (
 
 // Budget is how many connections this process may have to one server, over all its
 // pools. A login takes a place first, and the place is free again when the
-// connection is closed, or the login failed. If none is free the pool claims one:
-// the next that comes free is granted to the claimant with the fewest, of several
-// to the one that came first, and its pool is woken. Meanwhile the others give up
+// connection is closed, or the login failed. If none is free the pool requests one:
+// the next that comes free is granted to the requester with the fewest, of several
+// to the one that came first, and its pool is woken. Meanwhile the others release
 // what they do not use, and what they have more than their share: see makeRoom and
-// yields.
+// Share.Yields.
 //
 // Lock order: the registry's mu, then pool.Pool.mu, then Budget.mu, under which no other
 // lock is taken.
 type Budget struct {
 	Name string // net(addr), for people; immutable
 
-	// attentive says that somebody claims a place, or that more are taken than may
-	// be. It changes under mu, and yields reads it without.
-	attentive atomic.Bool
+	// wanted says that some pool requests a place, or that more are taken than may
+	// be. It changes under mu, and Share.Yields reads it without.
+	wanted atomic.Bool
 
 	mu       sync.Mutex // guards what follows, and shares, quotas and places
 	all      quota
 	accounts map[string]*quota // by user; those with a place or a grant
-	shares   map[*Share]bool   // those with a place, a grant or a claim
-	claims   []*Share          // in the order in which they came
+	shares   map[*Share]bool   // those with a place, a grant or a request
+	requests []*Share          // in the order in which they came
 	grants   uint64            // counts them
 
 	orphans        int // places of pools without handles
@@ -40,9 +40,9 @@ type Budget struct {
 
 	accountsOver bool // some account has more than it may have
 
-	turns   *time.Timer // calls takeTurns; nil if no call is due
-	unknown *time.Timer // calls addUnknown; nil if no call is due
-	surplus *time.Timer // calls closeSurplus; nil if no call is due
+	retry           *time.Timer // calls retryRoom; nil if no call is due
+	addUnknownTimer *time.Timer // calls addUnknown; nil if no call is due
+	surplus         *time.Timer // calls closeSurplus; nil if no call is due
 
 	relearning
 }
@@ -70,7 +70,7 @@ type quota struct {
 	max     int // what the server allows; 0: no limit, or unknown
 	limit   int // how many this process may take of it; 0: no limit
 	taken   int // connections, logins under way, and those being closed
-	granted int // kept for claimants that were woken
+	granted int // kept for requesters that were woken
 	leaving int // of taken: being closed, or about to be
 }
 
@@ -94,42 +94,42 @@ type Share struct {
 	user   string  // immutable
 	pool   Pool    // immutable once the pool is used
 
-	maxUser int     // max_user_connections of the account, as the pool knows it; 0: none
-	adopted *Limits // what the pool knows of the server
-	mute    bool    // the server does not answer serverinfo.AskLimits
-	size    int     // the pool's Size
+	maxUser          int     // max_user_connections of the account, as the pool knows it; 0: none
+	adopted          *Limits // what the pool knows of the server
+	cannotReadLimits bool    // the server does not answer serverinfo.LimitsQuery
+	size             int     // the pool's Size
 
 	taken, leaving int
 	granted        int
 	grant          uint64    // the number of the latest grant
-	claimed        bool      // it is in Budget.claims
-	since          time.Time // when it claimed
+	requested      bool      // it is in Budget.requests
+	since          time.Time // when it made its request
 	taking         int       // logins that look for room just now
-	attended       bool      // its pool was told of claims: see attentive
+	notified       bool      // its pool was told that places are wanted
 
 	// orphan says that the pool has no handle. It changes under Budget.mu, and
-	// yields reads it without.
+	// Yields reads it without.
 	orphan atomic.Bool
 }
 
-// Pool is what a budget needs of a pool. The budget calls HasWaiters and Attend
-// under its lock, and nothing else.
+// Pool is what a budget needs of a pool. The budget calls HasWaiters and
+// AddExternalWaiters under its lock, and nothing else.
 type Pool interface {
 	HasWaiters() bool
-	Attend(n int)
+	AddExternalWaiters(n int)
 	Wake() bool
 
-	// EachPlace calls f for the place of each connection that nobody uses, whatever
-	// its server is, with how long nobody has used it.
+	// EachPlace calls f for the place of each available connection, whatever its server
+	// is, with how long nobody has used it.
 	EachPlace(f func(p *Place, idle time.Duration))
 	// EvictPlaces is pool.Pool.Evict, by places.
-	EvictPlaces(n int, why pool.Reason, needed bool, which func(*Place) bool)
+	EvictPlaces(n int, why pool.Reason, needed bool, match func(*Place) bool)
 
 	// Uses counts how often connections were used in all.
 	Uses() int64
-	// AskFree has the limits asked for on a connection with a place of s that nobody
-	// uses. It reports false if there is none.
-	AskFree(s *Share) bool
+	// AskAvailable has the limits asked for on an available connection with a place of s.
+	// It reports false if there is none.
+	AskAvailable(s *Share) bool
 	// AskNext has them asked for on the next one that is checked in.
 	AskNext(s *Share)
 	// Adopt has the pool go by what is known of a server by now: see Share.News.
@@ -160,9 +160,9 @@ func (s *Share) has() int { return s.taken - s.leaving + s.granted }
 func (b *Budget) addLocked(s *Share) {
 	if !b.shares[s] {
 		b.shares[s] = true
-		if b.attentive.Load() {
-			s.attended = true
-			s.pool.Attend(1)
+		if b.wanted.Load() {
+			s.notified = true
+			s.pool.AddExternalWaiters(1)
 		}
 	}
 }
@@ -180,10 +180,10 @@ func (b *Budget) accountLocked(s *Share) *quota {
 
 // forgetLocked drops what nobody needs of a pool, and of its account.
 func (b *Budget) forgetLocked(s *Share) {
-	if s.taken == 0 && s.granted == 0 && !s.claimed && s.taking == 0 {
-		if s.attended {
-			s.attended = false
-			s.pool.Attend(-1)
+	if s.taken == 0 && s.granted == 0 && !s.requested && s.taking == 0 {
+		if s.notified {
+			s.notified = false
+			s.pool.AddExternalWaiters(-1)
 		}
 		delete(b.shares, s)
 	}
@@ -191,13 +191,13 @@ func (b *Budget) forgetLocked(s *Share) {
 		delete(b.accounts, s.user)
 	}
 	if b.all.taken == 0 {
-		b.restLocked()
+		b.stopTimersLocked()
 	}
-	b.attendLocked()
+	b.notifyPoolsLocked()
 }
 
-// restLocked stops what is due while there are connections.
-func (b *Budget) restLocked() {
+// stopTimersLocked stops the timers that run while there are connections.
+func (b *Budget) stopTimersLocked() {
 	if b.limits == nil {
 		b.all.limit = UnknownPlaces
 	}

@@ -17,7 +17,7 @@ const (
 	relearnAfter = 30 * time.Second
 
 	// relearnSoon is when it is tried again if every connection is in use; the next
-	// one that is put away is asked.
+	// one that is released is asked.
 	relearnSoon = time.Second
 
 	UnknownLimit = -1
@@ -96,7 +96,7 @@ func (b *Budget) askAgain() {
 	b.mu.Lock()
 	var shares []*Share
 	for s := range b.shares { // in random order
-		if s.taken > 0 && !s.mute {
+		if s.taken > 0 && !s.cannotReadLimits {
 			shares = append(shares, s)
 		}
 	}
@@ -108,7 +108,7 @@ func (b *Budget) askAgain() {
 	for _, s := range shares {
 		uses += s.pool.Uses()
 	}
-	asked := fresh || len(shares) == 0 || uses == before || slices.ContainsFunc(shares, func(s *Share) bool { return s.pool.AskFree(s) })
+	asked := fresh || len(shares) == 0 || uses == before || slices.ContainsFunc(shares, func(s *Share) bool { return s.pool.AskAvailable(s) })
 	if !asked {
 		shares[0].pool.AskNext(shares[0])
 	}
@@ -126,12 +126,12 @@ func (b *Budget) askAgain() {
 	}
 }
 
-// Silence notes that the server does not answer when it is asked for its limits.
-func (s *Share) Silence() {
+// NoteLimitsUnreadable notes that the server does not answer a query for its limits.
+func (s *Share) NoteLimitsUnreadable() {
 	b := s.Budget
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s.mute = true
+	s.cannotReadLimits = true
 }
 
 // Relearned takes an answer, to a session of the share's account, and has every pool
@@ -165,12 +165,13 @@ func (s *Share) Relearned(l Limits, account AccountLimits) (differs bool) {
 	return differs
 }
 
-// Asks reports whether the latest answer is old. Then the caller is the one that asks.
-func (s *Share) Asks() bool {
+// StartRefreshIfStale reports whether the latest answer is old. If so the caller must ask:
+// nobody else is told to.
+func (s *Share) StartRefreshIfStale() bool {
 	b := s.Budget
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	old := b.limits != nil && !s.mute && time.Since(b.learned) > relearnAfter
+	old := b.limits != nil && !s.cannotReadLimits && time.Since(b.learned) > relearnAfter
 	if old {
 		b.learned = time.Now() // one asks
 	}

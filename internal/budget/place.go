@@ -50,7 +50,7 @@ func (s *Share) Take(asked bool) (*Place, error) {
 	defer b.mu.Unlock()
 	ok := b.admitLocked(s, asked)
 	if !ok && asked {
-		b.claimLocked(s)
+		b.requestLocked(s)
 		s.taking++
 		b.mu.Unlock()
 		b.makeRoom()
@@ -76,10 +76,10 @@ func (b *Budget) tookLocked(s *Share) *Place {
 	return &Place{Share: s, since: time.Now()}
 }
 
-// awaitStep is how often await looks whether it was granted a place.
+// awaitStep is how often Await checks whether it was granted a place.
 const awaitStep = 20 * time.Millisecond
 
-// Await is take for a probe, behind which no checkout waits: it claims a place for
+// Await is Take for a probe, behind which no checkout waits: it requests a place for
 // as long as limit.
 func (s *Share) Await(ctx context.Context, limit time.Duration) (*Place, error) {
 	b := s.Budget
@@ -97,10 +97,10 @@ func (s *Share) Await(ctx context.Context, limit time.Duration) (*Place, error) 
 		if ctx.Err() != nil || !time.Now().Before(until) {
 			return nil, b.refusalLocked(s)
 		}
-		claimed := s.claimed
-		b.claimLocked(s)
+		requested := s.requested
+		b.requestLocked(s)
 		b.mu.Unlock()
-		if !claimed {
+		if !requested {
 			b.makeRoom()
 		}
 		select {
@@ -128,8 +128,8 @@ func (b *Budget) admitLocked(s *Share, asked bool) bool {
 	if s.orphan.Load() {
 		b.orphans++
 	}
-	b.unclaimLocked(s)
-	b.attendLocked()
+	b.withdrawLocked(s)
+	b.notifyPoolsLocked()
 	return true
 }
 

@@ -15,40 +15,40 @@ const (
 	// pools were used once and left.
 	MaxOrphans = 16
 
-	// TurnTime is for how long a pool has a place at least before another one, that
-	// has none, may have it; and how long a connection lies unused before anybody
-	// may have its place. It is long against a login, so that pools in turn use
-	// what they get for more than one query.
-	TurnTime = 100 * time.Millisecond
+	// MinHoldTime is how long a pool keeps a place at least before another pool that has
+	// none may have it, and how long a connection is available before anybody may have
+	// its place. It is long against a login, so that pools which share a place use
+	// it for more than one query.
+	MinHoldTime = 100 * time.Millisecond
 
-	// surplusIdle is for how long what a spike opened is unused before it is
+	// surplusIdle is for how long what a spike opened is available before it is
 	// closed. A load that comes again each second uses it again.
 	surplusIdle = 3 * time.Second
 
-	// surplusTick is how often what a spike opened is looked at.
+	// surplusTick is how often what a spike opened is checked.
 	surplusTick = 500 * time.Millisecond
 )
 
-// free is a connection that nobody uses.
-type free struct {
+// availableConn is a connection that nobody uses.
+type availableConn struct {
 	place *Place
 	idle  time.Duration // for how long
 }
 
-// unused lists what lies unused in some pools, longest unused first.
-func unused(shares []*Share) (all []free) {
+// available lists the available connections of some pools, longest available first.
+func available(shares []*Share) (all []availableConn) {
 	for _, s := range shares {
 		s.pool.EachPlace(func(p *Place, idle time.Duration) {
 			if p.Share == s {
-				all = append(all, free{p, idle})
+				all = append(all, availableConn{p, idle})
 			}
 		})
 	}
-	slices.SortStableFunc(all, func(x, y free) int { return int(min(max(y.idle-x.idle, -1), 1)) })
+	slices.SortStableFunc(all, func(x, y availableConn) int { return int(min(max(y.idle-x.idle, -1), 1)) })
 	return all
 }
 
-// unmetLocked is the claimants, once for each place that they want, less those
+// unmetLocked is the requesters, once for each place that they want, less those
 // that are about to be served by what is being closed.
 func (b *Budget) unmetLocked() (unmet []*Share) {
 	for _, s := range b.queueLocked() {
@@ -59,21 +59,21 @@ func (b *Budget) unmetLocked() (unmet []*Share) {
 	return unmet[min(b.all.leaving, len(unmet)):]
 }
 
-// mayTakeLocked reports whether a claimant may have the place of a connection that
-// nobody uses now, and for so long: if it was unused for a while, or its pool has
-// more than its share, or the claimant has none at all and it is its turn. more is
-// how many the claimant is to get besides.
+// mayTakeLocked reports whether a requester may have the place of a connection that has
+// been available for so long: if that is MinHoldTime, or its pool has more than its share,
+// or the requester has none at all and both have waited, or held, for MinHoldTime. more is
+// how many the requester is to get besides.
 func (b *Budget) mayTakeLocked(c *Share, more int, p *Place, idle time.Duration, now time.Time) bool {
 	s := p.Share
 	if s == c || s.user != c.user && !b.accountLocked(c).free() {
 		return false // it would be of no use
 	}
 	has := c.has() + more
-	return idle >= TurnTime || s.has() >= has+2 ||
-		has == 0 && now.Sub(c.since) >= TurnTime && now.Sub(p.since) >= TurnTime
+	return idle >= MinHoldTime || s.has() >= has+2 ||
+		has == 0 && now.Sub(c.since) >= MinHoldTime && now.Sub(p.since) >= MinHoldTime
 }
 
-// makeRoom closes connections that others can do without, for those that claim a
+// makeRoom closes connections that others can do without, for those that request a
 // place.
 func (b *Budget) makeRoom() {
 	b.mu.Lock()
@@ -83,7 +83,7 @@ func (b *Budget) makeRoom() {
 	if !wanted {
 		return
 	}
-	all := unused(shares)
+	all := available(shares)
 
 	b.mu.Lock()
 	now := time.Now()
@@ -124,15 +124,15 @@ func (b *Budget) evict(victims []*Place, why pool.Reason, needed bool) {
 	}
 }
 
-// takeTurns makes room again and again while somebody claims a place: what was
-// used a moment ago may not be any more, and turns come.
-func (b *Budget) takeTurns() {
+// retryRoom makes room again and again while some pool requests a place: what was
+// used a moment ago may not be any more, and MinHoldTime passes.
+func (b *Budget) retryRoom() {
 	b.makeRoom()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.turns = nil
+	b.retry = nil
 	if len(b.queueLocked()) > 0 {
-		b.turns = time.AfterFunc(TurnTime, b.takeTurns)
+		b.retry = time.AfterFunc(MinHoldTime, b.retryRoom)
 	}
 }
 
@@ -140,7 +140,7 @@ func (b *Budget) takeTurns() {
 // checked in.
 func (s *Share) Yields(p *Place, needed bool) bool {
 	b := s.Budget
-	if !b.attentive.Load() && !s.orphan.Load() {
+	if !b.wanted.Load() && !s.orphan.Load() {
 		return false
 	}
 	b.mu.Lock()
@@ -163,7 +163,7 @@ func (s *Share) Yields(p *Place, needed bool) bool {
 	return leaves
 }
 
-// shrink closes what is unused of more connections than there may be.
+// shrink closes what is available of more connections than there may be.
 func (b *Budget) shrink() {
 	b.mu.Lock()
 	n := b.all.over()
@@ -175,20 +175,20 @@ func (b *Budget) shrink() {
 	shares := slices.Collect(maps.Keys(b.shares))
 	b.mu.Unlock()
 	if n > 0 {
-		b.closeUnused(unused(shares), pool.Overflow, true, func(f free) bool {
+		b.closeAvailable(available(shares), pool.Overflow, true, func(f availableConn) bool {
 			s := f.place.Share
 			return b.all.over() > 0 || b.accountLocked(s).over() > 0
 		})
 	}
 }
 
-// closeUnused closes those of all, in their order, that which names. That is called
-// under the lock, with what was chosen before noted as leaving.
-func (b *Budget) closeUnused(all []free, why pool.Reason, needed bool, which func(f free) bool) {
+// closeAvailable closes those of all that match, in their order. match runs under the
+// lock; what it chose before is noted as leaving.
+func (b *Budget) closeAvailable(all []availableConn, why pool.Reason, needed bool, match func(f availableConn) bool) {
 	var victims []*Place
 	b.mu.Lock()
 	for _, f := range all {
-		if !f.place.leaving && !f.place.released && which(f) {
+		if !f.place.leaving && !f.place.released && match(f) {
 			b.leaveLocked(f.place)
 			victims = append(victims, f.place)
 		}
@@ -228,16 +228,16 @@ func (b *Budget) TrimOrphans() {
 	}
 	b.mu.Unlock()
 	if shares != nil {
-		b.closeUnused(unused(shares), pool.Overflow, true, func(free) bool { return b.orphanSurplusLocked() > 0 })
+		b.closeAvailable(available(shares), pool.Overflow, true, func(availableConn) bool { return b.orphanSurplusLocked() > 0 })
 	}
 }
 
-// Spacious reports whether half of the places are free and nobody claims one: then
-// probes may keep connections, whose places nobody can claim.
+// Spacious reports whether half of the places are free and nobody requests one: then
+// probes may keep connections, whose places nobody else can have.
 func (b *Budget) Spacious() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return len(b.claims) == 0 && (b.all.limit == 0 || 2*b.all.taken <= b.all.limit)
+	return len(b.requests) == 0 && (b.all.limit == 0 || 2*b.all.taken <= b.all.limit)
 }
 
 // SetSize notes the pool's size.
@@ -297,7 +297,7 @@ func (b *Budget) closeSurplus() {
 	if !due {
 		return
 	}
-	b.closeUnused(unused(shares), pool.IdleTimeout, false, func(f free) bool {
+	b.closeAvailable(available(shares), pool.IdleTimeout, false, func(f availableConn) bool {
 		s := f.place.Share
 		if f.idle < surplusIdle || s.beyond() == 0 || most <= 0 && byUser[s.user] <= 0 {
 			return false

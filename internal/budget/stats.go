@@ -31,7 +31,7 @@ func (b *Budget) Stats() Stats {
 	if b.limits != nil {
 		s.Limit = b.all.limit
 	}
-	for _, c := range b.claims {
+	for _, c := range b.requests {
 		if c.pool.HasWaiters() {
 			s.Waiting++
 		}

@@ -29,7 +29,7 @@ func Hosts(cfg *mysql.Config) ([]*mysql.Config, error) {
 		}
 		one := cfg.Clone()
 		one.Addr = addr
-		one.RejectReadOnly = false // see rejectReadOnly of a connection in use
+		one.RejectReadOnly = false // handled by physical.Holder.rejects
 		if c := one.TLS; c != nil && !c.InsecureSkipVerify && (c.ServerName == "" || c.ServerName == serverName(cfg.Addr)) {
 			c.ServerName = name // as the stock driver takes it from the address
 		}

@@ -40,27 +40,24 @@ type Sharing struct {
 	AfterLogin bool   // there is such a function
 }
 
-// KeyOf returns the key of a normalised config and its options. It reports
-// false if there is something that cannot be compared with that of another
-// connector (a function, a logger, a TLS config of its own), unless a share key says
-// that it is alike: then the connector must have a pool of its own.
-//
-// It goes through all fields of mysql.Config, so that one which a later
-// version adds makes another pool rather than being overlooked. Of what cannot be
-// compared, whether it is there counts, with all in it that can be.
-func KeyOf(cfg *mysql.Config, o Options, s Sharing) (Key, bool) {
+// KeyOf returns the pool key of a normalised config and its options. ok is false if the
+// connector needs a pool of its own: it holds a function, a Logger or a hand-made TLS
+// config, and has no share key. With a share key, such a field contributes whether it is
+// set, and those of its parts that can be compared. Every field of mysql.Config is
+// visited, so a field added by a later version gives another key.
+func KeyOf(cfg *mysql.Config, o Options, s Sharing) (key Key, ok bool) {
 	b := append(make([]byte, 0, 1024), keySecret[:]...)
 	v := reflect.ValueOf(cfg).Elem()
-	alike := !s.AfterLogin
+	shareable := !s.AfterLogin
 	for i, name := range configFields {
 		b = appendString(b, name)
-		var ok bool
-		if b, ok = appendField(b, cfg, name, v.Field(i), s); !ok {
-			alike = false
+		var same bool
+		if b, same = appendField(b, cfg, name, v.Field(i), s); !same {
+			shareable = false
 			b = appendString(b, "other")
 		}
 	}
-	if !alike && s.ShareKey == "" {
+	if !shareable && s.ShareKey == "" {
 		return Key{}, false
 	}
 	b = appendString(b, s.ShareKey)

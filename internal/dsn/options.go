@@ -48,7 +48,7 @@ type Options struct {
 	Kill        bool
 	Pipeline    bool        // where the server is known to answer several commands sent at once
 	LateSwitch  bool        // a schema is selected when a statement needs that, where it is known which do not
-	Balance     BalanceMode // "" until check
+	Balance     BalanceMode // "" until Check
 	Target      TargetMode
 	PoolName    string
 }
@@ -75,7 +75,8 @@ func DefaultOptions() Options {
 // or system variable of MySQL or MariaDB.
 const OptionPrefix = "pool_"
 
-// optionTable is every option: what it takes, in words, and how it is set.
+// optionTable is every option: what it takes, in words, and how it is set. Documented in
+// docs/options.md and driver/options.go.
 var optionTable = map[string]struct {
 	takes string
 	set   func(o *Options, value string) bool

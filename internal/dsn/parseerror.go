@@ -8,7 +8,7 @@ import (
 // What may be a password in an error of mysql.ParseDSN: with "user:a@b/schema" the
 // network is b, with "user:a/b@tcp(host)" it is user:a, and the schema is b@tcp(host).
 var (
-	errNetwork = errors.New("mysqlpool: invalid DSN: the network is none that has an address by default: want user:password@tcp(host:3306)/schema")
+	errNetwork = errors.New("mysqlpool: invalid DSN: unknown network before the address: want user:password@tcp(host:3306)/schema")
 	errSlash   = errors.New("mysqlpool: invalid DSN: no slash after the address: want user:password@tcp(host:3306)/schema")
 )
 

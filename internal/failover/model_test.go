@@ -134,7 +134,7 @@ func (m *model) step() {
 			if !m.now.Before(ends) {
 				m.probing[i] = time.Time{}
 				if m.vague[i] = !m.vague[i] && m.rand.IntN(20) == 0; m.vague[i] {
-					m.ProbeFailed(i, m.now)
+					m.ProbeInconclusive(i, m.now)
 				} else {
 					m.report(i, m.truth[i], m.asked[i])
 				}
@@ -225,7 +225,7 @@ func runModel(t *testing.T, seed uint64, target Target, spread bool) {
 			if p < 0 || m.since[p].After(elected) {
 				elected = m.now
 			}
-			if p >= 0 && m.now.Sub(m.since[p]) > 3*ElectionPace+4*probeTime && m.electing(m.now) && m.hosts[p].settled() == ReadOnly && m.now.Sub(m.hosts[p].refused) > 5*time.Second {
+			if p >= 0 && m.now.Sub(m.since[p]) > 3*ElectionPace+4*probeTime && m.electing(m.now) && m.hosts[p].stateIgnoringProbe() == ReadOnly && m.now.Sub(m.hosts[p].refused) > 5*time.Second {
 				t.Errorf("host %d takes writes, and is not found at the pace of an election:%v", p, m)
 				return
 			}

@@ -6,33 +6,31 @@ import (
 	"time"
 )
 
-// Candidates returns the hosts that a login may try, in this order: those that
-// are wanted, those that serve as a fallback, and those that cannot be used,
-// since to try one is better than to fail. load is how many connections a host
-// has. For a target that takes no fallback, while some host answered and is a wrong one,
-// those that are down are left out, which are probed. Not those that are full: whoever
-// waits for one has room there as soon as anybody.
+// Candidates returns the hosts to try: wanted, then fallback, then last-resort hosts.
+// Hosts of the wrong role are left out. For primary and replica, hosts that are down are
+// left out too while a host of the wrong role answers; full hosts stay. load returns a
+// host's connection count.
 func (t *Tracker) Candidates(now time.Time, load func(i int) int64) []int {
 	order := make([]int, len(t.hosts))
 	for i := range order {
 		order[i] = i
 	}
 	if t.spread {
-		at := t.turn % len(order)
-		t.turn++
+		at := t.rotation % len(order)
+		t.rotation++
 		order = append(order[at:], order[:at]...)
 		slices.SortStableFunc(order, func(x, y int) int { return cmp.Compare(load(x), load(y)) })
 	}
 	answers := slices.ContainsFunc(order, func(i int) bool { return t.rating(i) == Never })
 	order = slices.DeleteFunc(order, func(i int) bool {
 		r := t.rating(i)
-		return r == Never || r == Last && t.target.strict() && answers && t.hosts[i].settled() != Full
+		return r == Never || r == Last && t.target.strict() && answers && t.hosts[i].stateIgnoringProbe() != Full
 	})
 	slices.SortStableFunc(order, func(x, y int) int {
 		c := cmp.Compare(t.rating(x), t.rating(y))
 		if c == 0 && t.rating(x) == Last {
-			// What answers comes first, then what is looked at first.
-			c = cmp.Or(cmp.Compare(t.hosts[x].settled(), t.hosts[y].settled()), t.hosts[x].next.Compare(t.hosts[y].next))
+			// What answers comes first, then what is probed first.
+			c = cmp.Or(cmp.Compare(t.hosts[x].stateIgnoringProbe(), t.hosts[y].stateIgnoringProbe()), t.hosts[x].next.Compare(t.hosts[y].next))
 		}
 		return c
 	})

@@ -50,6 +50,6 @@ func (t Target) strict() bool { return t == Primary || t == Replica }
 // Writes reports whether a refused write says that another host is wanted.
 func (t Target) Writes() bool { return t == Auto || t == Primary }
 
-// Monitors reports whether hosts in use are looked at, since no statement fails
+// Monitors reports whether hosts in use are probed, since no statement fails
 // when one becomes unfit.
 func (t Target) Monitors() bool { return t == Replica || t == PreferReplica }

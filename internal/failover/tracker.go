@@ -30,11 +30,11 @@ const (
 // Tracker is what is known of the hosts of a pool. It is not safe for concurrent
 // use.
 type Tracker struct {
-	hosts  []host
-	target Target
-	spread bool
-	turn   int                                    // of spread
-	jitter func(most time.Duration) time.Duration // replaced by tests
+	hosts    []host
+	target   Target
+	spread   bool
+	rotation int                                    // of spread
+	jitter   func(most time.Duration) time.Duration // replaced by tests
 
 	wantsWrites time.Time // the latest refused write, or loss of the primary
 }
@@ -84,9 +84,9 @@ func (t *Tracker) Status(i int) Status {
 	return s
 }
 
-// AnyInBackoff reports whether a host is not wanted, or refused the latest login because
-// of the account.
-func (t *Tracker) AnyInBackoff() bool {
+// AnyUnusable reports whether some host is not what the target wants, or refused its
+// latest login because of the account.
+func (t *Tracker) AnyUnusable() bool {
 	for i := range t.hosts {
 		if t.hosts[i].refuses || t.rating(i) != Wanted {
 			return true
@@ -96,16 +96,17 @@ func (t *Tracker) AnyInBackoff() bool {
 }
 
 // IsReadOnly reports whether host i is known to take no writes.
-func (t *Tracker) IsReadOnly(i int) bool { return t.hosts[i].settled() == ReadOnly }
+func (t *Tracker) IsReadOnly(i int) bool { return t.hosts[i].stateIgnoringProbe() == ReadOnly }
 
-func (h *host) settled() State {
+// stateIgnoringProbe is the state from before the probe, if one is under way.
+func (h *host) stateIgnoringProbe() State {
 	if h.state == Probing {
 		return h.before
 	}
 	return h.state
 }
 
-func (t *Tracker) rating(i int) Rating { return ratings[t.target][t.hosts[i].settled()] }
+func (t *Tracker) rating(i int) Rating { return ratings[t.target][t.hosts[i].stateIgnoringProbe()] }
 
 // Rating says how much host i is wanted.
 func (t *Tracker) Rating(i int) Rating { return t.rating(i) }
@@ -120,7 +121,7 @@ type Change struct {
 // refused a write at began. Reason says why in words.
 func (t *Tracker) Report(i int, event Event, began, now time.Time, reason string) Change {
 	h := &t.hosts[i]
-	was := h.settled()
+	was := h.stateIgnoringProbe()
 	switch event {
 	case Writable, TakesNoWrites, NotReady:
 		if event == Writable && began.Before(h.refused) {
@@ -174,7 +175,7 @@ func (t *Tracker) Report(i int, event Event, began, now time.Time, reason string
 	return Change{was, to}
 }
 
-// backOff sets when a host that is not wanted is looked at again.
+// backOff sets when a host that is not wanted is probed again.
 func (t *Tracker) backOff(h *host, was, to State, first bool, now time.Time) {
 	switch {
 	case first:
@@ -213,10 +214,10 @@ func (t *Tracker) Elsewhere(i int) bool {
 // NextProbe returns when host i is to be probed; false if it is not to be.
 func (t *Tracker) NextProbe(i int, now time.Time) (at time.Time, ok bool) {
 	h := &t.hosts[i]
-	switch settled := h.settled(); {
-	case settled == Unknown:
+	switch state := h.stateIgnoringProbe(); {
+	case state == Unknown:
 		return now, h.look
-	case settled == Suspect:
+	case state == Suspect:
 		return h.next, true
 	case t.rating(i) == Wanted:
 		if !t.target.Monitors() {
@@ -226,7 +227,7 @@ func (t *Tracker) NextProbe(i int, now time.Time) (at time.Time, ok bool) {
 			return h.next, true
 		}
 		return h.probed.Add(MonitorInterval), true
-	case settled != Down && t.electing(now):
+	case state != Down && t.electing(now):
 		last := h.probed
 		if h.refused.After(last) {
 			last = h.refused
@@ -255,9 +256,9 @@ func (t *Tracker) ProbeStarted(i int, now time.Time) {
 	}
 }
 
-// ProbeFailed notes that the probe of host i ended, for a reason that says
-// nothing of the host. A back-off goes on.
-func (t *Tracker) ProbeFailed(i int, now time.Time) {
+// ProbeInconclusive notes that the probe of host i ended for a reason that says nothing
+// about the host, such as a cancelled context. A back-off goes on.
+func (t *Tracker) ProbeInconclusive(i int, now time.Time) {
 	h := &t.hosts[i]
 	was := h.state
 	if h.state = transitions[was][noAnswer]; h.state == asBefore {
@@ -268,11 +269,11 @@ func (t *Tracker) ProbeFailed(i int, now time.Time) {
 	}
 }
 
-// Unwatch notes that nobody looks at host i any more, since nobody uses the
+// Unwatch notes that nobody watches host i any more, since nobody uses the
 // pool. The next login finds out what it is.
 func (t *Tracker) Unwatch(i int, now time.Time) {
 	h := &t.hosts[i]
-	was := h.settled()
+	was := h.stateIgnoringProbe()
 	h.state = transitions[h.state][unwatched]
 	h.look = false
 	if h.state != was {
@@ -281,8 +282,8 @@ func (t *Tracker) Unwatch(i int, now time.Time) {
 }
 
 // RefusedLogin notes that host i refused a login because of the account. Until it
-// takes one, nothing logs in to it that no request asked for. It reports whether it
-// did not refuse the one before.
+// takes one, nothing logs in to it that no request asked for. first is true if the previous
+// login was not refused.
 func (t *Tracker) RefusedLogin(i int, now time.Time) (first bool) {
 	t.Unwatch(i, now)
 	h := &t.hosts[i]

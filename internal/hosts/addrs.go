@@ -20,7 +20,7 @@ const (
 
 // nameOf is the name that a host's address is looked up by, if the stock driver
 // dials it itself.
-func (h *host) nameOf() (name string, ok bool) {
+func (h *dialTarget) nameOf() (name string, ok bool) {
 	if h.Cfg.Net != "tcp" || h.Cfg.DialFunc != nil {
 		return "", false
 	}
@@ -32,9 +32,9 @@ func (h *host) nameOf() (name string, ok bool) {
 	return name, err != nil
 }
 
-// watchAddrs has connections closed after use whose address is not behind the
-// host's name any more. p is one that was opened just now.
-func (l *Dialer) watchAddrs(h *host, p *physical.Conn) {
+// watchAddrs closes, after use, connections whose address the host's name no longer
+// resolves to. p is one that was opened just now.
+func (l *Dialer) watchAddrs(h *dialTarget, p *physical.Conn) {
 	if l.resolve == nil || !p.Remote.IsValid() || h.resolving.Load() {
 		return
 	}
@@ -60,7 +60,7 @@ func (l *Dialer) watchAddrs(h *host, p *physical.Conn) {
 }
 
 // lookUp looks a host's name up once.
-func (l *Dialer) lookUp(ctx context.Context, h *host, name string, a *addrs) {
+func (l *Dialer) lookUp(ctx context.Context, h *dialTarget, name string, a *addrs) {
 	ctx, cancel := context.WithTimeout(ctx, serverinfo.LookupInterval)
 	defer cancel()
 	gone := a.answer(h.Server.LookUp(ctx, l.resolve, name))

@@ -10,9 +10,9 @@ import (
 )
 
 // openToUse is openOn for a connection that is to be handed out, and so has had
-// Login.AfterLogin: a probe's, or one that kills a statement, has not. began is when
+// Shared.AfterLogin: a probe's, or one that kills a statement, has not. began is when
 // this began.
-func (l *Dialer) openToUse(ctx context.Context, h *host, schema string, began time.Time) (*physical.Conn, error) {
+func (l *Dialer) openToUse(ctx context.Context, h *dialTarget, schema string, began time.Time) (*physical.Conn, error) {
 	if err := l.afterPanics.recent(); err != nil {
 		return nil, err
 	}

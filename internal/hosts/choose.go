@@ -1,3 +1,6 @@
+// Tries hosts by rating. The role is read in physical/role.go, the state is in
+// failover/state.go, the rating in failover/target.go.
+
 package hosts
 
 import (
@@ -18,7 +21,7 @@ import (
 // serves in its place, and returns the connection and its greatest age. Each
 // host has its share of the time.
 func (l *Dialer) open(ctx context.Context, schema string) (p *physical.Conn, life time.Duration, err error) {
-	defer l.settles()()
+	defer l.grantsReturner()()
 	for again := true; ; again = false {
 		if p, err = l.openBest(ctx, schema); err != nil {
 			return nil, 0, err
@@ -81,11 +84,11 @@ func (l *Dialer) openBest(ctx context.Context, schema string) (*physical.Conn, e
 	return nil, l.noHost(errs)
 }
 
-// triesNext reports whether a login that failed on h goes on to the others, which
-// are in their order. Beside a host that works, and has no room, another would split
-// the writes, or be closed after one use. A password that h refuses is as wrong on
-// the others, unless they are known to work and h has no connection that does.
-func (l *Dialer) triesNext(h *host, err error, others []*host) bool {
+// triesNext reports whether a login that failed on h goes on to others. Not if h is full
+// but has open connections, unless the next host is rated better (or equal, with
+// round_robin): a second host would split the writes. Not if h refused the password,
+// unless h has no open connection and another host is known to accept logins.
+func (l *Dialer) triesNext(h *dialTarget, err error, others []*dialTarget) bool {
 	switch {
 	case len(others) == 0:
 		return false
@@ -107,7 +110,7 @@ func (l *Dialer) triesNext(h *host, err error, others []*host) bool {
 
 // hasConnections reports whether a login failed because the host has no room for
 // another, and those that there are work.
-func hasConnections(h *host, err error) bool { return hasNoRoom(err) && h.Open.Load() > 0 }
+func hasConnections(h *dialTarget, err error) bool { return hasNoRoom(err) && h.Open.Load() > 0 }
 
 // noHost is the error of a login that found none.
 func (l *Dialer) noHost(errs []error) error {
@@ -121,7 +124,7 @@ func (l *Dialer) noHost(errs []error) error {
 	case failover.Replica:
 		what = "is a replica that can be used (pool_target=replica)"
 	}
-	if cause != nil && !slices.ContainsFunc(l.hosts.hosts, func(h *host) bool { r, _ := l.hosts.rating(h); return r == failover.Never }) {
+	if cause != nil && !slices.ContainsFunc(l.hosts.hosts, func(h *dialTarget) bool { r, _ := l.hosts.rating(h); return r == failover.Never }) {
 		if len(l.hosts.hosts) == 1 {
 			return cause
 		}
@@ -145,16 +148,16 @@ func (e *hostsError) Error() string { return e.text }
 
 func (e *hostsError) Unwrap() error { return e.cause }
 
-// settles returns what gives back, when a login has ended, what the pool was granted
-// of some host before it and did not use.
-func (l *Dialer) settles() func() {
+// grantsReturner returns a function to call when a login has ended: it returns the grants
+// that the pool had before the login and did not use.
+func (l *Dialer) grantsReturner() func() {
 	grants := make([]uint64, len(l.hosts.hosts))
 	for i, h := range l.hosts.hosts {
 		grants[i] = h.server.budget.GrantedUntil()
 	}
 	return func() {
 		for i, h := range l.hosts.hosts {
-			h.share.Settle(grants[i])
+			h.share.ReturnUnusedGrants(grants[i])
 		}
 	}
 }
@@ -170,9 +173,9 @@ func orderOfError(err error) int {
 	return 1
 }
 
-// openInTime is openOn with one of so many shares of the time. What the host is
-// is reported.
-func (l *Dialer) openInTime(ctx context.Context, h *host, schema string, shares int) (*physical.Conn, error) {
+// openInTime is openToUse with 1/shares of the remaining time. It reports the host's role
+// or the failure.
+func (l *Dialer) openInTime(ctx context.Context, h *dialTarget, schema string, shares int) (*physical.Conn, error) {
 	if until, ok := ctx.Deadline(); ok && shares > 1 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Until(until)/time.Duration(shares))

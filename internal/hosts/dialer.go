@@ -24,7 +24,7 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 )
 
-// OfferFor is how long a connection that its owner put away stays with it
+// OfferFor is how long a connection that its owner released stays with it
 // while nobody else waits, at most.
 const OfferFor = time.Second
 
@@ -43,23 +43,23 @@ const LoginTries = 3
 
 // Dialer opens the physical connections of a pool.
 type Dialer struct {
-	*physical.Login
+	*physical.Shared
 	dial    DialFunc
 	resolve serverinfo.ResolveFunc // nil: names are not looked up
 	timeout time.Duration          // of a login
 	hosts   *hostSet
 
 	// What it needs of its pool.
-	setLimit     func(int)
-	checkOut     func(ctx context.Context, schema string) (*pool.Conn[*physical.Conn], error)
-	invalidate   func(why pool.Reason, which func(p *physical.Conn, idle time.Duration) bool)
-	eachUnused   func(func(*physical.Conn))
-	shortenLives func(func(*physical.Conn) time.Duration)
-	tooManyStmts func() // has every pool of the server drop what statements it keeps, for a while
+	setLimit         func(int)
+	checkOut         func(ctx context.Context, schema string) (*pool.Conn[*physical.Conn], error)
+	invalidate       func(why pool.Reason, match func(p *physical.Conn, idle time.Duration) bool)
+	useEachAvailable func(func(*physical.Conn))
+	shortenLives     func(func(*physical.Conn) time.Duration)
+	tooManyStmts     func() // has every pool of the server drop what statements it keeps, for a while
 
-	afterPanics panics // of Login.AfterLogin
+	afterPanics panics // of Shared.AfterLogin
 
-	background *background // statements that are killed
+	background *background // KILLs, and queries for the server's limits; ends with the pool
 	watch      *background // what looks after the hosts; ends when the pool is forgotten
 
 	killed   atomic.Int64 // statements
@@ -82,15 +82,15 @@ func New(c Config) *Dialer {
 		watch:      newBackground(),
 	}
 	configs, _ := c.Hosts() // which were read when the handle was opened
-	hosts := make([]*host, len(configs))
+	hosts := make([]*dialTarget, len(configs))
 	known := make([]*physical.Host, len(configs))
 	for i, cfg := range configs {
-		hosts[i] = newHost(cfg, i, c.Size)
+		hosts[i] = newDialTarget(cfg, i, c.Size)
 		known[i] = hosts[i].Host
 	}
 	l.hosts = newHostSet(hosts, c.Options)
 	name := fmt.Sprintf("%s@%s(%s)", c.Cfg.User, c.Cfg.Net, dsn.Address(c.Cfg))
-	l.Login = physical.NewLogin(name, c.Options, c.Logger, known, c.Cfg.RejectReadOnly, events{l})
+	l.Shared = physical.NewShared(name, c.Options, c.Logger, known, c.Cfg.RejectReadOnly, events{l})
 	l.AfterLogin = c.AfterLogin
 	l.Tracer = c.Tracer
 	return l
@@ -100,7 +100,7 @@ func New(c Config) *Dialer {
 // out; tooManyStmts has every pool of the server drop what statements it keeps, for a
 // while.
 func (l *Dialer) SetPool(p *pool.Pool[*physical.Conn], checkOut func(ctx context.Context, schema string) (*pool.Conn[*physical.Conn], error), tooManyStmts func()) {
-	l.setLimit, l.invalidate, l.eachUnused, l.shortenLives = p.SetLimit, p.Invalidate, p.EachUnused, p.ShortenLives
+	l.setLimit, l.invalidate, l.useEachAvailable, l.shortenLives = p.SetLimit, p.Invalidate, p.UseEachAvailable, p.ShortenLives
 	l.checkOut, l.tooManyStmts = checkOut, tooManyStmts
 	for _, h := range l.hosts.hosts {
 		h.share.Join(pooled{p, l})
@@ -110,8 +110,8 @@ func (l *Dialer) SetPool(p *pool.Pool[*physical.Conn], checkOut func(ctx context
 // Meets reports whether two logins are to the same server, or have one among
 // their hosts.
 func (l *Dialer) Meets(other *Dialer) bool {
-	return slices.ContainsFunc(l.hosts.hosts, func(h *host) bool {
-		return slices.ContainsFunc(other.hosts.hosts, func(o *host) bool { return h.Cfg.Net == o.Cfg.Net && h.Addr == o.Addr })
+	return slices.ContainsFunc(l.hosts.hosts, func(h *dialTarget) bool {
+		return slices.ContainsFunc(other.hosts.hosts, func(o *dialTarget) bool { return h.Cfg.Net == o.Cfg.Net && h.Addr == o.Addr })
 	})
 }
 
@@ -142,7 +142,7 @@ func (l *Dialer) PoolConfig(c *Config, emptied func(), makeRoom func(n int)) poo
 }
 
 // hostOf is the host that a connection is to.
-func (l *Dialer) hostOf(p *physical.Conn) *host { return l.hosts.hosts[p.Host.Index] }
+func (l *Dialer) hostOf(p *physical.Conn) *dialTarget { return l.hosts.hosts[p.Host.Index] }
 
 // joins takes a connection into the pool.
 func (l *Dialer) joins(p *physical.Conn) {
@@ -153,9 +153,9 @@ func (l *Dialer) joins(p *physical.Conn) {
 	l.Stmts.Opened(p)
 }
 
-// openOn logs in to one host. A dialer that does not heed its context is left
-// behind when that ends, and what it brings is closed.
-func (l *Dialer) openOn(ctx context.Context, h *host, schema string) (*physical.Conn, error) {
+// openOn logs in to one host. A DialFunc that ignores its context is abandoned when ctx
+// ends; if it connects later, that connection is closed.
+func (l *Dialer) openOn(ctx context.Context, h *dialTarget, schema string) (*physical.Conn, error) {
 	if err := h.panics.recent(); err != nil {
 		return nil, err
 	}
@@ -163,7 +163,7 @@ func (l *Dialer) openOn(ctx context.Context, h *host, schema string) (*physical.
 	if err != nil {
 		return nil, err
 	}
-	place, err := h.share.Take(!pool.IsUnasked(ctx))
+	place, err := h.share.Take(!pool.IsBackgroundLogin(ctx))
 	if err != nil {
 		end(err)
 		return nil, err
@@ -173,7 +173,7 @@ func (l *Dialer) openOn(ctx context.Context, h *host, schema string) (*physical.
 
 // openIn is openOn for a login that may start, with a place that was taken. end is
 // called when it has ended.
-func (l *Dialer) openIn(ctx context.Context, h *host, schema string, place *budget.Place, end func(error)) (p *physical.Conn, err error) {
+func (l *Dialer) openIn(ctx context.Context, h *dialTarget, schema string, place *budget.Place, end func(error)) (p *physical.Conn, err error) {
 	start := l.TraceStart()
 	defer func() { l.Traced(ctx, start, physical.TraceEvent{Op: physical.TraceLogin, Host: h.Addr, Err: err}) }()
 	type opened struct {
@@ -192,9 +192,9 @@ func (l *Dialer) openIn(ctx context.Context, h *host, schema string, place *budg
 	case <-ctx.Done():
 	}
 	select {
-	case o := <-done: // the stock driver heeds it
+	case o := <-done: // the stock driver does not ignore it
 		return o.p, o.err
-	case <-time.After(HeedTime):
+	case <-time.After(CancelGrace):
 	}
 	place.Release() // or logins that never end would have them all
 	go func() {
@@ -202,15 +202,15 @@ func (l *Dialer) openIn(ctx context.Context, h *host, schema string, place *budg
 			o.p.Abandon()
 		}
 	}()
-	return nil, fmt.Errorf("mysqlpool: login to %s: abandoned while the dialer still runs (it does not heed its context): %w", l.at(h), ctx.Err())
+	return nil, fmt.Errorf("mysqlpool: login to %s: abandoned while the dial function still runs (it ignores its context): %w", l.at(h), ctx.Err())
 }
 
-// HeedTime is how long a login has to end after its context.
-const HeedTime = 500 * time.Millisecond
+// CancelGrace is how long a login has to end after its context.
+const CancelGrace = 500 * time.Millisecond
 
 // attempt is openOn, for as long as it takes. end is called as soon as the account has
 // logged in; a second call does nothing.
-func (l *Dialer) attempt(ctx context.Context, h *host, schema string, place *budget.Place, end func(error)) (p *physical.Conn, err error) {
+func (l *Dialer) attempt(ctx context.Context, h *dialTarget, schema string, place *budget.Place, end func(error)) (p *physical.Conn, err error) {
 	defer func() {
 		if err != nil {
 			place.Release()
@@ -243,7 +243,7 @@ func (l *Dialer) attempt(ctx context.Context, h *host, schema string, place *bud
 
 // logIn logs in and asks what the pool wants to know; cautiously if the server may
 // take small packets only.
-func (l *Dialer) logIn(ctx context.Context, h *host, place *budget.Place, schema string, cautious bool, end func(error)) (*physical.Conn, error) {
+func (l *Dialer) logIn(ctx context.Context, h *dialTarget, place *budget.Place, schema string, cautious bool, end func(error)) (*physical.Conn, error) {
 	inner, err := l.connect(ctx, h, schema)
 	if err != nil {
 		return nil, err
@@ -254,8 +254,8 @@ func (l *Dialer) logIn(ctx context.Context, h *host, place *budget.Place, schema
 		inner.Close()
 		return nil, fmt.Errorf("mysqlpool: login to %s: the stock driver's connection (%T) lacks an interface that mysqlpool forwards: update mysqlpool", l.at(h), inner)
 	}
-	p := physical.New(l.Login, h.Host, stock, place, schema, cautious)
-	err = p.Ask(ctx)
+	p := physical.New(l.Shared, h.Host, stock, place, schema, cautious)
+	err = p.Inspect(ctx)
 	if err == nil {
 		err = learner{l}.relearnAtLogin(ctx, h, p)
 	}
@@ -288,7 +288,7 @@ func notBadConn(err error) error {
 }
 
 // at names a host of the login, for people.
-func (l *Dialer) at(h *host) string {
+func (l *Dialer) at(h *dialTarget) string {
 	if !l.hosts.several() {
 		return l.Name
 	}
@@ -298,7 +298,7 @@ func (l *Dialer) at(h *host) string {
 // connect is the stock driver's login. The stock driver returns
 // driver.ErrBadConn if the server breaks the login off, so that database/sql
 // tries again.
-func (l *Dialer) connect(ctx context.Context, h *host, schema string) (c driver.Conn, err error) {
+func (l *Dialer) connect(ctx context.Context, h *dialTarget, schema string) (c driver.Conn, err error) {
 	for range LoginTries {
 		c, err = l.dial(ctx, h.Host, schema)
 		if !errors.Is(err, driver.ErrBadConn) {
@@ -310,18 +310,18 @@ func (l *Dialer) connect(ctx context.Context, h *host, schema string) (c driver.
 
 // begin waits until the account may log in, and returns what is to be called with
 // the login's end, of which the first call counts. Nobody waits here with a place on the server: see openOn.
-func (l *Dialer) begin(ctx context.Context, h *host) (end func(error), err error) {
-	doubts := h.Doubts.Load
-	ended, err := h.account.Begin(ctx, dsn.PasswordHash(h.Cfg), !pool.IsUnasked(ctx), func() bool { return doubts() == h.loginDoubts.Load() })
+func (l *Dialer) begin(ctx context.Context, h *dialTarget) (end func(error), err error) {
+	deadFound := h.DeadFound.Load
+	ended, err := h.account.Begin(ctx, dsn.PasswordHash(h.Cfg), !pool.IsBackgroundLogin(ctx), func() bool { return deadFound() == h.deadFoundAtLogin.Load() })
 	if err != nil {
 		return nil, err
 	}
-	before := doubts()
+	before := deadFound()
 	var once sync.Once
 	return func(err error) {
 		once.Do(func() {
 			if err == nil {
-				h.loginDoubts.Store(before)
+				h.deadFoundAtLogin.Store(before)
 			}
 			ended(err)
 		})
@@ -329,7 +329,7 @@ func (l *Dialer) begin(ctx context.Context, h *host) (end func(error), err error
 }
 
 // explain says so if an error came from the login's own time limit.
-func (l *Dialer) explain(ctx context.Context, h *host, start time.Time, err error) error {
+func (l *Dialer) explain(ctx context.Context, h *dialTarget, start time.Time, err error) error {
 	if ctx.Err() == context.DeadlineExceeded {
 		return fmt.Errorf("mysqlpool: login to %s: not done after %v (the DSN's timeout, else pool_timeout): %w",
 			l.at(h), time.Since(start).Round(time.Millisecond), err)

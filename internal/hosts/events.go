@@ -32,7 +32,7 @@ func wasTried(err error) bool {
 // Silent implements physical.Events: it notes that a connection to a host had no answer
 // within limit, the pool's own, and that others were idle for as long.
 func (l events) Silent(h *physical.Host, limit, idle time.Duration) {
-	h.Doubts.Add(1)
+	h.DeadFound.Add(1)
 	l.invalidate(pool.Broken, func(o *physical.Conn, unused time.Duration) bool {
 		return o.Host == h && unused > 0 && unused >= idle
 	})
@@ -50,7 +50,7 @@ func (l events) Verify(known *physical.Host, limit, idle time.Duration) {
 	l.watch.run(func(ctx context.Context) {
 		defer h.verifying.Store(false)
 		asked := false
-		l.eachUnused(func(p *physical.Conn) {
+		l.useEachAvailable(func(p *physical.Conn) {
 			if asked || p.Host != known {
 				return
 			}
@@ -62,14 +62,14 @@ func (l events) Verify(known *physical.Host, limit, idle time.Duration) {
 			case ctx.Err() == context.DeadlineExceeded:
 				l.Silent(known, limit, idle)
 			default:
-				h.Doubts.Add(1)
+				h.DeadFound.Add(1)
 			}
 		})
 	})
 }
 
-// Unready implements physical.Events: it has what is connected to a host closed after use
-// that refuses statements, if there are others.
+// Unready implements physical.Events. It closes, after use, the connections to a host that
+// refuses statements, if there are other hosts.
 func (l events) Unready(h *physical.Host, why error) {
 	if !l.hosts.several() {
 		return

@@ -47,7 +47,7 @@ func (l prober) startProbes() {
 
 // probeLoop probes a host whenever that is due, until it need not be probed any
 // more, or nobody uses the pool: then the next login tries the host.
-func (l prober) probeLoop(ctx context.Context, h *host) {
+func (l prober) probeLoop(ctx context.Context, h *dialTarget) {
 	var p *physical.Conn // what the latest probe left open
 	closeProbe := func() {
 		if p != nil {
@@ -63,7 +63,7 @@ func (l prober) probeLoop(ctx context.Context, h *host) {
 		}
 		if wait := time.Until(at); wait > 0 {
 			if wait > keepProbe || !h.share.Budget.Spacious() {
-				closeProbe() // nobody could claim its place
+				closeProbe() // nobody else could have its place
 			}
 			timer := time.NewTimer(wait)
 			select {
@@ -91,7 +91,7 @@ func (l prober) probeLoop(ctx context.Context, h *host) {
 
 // nextProbe is when a host is to be probed next. If it is not to be, its
 // goroutine is expected to end.
-func (b *hostSet) nextProbe(ctx context.Context, h *host) (at time.Time, ok bool) {
+func (b *hostSet) nextProbe(ctx context.Context, h *dialTarget) (at time.Time, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if ctx.Err() != nil {
@@ -103,7 +103,7 @@ func (b *hostSet) nextProbe(ctx context.Context, h *host) (at time.Time, ok bool
 }
 
 // wakes has the goroutine that probes a host see when that is due.
-func (h *host) wakes() {
+func (h *dialTarget) wakes() {
 	select {
 	case h.wake <- struct{}{}:
 	default:
@@ -112,7 +112,7 @@ func (h *host) wakes() {
 
 // startProbe notes that a probe starts. It reports false if nobody needs it; then
 // the goroutine is expected to end.
-func (b *hostSet) startProbe(ctx context.Context, h *host) bool {
+func (b *hostSet) startProbe(ctx context.Context, h *dialTarget) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if ctx.Err() != nil {
@@ -130,7 +130,7 @@ func (b *hostSet) startProbe(ctx context.Context, h *host) bool {
 
 // probe asks a host what it is, on p or, if that is nil or broken, on a new
 // connection, and reports it. It returns the connection.
-func (l prober) probe(ctx context.Context, h *host, p *physical.Conn) *physical.Conn {
+func (l prober) probe(ctx context.Context, h *dialTarget, p *physical.Conn) *physical.Conn {
 	h.probes.Add(1)
 	limit := min(l.timeout/time.Duration(len(l.hosts.hosts)), maxProbe)
 	began := time.Now()
@@ -144,7 +144,7 @@ func (l prober) probe(ctx context.Context, h *host, p *physical.Conn) *physical.
 		p.Abandon()
 		limit -= time.Since(began)
 	}
-	p, began, err := l.openToProbe(ctx, h, limit)
+	p, began, err := l.awaitPlaceAndLogIn(ctx, h, limit)
 	if err != nil {
 		l.loginFailed(h, began, err)
 		return nil
@@ -153,8 +153,8 @@ func (l prober) probe(ctx context.Context, h *host, p *physical.Conn) *physical.
 	return p
 }
 
-// openProbe opens the connection of a probe.
-func (l prober) openProbe(ctx context.Context, h *host, place *budget.Place) (*physical.Conn, error) {
+// loginForProbe logs in for a probe, with a place that was taken.
+func (l prober) loginForProbe(ctx context.Context, h *dialTarget, place *budget.Place) (*physical.Conn, error) {
 	err := h.panics.recent()
 	var end func(error)
 	if err == nil {
@@ -167,15 +167,15 @@ func (l prober) openProbe(ctx context.Context, h *host, place *budget.Place) (*p
 	return l.openIn(ctx, h, "", place, end)
 }
 
-// openToProbe logs in to a host to probe it. A host that serves is merely watched,
+// awaitPlaceAndLogIn logs in to a host to probe it. A host that serves is merely watched,
 // which is no reason to take anybody's place. One that does not is waited for, or
 // a pool could go on writing to another for as long as this one is full.
 //
 // began is when the login started.
-func (l prober) openToProbe(ctx context.Context, h *host, limit time.Duration) (p *physical.Conn, began time.Time, err error) {
+func (l prober) awaitPlaceAndLogIn(ctx context.Context, h *dialTarget, limit time.Duration) (p *physical.Conn, began time.Time, err error) {
 	began = time.Now()
 	if rating, _ := l.hosts.rating(h); rating == failover.Wanted {
-		timed, cancel := context.WithTimeout(pool.Unasked(ctx), limit)
+		timed, cancel := context.WithTimeout(pool.WithBackgroundLogin(ctx), limit)
 		defer cancel()
 		p, err = l.openOn(timed, h, "")
 		return p, began, err
@@ -187,12 +187,12 @@ func (l prober) openToProbe(ctx context.Context, h *host, limit time.Duration) (
 	began = time.Now()
 	timed, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	p, err = l.openProbe(timed, h, place)
+	p, err = l.loginForProbe(timed, h, place)
 	return p, began, err
 }
 
 // loginFailed reports a login that failed, or a probe.
-func (l *Dialer) loginFailed(h *host, began time.Time, err error) {
+func (l *Dialer) loginFailed(h *dialTarget, began time.Time, err error) {
 	switch {
 	case !l.hosts.tracks:
 	case mysqlerr.IsRefused(err):
@@ -213,7 +213,7 @@ func (l *Dialer) loginFailed(h *host, began time.Time, err error) {
 		l.report(h, event, began, reasonOf(err))
 	default:
 		l.hosts.mu.Lock()
-		l.hosts.tracker.ProbeFailed(h.Index, time.Now())
+		l.hosts.tracker.ProbeInconclusive(h.Index, time.Now())
 		l.hosts.mu.Unlock()
 	}
 }

@@ -11,38 +11,38 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 )
 
-// server is one server for all pools that log in to its network address.
-type server struct {
+// serverEntry is one server, for all pools that log in to its network address.
+type serverEntry struct {
 	*serverinfo.Server
 	budget *budget.Budget // immutable
 }
 
-func newServer(a serverinfo.Address) *server {
-	return &server{Server: serverinfo.NewServer(), budget: budget.New(fmt.Sprintf("%s(%s)", a.Net, a.Addr))}
+func newServerEntry(a serverinfo.Address) *serverEntry {
+	return &serverEntry{Server: serverinfo.NewServer(), budget: budget.New(fmt.Sprintf("%s(%s)", a.Net, a.Addr))}
 }
 
 // servers is the servers that some host refers to. It holds none of them alive.
-var servers = serverTable{byAddress: map[serverinfo.Address]weak.Pointer[server]{}}
+var servers = serverTable{byAddress: map[serverinfo.Address]weak.Pointer[serverEntry]{}}
 
 type serverTable struct {
 	mu        sync.Mutex // guards what follows; a leaf: no other lock is taken under it
-	byAddress map[serverinfo.Address]weak.Pointer[server]
+	byAddress map[serverinfo.Address]weak.Pointer[serverEntry]
 }
 
 // of returns the server that a host's config logs in to. Where the config dials by
 // a function of its own, only that knows what the address means: then the
 // server is the host's alone.
-func (t *serverTable) of(cfg *mysql.Config) *server {
+func (t *serverTable) of(cfg *mysql.Config) *serverEntry {
 	address := serverinfo.Address{Net: cfg.Net, Addr: cfg.Addr}
 	if cfg.DialFunc != nil {
-		return newServer(address)
+		return newServerEntry(address)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if s := t.byAddress[address].Value(); s != nil {
 		return s
 	}
-	s := newServer(address)
+	s := newServerEntry(address)
 	t.byAddress[address] = weak.Make(s)
 	runtime.AddCleanup(s, t.forget, address)
 	return s

@@ -53,7 +53,6 @@ type Stats struct {
 	UseTimes                                   *histogram.Histogram
 }
 
-// Stats returns what is counted.
 func (l *Dialer) Stats() Stats {
 	hits, misses, evictions := l.Stmts.Counts()
 	proofs := &l.hosts.hosts[0].server.Proofs
@@ -72,7 +71,7 @@ func (l *Dialer) End() {
 	l.watch.end()
 }
 
-// Wait waits, after end, until what was under way has ended, or ctx ends.
+// Wait waits, after End, until what was under way has ended, or ctx ends.
 func (l *Dialer) Wait(ctx context.Context) {
 	l.background.wait(ctx)
 	l.watch.wait(ctx)
@@ -101,7 +100,7 @@ func (l *Dialer) TrimOrphans() {
 
 // BudgetsOf returns what there is of each server that some dialer logs in to, once.
 func BudgetsOf(dialers []*Dialer) (all []budget.Stats) {
-	seen := map[*server]bool{}
+	seen := map[*serverEntry]bool{}
 	for _, l := range dialers {
 		for _, h := range l.hosts.hosts {
 			if !seen[h.server] {

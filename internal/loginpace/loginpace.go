@@ -22,7 +22,7 @@ import (
 // pools:
 //
 //   - A password that was refused is tried by one login at a time, which a request
-//     asked for; after three refused logins in ten seconds, after RefusedRest only.
+//     asked for; after three refused logins in ten seconds, after RefusedBackoff only.
 //     Meanwhile every other login with it gets the server's error at once, and the
 //     server sees none.
 //   - No more than five logins of an account are under way at once: all of them may be
@@ -30,24 +30,24 @@ import (
 //     found dead since, twice as many are each time that a burst has lasted for another
 //     GrowAfter, and for longer than a login takes: so a burst at a server that is far
 //     away is not slow, and a refusal is known before there are more.
-//   - A password that was not refused yet does not wait for RefusedRest. Those under
+//   - A password that was not refused yet does not wait for RefusedBackoff. Those under
 //     way and those refused in the last ten seconds are nine at most together.
 //
 // Five at once and one each two seconds are nine in ten seconds. It may be more only
 // if a password is changed amid a burst of logins that has lasted for longer than that:
 // then as many are refused as are under way.
 const (
-	RefusedSpan = 10 * time.Second
-	RefusedMost = 9
-	refusedFree = 3
-	RefusedRest = 2 * time.Second
-	MostAtOnce  = 5
-	GrowAfter   = 50 * time.Millisecond
-	provenFor   = 10 * time.Second
-	LongestTurn = 500 * time.Millisecond // the longest wait for one of MostAtOnce that does not end
+	RefusedSpan    = 10 * time.Second
+	RefusedMost    = 9
+	refusedFree    = 3
+	RefusedBackoff = 2 * time.Second
+	MostAtOnce     = 5
+	GrowAfter      = 50 * time.Millisecond
+	verifiedFor    = 10 * time.Second
+	LongestWait    = 500 * time.Millisecond // the longest wait for one of MostAtOnce that does not end
 )
 
-// ErrPaced is why a login was not tried that had no time left to wait for its turn.
+// ErrPaced is why a login was not tried that had no time left to wait.
 var ErrPaced = errors.New("mysqlpool: the login was not tried, since too many of this account are under way or were refused just now")
 
 // Account is what this process knows of the logins of one user to one server.
@@ -56,7 +56,7 @@ type Account struct {
 	underway  int
 	succeeded time.Time              // the latest that did; zero: it was refused since
 	took      time.Duration          // that one
-	queue     []*turn                // those that wait though one has just succeeded, the first first
+	queue     []*waiter              // those that wait though one has just succeeded, the first first
 	burst     time.Time              // since when logins find MostAtOnce under way
 	crowded   time.Time              // when one last did
 	refused   []time.Time            // in the last RefusedSpan
@@ -65,8 +65,8 @@ type Account struct {
 	touched   time.Time
 }
 
-// turn is of a login that waits.
-type turn struct{ since time.Time }
+// waiter is a login that waits.
+type waiter struct{ since time.Time }
 
 // password is one that was refused.
 type password struct {
@@ -91,7 +91,7 @@ type Table struct {
 	swept time.Time // when those were last dropped that can be forgotten
 }
 
-// sweepPause is how often that is done at most, since all are looked at.
+// sweepPause is how often that is done at most, since all are visited.
 const sweepPause = time.Second
 
 // Of returns the account that a host's config logs in with. It is of that host
@@ -142,7 +142,7 @@ func (a *Account) forgettable(now time.Time) bool {
 // reports whether no connection was found dead since the latest login: they may have
 // been killed because of a new password.
 func (a *Account) Begin(ctx context.Context, hash [32]byte, asked bool, quiet func() bool) (end func(error), err error) {
-	mine := &turn{since: time.Now()}
+	mine := &waiter{since: time.Now()}
 	defer a.leave(mine)
 	for {
 		a.mu.Lock()
@@ -155,8 +155,8 @@ func (a *Account) Begin(ctx context.Context, hash [32]byte, asked bool, quiet fu
 			a.mu.Unlock()
 			return nil, err
 		}
-		proven := !a.succeeded.IsZero() && now.Sub(a.succeeded) < provenFor && quiet()
-		wait := a.waitLocked(now, mine, proven)
+		verified := !a.succeeded.IsZero() && now.Sub(a.succeeded) < verifiedFor && quiet()
+		wait := a.waitLocked(now, mine, verified)
 		if wait == 0 {
 			a.underway++
 			if p != nil {
@@ -184,17 +184,17 @@ func (a *Account) Begin(ctx context.Context, hash [32]byte, asked bool, quiet fu
 
 func (a *Account) tooOftenLocked(p *password, now time.Time) bool {
 	n := len(a.refused) + a.underway
-	return p.trying || n >= RefusedMost || n >= refusedFree && now.Sub(p.at) < RefusedRest
+	return p.trying || n >= RefusedMost || n >= refusedFree && now.Sub(p.at) < RefusedBackoff
 }
 
 // leave takes a login out of the queue, and lets the next one see whether it may start.
-func (a *Account) leave(mine *turn) {
+func (a *Account) leave(mine *waiter) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.leaveLocked(mine)
 }
 
-func (a *Account) leaveLocked(mine *turn) {
+func (a *Account) leaveLocked(mine *waiter) {
 	if i := slices.Index(a.queue, mine); i >= 0 {
 		a.queue = slices.Delete(a.queue, i, i+1)
 		a.changedLocked()
@@ -209,10 +209,10 @@ func (a *Account) changedLocked() {
 	}
 }
 
-// waitLocked is for how long a login waits at most; 0 if it may start. proven says
+// waitLocked is for how long a login waits at most; 0 if it may start. verified says
 // whether one has just succeeded.
-func (a *Account) waitLocked(now time.Time, mine *turn, proven bool) time.Duration {
-	if proven {
+func (a *Account) waitLocked(now time.Time, mine *waiter, verified bool) time.Duration {
+	if verified {
 		grow := max(GrowAfter, a.took+a.took/4)
 		if a.underway >= MostAtOnce || len(a.queue) > 0 {
 			if len(a.queue) == 0 && now.Sub(a.crowded) > grow/2 {
@@ -237,8 +237,8 @@ func (a *Account) waitLocked(now time.Time, mine *turn, proven bool) time.Durati
 		}
 		return a.refused[0].Add(RefusedSpan).Sub(now)
 	}
-	if waited := now.Sub(mine.since); a.underway >= MostAtOnce && waited < LongestTurn {
-		return LongestTurn - waited
+	if waited := now.Sub(mine.since); a.underway >= MostAtOnce && waited < LongestWait {
+		return LongestWait - waited
 	}
 	return 0
 }

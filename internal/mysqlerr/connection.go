@@ -12,8 +12,8 @@ func EndsSession(number uint16) bool {
 	return false
 }
 
-// MayEndSession reports whether the server may end the session after an error, and
-// may not.
+// MayEndSession reports whether the session may have ended with an error. The caller must
+// ping. All rules for dead connections: physical.Conn.noteError (liveness.go).
 func MayEndSession(number uint16) bool {
 	switch number {
 	case QueryInterrupted, // the statement was killed, or the session (MySQL)

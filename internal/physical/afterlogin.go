@@ -9,7 +9,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 	"github.com/mysqlpool/mysqlpool/internal/serverinfo"
 	"github.com/mysqlpool/mysqlpool/internal/session"
 )
@@ -31,14 +30,14 @@ type AfterLogin func(ctx context.Context, conn driver.Conn) error
 // rejectedAfterLogin is the kinds of state that AfterLogin may not leave.
 const rejectedAfterLogin = session.Transaction | session.NextTransaction | session.Locks | session.TableLocks | session.Handlers
 
-// silentAfterLogin is the kinds that a later statement may change without its text
+// untrackableAfterLogin is the kinds that a later statement may change without its text
 // showing it, as an INSERT changes a temporary table.
-const silentAfterLogin = session.TempTables | session.Prepared
+const untrackableAfterLogin = session.TempTables | session.Prepared
 
-// HeedAfterLogin is how long AfterLogin has to return after its context ended.
-const HeedAfterLogin = 500 * time.Millisecond
+// AfterLoginCancelGrace is how long AfterLogin has to return after its context ended.
+const AfterLoginCancelGrace = 500 * time.Millisecond
 
-// afterLogin is what is known of a connection on which Login.AfterLogin ran. Guarded by
+// afterLogin is what is known of a connection on which Shared.AfterLogin ran. Guarded by
 // ownership.
 type afterLogin struct {
 	ran     bool
@@ -47,24 +46,16 @@ type afterLogin struct {
 	eachUse bool   // the session must be reset after each use
 }
 
-// loginBaseline is what the login itself made of the session, which a reset begins with.
-func (p *Conn) loginBaseline() *session.Baseline {
-	if p.after.ran {
-		return p.after.login.baseline
-	}
-	return p.baseline
-}
-
-// afterLoginRunner runs Login.AfterLogin on a connection.
+// afterLoginRunner runs Shared.AfterLogin on a connection.
 type afterLoginRunner struct{ *Conn }
 
-// RunAfterLogin runs Login.AfterLogin, if there is one, on a connection that has logged
+// RunAfterLogin runs Shared.AfterLogin, if there is one, on a connection that has logged
 // in and is to be handed out, and takes what it leaves as the baseline. After an error
 // the connection is to be closed.
 func (p *Conn) RunAfterLogin(ctx context.Context) error { return afterLoginRunner{p}.runAtLogin(ctx) }
 
 func (p afterLoginRunner) runAtLogin(ctx context.Context) (err error) {
-	if p.Login.AfterLogin == nil {
+	if p.Shared.AfterLogin == nil {
 		return nil
 	}
 	defer p.survive("what follows WithAfterLogin", &err)
@@ -91,7 +82,7 @@ func (p afterLoginRunner) repeatAfterLogin(ctx context.Context) error {
 	}
 	before := p.schema.now
 	if p.after.schema != "" && p.after.schema != UnknownSchema && p.after.schema != before {
-		if _, err := p.use(ctx, p.after.schema); err != nil {
+		if _, err := switcher(p).use(ctx, p.after.schema); err != nil {
 			return err
 		}
 	}
@@ -111,7 +102,7 @@ func (p afterLoginRunner) repeatAfterLogin(ctx context.Context) error {
 	case before == "":
 		return p.afterLoginError("", fmt.Errorf("run again after a reset it selects a schema, and did not after the login"))
 	default:
-		_, err = p.use(ctx, before)
+		_, err = switcher(p).use(ctx, before)
 	}
 	return err
 }
@@ -137,7 +128,7 @@ func (p afterLoginRunner) runAfterLogin(ctx context.Context) (leftAfterLogin, er
 	if err != nil {
 		return left, p.afterLoginFailed(ctx, err)
 	}
-	if left.baseline == nil { // the server does not tell
+	if left.baseline == nil { // it cannot be read
 		left.autocommitAtLogin = autocommit
 	}
 	if p.InTransaction() {
@@ -146,18 +137,18 @@ func (p afterLoginRunner) runAfterLogin(ctx context.Context) (leftAfterLogin, er
 	if rejected := kinds & rejectedAfterLogin; rejected != 0 {
 		return left, p.afterLoginError("", fmt.Errorf("it leaves state that its first user would end (%v): end it there, or, for a transaction's characteristics, SET SESSION TRANSACTION", rejected))
 	}
-	p.after.eachUse = p.after.eachUse || c.unknown || kinds&silentAfterLogin != 0
+	p.after.eachUse = p.after.eachUse || c.unknown || kinds&untrackableAfterLogin != 0
 	if left.schema != p.schema.now {
 		p.schema.changes = schemas
 	}
 	p.state.Reset()
 	p.used, p.busy, p.flags.failed, p.altered = false, false, false, false
-	p.shows.lastID = sessionID{unknown: c.changesID}
+	p.diagnostics.lastID = sessionID{unknown: c.changesID}
 	return left, nil
 }
 
 // callAfterLogin calls the function, for as long as ctx lasts and a little longer.
-// When it has returned nobody else uses the connection, whatever the function does.
+// When it has returned the function cannot use the connection any more.
 func (p afterLoginRunner) callAfterLogin(ctx context.Context) (*afterLoginConn, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -167,23 +158,23 @@ func (p afterLoginRunner) callAfterLogin(ctx context.Context) (*afterLoginConn, 
 		err := fmt.Errorf("it ended its goroutine (runtime.Goexit)")
 		defer func() {
 			if r := recover(); r != nil {
-				p.Login.Log().LogAttrs(ctx, slog.LevelError, "mysqlpool: the function of WithAfterLogin panicked, and the connection is closed",
-					slog.String("login", p.Login.Name), slog.String("host", p.Host.Addr), p.IDAttr(), slog.Any("panic", r), slog.String("stack", string(debug.Stack())))
+				p.Shared.Log().LogAttrs(ctx, slog.LevelError, "mysqlpool: the function of WithAfterLogin panicked, and the connection is closed",
+					slog.String("login", p.Shared.Name), slog.String("host", p.Host.Addr), p.IDAttr(), slog.Any("panic", r), slog.String("stack", string(debug.Stack())))
 				err = &afterLoginPanic{r}
 			}
 			done <- err
 		}()
-		err = p.Login.AfterLogin(ctx, c)
+		err = p.Shared.AfterLogin(ctx, c)
 	}()
 	var err error
 	select {
 	case err = <-done:
 	case <-ctx.Done():
-		timer := time.NewTimer(HeedAfterLogin)
+		timer := time.NewTimer(AfterLoginCancelGrace)
 		select {
 		case err = <-done:
 		case <-timer.C:
-			err = fmt.Errorf("abandoned while it still runs (it does not heed its context): %w", ctx.Err())
+			err = fmt.Errorf("abandoned while it still runs (it ignores its context): %w", ctx.Err())
 		}
 		timer.Stop()
 	}
@@ -196,24 +187,24 @@ func (p afterLoginRunner) callAfterLogin(ctx context.Context) (*afterLoginConn, 
 	return c, err
 }
 
-// measure reads what the function left. A server that does not tell its variables
-// leaves the baseline unknown.
+// measure reads what the function left. If the server's variables cannot be read, the
+// baseline stays unknown.
 func (p afterLoginRunner) measure(ctx context.Context, oneByOne bool) (left leftAfterLogin, err error) {
 	before := p.after.login
 	left.facts = facts{ID: p.ID, read: true, initConnect: p.initConnect, readRole: true, hasRoles: before.hasRoles, roleAtLogin: before.roleAtLogin}
 	s := p.Host.Learned.Load()
-	asks := []string{"DATABASE()"}
+	columns := []string{"DATABASE()"}
 	tells := s != nil && len(s.Variables) > 0 && before.baseline != nil
 	if tells {
-		asks = append(asks, "@@autocommit")
+		columns = append(columns, "@@autocommit")
 		for _, name := range s.Variables {
-			asks = append(asks, "@@"+name)
+			columns = append(columns, "@@"+name)
 		}
 		if before.hasRoles {
-			asks = append(asks, "CURRENT_ROLE()")
+			columns = append(columns, "CURRENT_ROLE()")
 		}
 	}
-	row, err := selectRow(ctx, p.Conn, asks)
+	row, err := selectRow(ctx, p.Conn, columns)
 	if err != nil {
 		if !CannotTell(err) {
 			return left, err
@@ -248,7 +239,7 @@ func (p afterLoginRunner) measure(ctx context.Context, oneByOne bool) (left left
 // adoptConfig has the connection go by variables that a DSN's parameters may set too.
 func (p afterLoginRunner) adoptConfig(values map[string]string) {
 	if values == nil {
-		return // the server does not tell
+		return // they cannot be read
 	}
 	set := map[string]string{}
 	if wait := values["wait_timeout"]; wait != p.after.login.baseline.Value("wait_timeout") {
@@ -272,9 +263,4 @@ func (p afterLoginRunner) adoptConfig(values map[string]string) {
 		maps.Copy(config.Params, set)
 	}
 	p.config = &config
-}
-
-// endsSession reports whether the server said with an error that the session ends.
-func endsSession(err error) bool {
-	return mysqlerr.EndsSession(mysqlerr.Number(err)) || mysqlerr.IsUnready(err) || mysqlerr.IsOffline(err)
 }

@@ -96,7 +96,7 @@ func (c *afterLoginConn) ran(st *session.Statement, query string, args []driver.
 	}
 	c.p.ran(st, firstValue(args), err)
 	if st.Acts() {
-		c.p.Login.acted(st)
+		c.p.Shared.acted(st)
 	}
 	c.oneByOne = c.oneByOne || dsn.SetsCharsets(query)
 	c.changesID = c.changesID || st.ChangesID()
@@ -186,7 +186,7 @@ func (c *afterLoginConn) PrepareContext(ctx context.Context, query string) (driv
 	if !ok {
 		return nil, errors.Join(errors.New("mysqlpool: the stock driver's statement lacks an interface: update mysqlpool"), inner.Close())
 	}
-	s := &afterLoginStmt{c: c, inner: stock, query: query, says: st}
+	s := &afterLoginStmt{c: c, inner: stock, query: query, effects: st}
 	c.stmts = append(c.stmts, s)
 	return s, nil
 }
@@ -231,10 +231,10 @@ func (t *afterLoginTx) end(how string) error {
 
 // afterLoginStmt is a prepared statement. One that the function leaves open is closed.
 type afterLoginStmt struct {
-	c     *afterLoginConn
-	inner StockStmt
-	query string
-	says  session.Statement
+	c       *afterLoginConn
+	inner   StockStmt
+	query   string
+	effects session.Statement
 }
 
 func (s *afterLoginStmt) NumInput() int { return s.inner.NumInput() }
@@ -258,7 +258,7 @@ func (s *afterLoginStmt) ExecContext(ctx context.Context, args []driver.NamedVal
 	defer c.mu.Unlock()
 	c.p.running()
 	result, err := s.inner.ExecContext(c.bind(ctx), args)
-	c.ran(&s.says, s.query, args, err)
+	c.ran(&s.effects, s.query, args, err)
 	return result, err
 }
 
@@ -270,7 +270,7 @@ func (s *afterLoginStmt) QueryContext(ctx context.Context, args []driver.NamedVa
 	defer c.mu.Unlock()
 	c.p.running()
 	rows, err := s.inner.QueryContext(c.bind(ctx), args)
-	c.ran(&s.says, s.query, args, err)
+	c.ran(&s.effects, s.query, args, err)
 	return c.reads(rows, err)
 }
 
@@ -289,7 +289,7 @@ func (s *afterLoginStmt) Close() error {
 	return nil
 }
 
-// afterLoginRows is rows.
+// afterLoginRows is rows that end with the function.
 type afterLoginRows struct {
 	c      *afterLoginConn
 	inner  driver.Rows

@@ -9,7 +9,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
-// AfterLoginError is a login that failed because of Login.AfterLogin, and not of the
+// AfterLoginError is a login that failed because of Shared.AfterLogin, and not of the
 // host or the account. It does not unwrap to the function's own error: that may be any,
 // such as another server's "access denied", and must not be taken for this login's.
 type AfterLoginError struct {
@@ -49,7 +49,7 @@ func (e *afterLoginPanic) Error() string {
 	return fmt.Sprintf("panic (the log has the stack): %v", e.value)
 }
 
-// afterLoginFailed returns the error of a function, which tells nothing of the host
+// afterLoginFailed returns the error of a function, which means nothing about the host
 // unless the connection broke by itself.
 func (p afterLoginRunner) afterLoginFailed(ctx context.Context, err error) error {
 	var panicked *afterLoginPanic
@@ -74,9 +74,9 @@ func (p afterLoginRunner) afterLoginError(when string, err error) *AfterLoginErr
 }
 
 // at names the host for people.
-func (p *Conn) at() string {
-	if !p.Login.several() {
-		return p.Login.Name
+func (p afterLoginRunner) at() string {
+	if !p.Shared.several() {
+		return p.Shared.Name
 	}
-	return fmt.Sprintf("%s (%s)", p.Login.Name, p.Host.Addr)
+	return fmt.Sprintf("%s (%s)", p.Shared.Name, p.Host.Addr)
 }

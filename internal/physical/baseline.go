@@ -3,7 +3,6 @@ package physical
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"strconv"
 
 	"github.com/mysqlpool/mysqlpool/internal/dsn"
@@ -14,12 +13,12 @@ import (
 
 // The baseline is what a session was like after its login, to which it is restored: its
 // variables, and its role. It costs a round trip to read, and many programs leave nothing
-// that needs it. A pool's first login has the variables from what it asks about the
-// server. Else the baseline is read when a user of the pool is about to leave such state:
+// that needs it. A pool's first login has the variables from the query about the server.
+// Otherwise the baseline is read when a statement is about to leave such state:
 //
-//	on his connection, before that statement    unless something of his earlier statements, which
-//	                                            he may ask for, would be gone: see answers.go
-//	on each other one                           when it is checked out next
+//	on that connection, before the statement    unless that would destroy diagnostics that
+//	                                            its user may still read: see diagnostics.go
+//	on each other connection                    at its next checkout
 //	from then on                                at each login
 //
 // A connection on which it was not read is closed at check-in if more is left on it than
@@ -32,7 +31,7 @@ const needNoBaseline = session.Transaction | session.NextTransaction | session.S
 // would show them, or end them.
 const inBaseline = session.NextTransaction | session.Variables | session.Other | session.Identity
 
-// noteLeft notes what a user leaves.
+// noteLeft notes the kinds of state that a user leaves.
 func (h *Host) noteLeft(kinds session.Kinds) {
 	if h.leftKinds()&kinds != kinds {
 		h.left.Or(uint32(kinds))
@@ -42,56 +41,56 @@ func (h *Host) noteLeft(kinds session.Kinds) {
 func (h *Host) leftKinds() session.Kinds { return session.Kinds(h.left.Load()) }
 
 // readsAtLogin reports whether the baseline is read at each login.
-func (p *Conn) readsAtLogin() bool {
-	return p.Login.AfterLogin != nil || p.Login.Reset == dsn.ResetAlways || p.Host.leftKinds()&^needNoBaseline != 0
+func (p asker) readsAtLogin() bool {
+	return p.Shared.AfterLogin != nil || p.Shared.Reset == dsn.ResetAlways || p.Host.leftKinds()&^needNoBaseline != 0
 }
 
 // beforeState is called before each statement of h, which holds p, while not all of the
 // baseline is read. It returns an error only if the connection broke, or ctx ended.
 func (h *Holder) beforeState(ctx context.Context, p *Conn, st *session.Statement) error {
-	if !p.lacksBaseline(st.Leaves) || p.Login.Reset == dsn.ResetNever {
+	if !p.lacksBaseline(st.Leaves) || p.Shared.Reset == dsn.ResetNever {
 		return nil
 	}
 	p.Host.noteLeft(st.Leaves)
 	// SELECT of variables changes FOUND_ROWS(), ROW_COUNT(), which the next statement does
 	// anyway, and the warnings, where that does it too. Where it does not, only an error of
 	// the SELECT does.
-	lost := session.Found | st.Asks()
+	lost := session.Found | st.Reads()
 	if p.Host.keepsWarnings() {
 		lost |= session.Warnings
 	}
-	if p.kinds()&inBaseline != 0 || lost&^p.shows.foreign&ofStatements != 0 {
+	if p.kinds()&inBaseline != 0 || lost&^p.diagnostics.foreign&statementDiagnostics != 0 {
 		return nil
 	}
-	latest := p.shows.latest
-	err := p.readBaseline(ctx)
-	p.shows.latest = latest
+	latest := p.diagnostics.latest
+	err := asker{p}.readBaseline(ctx)
+	p.diagnostics.latest = latest
 	return err
 }
 
 // lacksBaseline reports whether more of it is needed to restore such state. What is not
 // understood may have changed the role.
-func (p *Conn) lacksBaseline(left session.Kinds) bool {
-	return !p.read && left&^needNoBaseline != 0 || !p.readRole && left&session.Other != 0
+func (f *facts) lacksBaseline(left session.Kinds) bool {
+	return !f.read && left&^needNoBaseline != 0 || !f.readRole && left&session.Other != 0
 }
 
 // baselineIsDue reports whether it is to be read before the connection is handed out.
-func (p *Conn) baselineIsDue() bool { return !p.readRole && p.lacksBaseline(p.Host.leftKinds()) }
+func (p asker) baselineIsDue() bool { return !p.readRole && p.lacksBaseline(p.Host.leftKinds()) }
 
 // readBaseline reads it on a session on which nothing of inBaseline was left. It returns
 // an error only if the connection broke, or ctx ended: what the server refuses stays
 // unknown.
-func (p *Conn) readBaseline(ctx context.Context) (err error) {
+func (p asker) readBaseline(ctx context.Context) (err error) {
 	if err := ctx.Err(); err != nil {
 		return err // the next statement may ask
 	}
 	defer p.survive("the reading of the session's variables", &err)
 	p.usedBy(nil)
-	return serious(asker{p}.askSession(ctx, false))
+	return unlessServerError(p.askSession(ctx, false))
 }
 
-// askSession asks for what is restored, and with host also what the host is. Where the
-// server does not tell, the session's id is asked for.
+// askSession reads the baseline, and with host also the host's role. If the server's
+// variables are unknown, it reads the session's id.
 func (p asker) askSession(ctx context.Context, host bool) error {
 	return p.askSessionWith(ctx, host, !p.Host.hasNoRoles.Load())
 }
@@ -104,28 +103,28 @@ func (p asker) askSessionWith(ctx context.Context, host, roles bool) error {
 	if server == nil || len(server.Variables) == 0 {
 		return mysqlerr.UnlessExpired(p.askID(ctx))
 	}
-	asks := server.AskFor()
+	columns := server.BaselineColumns()
 	if roles {
-		asks = append(asks, "CURRENT_ROLE()")
+		columns = append(columns, "CURRENT_ROLE()")
 	}
 	if host {
-		asks = append(asks, server.Asks.Columns()...)
+		columns = append(columns, server.RoleQueries.Columns()...)
 	}
-	row, err := selectRow(ctx, p.Conn, asks)
+	row, err := selectRow(ctx, p.Conn, columns)
 	switch {
 	case err == nil:
 	case errors.Is(err, errNoRow), mysqlerr.MayPass(err):
 		return mysqlerr.UnlessExpired(p.askID(ctx))
 	case mysqlerr.Number(err) == mysqlerr.UnknownVariable: // it is another server by now
 		p.Host.Learned.CompareAndSwap(server, nil)
-		return p.askAnew(ctx, host)
+		return p.askReplacedServer(ctx, host)
 	case roles && mysqlerr.MayLackFunction(err):
 		err := p.askSessionWith(ctx, host, false)
 		if p.baseline != nil {
 			p.Host.hasNoRoles.Store(true)
 		}
 		return err
-	case host && server.Asks != 0 && mysqlerr.IsDenied(err) && p.Login.dropQuestions(ctx, p.Host, server, err):
+	case host && server.RoleQueries != 0 && mysqlerr.IsDenied(err) && p.Shared.dropRoleQueries(ctx, p.Host, server, err):
 		return p.askSession(ctx, host)
 	default:
 		return mysqlerr.UnlessExpired(err)
@@ -140,17 +139,17 @@ func (p asker) askSessionWith(ctx context.Context, host, roles bool) error {
 	if p.hasRoles = roles; roles {
 		p.roleAtLogin, row = row[0], row[1:]
 	}
-	p.know(values)
+	p.setBaseline(values)
 	if !host {
 		return nil
 	}
-	p.Answer = server.Asks.Answer(row)
+	p.Answer = server.RoleQueries.Answer(row)
 	return p.askReplication(ctx)
 }
 
-// askAnew is askSession of a server of which nothing is known: SHOW VARIABLES tells
+// askReplacedServer is askSession of a server of which nothing is known: SHOW VARIABLES tells
 // those that there are, be it more than SELECT knows, as behind a proxy.
-func (p asker) askAnew(ctx context.Context, host bool) error {
+func (p asker) askReplacedServer(ctx context.Context, host bool) error {
 	variables, err := p.askServer(ctx)
 	if err != nil || variables == nil {
 		return err
@@ -172,9 +171,9 @@ func (p asker) askAnew(ctx context.Context, host bool) error {
 	return mysqlerr.UnlessExpired(p.askFirst(ctx, variables))
 }
 
-// know takes what a connection's variables are after the login. Most have the
+// setBaseline takes what a connection's variables are after the login. Most have the
 // same, and share the memory.
-func (p asker) know(values map[string]string) {
+func (p asker) setBaseline(values map[string]string) {
 	p.read = true
 	p.autocommitAtLogin = serverinfo.IsOn(values["autocommit"])
 	p.initConnect = values["init_connect"] != ""
@@ -188,24 +187,4 @@ func (p asker) know(values map[string]string) {
 	} else {
 		p.Host.baseline.Store(p.baseline)
 	}
-}
-
-// askID asks for as little as can be, if anybody wants to know: pool_kill, the log, or
-// who cannot tell from the status flags whether a statement commits by itself. Without
-// an answer autocommit counts as off: then every statement may leave a transaction open.
-func (p asker) askID(ctx context.Context) error {
-	l := p.Login
-	if p.ID != 0 || p.flags.Known() && !l.Kill && l.LeakAfter == 0 && !l.Log().Enabled(ctx, slog.LevelDebug) {
-		return nil
-	}
-	row, err := queryRow(ctx, p, serverinfo.AskConn)
-	if err != nil {
-		if CannotTell(err) {
-			return nil
-		}
-		return err
-	}
-	p.ID, _ = strconv.ParseUint(row[0], 10, 64)
-	p.autocommitAtLogin = serverinfo.IsOn(row[1])
-	return nil
 }

@@ -1,10 +1,10 @@
-// Package physical is one session on the server: it logs in, is validated, switches its
-// schema, runs statements, keeps those that are prepared, and is restored for its next
-// user. What a connection meets that others must know it tells through Events.
+// Package physical wraps a connection that has logged in: it is inspected, validated,
+// switches its schema, runs statements, keeps those that are prepared, and is restored for
+// its next user. It reports through Events what others must know.
 //
 // A Conn is the session, a Holder the logical connection that runs statements on it, a
-// Host what is known of the server's side, and a Login what the connections of one pool
-// have in common.
+// Host what is known of the server's side, and Shared what the connections of one pool
+// share.
 package physical
 
 import (
@@ -43,22 +43,22 @@ type StockConn interface {
 	driver.NamedValueChecker
 }
 
-// facts is what the server says of a session after the login.
+// facts is what is known of a session after the login.
 type facts struct {
 	ID                uint64 // CONNECTION_ID(); 0: unknown
 	autocommitAtLogin bool   // false if unknown
 
 	// The rest is as here until it is read: see baseline.go.
 
-	read        bool              // the variables were asked for, whatever came of it
+	read        bool              // reading the variables was tried, whatever came of it
 	baseline    *session.Baseline // nil: unknown
 	initConnect bool              // the server ran statements of its own, or may have
-	readRole    bool              // the role was asked for
+	readRole    bool              // reading the role was tried
 	hasRoles    bool              // the server has roles
 	roleAtLogin string
 }
 
-// unread is the facts of a session before anything is asked.
+// unread is the facts of a session before anything is read.
 func unread() facts { return facts{initConnect: true} }
 
 // IDAttr is the connection's id for the log, or nothing if it is unknown.
@@ -74,13 +74,13 @@ func (f *facts) IDAttr() slog.Attr {
 type Conn struct {
 	StockConn
 	stockFields
-	serial uint64 // tells it from every other one of the process; immutable
-	Login  *Login
+	serial uint64 // unique in the process; immutable
+	Shared *Shared
 	Host   *Host
 	Place  *budget.Place     // on the server; immutable
 	Life   time.Duration     // its greatest age; 0 is no limit
 	facts                    // as of the login
-	Answer serverinfo.Answer // what the server said of itself, at the login or the latest probe
+	Answer serverinfo.Answer // the server's role, at the login or the latest probe
 
 	config   *dsn.ConnConfig // what it logged in with
 	cautious bool            // the server may take packets of leastServerPacket only
@@ -88,11 +88,11 @@ type Conn struct {
 
 	// Guarded by ownership.
 
-	schema sessionSchema
-	late   lateSwitch
-	flags  statusFlags
-	live   liveness
-	shows  answers
+	schema      sessionSchema
+	deferred    deferredSchema
+	flags       statusFlags
+	live        liveness
+	diagnostics diagnostics
 
 	unsureLarge bool // the login's latest text is too long for a server that takes leastServerPacket only, and has no answer
 
@@ -115,8 +115,8 @@ var serials atomic.Uint64
 
 // New returns the connection that logged in to h with a place, and was to do so on
 // a schema. cautious says that the server may take packets of leastServerPacket only.
-func New(l *Login, h *Host, stock StockConn, place *budget.Place, schema string, cautious bool) *Conn {
-	p := &Conn{serial: serials.Add(1), StockConn: placedConn{stock, place}, Place: place, facts: unread(), stockFields: fieldsOf(stock), flags: flagsOf(stockdriver.StatusOf(stock)), Login: l, Host: h,
+func New(l *Shared, h *Host, stock StockConn, place *budget.Place, schema string, cautious bool) *Conn {
+	p := &Conn{serial: serials.Add(1), StockConn: placedConn{stock, place}, Place: place, facts: unread(), stockFields: fieldsOf(stock), flags: flagsOf(stockdriver.StatusOf(stock)), Shared: l, Host: h,
 		config: h.Config, schema: schemaAtLogin(schema), cautious: cautious}
 	switch {
 	case !h.changes:
@@ -144,19 +144,19 @@ func (p *Conn) MarkBroken() { p.live.worsens(broken) }
 
 // Close implements pool.Resource, and hides the stock connection's Close.
 func (p *Conn) Close(why pool.Reason) {
-	cut := !p.IsValid() // its socket was closed here, or the answer not read
-	if !cut && why != pool.Broken && why != pool.Disposed {
+	invalid := !p.IsValid() // its socket was closed here, or the answer not read
+	if !invalid && why != pool.Broken && why != pool.Disposed {
 		saveLastID(p)
 	}
 	err := p.StockConn.Close()
-	if cut && why == pool.Broken {
+	if invalid && why == pool.Broken {
 		p.kill()
 	}
-	p.shows.closed(why == pool.Broken, p.serial)
+	p.diagnostics.closed(why == pool.Broken, p.serial)
 	p.Host.Open.Add(-1)
-	p.Login.Stmts.Open.Add(-p.stmts.open)
-	p.Login.Stmts.closed(p)
-	p.Login.Log().LogAttrs(context.Background(), slog.LevelDebug, "mysqlpool: closed a connection",
-		slog.String("login", p.Login.Name), p.IDAttr(), slog.String("reason", why.String()),
+	p.Shared.Stmts.Open.Add(-p.stmts.open)
+	p.Shared.Stmts.closed(p)
+	p.Shared.Log().LogAttrs(context.Background(), slog.LevelDebug, "mysqlpool: closed a connection",
+		slog.String("login", p.Shared.Name), p.IDAttr(), slog.String("reason", why.String()),
 		slog.Any("error", err))
 }

@@ -10,8 +10,8 @@ import (
 )
 
 // Holder is what a logical connection is to physical ones: it holds one at a time, and
-// runs statements on it. Between two statements the logical connection may put it away,
-// and takes it back unless the pool gave it to somebody else.
+// runs statements on it. Between two statements the logical connection may offer or pin it,
+// and reclaims it unless the pool gave it to somebody else.
 type Holder struct {
 	*Lease
 	stmts    stmtList
@@ -20,19 +20,19 @@ type Holder struct {
 	readOnly bool // the latest transaction was begun as read-only
 }
 
-// NewHolder returns a holder that does not hold lent yet, which is the caller's. gone is
-// called if the logical connection becomes garbage without being closed; it may be nil.
-// See Lease.Dropped.
-func NewHolder(lent *pool.Conn[*Conn], gone func()) Holder {
-	return Holder{Lease: &Lease{lent: lent, gone: gone}}
+// NewHolder returns a holder that does not hold leased yet, which is the caller's.
+// onGarbage is called if the logical connection becomes garbage without being closed; it
+// may be nil. See Lease.Dropped.
+func NewHolder(leased *pool.Conn[*Conn], onGarbage func()) Holder {
+	return Holder{Lease: &Lease{leased: leased, onGarbage: onGarbage}}
 }
 
 // Current is the connection that is held.
-func (h *Holder) Current() *Conn { return h.lent.Value }
+func (h *Holder) Current() *Conn { return h.leased.Value }
 
 // CheckedOut notes that a connection was checked out.
-func (h *Holder) CheckedOut(lent *pool.Conn[*Conn]) {
-	h.lent, h.held = lent, true
+func (h *Holder) CheckedOut(leased *pool.Conn[*Conn]) {
+	h.leased, h.held = leased, true
 	if h.died.Swap(false) {
 		h.stmts.lose()
 	}
@@ -45,19 +45,19 @@ func (h *Holder) Resume() bool {
 	if !h.held {
 		return false
 	}
-	p := h.lent.Value
+	p := h.leased.Value
 	p.ClosePending()
 	p.usedBy(h.Lease)
 	return true
 }
 
-// PutAwayUnused offers a connection that was checked out and never held.
-func (h *Holder) PutAwayUnused() { h.ticket = h.lent.PutAwayUnused() }
+// OfferUnused offers a connection that was checked out and never held.
+func (h *Holder) OfferUnused() { h.ticket = h.leased.OfferUnused() }
 
-// Usable readies the connection that is held to be put away. It reports false if it must
-// not be used again.
+// Usable readies the connection that is held to be offered or pinned. It reports false if
+// it must not be used again.
 func (h *Holder) Usable() bool {
-	p := h.lent.Value
+	p := h.leased.Value
 	p.stmts.rows = nil // database/sql has closed them
 	p.ClosePending()
 	if p.live.health >= broken {
@@ -70,40 +70,39 @@ func (h *Holder) Usable() bool {
 	return true
 }
 
-// PutAway offers the connection that is held, or pins it if session state is left on it.
-func (h *Holder) PutAway() (pinned bool) {
-	if kinds := h.lent.Value.kinds(); kinds != 0 {
-		h.ticket, pinned = h.lent.Pin(uint32(kinds)), true
+// OfferOrPin offers the connection that is held, or pins it if session state is left on it.
+func (h *Holder) OfferOrPin() (pinned bool) {
+	if kinds := h.leased.Value.kinds(); kinds != 0 {
+		h.ticket, pinned = h.leased.Pin(uint32(kinds)), true
 	} else {
-		h.ticket = h.lent.Offer()
+		h.ticket = h.leased.Offer()
 	}
 	h.held = false
 	return pinned
 }
 
-// Sound reports whether nothing says that the connection that is held must not be used
-// again.
-func (h *Holder) Sound() bool { return h.lent.Value.sound() }
+// Sound reports whether the connection that is held may be used again, as far as is known.
+func (h *Holder) Sound() bool { return h.leased.Value.sound() }
 
 // CheckIn checks in the connection that is held. It takes no time, since database/sql may
 // call Close under its own lock.
 func (h *Holder) CheckIn() {
-	lent := h.lent
-	h.lent, h.held = nil, false
-	lent.Value.stmts.rows = nil
-	if lent.Value.MustRestore() {
-		lent.CheckInDirty()
+	leased := h.leased
+	h.leased, h.held = nil, false
+	leased.Value.stmts.rows = nil
+	if leased.Value.MustRestore() {
+		leased.CheckInDirty()
 		return
 	}
-	lent.Value.state.Reset()
-	lent.CheckIn()
+	leased.Value.state.Reset()
+	leased.CheckIn()
 }
 
 // Discard closes the connection that is held.
 func (h *Holder) Discard(why pool.Reason) {
-	lent := h.lent
-	h.lent, h.held = nil, false
-	lent.Discard(why)
+	leased := h.leased
+	h.leased, h.held = nil, false
+	leased.Discard(why)
 }
 
 // Holds reports whether a connection is held.
@@ -116,11 +115,11 @@ func (h *Holder) Rejected() bool { return h.rejected && h.Sound() }
 // ReturnedBadConn reports whether driver.ErrBadConn was returned.
 func (h *Holder) ReturnedBadConn() bool { return h.bad }
 
-// Closed notes that the logical connection is closed: nobody asks it for LAST_INSERT_ID()
-// any more.
-func (h *Holder) Closed() { h.LastID.gone.Store(true) }
+// Closed notes that the logical connection is closed: its LAST_INSERT_ID() is not needed any
+// more.
+func (h *Holder) Closed() { h.LastID.userClosed.Store(true) }
 
-// Lost is for a connection that was found dead and discarded: what the stock driver's
+// Lost notes that the connection was found dead and discarded: what the stock driver's
 // would have lost with it is lost.
 func (h *Holder) Lost() {
 	h.stmts.lose()
@@ -129,19 +128,18 @@ func (h *Holder) Lost() {
 
 // Ping has the server answer.
 func (h *Holder) Ping(ctx context.Context) error {
-	p := h.lent.Value
-	if err := p.settleSchema(ctx); err != nil {
-		return h.saw(err)
+	p := h.leased.Value
+	if err := (switcher{p}).selectDeferredSchema(ctx); err != nil {
+		return h.noteError(err)
 	}
-	return h.saw(p.Ping(ctx))
+	return h.noteError(p.Ping(ctx))
 }
 
-// saw notes an error that is about to be returned, and returns what is. A write
-// that was refused because the server is read-only says nothing of the kind where
-// the session itself may take no writes. With rejectReadOnly the stock driver says
-// driver.ErrBadConn for it; that says nothing where the connection was closed
-// before.
-func (h *Holder) saw(err error) error {
+// noteError notes an error that is about to be returned, and returns the one to return. A
+// refused write does not mean that the server is read-only if the session itself may
+// refuse writes. With rejectReadOnly the stock driver returns driver.ErrBadConn for it,
+// which means nothing if the connection was closed before.
+func (h *Holder) noteError(err error) error {
 	if err == nil {
 		return nil
 	}
@@ -149,23 +147,23 @@ func (h *Holder) saw(err error) error {
 		h.bad = h.bad || err == driver.ErrBadConn
 		return err
 	}
-	p := h.lent.Value
+	p := h.leased.Value
 	if err == driver.ErrBadConn {
-		suspect := p.config.RejectReadOnly && !p.Login.several() && p.live.health != closedLocally && !h.mayRefuseWrites()
-		p.saw(err)
+		suspect := p.config.RejectReadOnly && !p.Shared.several() && p.live.health != closedLocally && !h.mayRefuseWrites()
+		p.noteError(err)
 		h.bad = true
 		if suspect {
-			p.Login.events.BecameReadOnly()
+			p.Shared.events.BecameReadOnly()
 		}
 		return err
 	}
-	p.saw(err)
+	p.noteError(err)
 	readOnly, transaction := mysqlerr.IsReadOnly(err), mysqlerr.IsReadOnlyTransaction(err)
 	if !readOnly && !transaction {
 		return err
 	}
 	if readOnly || !h.mayRefuseWrites() {
-		p.Login.events.WriteRefused(p, err)
+		p.Shared.events.WriteRefused(p, err)
 	}
 	return h.rejects(p, err)
 }
@@ -175,7 +173,7 @@ func (h *Holder) saw(err error) error {
 // there is a host to go to. Otherwise each write would cost three logins while no
 // host takes writes.
 func (h *Holder) rejects(p *Conn, err error) error {
-	if !p.Login.rejectReadOnly || !p.Login.several() {
+	if !p.Shared.rejectReadOnly || !p.Shared.several() {
 		return err
 	}
 	h.bad, h.rejected = true, true
@@ -184,9 +182,9 @@ func (h *Holder) rejects(p *Conn, err error) error {
 
 // mayRefuseWrites reports whether the session may be in a read-only transaction
 // (error 1792, which the stock driver takes for a read-only server): in one that
-// was begun so, or by statements, which are not asked what they began.
+// was begun so, or by statements, whose text is not read for that.
 func (h *Holder) mayRefuseWrites() bool {
-	p := h.lent.Value
+	p := h.leased.Value
 	if params := p.config.Params; params["transaction_read_only"]+params["tx_read_only"] != "" {
 		return true
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/stockdriver"
 )
 
-// Host is one host that a login's address names, as its connections know it.
+// Host is one host of a DSN, as its connections know it.
 type Host struct {
 	Addr  string        // host:port, or a socket's path
 	Cfg   *mysql.Config // the config to log in there with; immutable
@@ -18,7 +18,7 @@ type Host struct {
 
 	Server *serverinfo.Server // shared with the other pools that log in there; immutable
 
-	Config  *dsn.ConnConfig // of cfg; immutable
+	Config  *dsn.ConnConfig // parsed from Cfg; immutable
 	changes bool            // BeforeConnect may change it for each login; immutable
 
 	Learned  atomic.Pointer[serverinfo.Facts] // nil until the first login
@@ -28,17 +28,17 @@ type Host struct {
 	noReleaseAll atomic.Bool  // it does not know RELEASE_ALL_LOCKS
 	lastIDStays  atomic.Int32 // whether LAST_INSERT_ID(0) is ignored
 
-	toldBlind  atomic.Bool   // the log has it that the server does not tell its variables
-	hasNoRoles atomic.Bool   // it does not know CURRENT_ROLE()
-	left       atomic.Uint32 // session.Kinds that users left so far
+	loggedNoVariables atomic.Bool   // it was logged that the server's variables cannot be read
+	hasNoRoles        atomic.Bool   // it does not know CURRENT_ROLE()
+	left              atomic.Uint32 // session.Kinds that users left so far
 
-	// Doubts counts how often a connection to it was found dead. The others may
-	// be dead as well: see Conn.CheckAlive. So may the server, and another be there
-	// by the next login.
-	Doubts      atomic.Int64
-	learnedAsOf atomic.Int64 // Doubts, when a login last found that Learned holds
+	// DeadFound counts how often a connection to it was found dead. The others may be dead
+	// as well: see Conn.CheckAlive. So may the server, and another be there by the next
+	// login.
+	DeadFound   atomic.Int64
+	learnedAsOf atomic.Int64 // DeadFound, when a login last found that Learned holds
 
-	replicaQuery atomic.Int32 // how it is asked for its replication
+	replicaQuery atomic.Int32 // the query for its replication
 
 	Open atomic.Int64 // connections of the pool, each until it is closed
 }
@@ -48,11 +48,11 @@ func NewHost(cfg *mysql.Config, index int, known *serverinfo.Server) *Host {
 }
 
 // Moment is what a host's counters were at some time.
-type Moment struct{ doubts, kills, schemas int64 }
+type Moment struct{ deadFound, kills, schemas int64 }
 
 // Now returns what they are.
 func (h *Host) Now() Moment {
-	return Moment{h.Doubts.Load(), h.Server.Kills.Load(), h.Server.Schemas.Load()}
+	return Moment{h.DeadFound.Load(), h.Server.Kills.Load(), h.Server.Schemas.Load()}
 }
 
 // keepsWarnings: see [serverinfo.KeepsWarnings].

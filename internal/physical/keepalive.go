@@ -5,12 +5,11 @@ import (
 	"time"
 )
 
-// Keepalive pings a connection that nobody uses (pool_keepalive), as it would be
-// before it is handed out.
+// Keepalive pings an idle connection (pool_keepalive), as is done before it is handed out.
 func (p *Conn) Keepalive(ctx context.Context, quiet time.Duration) (err error) {
 	defer p.survive("a keepalive ping", &err)
-	if err := p.checkSocket(ctx); err != nil {
+	if err := (checker{p}).checkSocket(ctx); err != nil {
 		return err
 	}
-	return p.ping(ctx, quiet)
+	return checker{p}.ping(ctx, quiet)
 }

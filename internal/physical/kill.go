@@ -18,18 +18,18 @@ type Victim struct {
 }
 
 // kill has the statement ended that a connection left running on the server when its
-// socket was closed here, as for a context that ended. It returns at once.
+// socket was closed here, as for a context that ended. It returns at once; carried out by
+// hosts/runkill.go.
 func (p *Conn) kill() {
-	if !p.Login.Kill || p.ID == 0 || p.local == nil || p.live.killer {
+	if !p.Shared.Kill || p.ID == 0 || p.local == nil || p.live.killer {
 		return
 	}
-	p.Login.events.Kill(Victim{p.Host, p.ID, p.local, p.schema.labelOf()})
+	p.Shared.events.Kill(Victim{p.Host, p.ID, p.local, p.schema.labelOf()})
 }
 
-// KillFrom ends the victim's statement from a connection, whose own statement is never
-// killed for that: if this one hangs too there is nothing to kill. It reports whether it
-// did, and whether the connection is sound.
-func (v Victim) KillFrom(ctx context.Context, p *Conn) (done, sound bool, err error) {
+// KillFrom kills v's statement over p. p's own statement is never killed in turn. done: KILL
+// succeeded. usable: p can be used again.
+func (v Victim) KillFrom(ctx context.Context, p *Conn) (done, usable bool, err error) {
 	p.live.killer = true
 	done, err = v.kill(ctx, p)
 	if !p.sound() {
@@ -41,7 +41,7 @@ func (v Victim) KillFrom(ctx context.Context, p *Conn) (done, sound bool, err er
 
 // kill kills the victim if the server's list of connections shows its id
 // with its socket's address: behind a proxy, or after a restart, the id may be
-// somebody else's.
+// another client's.
 func (v Victim) kill(ctx context.Context, p *Conn) (done bool, err error) {
 	defer p.survive("the KILL of a statement", &err)
 	p.usedBy(nil)

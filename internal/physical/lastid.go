@@ -17,11 +17,10 @@ import (
 
 // LAST_INSERT_ID() belongs to the logical connection. What its statements made of
 // it is noted from the answers, and set in the session before a statement that
-// asks for it, where the session has another one's. The answer to an INSERT tells
+// reads it, where the session has another one's. The answer to an INSERT has
 // an id that was generated, which LAST_INSERT_ID() is from then on, or one that
-// the row was given, and then it is as before. Where the two cannot be told apart
-// the id is uncertain: it is read once, by whoever gets the physical connection
-// next.
+// the row was given, and then it is as before. Where it is not known which of the two it is
+// the id is uncertain: it is read once, by the next user of the physical connection.
 
 // sessionID is LAST_INSERT_ID() of a session on the server. Guarded by ownership.
 type sessionID struct {
@@ -30,15 +29,15 @@ type sessionID struct {
 
 	// user is whose uncertain value the session has; nil: nobody's. Then value is
 	// what it was before the statement.
-	user *Lease
-	own  bool // value was user's
-	lent *pool.Conn[*Conn]
+	user   *Lease
+	own    bool // value was user's
+	leased *pool.Conn[*Conn]
 }
 
 // notesID notes what a statement did to LAST_INSERT_ID(), for which
-// [session.Statement.ChangesID] says that it may have. result is nil if its answer
+// [session.Statement.ChangesID] is true. result is nil if its answer
 // was rows.
-func (g *Lease) notesID(p *Conn, st *session.Statement, args []driver.NamedValue, result driver.Result, err error) {
+func (l *Lease) notesID(p *Conn, st *session.Statement, args []driver.NamedValue, result driver.Result, err error) {
 	if err == nil && result != nil && st.Inserts() {
 		told, err := result.LastInsertId()
 		id := uint64(told)
@@ -48,15 +47,15 @@ func (g *Lease) notesID(p *Conn, st *session.Statement, args []driver.NamedValue
 		what := uncertain
 		if id != 0 {
 			what = whatOf(st, id, args, result, p.Host.Cfg.ClientFoundRows)
-		} else if st.Asks()&session.LastID == 0 {
+		} else if st.Reads()&session.LastID == 0 {
 			what = unchanged
 		}
 		switch what {
 		case generated:
-			g.LastID.Set(id)
-			p.shows.lastID = sessionID{value: id}
+			l.LastID.Set(id)
+			p.diagnostics.lastID = sessionID{value: id}
 		case uncertain:
-			g.uncertain(p, id)
+			l.uncertain(p, id)
 		}
 		return
 	}
@@ -64,7 +63,7 @@ func (g *Lease) notesID(p *Conn, st *session.Statement, args []driver.NamedValue
 	if err == nil && result != nil {
 		told, _ = result.LastInsertId()
 	}
-	g.uncertain(p, uint64(told))
+	l.uncertain(p, uint64(told))
 }
 
 // idVerdict is what the answer to an INSERT means.
@@ -73,14 +72,14 @@ type idVerdict uint8
 const (
 	uncertain idVerdict = iota
 	unchanged           // LAST_INSERT_ID() is what it was
-	generated           // it is the id that the answer tells
+	generated           // it is the id in the answer
 )
 
-// whatOf tells it of an answer that tells an id.
+// whatOf returns it for an answer that has an id.
 func whatOf(st *session.Statement, id uint64, args []driver.NamedValue, result driver.Result, foundRows bool) idVerdict {
 	rows := st.Rows(id)
 	n, _ := result.RowsAffected()
-	calls := st.Asks()&session.LastID != 0 // ... UPDATE id = LAST_INSERT_ID(id)
+	calls := st.Reads()&session.LastID != 0 // ... UPDATE id = LAST_INSERT_ID(id)
 	if rows == session.OneOrUpdate && n != 1 && !calls {
 		return unchanged // a row was updated, and the id is that row's
 	}
@@ -141,43 +140,43 @@ func mayBeID(v driver.Value, id uint64) bool {
 const maxIDText = 64
 
 // uncertain notes that the session may have another LAST_INSERT_ID() than before.
-func (g *Lease) uncertain(p *Conn, told uint64) {
-	s, l := &p.shows.lastID, &g.LastID
-	if s.user != g || s.lent != g.lent {
-		s.own = s.user == nil && !s.unknown && l.newest() == nil && s.value == l.Value.Load()
+func (l *Lease) uncertain(p *Conn, told uint64) {
+	s, id := &p.diagnostics.lastID, &l.LastID
+	if s.user != l || s.leased != l.leased {
+		s.own = s.user == nil && !s.unknown && id.newest() == nil && s.value == id.Value.Load()
 		s.unknown = s.unknown || s.user != nil
-		s.user, s.lent = g, g.lent
+		s.user, s.leased = l, l.leased
 	}
-	l.add(g.lent, told)
+	id.add(l.leased, told)
 }
 
-// lastIDPause is between two looks at a connection on which somebody is just
-// reading the id.
+// lastIDPause is the interval at which a connection is polled while its new user reads the
+// id.
 const lastIDPause = time.Millisecond
 
-// ownLastID returns what LAST_INSERT_ID() is to h, which holds p. Where that is
+// ownLastID returns what LAST_INSERT_ID() is to l, whose connection is p. Where that is
 // uncertain it is read first. If its connection was closed it is lost, as the
 // stock driver's with its connection.
-func (g *Lease) ownLastID(ctx context.Context, p *Conn) (uint64, error) {
-	l := &g.LastID
+func (l *Lease) ownLastID(ctx context.Context, p *Conn) (uint64, error) {
+	id := &l.LastID
 	for waited := time.Duration(0); ; {
-		on := l.newest()
+		on := id.newest()
 		switch {
 		case on == nil:
-			return l.Value.Load(), nil
-		case on == g.lent:
+			return id.Value.Load(), nil
+		case on == l.leased:
 			if err := readLastID(ctx, p); err != nil {
 				return 0, err
 			}
-			l.lost(on)
+			id.lost(on)
 			continue
 		case waited >= PingTimeout:
-			l.lost(on)
+			id.lost(on)
 			continue
 		}
 		var err error
-		if on.Use(func(o *Conn) { err = settleLastID(ctx, o) }) && err == nil {
-			l.lost(on) // unless it was read: the session does not have it any more
+		if on.Use(func(o *Conn) { err = resolveLastID(ctx, o) }) && err == nil {
+			id.lost(on) // unless it was read: the session does not have it any more
 			continue
 		}
 		// Whoever has it reads the id before using it.
@@ -190,13 +189,13 @@ func (g *Lease) ownLastID(ctx context.Context, p *Conn) (uint64, error) {
 	}
 }
 
-// placeLastID makes the session's LAST_INSERT_ID() that of h, which holds it.
-func (g *Lease) placeLastID(ctx context.Context, p *Conn) error {
-	s := &p.shows.lastID
-	if s.user == g && s.own && g.LastID.newest() == g.lent {
+// placeLastID makes the session's LAST_INSERT_ID() that of l, whose connection is p.
+func (l *Lease) placeLastID(ctx context.Context, p *Conn) error {
+	s := &p.diagnostics.lastID
+	if s.user == l && s.own && l.LastID.newest() == l.leased {
 		return nil
 	}
-	own, err := g.ownLastID(ctx, p)
+	own, err := l.ownLastID(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -213,14 +212,14 @@ func (g *Lease) placeLastID(ctx context.Context, p *Conn) error {
 	if err != nil {
 		return err
 	}
-	p.shows.lastID = sessionID{value: own}
+	p.diagnostics.lastID = sessionID{value: own}
 	if own != 0 || p.Host.lastIDStays.Load() != staysUnknown {
 		return nil
 	}
 	if err := readLastID(ctx, p); err != nil {
 		return err
 	}
-	if p.shows.lastID.value == 0 {
+	if p.diagnostics.lastID.value == 0 {
 		p.Host.lastIDStays.Store(staysNo)
 		return nil
 	}
@@ -236,29 +235,29 @@ const (
 	staysYes
 )
 
-// errForeignLastID means that a session has another one's LAST_INSERT_ID(), and
-// cannot be told 0.
+// errForeignLastID means that a session has another user's LAST_INSERT_ID(), which cannot
+// be set to 0.
 var errForeignLastID = errors.New("mysqlpool: LAST_INSERT_ID() is 0 here, the session has another user's, and the server ignores LAST_INSERT_ID(0): " +
 	"ask for it after an INSERT, or take it from the sql.Result")
 
-// withoutLastID is for a session that cannot be told 0. shown is whether the
-// statement shows the id, or only may change it: the latter is told from what it
-// was. If nothing else is left on the session it is reset.
-func (g *Lease) withoutLastID(ctx context.Context, p *Conn, shown, mayReset bool) error {
+// withoutLastID handles a session whose id cannot be set to 0. If the statement does not
+// read the id (shown is false), nothing is done. Otherwise the session is reset if it has
+// no other state, else the error is errForeignLastID.
+func (l *Lease) withoutLastID(ctx context.Context, p *Conn, shown, mayReset bool) error {
 	switch {
 	case !shown:
 		return nil
-	case !mayReset || p.kinds() != 0 || p.Login.Reset == dsn.ResetNever:
+	case !mayReset || p.kinds() != 0 || p.Shared.Reset == dsn.ResetNever:
 		return errForeignLastID
 	}
 	r := restorer{p}
 	how, err := byReset, r.resetAndSet(ctx, 0)
-	if err == nil && !r.proved(byReset) {
-		how, err = r.prove(ctx, byReset)
+	if err == nil && !r.isTested(byReset) {
+		how, err = r.test(ctx, byReset)
 	}
 	switch {
 	case err == nil && how == byReset:
-		p.Login.restored(byReset)
+		p.Shared.restored(byReset)
 		return nil
 	case errors.Is(err, errNoReset):
 		return errForeignLastID

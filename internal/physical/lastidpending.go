@@ -10,24 +10,24 @@ import (
 
 // LastID is LAST_INSERT_ID() of a logical connection.
 type LastID struct {
-	home atomic.Uint64 // the serial of the physical connection that was used last
-	gone atomic.Bool   // the logical connection is closed
+	home       atomic.Uint64 // the serial of the physical connection that was used last
+	userClosed atomic.Bool   // the logical connection is closed
 
 	// Value is what it is if none of pending changed it. Whoever stores it while some
 	// are pending has mu.
 	Value atomic.Uint64
 
 	// Statements of which it is not known whether they changed it. The logical
-	// connection adds them; whoever reads the id where one ran resolves it.
-	mu      sync.Mutex    // a leaf
-	pending []uncertainID // oldest first, each on another connection; guarded by mu
-	waiting atomic.Int32  // len(pending), changed under mu
+	// connection adds them; reading the id where one ran resolves it.
+	mu           sync.Mutex    // a leaf
+	pending      []uncertainID // oldest first, each on another connection; guarded by mu
+	pendingCount atomic.Int32  // len(pending), changed under mu
 }
 
 // uncertainID is where LAST_INSERT_ID() is uncertain.
 type uncertainID struct {
 	on    *pool.Conn[*Conn]
-	guess uint64 // what the latest answer there told; 0: nothing
+	guess uint64 // the id in the latest answer there; 0: none
 }
 
 // maxPending bounds on how many connections it is uncertain: a statement on one more
@@ -36,7 +36,7 @@ const maxPending = 4
 
 // Set notes what it is for certain.
 func (l *LastID) Set(id uint64) {
-	if l.waiting.Load() > 0 {
+	if l.pendingCount.Load() > 0 {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.keepLocked(nil)
@@ -46,7 +46,7 @@ func (l *LastID) Set(id uint64) {
 
 // newest is where the newest uncertain statement ran; nil if there is none.
 func (l *LastID) newest() *pool.Conn[*Conn] {
-	if l.waiting.Load() == 0 {
+	if l.pendingCount.Load() == 0 {
 		return nil
 	}
 	l.mu.Lock()
@@ -57,13 +57,14 @@ func (l *LastID) newest() *pool.Conn[*Conn] {
 	return l.pending[len(l.pending)-1].on
 }
 
-// mustPlace reports whether it must be read and set in the session of c before another
-// statement there may change it, or what that does could not be told afterwards. unread
-// is whether an uncertain statement ran there of which the session was not read since.
-// Two of those are read as one, so that no other may be between them, and one that
-// does not count any more may not be before.
-func (l *LastID) mustPlace(c *pool.Conn[*Conn], unread bool) bool {
-	if l.waiting.Load() == 0 {
+// mustResolve reports whether the pending ids must be read, and the result set in c's
+// session, before the next statement there may change LAST_INSERT_ID(). unread: an
+// uncertain statement ran on c and its id was not read since.
+//
+// One read resolves all uncertain statements on c, so none on another connection may lie
+// between them, and none that no longer counts may come before.
+func (l *LastID) mustResolve(c *pool.Conn[*Conn], unread bool) bool {
+	if l.pendingCount.Load() == 0 {
 		return unread
 	}
 	l.mu.Lock()
@@ -75,7 +76,7 @@ func (l *LastID) mustPlace(c *pool.Conn[*Conn], unread bool) bool {
 	return unread || len(l.pending) >= maxPending
 }
 
-// add notes an uncertain statement on c, whose answer told an id, or 0.
+// add notes an uncertain statement on c. told is the id in its answer, or 0.
 func (l *LastID) add(c *pool.Conn[*Conn], told uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -91,10 +92,10 @@ func (l *LastID) add(c *pool.Conn[*Conn], told uint64) {
 	l.keepLocked(append(all, u))
 }
 
-// resolve ends the uncertainty on c. is says what the id is in the session there, and
-// whether that is what a statement made it; then what is older does not count.
+// resolve ends the uncertainty on c. is returns the id in the session there, and whether a
+// statement set it; then older pending statements do not count.
 func (l *LastID) resolve(c *pool.Conn[*Conn], is func(guess uint64) (id uint64, made bool)) {
-	if l.waiting.Load() == 0 {
+	if l.pendingCount.Load() == 0 {
 		return
 	}
 	l.mu.Lock()
@@ -111,7 +112,7 @@ func (l *LastID) resolve(c *pool.Conn[*Conn], is func(guess uint64) (id uint64, 
 	l.keepLocked(slices.Delete(l.pending, i, i+1))
 }
 
-// lost resolves c's by what is likely, which is all that will be known.
+// lost resolves c's by the likely value: the session is gone.
 func (l *LastID) lost(c *pool.Conn[*Conn]) {
 	l.resolve(c, func(guess uint64) (uint64, bool) { return guess, guess != 0 })
 }
@@ -122,5 +123,5 @@ func (l *LastID) indexLocked(c *pool.Conn[*Conn]) int {
 
 func (l *LastID) keepLocked(all []uncertainID) {
 	l.pending = all
-	l.waiting.Store(int32(len(all)))
+	l.pendingCount.Store(int32(len(all)))
 }

@@ -44,7 +44,7 @@ func TestPendingModel(t *testing.T) {
 				read(c)
 			default:
 				log = append(log, "uncertain")
-				if l.mustPlace(c, unread[c]) { // as placeLastID does, the newest first
+				if l.mustResolve(c, unread[c]) { // as placeLastID does, the newest first
 					for on := l.newest(); on != nil; on = l.newest() {
 						read(on)
 					}
@@ -57,8 +57,8 @@ func TestPendingModel(t *testing.T) {
 				}
 				l.add(c, id)
 			}
-			if n := len(l.pending); n > maxPending || n != int(l.waiting.Load()) {
-				t.Fatalf("seed %d: %d are pending, and %d are said to be", seed, n, l.waiting.Load())
+			if n := len(l.pending); n > maxPending || n != int(l.pendingCount.Load()) {
+				t.Fatalf("seed %d: %d are pending, and %d are said to be", seed, n, l.pendingCount.Load())
 			}
 		}
 		for _, i := range r.Perm(conns) {

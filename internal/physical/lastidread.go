@@ -12,10 +12,10 @@ import (
 func saveLastID(p *Conn) {
 	var err error
 	defer p.survive("the reading of LAST_INSERT_ID()", &err)
-	err = settleLastID(context.Background(), p)
+	err = resolveLastID(context.Background(), p)
 }
 
-// readLastID asks the session, and notes it for whose value it is.
+// readLastID reads it from the session, and notes it for its user.
 func readLastID(ctx context.Context, p *Conn) error {
 	row, err := queryRow(ctx, p, "SELECT LAST_INSERT_ID()")
 	if err != nil {
@@ -25,26 +25,26 @@ func readLastID(ctx context.Context, p *Conn) error {
 	if err != nil {
 		return err
 	}
-	s := p.shows.lastID
-	p.shows.lastID = sessionID{value: id}
+	s := p.diagnostics.lastID
+	p.diagnostics.lastID = sessionID{value: id}
 	if s.user == nil {
 		return nil
 	}
-	s.user.LastID.resolve(s.lent, func(guess uint64) (uint64, bool) {
+	s.user.LastID.resolve(s.leased, func(guess uint64) (uint64, bool) {
 		return id, s.own || !s.unknown && id != s.value || id != 0 && id == guess
 	})
 	return nil
 }
 
-// settleLastID is for a connection that changes hands: what is uncertain is read, unless
-// nobody can ask for it any more.
-func settleLastID(ctx context.Context, p *Conn) error {
-	user := p.shows.lastID.user
+// resolveLastID reads the id of a connection that is about to change hands, if it is
+// uncertain, unless its user is closed and cannot read it any more.
+func resolveLastID(ctx context.Context, p *Conn) error {
+	user := p.diagnostics.lastID.user
 	if user == nil {
 		return nil
 	}
-	if user.LastID.gone.Load() {
-		p.shows.lastID = sessionID{unknown: true}
+	if user.LastID.userClosed.Load() {
+		p.diagnostics.lastID = sessionID{unknown: true}
 		return nil
 	}
 	// Not until the next user's context ends: it would cost the former one the id.
@@ -56,7 +56,7 @@ func settleLastID(ctx context.Context, p *Conn) error {
 	}
 	// The server does not say, or as the session is now (sql_select_limit,
 	// character_set_results) not so that it can be read.
-	p.shows.lastID = sessionID{unknown: true}
+	p.diagnostics.lastID = sessionID{unknown: true}
 	if mysqlerr.Number(err) != 0 {
 		p.flags.forget()
 	}

@@ -6,50 +6,50 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/pool"
 )
 
-// Lease is what a logical connection has of its physical one. It is apart from
-// it, so that it is still there when the garbage collector finds that nobody has
-// the logical connection any more.
+// Lease is what a logical connection holds of its physical one. It is allocated separately
+// because a cleanup runs after the logical connection has become unreachable (Dropped): that
+// is what closes a connection which was dropped without being closed.
 type Lease struct {
-	lent   *pool.Conn[*Conn] // nil: empty
-	held   bool              // lent is in use by it
-	ticket pool.Ticket       // what lent was put away with, unless held
+	leased *pool.Conn[*Conn] // nil: empty
+	held   bool              // leased is in use by it
+	ticket pool.Ticket       // what leased was offered or pinned with, unless held
 	LastID LastID            // LAST_INSERT_ID()
 	died   atomic.Bool       // see diedOn
 
-	gone func() // called once the logical connection is garbage, unless it was closed; may be nil
+	onGarbage func() // called once the logical connection is garbage, unless it was closed; may be nil
 }
 
-// TakeBack makes the connection that was put away held again. If somebody else
+// Reclaim makes the connection that was offered or pinned held again. If somebody else
 // has it by now, there is none.
-func (g *Lease) TakeBack() bool {
-	if g.lent == nil {
+func (l *Lease) Reclaim() bool {
+	if l.leased == nil {
 		return false
 	}
-	g.held = g.lent.TakeBack(g.ticket)
-	if !g.held {
-		g.lent = nil
+	l.held = l.leased.Reclaim(l.ticket)
+	if !l.held {
+		l.leased = nil
 	}
-	return g.held
+	return l.held
 }
 
-// diedOn is for the physical connection of that serial, which broke while it was
-// the pool's again. If it was used last the logical connection has lost what the
-// stock driver's would have lost with it.
-func (g *Lease) diedOn(serial uint64) {
-	if g.LastID.home.Load() == serial {
-		g.LastID.Set(0)
-		g.died.Store(true)
+// diedOn notes that the physical connection of that serial broke after it was returned to
+// the pool. If the logical connection used it last, it has lost what the stock driver's
+// would have lost with it.
+func (l *Lease) diedOn(serial uint64) {
+	if l.LastID.home.Load() == serial {
+		l.LastID.Set(0)
+		l.died.Store(true)
 	}
 }
 
-// Dropped is called when the logical connection is garbage. database/sql closes
-// those that it knows of; but a handle that is closed while its Rows are open,
-// and then forgotten with them, closes nothing.
-func (g *Lease) Dropped() {
-	if !g.LastID.gone.Swap(true) && g.gone != nil {
-		defer g.gone()
+// Dropped is called when the logical connection has become unreachable. database/sql closes
+// those that it knows of; but a handle that is closed while its Rows are open, and then
+// dropped with them, closes nothing.
+func (l *Lease) Dropped() {
+	if !l.LastID.userClosed.Swap(true) && l.onGarbage != nil {
+		defer l.onGarbage()
 	}
-	if g.held || g.TakeBack() {
-		go g.lent.Discard(pool.Leaked)
+	if l.held || l.Reclaim() {
+		go l.leased.Discard(pool.Unclosed)
 	}
 }

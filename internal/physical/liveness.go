@@ -9,69 +9,103 @@ import (
 	"github.com/go-sql-driver/mysql"
 	"github.com/mysqlpool/mysqlpool/internal/dsn"
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
+	"github.com/mysqlpool/mysqlpool/internal/session"
 )
 
-// PingTimeout bounds a ping before a connection is handed out. A router that
-// dropped the connection silently never answers, and the kernel would go on
-// trying for some 15 minutes. In this time it sends a lost packet again three
-// times.
+// PingTimeout bounds a ping before a connection is handed out. If a router dropped the
+// connection silently there is no answer, and the kernel would go on trying for some 15
+// minutes. In 2 s it sends a lost packet again three times.
 const PingTimeout = 2 * time.Second
 
 // leastPing is the least time after which a ping without an answer says that the
 // connection is dead: a round trip to another continent takes up to some 250 ms.
 const leastPing = 250 * time.Millisecond
 
-// Check implements pool.Resource: the stock driver's liveness check, which
-// asks the socket and not the server, and a ping if nobody used the connection
-// for pool_ping_after, or if another one to its host was found dead.
-func (p *Conn) Check(ctx context.Context, idle time.Duration) (err error) {
+// Check implements pool.Resource: the stock driver's liveness check, which looks at the
+// socket and sends nothing, and a ping if the connection was idle for pool_ping_after, or
+// if another one to its host was found dead.
+func (p *Conn) Check(ctx context.Context, idle time.Duration) error {
+	return checker{p}.checkIdle(ctx, idle)
+}
+
+// checker checks a connection before it is handed out.
+type checker struct{ *Conn }
+
+func (p checker) checkIdle(ctx context.Context, idle time.Duration) (err error) {
 	defer p.survive("a check", &err)
-	if p.used && p.Login.Reset == dsn.ResetAlways {
+	if p.used && p.Shared.Reset == dsn.ResetAlways {
 		if err := p.checkSocket(ctx); err != nil {
 			return err
 		}
-		if err := settleLastID(ctx, p); err != nil {
+		if err := resolveLastID(ctx, p.Conn); err != nil {
 			return err
 		}
-		err := p.within(ctx, CheckTimeout, CheckTimeout, idle, p.resetForNext)
+		err := p.withLimit(ctx, CheckTimeout, CheckTimeout, idle, restorer(p).resetForNext)
 		if errors.Is(err, errNoReset) {
-			p.shows.user = nil // it is closed for that, and did not break in anybody's use
+			p.diagnostics.user = nil // closed because it cannot be reset: its last user lost nothing
 		}
 		return err
 	}
-	if err := p.CheckAlive(ctx, idle); err != nil {
+	if err := p.checkAlive(ctx, idle); err != nil {
 		return err
 	}
-	if err := p.settle(ctx); err != nil || !p.baselineIsDue() {
+	a := asker(p)
+	if err := p.verifyAndRestore(ctx); err != nil || !a.baselineIsDue() {
 		return err
 	}
-	return p.within(ctx, CheckTimeout, CheckTimeout, idle, p.readBaseline)
+	return p.withLimit(ctx, CheckTimeout, CheckTimeout, idle, a.readBaseline)
 }
 
-// CheckAlive is Check for a logical connection that takes back what it put away: the
-// session is its own, so that there is nothing to settle.
+// CheckAlive is Check for a logical connection that reclaims the connection it offered: the
+// session is its own, so that there is nothing to verify or restore.
 func (p *Conn) CheckAlive(ctx context.Context, idle time.Duration) error {
+	return checker{p}.checkAlive(ctx, idle)
+}
+
+// errNotRestored means that a connection has session state that cannot be undone.
+var errNotRestored = errors.New("mysqlpool: session state that cannot be undone")
+
+// verifyAndRestore is called at checkout: it has the server answer if the status flags are
+// unknown, and restores the session if they then show state. The former owner never waits
+// for that. It sends nothing unless a statement failed, or left LAST_INSERT_ID() uncertain.
+func (p checker) verifyAndRestore(ctx context.Context) error {
+	if err := resolveLastID(ctx, p.Conn); err != nil {
+		return err
+	}
+	if !p.Unverified() {
+		return nil
+	}
+	if err := p.Verify(ctx); err != nil {
+		return err
+	}
+	if p.Shared.Reset != dsn.ResetNever && p.kinds()&^session.FoundRows != 0 && !p.Restore(ctx) {
+		return errNotRestored
+	}
+	return nil
+}
+
+func (p checker) checkAlive(ctx context.Context, idle time.Duration) error {
 	if err := p.checkSocket(ctx); err != nil {
 		return err
 	}
-	if idle < p.Login.PingAfter && !p.live.doubtful(p.Host) {
+	if idle < p.Shared.PingAfter && !p.live.mayBeDead(p.Host) {
 		return nil
 	}
-	start := p.Login.TraceStart()
+	start := p.Shared.TraceStart()
 	err := p.ping(ctx, idle)
-	p.Login.Traced(ctx, start, TraceEvent{Op: TracePing, Host: p.Host.Addr, Err: err})
+	p.Shared.Traced(ctx, start, TraceEvent{Op: TracePing, Host: p.Host.Addr, Err: err})
 	return err
 }
 
-func (p *Conn) checkSocket(ctx context.Context) error {
+func (p checker) checkSocket(ctx context.Context) error {
 	err := p.ResetSession(ctx)
 	if err != nil {
-		p.Host.Doubts.Add(1)
+		p.Host.DeadFound.Add(1)
 	}
 	return err
 }
 
-func (p *Conn) ping(ctx context.Context, idle time.Duration) error {
+func (p checker) ping(ctx context.Context, idle time.Duration) error {
 	own := PingTimeout
 	if dial := p.Host.Cfg.Timeout; dial > 0 {
 		own = min(own, dial)
@@ -81,21 +115,21 @@ func (p *Conn) ping(ctx context.Context, idle time.Duration) error {
 	if until, ok := ctx.Deadline(); ok && time.Until(until)/2 >= leastPing {
 		limit = min(limit, time.Until(until)/2)
 	}
-	return p.within(ctx, limit, own, idle, p.Ping)
+	return p.withLimit(ctx, limit, own, idle, p.Ping)
 }
 
-// health is what is known of a connection besides what the socket says. It gets worse, and
-// better only by an answer of the server.
+// health is what is known of a connection besides the state of its socket. It gets worse,
+// and better only by an answer of the server.
 //
 //	verified -> suspect        an error after which the server may end the session
 //	suspect -> verified        it answered since
-//	any -> broken              an answer says that the session ends, or the stock driver panicked
+//	any -> broken              an answer shows that the session ends, or the stock driver panicked
 //	any -> closedLocally       the socket was closed here
 type health uint8
 
 const (
 	verified      health = iota
-	suspect              // the server is asked before the connection is used again, by its owner too
+	suspect              // the connection is pinged before it is used again, by its owner too
 	broken               // it must not be used again
 	closedLocally        // nor can it be
 )
@@ -118,22 +152,21 @@ func (l *liveness) answered(asOf Moment) {
 	}
 }
 
-// doubtful reports whether something happened since the latest answer after which the
+// mayBeDead reports whether something happened since the latest answer after which the
 // session may be over.
-func (l *liveness) doubtful(h *Host) bool {
-	return l.health >= suspect || h.Doubts.Load() != l.asOf.doubts || h.Server.Kills.Load() != l.asOf.kills
+func (l *liveness) mayBeDead(h *Host) bool {
+	return l.health >= suspect || h.DeadFound.Load() != l.asOf.deadFound || h.Server.Kills.Load() != l.asOf.kills
 }
 
-// sound reports whether nothing says that the connection must not be used again.
+// sound reports whether the connection may be used again, as far as is known.
 func (p *Conn) sound() bool { return p.live.health < broken && p.IsValid() }
 
-// within does what asks the server before the connection is handed out, which
-// nobody used for so long, and notes what the answer says of others. If there is
-// none within the pool's own limit, what was idle for as long is as dead: each of
-// them would cost somebody the same time. A limit that came from the caller's
-// deadline says nothing of others; then one of them is asked, in the pool's own
-// time.
-func (p *Conn) within(ctx context.Context, limit, own, idle time.Duration, ask func(context.Context) error) error {
+// withLimit calls ask, which needs an answer from the server before the connection is
+// handed out; idle is how long the connection was unused. If no answer comes within own,
+// every connection to this host that was idle at least as long is closed: each would cost
+// a caller the same time. If only the caller's shorter limit ran out, one unused
+// connection is pinged in the background instead.
+func (p checker) withLimit(ctx context.Context, limit, own, idle time.Duration, ask func(context.Context) error) error {
 	began := p.Host.Now()
 	timed, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -141,24 +174,24 @@ func (p *Conn) within(ctx context.Context, limit, own, idle time.Duration, ask f
 	switch {
 	case err == nil:
 		p.live.answered(began)
-	case IsOfAfterLogin(err): // which says nothing of the host
+	case IsOfAfterLogin(err): // which means nothing about the host
 	case ctx.Err() != nil: // the caller gave up
 		if ctx.Err() == context.DeadlineExceeded {
-			p.Login.events.Verify(p.Host, own, idle)
+			p.Shared.events.Verify(p.Host, own, idle)
 		}
 	case timed.Err() != nil && limit < own:
-		p.Login.events.Verify(p.Host, own, idle)
+		p.Shared.events.Verify(p.Host, own, idle)
 	case timed.Err() != nil:
-		p.Login.events.Silent(p.Host, own, idle)
+		p.Shared.events.Silent(p.Host, own, idle)
 	case mysqlerr.Number(err) == 0 && !errors.Is(err, errNoReset):
-		p.Host.Doubts.Add(1)
+		p.Host.DeadFound.Add(1)
 	}
 	return err
 }
 
-// saw notes what an error of a statement says of the connection, and of its
-// host. No statement is tried again because of it.
-func (p *Conn) saw(err error) {
+// noteError notes what an error of a statement tells about the connection and its host.
+// No statement is retried because of it.
+func (p *Conn) noteError(err error) {
 	number := mysqlerr.Number(err)
 	if number != 0 {
 		p.flags.refused()
@@ -172,17 +205,22 @@ func (p *Conn) saw(err error) {
 		p.live.worsens(suspect)
 	case mysqlerr.EndsSession(number):
 		p.live.worsens(broken)
-		p.Host.Doubts.Add(1)
+		p.Host.DeadFound.Add(1)
 	case mysqlerr.IsUnready(err), mysqlerr.IsOffline(err):
 		p.live.worsens(broken)
-		p.Login.events.Unready(p.Host, err)
+		p.Shared.events.Unready(p.Host, err)
 	}
+}
+
+// endsSession reports whether the server said with an error that the session ends.
+func endsSession(err error) bool {
+	return mysqlerr.EndsSession(mysqlerr.Number(err)) || mysqlerr.IsUnready(err) || mysqlerr.IsOffline(err)
 }
 
 // closedHere notes that the socket was closed here, once.
 func (p *Conn) closedHere(cancelled bool) {
 	if p.live.health != closedLocally && !cancelled {
-		p.Host.Doubts.Add(1)
+		p.Host.DeadFound.Add(1)
 	}
 	p.live.worsens(closedLocally)
 }
@@ -191,17 +229,17 @@ func isContextError(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// VerifyUnused pings a connection that nobody uses, and notes that it lives.
+// VerifyUnused pings an idle connection, and notes that it lives.
 func (p *Conn) VerifyUnused(ctx context.Context) error {
 	began := p.Host.Now()
-	err := p.verifyPing(ctx)
+	err := checker{p}.verifyPing(ctx)
 	if err == nil {
 		p.live.answered(began)
 	}
 	return err
 }
 
-func (p *Conn) verifyPing(ctx context.Context) (err error) {
+func (p checker) verifyPing(ctx context.Context) (err error) {
 	defer p.survive("a ping", &err)
 	return p.Ping(ctx)
 }

@@ -1,3 +1,5 @@
+// SQL text: serverinfo/queries.go.
+
 package physical
 
 import (
@@ -16,14 +18,13 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/session"
 )
 
-// asker asks a server about itself and the session.
+// asker reads what a server is, and what a session is like.
 type asker struct{ *Conn }
 
-// Ask finds out about a new connection, and about its server if it is the
-// pool's first. A server that does not know the variables, as a proxy might
-// not, is no reason to fail; nor is one that wants a new password first. Any
-// other error is: it must not decide for all the connections to come.
-func (p *Conn) Ask(ctx context.Context) error { return asker{p}.askAtLogin(ctx) }
+// Inspect reads the session's state, and at the first login the server's variables.
+// Unknown variables and an expired password are not errors. Any other error fails the
+// login, so that a passing fault is not recorded for all later connections.
+func (p *Conn) Inspect(ctx context.Context) error { return asker{p}.askAtLogin(ctx) }
 
 func (p asker) askAtLogin(ctx context.Context) error {
 	if p.flags.Known() {
@@ -45,19 +46,19 @@ func (p asker) askAtLogin(ctx context.Context) error {
 			return err
 		}
 	}
-	server, doubts := p.Host.Learned.Load(), p.Host.Doubts.Load()
+	server, dead := p.Host.Learned.Load(), p.Host.DeadFound.Load()
 	switch {
-	case p.readsAtLogin(), doubts != p.Host.learnedAsOf.Load():
+	case p.readsAtLogin(), dead != p.Host.learnedAsOf.Load():
 		err := p.askSession(ctx, true) // which shows whether it is another server by now
 		if err == nil {
-			p.Host.learnedAsOf.Store(doubts)
+			p.Host.learnedAsOf.Store(dead)
 		}
 		return err
 	case variables != nil:
 		if err := p.askFirst(ctx, variables); err != nil {
 			return err
 		}
-	case server != nil && server.Asks != 0:
+	case server != nil && server.RoleQueries != 0:
 		if err := p.askHost(ctx); err != nil {
 			return mysqlerr.UnlessExpired(err)
 		}
@@ -65,10 +66,30 @@ func (p asker) askAtLogin(ctx context.Context) error {
 	return mysqlerr.UnlessExpired(p.askID(ctx))
 }
 
-// askServer asks the pool's first connection to a host about the server. It returns its
-// variables, or nil if it does not tell them.
+// askID reads the session's id and autocommit if they are needed: for pool_kill, for the
+// log, or if the status flags do not show autocommit. If they cannot be read, autocommit
+// counts as off: then every statement may leave a transaction open.
+func (p asker) askID(ctx context.Context) error {
+	l := p.Shared
+	if p.ID != 0 || p.flags.Known() && !l.Kill && l.LeakAfter == 0 && !l.Log().Enabled(ctx, slog.LevelDebug) {
+		return nil
+	}
+	row, err := queryRow(ctx, p, serverinfo.ConnQuery)
+	if err != nil {
+		if CannotTell(err) {
+			return nil
+		}
+		return err
+	}
+	p.ID, _ = strconv.ParseUint(row[0], 10, 64)
+	p.autocommitAtLogin = serverinfo.IsOn(row[1])
+	return nil
+}
+
+// askServer reads the server's variables on the pool's first connection to a host. It
+// returns nil if they cannot be read.
 func (p asker) askServer(ctx context.Context) (map[string]string, error) {
-	l := p.Login
+	l := p.Shared
 	values, err := p.showVariables(ctx)
 	if err == nil && values["version"] == "" {
 		values, err = selectVariables(ctx, p) // sql_select_limit cut it off
@@ -80,28 +101,28 @@ func (p asker) askServer(ctx context.Context) (map[string]string, error) {
 			p.Host.noteLeft(session.Variables) // each login does
 		}
 		l.learn(ctx, p.Host, values)
-		p.know(values)
+		p.setBaseline(values)
 		return values, nil
 	case !CannotTell(err):
 		return nil, mysqlerr.UnlessExpired(err)
 	case mysqlerr.MayPass(err):
-		if !p.Host.toldBlind.Swap(true) {
-			l.Log().LogAttrs(ctx, slog.LevelWarn, "mysqlpool: the server does not tell its variables now: each login asks again, and until then pool_max_overflow has no limit, and connections with session state on them are closed",
+		if !p.Host.loggedNoVariables.Swap(true) {
+			l.Log().LogAttrs(ctx, slog.LevelWarn, "mysqlpool: cannot read the server's variables (retried at each login): until then pool_max_overflow has no limit, and connections with session state on them are closed",
 				slog.String("login", l.Name), slog.Any("error", err))
 		}
 		l.Stmts.Learn(-1)
 		return nil, nil
 	}
-	l.Log().LogAttrs(ctx, slog.LevelWarn, "mysqlpool: the server does not tell its variables: pool_max_overflow has no limit, wait_timeout is taken to be what the DSN says, else 120 s, and connections with session state on them are closed; set pool_max_overflow and pool_recycle",
+	l.Log().LogAttrs(ctx, slog.LevelWarn, "mysqlpool: the server's variables cannot be read: pool_max_overflow has no limit, wait_timeout is taken to be what the DSN says, else 120 s, and connections with session state on them are closed; set pool_max_overflow and pool_recycle",
 		slog.String("login", l.Name), slog.Any("error", err))
 	l.learn(ctx, p.Host, nil)
 	return nil, nil
 }
 
-// showVariables returns the answer to serverinfo.AskServer, with others if that text is too
-// long.
+// showVariables returns the rows of serverinfo.VariablesQuery, with others if that text is
+// too long.
 func (p asker) showVariables(ctx context.Context) (map[string]string, error) {
-	query := serverinfo.AskServer
+	query := serverinfo.VariablesQuery
 	if limit := p.maxText(); limit > 0 && len(query) > limit {
 		query = "SHOW SESSION VARIABLES"
 	}
@@ -121,7 +142,7 @@ func (p asker) showVariables(ctx context.Context) (map[string]string, error) {
 	return values, nil
 }
 
-// selectVariables asks for the server's variables alone, in one row.
+// selectVariables reads the server's variables alone, in one row.
 func selectVariables(ctx context.Context, c driver.QueryerContext) (map[string]string, error) {
 	names := append([]string{"autocommit", "wait_timeout"}, serverinfo.ServerVariables[1:]...)
 	row, err := queryRow(ctx, c, "SELECT CONNECTION_ID(), @@"+strings.Join(names, ", @@"))
@@ -135,31 +156,30 @@ func selectVariables(ctx context.Context, c driver.QueryerContext) (map[string]s
 	return values, nil
 }
 
-// CannotTell reports whether the server does not know what it was asked.
+// CannotTell reports whether the server does not know what was queried.
 func CannotTell(err error) bool { return errors.Is(err, errNoRow) || mysqlerr.IsUnknown(err) }
 
-// learn takes what the pool's first connection says of the server; nil if that
-// says nothing.
-func (l *Login) learn(ctx context.Context, h *Host, values map[string]string) {
-	s, noWaitTimeout := serverinfo.FactsOf(values, h.Config.Params, l.tracks)
+// learn notes the variables that the pool's first connection read; nil if it could not read
+// them.
+func (s *Shared) learn(ctx context.Context, h *Host, values map[string]string) {
+	facts, noWaitTimeout := serverinfo.FactsOf(values, h.Config.Params, s.tracks)
 	h.hasNoRoles.Store(serverinfo.LacksRoles(values["version"]))
-	if noWaitTimeout && l.Recycle == dsn.Auto {
-		l.Log().LogAttrs(ctx, slog.LevelWarn, "mysqlpool: neither the DSN nor the server says wait_timeout: taking 120 s; set wait_timeout in the DSN, or pool_recycle",
-			slog.String("login", l.Name))
+	if noWaitTimeout && s.Recycle == dsn.Auto {
+		s.Log().LogAttrs(ctx, slog.LevelWarn, "mysqlpool: neither the DSN nor the server says wait_timeout: taking 120 s; set wait_timeout in the DSN, or pool_recycle",
+			slog.String("login", s.Name))
 	}
-	if !h.Learned.CompareAndSwap(nil, s) {
+	if !h.Learned.CompareAndSwap(nil, facts) {
 		return
 	}
-	l.events.Learned(h, s, values["wait_timeout"])
+	s.events.Learned(h, facts, values["wait_timeout"])
 }
 
-// AskLimits asks the server for its limits again. It reports whether the server tells
-// them.
+// AskLimits reads the server's limits again. tells is whether the server can answer that.
 func (p *Conn) AskLimits(ctx context.Context) (l budget.Limits, account budget.AccountLimits, tells bool, err error) {
 	tells = true // if it panics
 	defer p.survive("a look at the server's limits", &err)
 	p.usedBy(nil)
-	row, err := queryRow(ctx, p, serverinfo.AskLimits)
+	row, err := queryRow(ctx, p, serverinfo.LimitsQuery)
 	if err != nil || len(row) != 7 {
 		return l, account, err != nil && !CannotTell(err), err
 	}

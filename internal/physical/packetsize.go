@@ -12,8 +12,7 @@ import (
 // little to spare.
 const packetOverhead = 16
 
-// maxText is how long a text of ours may be, in bytes; 0 if all of them may be
-// sent. The stock driver refuses packets longer than maxAllowedPacket, and a
+// maxText is how long a text of the pool may be, in bytes; 0 if all of them may be sent. The stock driver refuses packets longer than maxAllowedPacket, and a
 // server that gets one longer than max_allowed_packet ends the session.
 func (p *Conn) maxText() int {
 	limit := p.maxPacket
@@ -32,7 +31,7 @@ func (p *Conn) maxText() int {
 	return max(limit-packetOverhead, 1)
 }
 
-// leastServerPacket is the least that a server can be told to take: both
+// leastServerPacket is the least limit that a server can be configured with: both
 // max_allowed_packet and net_buffer_length, of which the greater counts, are
 // 1,024 or more (MySQL manual, "Server System Variables").
 const leastServerPacket = 1024
@@ -41,8 +40,8 @@ const leastServerPacket = 1024
 func (p *Conn) asking(text string) { p.unsureLarge = len(text) > leastServerPacket-packetOverhead }
 
 // MayBeTooLarge reports whether a login may have failed because the server, or a proxy
-// before it, got too large a packet. It says so if it can; mostly its hanging up comes
-// first.
+// before it, got too large a packet. The server sends an error for that if it can; mostly
+// the connection breaks first.
 func (p *Conn) MayBeTooLarge(ctx context.Context, err error) bool {
 	switch {
 	case p.cautious || ctx.Err() != nil:

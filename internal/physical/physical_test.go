@@ -27,13 +27,13 @@ func TestKindsOfTexts(t *testing.T) {
 	}
 	seen := map[byte]string{}
 	for _, group := range groups {
-		want := textKind(group[0])
-		if other, ok := seen[want]; ok || want == kindNone {
+		want := textClass(group[0])
+		if other, ok := seen[want]; ok || want == classNone {
 			t.Errorf("%q: got kind %x, as %q", group[0], want, other)
 		}
 		seen[want] = group[0]
 		for _, text := range group {
-			if got, bytes := textKind(text), textKind([]byte(text)); got != want || bytes != want {
+			if got, bytes := textClass(text), textClass([]byte(text)); got != want || bytes != want {
 				t.Errorf("%q: got kind %x, and %x of bytes, want %x as of %q", text, got, bytes, want, group[0])
 			}
 		}
@@ -43,7 +43,7 @@ func TestKindsOfTexts(t *testing.T) {
 		"1e5", "1E400", "1e", "1e-5", "550e8400-e29b-41d4-a716-446655440000", "12e99999", "2020-01-01 10:00:00", "2020-01-01T10:00:00Z", "2020-01-01 10:00 UTC",
 		"2020-01-01 10:00:00.5", "2020-01-01.5", "10:00:00", "-10:00:00", " 5", "5 ",
 	} {
-		if got, bytes := textKind(text), textKind([]byte(text)); got != kindNone || bytes != kindNone {
+		if got, bytes := textClass(text), textClass([]byte(text)); got != classNone || bytes != classNone {
 			t.Errorf("%q: got kind %x, and %x of bytes, want none", text, got, bytes)
 		}
 	}
@@ -72,7 +72,7 @@ func TestKindsOfTimes(t *testing.T) {
 		if err := cfg.Apply(mysql.TimeTruncate(test.truncate)); err != nil {
 			t.Fatal(err)
 		}
-		if got := argKind(test.t, dsn.TimeFormatOf(cfg)); got != test.want {
+		if got := argClass(test.t, dsn.TimeFormatOf(cfg)); got != test.want {
 			t.Errorf("%+v: got %c, want %c", test, got, test.want)
 		}
 	}
@@ -84,27 +84,27 @@ func TestKindsAreOfWhatIsSent(t *testing.T) {
 		want byte
 		args []any
 	}{
-		{kindText, []any{"", "5", "5.5", "2020-01-01", []byte{}, []byte("5"), json.RawMessage(""), json.RawMessage("5"), time.Now(), time.Time{}}},
-		{kindWide, []any{"é", []byte("é"), json.RawMessage(`"é"`)}},
-		{kindNull, []any{nil, []byte(nil), json.RawMessage(nil)}},
+		{classText, []any{"", "5", "5.5", "2020-01-01", []byte{}, []byte("5"), json.RawMessage(""), json.RawMessage("5"), time.Now(), time.Time{}}},
+		{classWide, []any{"é", []byte("é"), json.RawMessage(`"é"`)}},
+		{classNull, []any{nil, []byte(nil), json.RawMessage(nil)}},
 		{'i', []any{int64(0), int64(-1)}},
 		{'u', []any{uint64(0), uint64(math.MaxUint64)}},
 		{'f', []any{0.5, 2.0}},
 		{'b', []any{true, false}},
-		{kindNone, []any{int(1), struct{}{}, (*string)(nil), [4]byte{}}}, // the stock driver refuses them
+		{classNone, []any{int(1), struct{}{}, (*string)(nil), [4]byte{}}}, // the stock driver refuses them
 	} {
 		for _, arg := range test.args {
-			if got := argKind(arg, dsn.TimeFormat{}); got != test.want {
+			if got := argClass(arg, dsn.TimeFormat{}); got != test.want {
 				t.Errorf("%T %v: got %c, want %c", arg, arg, got, test.want)
 			}
-			if got := argKind(arg, dsn.TimeFormat{Loc: time.UTC}); (got == kindNull) != (test.want == kindNull) {
+			if got := argClass(arg, dsn.TimeFormat{Loc: time.UTC}); (got == classNull) != (test.want == classNull) {
 				t.Errorf("%T %v: got %c where shapes count", arg, arg, got)
 			}
 		}
 	}
 	times := dsn.TimeFormat{Loc: time.UTC}
 	var text, date any = "550c8400-e29b-41d4", "2020-01-01"
-	if n := testing.AllocsPerRun(100, func() { argKind(text, times); argKind(date, times) }); n > 0 {
+	if n := testing.AllocsPerRun(100, func() { argClass(text, times); argClass(date, times) }); n > 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
@@ -272,7 +272,7 @@ func TestOnlyInserts(t *testing.T) {
 }
 
 func TestLivesAreSpread(t *testing.T) {
-	l := &Login{Options: dsn.DefaultOptions()}
+	l := &Shared{Options: dsn.DefaultOptions()}
 	l.Recycle = 100 * time.Millisecond // so short that whole seconds would show
 	least, most := l.Recycle, time.Duration(0)
 	for range 1000 {

@@ -11,22 +11,22 @@ import (
 // Statements of the pool that return no rows are pipelined: sent in one write,
 // with all answers read afterwards. Some servers and proxies drop what follows the
 // first packet, and the client would wait for ever (Aurora with MySQL 5.7:
-// MySqlConnector issues 486 and 1088). So it is tried once for each server, in the
+// MySqlConnector issues 486 and 1088). So it is tested once for each server, in the
 // background, with statements that change nothing, before anything depends on it.
 
-// pipelineTimeout bounds the trial: three answers that need no work.
+// pipelineTimeout bounds the test: three answers that need no work.
 const pipelineTimeout = 250 * time.Millisecond
 
-// pipelineTrial is sent to find out. A server that refuses one of them has
+// pipelineTest is sent to find out. A server that refuses one of them has
 // answered too.
-var pipelineTrial = []stockdriver.Command{stockdriver.Query("DO 0"), stockdriver.Ping, stockdriver.Query("DO 0")}
+var pipelineTest = []stockdriver.Command{stockdriver.Query("DO 0"), stockdriver.Ping, stockdriver.Query("DO 0")}
 
 // runAll runs commands in their order, in one round trip if the server is known to
 // answer several that are sent at once. It returns how many succeeded before the
 // first that did not, and the error of that. If it is the server's, those behind it
 // ran too if all were sent at once, and did not if they were not.
 func (p restorer) runAll(ctx context.Context, commands []stockdriver.Command) (ran int, err error) {
-	if len(commands) > 1 && p.Login.Pipeline && p.Host.Server.Proofs.Pipeline.Verdict() == serverinfo.Works {
+	if len(commands) > 1 && p.Shared.Pipeline && p.Host.Server.Proofs.Pipeline.Verdict() == serverinfo.Works {
 		return p.runAtOnce(ctx, commands)
 	}
 	for i, c := range commands {
@@ -57,11 +57,11 @@ func (p restorer) runAtOnce(ctx context.Context, commands []stockdriver.Command)
 	return len(refused), err
 }
 
-// provePipeline tries it unless it is known, or tried by another connection now.
-// An error means that this connection is of no use any more.
-func (p restorer) provePipeline(ctx context.Context) error {
+// testPipeline tests it unless it is known, or tested by another connection now. An error
+// means that this connection must not be used again.
+func (p restorer) testPipeline(ctx context.Context) error {
 	proofs := &p.Host.Server.Proofs
-	if !p.Login.Pipeline || p.Socket == nil || proofs.Pipeline.Verdict() != serverinfo.Unknown {
+	if !p.Shared.Pipeline || p.Socket == nil || proofs.Pipeline.Verdict() != serverinfo.Unknown {
 		return nil
 	}
 	select {
@@ -72,7 +72,7 @@ func (p restorer) provePipeline(ctx context.Context) error {
 	}
 	timed, cancel := context.WithTimeout(ctx, pipelineTimeout)
 	defer cancel()
-	answered, err := p.known.Run(timed, pipelineTrial...)
+	answered, err := p.known.Run(timed, pipelineTest...)
 	switch {
 	case err == nil:
 		p.found(ctx, "pipeline", &proofs.Pipeline, serverinfo.Works, serverinfo.ProofLife, nil)

@@ -12,7 +12,7 @@ import (
 // up to 2.5 % so that connections opened together do not expire together; 0 means that it
 // has none.
 func (p *Conn) GreatestAge() time.Duration {
-	life := p.Login.Recycle
+	life := p.Shared.Recycle
 	if life == dsn.Auto {
 		wait := serverinfo.DefaultWaitTimeout
 		if s := p.Host.Learned.Load(); s != nil {

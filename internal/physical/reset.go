@@ -20,14 +20,14 @@ import (
 // been left.
 func (p restorer) resetAndSet(ctx context.Context, kinds session.Kinds) error {
 	if !p.read { // and nothing was left that it would show
-		if err := p.readBaseline(ctx); err != nil {
+		if err := (asker{p.Conn}).readBaseline(ctx); err != nil {
 			return err
 		}
 	}
 	if !p.canSendReset() {
 		return errNoReset
 	}
-	if err := trusts(p.Host.Server, byReset); err != nil {
+	if err := capabilityError(p.Host.Server, byReset); err != nil {
 		return err
 	}
 	if err := p.endXA(ctx, kinds); err != nil {
@@ -46,7 +46,7 @@ func (p restorer) resetAndSet(ctx context.Context, kinds session.Kinds) error {
 	p.kept().forget()
 	p.state.Reset()
 	p.inTx, p.used = false, false
-	p.shows.lastID = sessionID{}
+	p.diagnostics.lastID = sessionID{}
 	if err == nil && !known {
 		err = p.replayLogin(ctx)
 	}
@@ -96,6 +96,14 @@ func (p restorer) canReset() bool {
 func (p restorer) replaysNames() bool {
 	s := p.Host.Learned.Load()
 	return s != nil && s.MariaDB && p.config.OneByOne
+}
+
+// loginBaseline is what the login itself made of the session, which a reset begins with.
+func (p restorer) loginBaseline() *session.Baseline {
+	if p.after.ran {
+		return p.after.login.baseline
+	}
+	return p.baseline
 }
 
 // loginCommands sets, after a reset, what a login sets; names is the statement for
@@ -171,22 +179,22 @@ func (p restorer) checkNames(ctx context.Context) error {
 // and on MariaDB what SHOW PROFILES shows of earlier statements.
 func (p restorer) checkLeft(ctx context.Context, kinds session.Kinds) error {
 	s := p.Host.Learned.Load()
-	if s == nil || kinds&session.Other == 0 && p.Login.Reset != dsn.ResetAlways {
+	if s == nil || kinds&session.Other == 0 && p.Shared.Reset != dsn.ResetAlways {
 		return nil
 	}
-	var asks, want []string
+	var columns, want []string
 	if p.hasRoles {
-		asks, want = append(asks, "CURRENT_ROLE()"), append(want, p.roleAtLogin)
+		columns, want = append(columns, "CURRENT_ROLE()"), append(want, p.roleAtLogin)
 	}
 	if s.MariaDB && s.HasProfiles {
-		asks, want = append(asks, "(SELECT COUNT(*) FROM information_schema.PROFILING)"), append(want, "0")
+		columns, want = append(columns, "(SELECT COUNT(*) FROM information_schema.PROFILING)"), append(want, "0")
 	}
-	if len(asks) == 0 {
+	if len(columns) == 0 {
 		return nil
 	}
-	got, err := selectRow(ctx, p.Conn, asks)
+	got, err := selectRow(ctx, p.Conn, columns)
 	if err == nil && !slices.Equal(got, want) {
-		err = fmt.Errorf("mysqlpool: after a reset: %s: got %q, want %q as after the login", strings.Join(asks, ", "), got, want)
+		err = fmt.Errorf("mysqlpool: after a reset: %s: got %q, want %q as after the login", strings.Join(columns, ", "), got, want)
 	}
 	return err
 }

@@ -1,3 +1,5 @@
+// SQL: session/undo.go; COM_RESET_CONNECTION: reset.go.
+
 package physical
 
 import (
@@ -16,7 +18,7 @@ import (
 
 // RestoreTimeout bounds what is done to restore a session. What takes
 // longer, such as the rollback of a large transaction, is left to the server:
-// the connection is closed, since nobody has its place meanwhile. A second is many
+// the connection is closed, since its place is blocked meanwhile. A second is many
 // round trips on any network.
 const RestoreTimeout = time.Second
 
@@ -29,9 +31,9 @@ const (
 	byClosing restoreMethod = "closed"
 )
 
-// undoneWithInitConnect is the kinds of state that statements undo exactly
-// even if the server ran init_connect at the login, of which the pool knows what
-// session variables were like afterwards, and nothing else.
+// undoneWithInitConnect is the state that can be undone exactly even if the server ran
+// init_connect. The pool then knows only the session variables as they were after the
+// login.
 const undoneWithInitConnect = session.Transaction | session.NextTransaction | session.Schema | session.Variables | session.FoundRows
 
 // errNotUndone means that no statements are known that undo all of it.
@@ -46,39 +48,39 @@ func (p *Conn) Restore(life context.Context) bool { return restorer{p}.restoreAn
 // restoreAny restores the session, whatever is on it. It reports false if that cannot be
 // done.
 func (p restorer) restoreAny(life context.Context) bool {
-	start := p.Login.TraceStart()
+	start := p.Shared.TraceStart()
 	ctx, cancel := context.WithTimeout(life, RestoreTimeout)
 	defer cancel()
 	err := p.Verify(ctx) // or an error may hide a transaction
 	kinds := p.kinds()
-	if err == nil && kinds == 0 && p.Login.Reset == dsn.ResetState {
+	if err == nil && kinds == 0 && p.Shared.Reset == dsn.ResetState {
 		return true // a statement failed, and left nothing
 	}
 	how := byClosing
 	if err == nil {
 		how, err = p.restore(ctx, kinds)
 	}
-	if err == nil && kinds&^sureKinds != 0 && !p.proved(how) {
-		how, err = p.prove(life, how)
+	if err == nil && kinds&^sureKinds != 0 && !p.isTested(how) {
+		how, err = p.test(life, how)
 	}
 	if err != nil {
 		how = byClosing
 	}
-	p.Login.restored(how)
+	p.Shared.restored(how)
 	p.traced(life, start, kinds, how, err)
-	p.Login.Log().LogAttrs(ctx, slog.LevelDebug, "mysqlpool: restored a session",
-		slog.String("login", p.Login.Name), p.IDAttr(), slog.String("state", kinds.String()),
+	p.Shared.Log().LogAttrs(ctx, slog.LevelDebug, "mysqlpool: restored a session",
+		slog.String("login", p.Shared.Name), p.IDAttr(), slog.String("state", kinds.String()),
 		slog.String("how", string(how)), slog.Any("error", err))
 	return err == nil
 }
 
 func (p restorer) restore(ctx context.Context, kinds session.Kinds) (how restoreMethod, err error) {
 	defer p.survive("the restoring of session state", &err)
-	if err := settleLastID(ctx, p.Conn); err != nil { // or a reset would lose it
+	if err := resolveLastID(ctx, p.Conn); err != nil { // or a reset would lose it
 		return byClosing, err
 	}
 	p.usedBy(nil)
-	if err := p.provePipeline(ctx); err != nil {
+	if err := p.testPipeline(ctx); err != nil {
 		return byClosing, err
 	}
 	if how, err = p.tryMethods(ctx, kinds); err == nil {
@@ -92,7 +94,7 @@ func (p restorer) tryMethods(ctx context.Context, kinds session.Kinds) (restoreM
 	if p.lacksBaseline(kinds) || kinds&session.Identity != 0 || p.opaque {
 		return byClosing, errNotUndone
 	}
-	if p.Login.Reset == dsn.ResetState && (kinds&^sureKinds == 0 || trusts(p.Host.Server, byUndo) == nil) {
+	if p.Shared.Reset == dsn.ResetState && (kinds&^sureKinds == 0 || capabilityError(p.Host.Server, byUndo) == nil) {
 		err := p.undo(ctx, kinds)
 		if err == nil {
 			return byUndo, nil
@@ -109,13 +111,11 @@ func (p restorer) tryMethods(ctx context.Context, kinds session.Kinds) (restoreM
 
 // resetForNext is for pool_reset=always: the reset before a connection is handed
 // out.
-func (p *Conn) resetForNext(ctx context.Context) error { return restorer{p}.resetForNext(ctx) }
-
 func (p restorer) resetForNext(ctx context.Context) error {
-	start, kinds, how := p.Login.TraceStart(), p.state.Kinds(), byReset
+	start, kinds, how := p.Shared.TraceStart(), p.state.Kinds(), byReset
 	err := p.resetAndSet(ctx, kinds)
-	if err == nil && !p.proved(byReset) {
-		_, err = p.prove(ctx, byReset)
+	if err == nil && !p.isTested(byReset) {
+		_, err = p.test(ctx, byReset)
 	}
 	if err != nil {
 		how = byClosing
@@ -126,7 +126,7 @@ func (p restorer) resetForNext(ctx context.Context) error {
 
 func (p restorer) traced(ctx context.Context, start time.Time, kinds session.Kinds, how restoreMethod, err error) {
 	if !start.IsZero() {
-		p.Login.Traced(ctx, start, TraceEvent{Op: TraceRestore, Host: p.Host.Addr, State: strings.Join(kinds.Names(), ", "), How: string(how), Err: err})
+		p.Shared.Traced(ctx, start, TraceEvent{Op: TraceRestore, Host: p.Host.Addr, State: strings.Join(kinds.Names(), ", "), How: string(how), Err: err})
 	}
 }
 
@@ -185,7 +185,7 @@ func (p restorer) runAndUse(ctx context.Context, commands []stockdriver.Command)
 	n := len(commands)
 	if schema != "" {
 		if p.schema.changes != changes {
-			commands = append(commands, stockdriver.Query("USE "+elsewhere)) // or to select it again changes nothing on MariaDB
+			commands = append(commands, stockdriver.Query("USE "+neutralSchema)) // or to select it again changes nothing on MariaDB
 		}
 		commands = append(commands, stockdriver.Query(useText(schema)))
 	}
@@ -201,8 +201,9 @@ func (p restorer) runAndUse(ctx context.Context, commands []stockdriver.Command)
 	return ran, err
 }
 
-// findSchema asks for the current schema if that is not known. A connection
-// that was without one and has one now could no more serve who wants none.
+// findSchema reads the current schema if it is unknown. It fails if the session had no
+// schema before and has one now: no statement unsets a schema, so handles without one could
+// not use it.
 func (p restorer) findSchema(ctx context.Context) error {
 	if p.schema.known() {
 		return nil
@@ -217,12 +218,12 @@ func (p restorer) findSchema(ctx context.Context) error {
 	return nil
 }
 
-// restored counts.
-func (l *Login) restored(how restoreMethod) {
+// restored counts a restored or closed session.
+func (s *Shared) restored(how restoreMethod) {
 	switch how {
 	case byUndo:
-		l.Undone.Add(1)
+		s.Undone.Add(1)
 	case byReset:
-		l.Resets.Add(1)
+		s.Resets.Add(1)
 	}
 }

@@ -19,7 +19,7 @@ func TestPreparingLeavesStateWhereItRunsFunctions(t *testing.T) {
 		"INSERT INTO t VALUES (GET_LOCK('a', 1), @a := 'x')": session.Locks | session.UserVariables,
 	} {
 		for _, runs := range []bool{false, true} {
-			p := &Conn{Login: &Login{}, Host: &Host{}, config: &dsn.ConnConfig{}}
+			p := &Conn{Shared: &Shared{}, Host: &Host{}, config: &dsn.ConnConfig{}}
 			p.Host.Learned.Store(&serverinfo.Facts{RunsAtPrepare: runs})
 			st := p.scan(text)
 			p.prepares(&st)

@@ -12,15 +12,16 @@ import (
 // this name, so that every checkout switches.
 const UnknownSchema = "\x00"
 
-// elsewhere is a schema that every server has, and that is never recreated.
-const elsewhere = "information_schema"
+// neutralSchema is a schema that every server has, and that is never recreated. The session
+// is on it while USE is deferred.
+const neutralSchema = "information_schema"
 
 // sessionSchema is which schema a session is on. Guarded by ownership.
 type sessionSchema struct {
 	label   string // that it was to log in to
 	home    string // that it did log in to, which BeforeConnect may have changed
 	now     string // "" is none
-	wanted  string // where whoever has it is to be; other than now only until a statement needs that: see late.go
+	wanted  string // that its user is to be on; other than now only while USE is deferred: see deferredschema.go
 	former  string // what now was before it became UnknownSchema
 	changes int64  // Server.Schemas when it was last selected
 }
@@ -32,7 +33,7 @@ func schemaAtLogin(label string) sessionSchema {
 // loggedIn notes the schema that the login was to, in place of the label.
 func (s *sessionSchema) loggedIn(schema string) { s.home, s.now, s.wanted = schema, schema, schema }
 
-// found notes what the server says.
+// found notes the schema that the server reported.
 func (s *sessionSchema) found(schema string) { s.now, s.wanted = schema, schema }
 
 // selected notes a schema that was selected after so many changes.
@@ -59,10 +60,9 @@ func (s *sessionSchema) forget() {
 	}
 }
 
-// wants returns the schema that a checkout with the label wants on this
-// connection: what a login with it would be on. It reports false if only a login
-// can tell, since BeforeConnect gave this one another schema than it was asked
-// for.
+// wants returns the schema that a checkout with the label wants on this connection: what a
+// login with it would be on. ok is false if only a login can show that, since BeforeConnect
+// changed the schema of this one.
 func (s *sessionSchema) wants(label string) (schema string, ok bool) {
 	switch {
 	case label == s.label:
@@ -115,30 +115,31 @@ func (p *Conn) Fits(label string) pool.Fit {
 // connection is closed.
 func (p *Conn) Switch(ctx context.Context, label string) (kept bool, err error) {
 	schema, _ := p.schema.wants(label)
-	if s := (switcher{p}); s.switchesLate(schema) && !p.late.skip() {
-		return s.putOff(ctx, schema)
+	s := switcher{p}
+	if s.canDefer(schema) && !p.deferred.skip() {
+		return s.deferUse(ctx, schema)
 	}
-	return p.use(ctx, schema)
+	return s.use(ctx, schema)
 }
 
 // use is Switch to a schema, whatever its label.
-func (p *Conn) use(ctx context.Context, schema string) (kept bool, err error) {
+func (p switcher) use(ctx context.Context, schema string) (kept bool, err error) {
 	defer p.survive("the switch of the schema", &err)
 	timed, cancel := context.WithTimeout(ctx, CheckTimeout)
 	defer cancel()
 	p.usedBy(nil)
 	changes := p.Host.Server.Schemas.Load()
-	if p.late.isDue() {
-		if err := (switcher{p}).proveLate(timed, schema); err != nil {
+	if p.deferred.isTestDue() {
+		if err := p.testDeferral(timed, schema); err != nil {
 			return false, err
 		}
 	}
 	if p.schema.now == schema && p.schema.changes != changes {
 		// To select the current one again changes nothing on MariaDB.
-		if _, err := p.ExecContext(timed, "USE "+elsewhere, nil); err != nil {
+		if _, err := p.ExecContext(timed, "USE "+neutralSchema, nil); err != nil {
 			return false, err
 		}
-		p.schema.found(elsewhere)
+		p.schema.found(neutralSchema)
 	}
 	_, err = p.ExecContext(timed, useText(schema), nil)
 	if err == nil {
@@ -147,7 +148,7 @@ func (p *Conn) use(ctx context.Context, schema string) (kept bool, err error) {
 	switch mysqlerr.Number(err) {
 	case 0:
 		if err != nil && ctx.Err() == nil {
-			p.Host.Doubts.Add(1)
+			p.Host.DeadFound.Add(1)
 		}
 	case mysqlerr.DBAccessDenied, mysqlerr.BadDB, mysqlerr.WrongDBName:
 		return true, err

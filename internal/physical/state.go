@@ -30,19 +30,19 @@ func (p *Conn) declined() {
 // placeholder, which may be the name of a lock.
 //
 // Where the server's answer shows the transaction that a statement opened, that
-// flag tells from then on, and more exactly than any text: a transaction may end
+// flag counts from then on, and is more exact than any text: a transaction may end
 // in many ways.
 func (p *Conn) ran(st *session.Statement, firstArg any, err error) {
 	p.busy = false
 	if st.Leaves&(session.Schema|hidesSchema) != 0 {
 		p.schema.forget()
 	}
-	if p.Login.Reset == dsn.ResetNever {
-		p.altered = p.altered || st.Leaves&^sameMeaning != 0
+	if p.Shared.Reset == dsn.ResetNever {
+		p.altered = p.altered || st.Leaves&^cacheSafeState != 0
 		return
 	}
 	p.state.Before(st, firstArg)
-	if st.Opens() && !p.autocommit() {
+	if st.OpensTx() && !p.autocommit() {
 		p.state.Add(session.Transaction)
 	}
 	if err != nil {
@@ -61,7 +61,7 @@ func (p *Conn) ran(st *session.Statement, firstArg any, err error) {
 // GET_LOCK('a', 1) takes the lock on TiDB, which runs functions of constants then,
 // also if the statement cannot be prepared.
 func (p *Conn) prepares(st *session.Statement) {
-	if p.Login.Reset == dsn.ResetNever {
+	if p.Shared.Reset == dsn.ResetNever {
 		return
 	}
 	kinds := session.UserVariables
@@ -90,7 +90,7 @@ func (p *Conn) kinds() session.Kinds {
 	if p.busy {
 		k |= session.Identity
 	}
-	if p.Login.Reset == dsn.ResetNever {
+	if p.Shared.Reset == dsn.ResetNever {
 		return k // what the driver itself knows of
 	}
 	if p.inTx || p.InTransaction() {
@@ -108,7 +108,7 @@ func (p *Conn) kinds() session.Kinds {
 // MustRestore reports whether the connection must not go to anybody else as it
 // is, nor lie idle: it may hold locks, or an open transaction.
 func (p *Conn) MustRestore() bool {
-	switch p.Login.Reset {
+	switch p.Shared.Reset {
 	case dsn.ResetNever:
 		return p.kinds()&^session.FoundRows != 0
 	case dsn.ResetAlways:

@@ -16,8 +16,8 @@ type StockStmt interface {
 	driver.ColumnConverter //lint:ignore SA1019 the stock driver has it
 }
 
-// Stmt is a prepared statement of a logical connection. It follows it: on
-// another physical connection than the last time it is prepared again.
+// Stmt is a prepared statement of a logical connection. It is rebound: on another physical
+// connection than the last time it is prepared there.
 type Stmt struct {
 	h         *Holder
 	queryText string
@@ -30,7 +30,7 @@ type Stmt struct {
 
 // PrepareFor prepares a text as s, which has the zero value.
 func (h *Holder) PrepareFor(ctx context.Context, query string, s *Stmt) error {
-	p := h.lent.Value
+	p := h.leased.Value
 	inner, err := p.kept().acquire(ctx, query)
 	if p.Host.runsAtPrepare() {
 		if st := p.scan(query); st.ChangesID() {
@@ -38,46 +38,46 @@ func (h *Holder) PrepareFor(ctx context.Context, query string, s *Stmt) error {
 		}
 	}
 	if err != nil {
-		return h.saw(err)
+		return h.noteError(err)
 	}
 	*s = Stmt{h: h, queryText: query, inner: inner, on: p, epoch: p.stmts.epoch}
 	h.stmts.add(s)
 	return nil
 }
 
-// Lost reports whether it does not follow its logical connection, which lost it with a
-// physical one, until it is used again.
+// Lost reports whether the logical connection lost it with a physical one. It is not rebound
+// until it is used again.
 func (s *Stmt) Lost() bool { return s.index < 0 }
 
 // Closed reports whether the statement was closed.
 func (s *Stmt) Closed() bool { return s.inner == nil }
 
 // ready returns the stock statement on the physical connection that the logical
-// one holds, about to run; rows is as in Holder.asks.
+// one holds, about to run; rows is as in Holder.prepareDiagnostics.
 func (s *Stmt) ready(ctx context.Context, args []driver.NamedValue, rows bool) (StockStmt, error) {
-	p := s.h.lent.Value
-	settle := p.settleAfterError
-	if s.inner.Stmt.says.Leaves&^sameMeaning != 0 {
-		settle = p.settleSchema // afterwards it may not be known which one the session is on
+	p := s.h.leased.Value
+	selectSchema := switcher{p}.selectDeferredSchemaAfterError
+	if s.inner.Stmt.effects.Leaves&^cacheSafeState != 0 {
+		selectSchema = switcher{p}.selectDeferredSchema // afterwards it may not be known which one the session is on
 	}
-	if err := settle(ctx); err != nil {
-		return nil, s.h.saw(err)
+	if err := selectSchema(ctx); err != nil {
+		return nil, s.h.noteError(err)
 	}
-	if err := s.follow(ctx, p); err != nil {
+	if err := s.rebind(ctx, p); err != nil {
 		return nil, err
 	}
-	s.h.followBefore(ctx, p, &s.inner.Stmt.says)
+	s.h.rebindBefore(ctx, p, &s.inner.Stmt.effects)
 	switch inner := s.inner; {
 	case !inner.Cached() || anyNamed(args): // the stock driver refuses a named one
-	case p.kept().passesCache():
+	case p.kept().bypassesCache():
 		p.stmts.cache.Remove(inner) // the server remembers what it ran under
 	case !inner.Stmt.accepts(args):
 		if err := s.exchange(s.on.kept().acquireFor(ctx, s.queryText, args)); err != nil {
 			return nil, err
 		}
 	}
-	if err := s.h.asks(ctx, p, &s.inner.Stmt.says, rows); err != nil {
-		return nil, s.h.saw(err)
+	if err := s.h.prepareDiagnostics(ctx, p, &s.inner.Stmt.effects, rows); err != nil {
+		return nil, s.h.noteError(err)
 	}
 	p.running()
 	return s.inner.Stmt.StockStmt, nil
@@ -106,15 +106,15 @@ func (s *Stmt) ownToExec(ctx context.Context) error {
 	return err
 }
 
-// follow prepares the statement on p, which its logical connection holds, unless
-// it is there.
-func (s *Stmt) follow(ctx context.Context, p *Conn) error {
+// rebind prepares the statement on p, which its logical connection holds, unless it is
+// there.
+func (s *Stmt) rebind(ctx context.Context, p *Conn) error {
 	if !s.Lost() && p == s.on && p.stmts.epoch == s.epoch && !s.inner.Stmt.stale {
 		return nil
 	}
-	inner, err := p.kept().acquireAgain(ctx, s.queryText)
+	inner, err := p.kept().acquireToRebind(ctx, s.queryText)
 	if err != nil {
-		return s.h.saw(err)
+		return s.h.noteError(err)
 	}
 	s.on.stmts.releaseLater(s.inner, s.epoch)
 	s.inner, s.on, s.epoch = inner, p, p.stmts.epoch
@@ -124,17 +124,17 @@ func (s *Stmt) follow(ctx context.Context, p *Conn) error {
 	return nil
 }
 
-// again returns the statement once more if it surely did not run, and was
-// prepared again. Where its schema cannot be selected any more err becomes that.
-func (s *Stmt) again(ctx context.Context, args []driver.NamedValue, err *error) StockStmt {
-	if *err == nil || !s.on.kept().afterError(s.inner, *err) {
+// retry returns the statement, re-prepared, if it certainly did not run; else nil. If its
+// schema cannot be selected any more, err becomes that error.
+func (s *Stmt) retry(ctx context.Context, args []driver.NamedValue, err *error) StockStmt {
+	if *err == nil || !s.on.kept().dropAfterError(s.inner, *err) {
 		return nil
 	}
-	if gone := s.on.settleSchema(ctx); gone != nil {
+	if gone := (switcher{s.on}).selectDeferredSchema(ctx); gone != nil {
 		*err = gone
 		return nil
 	}
-	if s.follow(ctx, s.on) != nil {
+	if s.rebind(ctx, s.on) != nil {
 		return nil
 	}
 	if s.inner.Cached() && !s.inner.Stmt.accepts(args) && s.exchange(s.on.kept().acquireFor(ctx, s.queryText, args)) != nil {
@@ -143,16 +143,15 @@ func (s *Stmt) again(ctx context.Context, args []driver.NamedValue, err *error) 
 	return s.inner.Stmt.StockStmt
 }
 
-// followBefore has every statement of the connection follow it, before one runs
-// after which texts mean something else (USE, SET sql_mode). The stock driver
-// prepared them before that, and they mean what they meant then. One that cannot
-// be prepared now fails when it is used.
-func (h *Holder) followBefore(ctx context.Context, p *Conn, says *session.Statement) {
-	if says.Leaves&^sameMeaning == 0 {
+// rebindBefore rebinds every statement of the logical connection before one runs after which
+// texts mean something else (USE, SET sql_mode). The stock driver prepared them before that,
+// and they mean what they meant then. One that cannot be prepared now fails when it is used.
+func (h *Holder) rebindBefore(ctx context.Context, p *Conn, effects *session.Statement) {
+	if effects.Leaves&^cacheSafeState == 0 {
 		return
 	}
 	for _, s := range h.stmts {
-		s.follow(ctx, p)
+		s.rebind(ctx, p)
 	}
 }
 
@@ -160,24 +159,24 @@ func (h *Holder) followBefore(ctx context.Context, p *Conn, says *session.Statem
 // had stays for others.
 func (s *Stmt) exchange(inner *prepared, err error) error {
 	if err != nil {
-		return s.h.saw(err)
+		return s.h.noteError(err)
 	}
 	s.on.kept().release(s.inner)
 	s.inner = inner
 	return nil
 }
 
-// failed is again for those that are not tried again.
+// failed is retry for those that are not retried.
 func (s *Stmt) failed(err error) {
 	if err != nil {
-		s.on.kept().afterError(s.inner, err)
+		s.on.kept().dropAfterError(s.inner, err)
 	}
 }
 
 // ran notes how it went, and returns the error. result is nil if the answer was rows.
 func (s *Stmt) ran(args []driver.NamedValue, result driver.Result, err error) error {
-	s.h.after(s.on, &s.inner.Stmt.says, args, result, err)
-	return s.h.saw(err)
+	s.h.after(s.on, &s.inner.Stmt.effects, args, result, err)
+	return s.h.noteError(err)
 }
 
 // named is the values as the other interfaces have them.
@@ -196,7 +195,7 @@ func (s *Stmt) Exec(ctx context.Context, args []driver.NamedValue) (driver.Resul
 		return nil, err
 	}
 	result, err := stock.ExecContext(ctx, args)
-	if s.again(ctx, args, &err) != nil {
+	if s.retry(ctx, args, &err) != nil {
 		if err := s.ownToExec(ctx); err != nil {
 			return nil, err
 		}
@@ -212,7 +211,7 @@ func (s *Stmt) Query(ctx context.Context, args []driver.NamedValue) (driver.Rows
 		return nil, err
 	}
 	rows, err := stock.QueryContext(ctx, args)
-	if stock := s.again(ctx, args, &err); stock != nil {
+	if stock := s.retry(ctx, args, &err); stock != nil {
 		rows, err = stock.QueryContext(ctx, args)
 	}
 	s.on.stmts.reads(rows, err)
@@ -220,7 +219,7 @@ func (s *Stmt) Query(ctx context.Context, args []driver.NamedValue) (driver.Rows
 	return rows, s.ran(args, nil, err)
 }
 
-// ExecValues is exec with the arguments that driver.Stmt has.
+// ExecValues is Exec with the arguments that driver.Stmt has.
 func (s *Stmt) ExecValues(args []driver.Value) (driver.Result, error) {
 	values := named(args)
 	stock, err := s.readyToExec(context.Background(), values)
@@ -232,7 +231,7 @@ func (s *Stmt) ExecValues(args []driver.Value) (driver.Result, error) {
 	return result, s.ran(values, result, err)
 }
 
-// QueryValues is query with the arguments that driver.Stmt has. As after
+// QueryValues is Query with the arguments that driver.Stmt has. As after
 // Holder.QueryValues the connection does not go to anybody else.
 func (s *Stmt) QueryValues(args []driver.Value) (driver.Rows, error) {
 	values := named(args)
@@ -248,8 +247,8 @@ func (s *Stmt) QueryValues(args []driver.Value) (driver.Rows, error) {
 	return rows, err
 }
 
-// Close closes the statement. A physical connection that is not held is not touched:
-// whoever holds it next closes the statement on the server, unless it is kept.
+// Close closes the statement. A physical connection that is not held is not touched: its
+// next user closes the statement on the server, unless it is kept.
 func (s *Stmt) Close() error {
 	inner := s.inner
 	if inner == nil {
@@ -257,7 +256,7 @@ func (s *Stmt) Close() error {
 	}
 	s.inner = nil
 	s.h.stmts.remove(s)
-	if s.h.held && s.h.lent.Value == s.on && s.on.stmts.epoch == s.epoch {
+	if s.h.held && s.h.leased.Value == s.on && s.on.stmts.epoch == s.epoch {
 		return s.on.kept().release(inner)
 	}
 	s.on.stmts.releaseLater(inner, s.epoch)

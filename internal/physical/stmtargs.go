@@ -13,17 +13,17 @@ import (
 // MySQL 5.6 "x NOT IN (?, 3)" finds nothing any more once it ran with NULL, and
 // on MariaDB "ORDER BY ?" sorts in another way after a number than after a text.
 // The stock driver, which prepares a text each time, never sees that. So a kept
-// statement runs with arguments of the kinds it first ran with, and a text is kept
-// once for each list of kinds.
+// statement runs with arguments of the classes it first ran with, and a text is kept
+// once for each list of classes.
 
-// argKind is what a server tells apart of an argument, which is what the stock
+// argClass is what a server tells apart of an argument, which is what the stock
 // driver sends for it (writeExecutePacket there), whatever its type in Go: texts,
 // bytes, JSON and times all go as a text, and each nil goes as NULL. If times has a
 // location the server tells texts apart by what they look like too: see serverinfo.FixesTypes.
-func argKind(v driver.Value, times dsn.TimeFormat) byte {
+func argClass(v driver.Value, times dsn.TimeFormat) byte {
 	switch v := v.(type) {
 	case nil:
-		return kindNull
+		return classNull
 	case int64:
 		return 'i'
 	case uint64:
@@ -33,76 +33,76 @@ func argKind(v driver.Value, times dsn.TimeFormat) byte {
 	case bool:
 		return 'b'
 	case []byte:
-		kind := bytesKind(v, times)
-		if kind == kindWide && times.Loc != nil {
-			kind = kindBytes
+		class := bytesClass(v, times)
+		if class == classWide && times.Loc != nil {
+			class = classBytes
 		}
-		return kind
+		return class
 	case string:
 		if times.Loc != nil {
-			return textKind(v)
+			return textClass(v)
 		}
-		return wordKind(v)
+		return wordClass(v)
 	case time.Time:
 		if times.Loc != nil {
-			return timeKind(v, times)
+			return timeClass(v, times)
 		}
-		return kindText
+		return classText
 	case json.RawMessage:
-		return bytesKind(v, times)
+		return bytesClass(v, times)
 	}
-	return kindNone // the stock driver refuses it
+	return classNone // the stock driver refuses it
 }
 
-func bytesKind(v []byte, times dsn.TimeFormat) (kind byte) {
+func bytesClass(v []byte, times dsn.TimeFormat) (class byte) {
 	switch {
 	case v == nil:
-		return kindNull
+		return classNull
 	case times.Loc == nil:
-		return wordKind(v)
+		return wordClass(v)
 	}
-	return textKind(v)
+	return textClass(v)
 }
 
 const (
-	kindNull = 'n'
-	kindText = 's' // of ASCII
-	kindWide = 'S' // a text with other characters: its character set counts
-	// kindBytes is such bytes where the server fixes types. A text that is stored is
+	classNull = 'n'
+	classText = 's' // of ASCII
+	classWide = 'S' // a text with other characters: its character set counts
+	// classBytes is such bytes where the server fixes types. A text that is stored is
 	// what it was, or refused, and so are bytes but in a column of bits.
-	kindBytes = 'B'
-	kindNone  = '!' // like no other, so that no kept statement runs with it
+	classBytes = 'B'
+	classNone  = '!' // like no other, so that no kept statement runs with it
 )
 
 // accepts reports whether a kept statement may run with the arguments. The first
-// run decides of what kinds they are.
+// run decides of what classes they are.
 func (s *statement) accepts(args []driver.NamedValue) bool {
 	if s.NumInput() != len(args) || anyNamed(args) { // the stock driver refuses those
 		return false
 	}
-	if s.kinds == nil {
+	if s.argClasses == nil {
 		if !canKeep(args, s.times, s.inserts) {
 			return false
 		}
-		kinds := make([]byte, len(args))
+		classes := make([]byte, len(args))
 		for i := range args {
-			kinds[i] = argKind(args[i].Value, s.times)
+			classes[i] = argClass(args[i].Value, s.times)
 		}
-		s.kinds = kinds
+		s.argClasses = classes
 		return true
 	}
 	for i := range args {
-		kind := argKind(args[i].Value, s.times)
-		if kind == s.kinds[i] {
+		class := argClass(args[i].Value, s.times)
+		if class == s.argClasses[i] {
 			continue
 		}
 		switch {
 		case !s.inserts:
 			return false
-		case kind == kindNull:
-		case s.kinds[i] == kindNull:
-			s.kinds[i] = kind
-		case isWord(kind) && isWord(s.kinds[i]): // it is stored, or refused
+		case class == classNull:
+		case s.argClasses[i] == classNull:
+			s.argClasses[i] = class
+		case isWord(class) && isWord(s.argClasses[i]): // it is stored, or refused
 		default:
 			return false
 		}
@@ -119,17 +119,17 @@ func (s *statement) accepts(args []driver.NamedValue) bool {
 func canKeep(args []driver.NamedValue, times dsn.TimeFormat, inserts bool) bool {
 	wide, bytes, other := false, false, false
 	for i := range args {
-		kind := argKind(args[i].Value, times)
+		class := argClass(args[i].Value, times)
 		if args[i].Name != "" {
 			return false
 		}
-		switch kind {
-		case kindNone:
+		switch class {
+		case classNone:
 			return false
-		case kindNull, kindText:
-		case kindWide:
+		case classNull, classText:
+		case classWide:
 			wide = true
-		case kindBytes:
+		case classBytes:
 			bytes = true
 		default:
 			other = true
@@ -138,7 +138,7 @@ func canKeep(args []driver.NamedValue, times dsn.TimeFormat, inserts bool) bool 
 	return times.Loc == nil || !other || !bytes && (!wide || inserts)
 }
 
-func isWord(kind byte) bool { return kind == kindText || kind == kindWide }
+func isWord(class byte) bool { return class == classText || class == classWide }
 
 // onlyInserts reports whether a text stores its arguments as they are, and
 // neither computes with them nor compares them: INSERT … VALUES (?, ?), (?, ?).

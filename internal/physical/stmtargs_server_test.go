@@ -228,7 +228,7 @@ func TestServerKindsOfArguments(t *testing.T) {
 		got, err := outcome(ctx, kept, query, func() (*sql.Rows, error) { return k.stmt.QueryContext(ctx, args...) }, func() (sql.Result, error) { return k.stmt.ExecContext(ctx, args...) })
 		want, _ := outcome(ctx, fresh, query, func() (*sql.Rows, error) { return fresh.QueryContext(ctx, query, args...) }, func() (sql.Result, error) { return fresh.ExecContext(ctx, query, args...) })
 		if mysqlerr.Number(err) == 3988 && k.before != nil {
-			refused[query] = true // and it is run again: see afterError
+			refused[query] = true // and it is run again: see dropAfterError
 			continue
 		}
 		if got != want {

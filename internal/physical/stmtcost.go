@@ -38,7 +38,7 @@ func StmtCost(query string, columns int) int64 {
 // known.
 func (p keeper) keep(e *prepared) bool {
 	if e.Cost() > maxStmtCost {
-		p.Login.Stmts.refused.Add(e.Schema(), e.Text())
+		p.Shared.Stmts.notCacheable.Add(e.Schema(), e.Text())
 		return false
 	}
 	p.stmts.cache.Add(e)
@@ -46,7 +46,7 @@ func (p keeper) keep(e *prepared) bool {
 }
 
 // charge notes what a kept statement costs, once its columns are known: MySQL's are
-// when it has run. Where a statement does not say them, its rows do.
+// when it has run. If a statement does not have them, its rows do.
 func (p keeper) charge(e *prepared, rows driver.Rows, err error) {
 	n := e.Stmt.columns.Len()
 	if err == nil && !e.Stmt.columns.Known() {
@@ -59,7 +59,7 @@ func (p keeper) charge(e *prepared, rows driver.Rows, err error) {
 	cost := StmtCost(e.Text(), n)
 	p.stmts.cache.SetCost(e, cost)
 	if cost > maxStmtCost {
-		p.Login.Stmts.refused.Add(e.Schema(), e.Text())
+		p.Shared.Stmts.notCacheable.Add(e.Schema(), e.Text())
 		p.stmts.cache.Remove(e)
 		p.closeUnlessKept(e)
 	}

@@ -26,19 +26,19 @@ const (
 // StmtLimits is how many prepared statements the connections of a pool keep, and
 // what they count.
 type StmtLimits struct {
-	perConn int            // pool_stmt_cache, or auto; immutable
-	Costs   int64          // of what a connection keeps, at most: see StmtCost; immutable
-	seen    stmtcache.Seen // texts that were used
-	refused stmtcache.Seen // texts that a kept statement could not run and a new one could
+	perConn      int            // pool_stmt_cache, or auto; immutable
+	Costs        int64          // of what a connection keeps, at most: see StmtCost; immutable
+	seen         stmtcache.Seen // texts that were used
+	notCacheable stmtcache.Seen // SQL texts not to be kept: too costly, or a kept statement failed to convert an argument
 
 	Share atomic.Int64 // how many a connection may keep now; set under mu
 	total atomic.Int64 // with auto: how many all may have open and still keep more; set under mu
 	Open  atomic.Int64 // statements on the server, be they kept or users' own
 
-	mu     sync.Mutex // guards what follows
-	conns  map[*Conn]bool
-	gone   stmtCounts  // of connections that are closed
-	paused *time.Timer // ends a pause; nil if there is none
+	mu           sync.Mutex // guards what follows
+	conns        map[*Conn]bool
+	closedCounts stmtCounts  // what connections counted that are closed now
+	paused       *time.Timer // ends a pause; nil if there is none
 }
 
 // stmtCounts is counted by a connection's owner, and read by anybody.
@@ -71,7 +71,7 @@ func (l *StmtLimits) keeps() bool {
 // full reports whether no more statements are to be kept unless others go.
 func (l *StmtLimits) full() bool { return l.perConn == dsn.Auto && l.Open.Load() >= l.total.Load() }
 
-// setLocked sets share.
+// setLocked sets Share.
 func (l *StmtLimits) setLocked() {
 	share := int64(l.perConn)
 	if l.perConn == dsn.Auto {
@@ -96,9 +96,9 @@ func (l *StmtLimits) closed(p *Conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.conns, p)
-	l.gone.hits.Add(p.stmts.counts.hits.Load())
-	l.gone.misses.Add(p.stmts.counts.misses.Load())
-	l.gone.evictions.Add(p.stmts.counts.evictions.Load())
+	l.closedCounts.hits.Add(p.stmts.counts.hits.Load())
+	l.closedCounts.misses.Add(p.stmts.counts.misses.Load())
+	l.closedCounts.evictions.Add(p.stmts.counts.evictions.Load())
 	l.setLocked()
 }
 
@@ -126,7 +126,7 @@ func (l *StmtLimits) resume() {
 func (l *StmtLimits) Counts() (hits, misses, evictions int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	hits, misses, evictions = l.gone.hits.Load(), l.gone.misses.Load(), l.gone.evictions.Load()
+	hits, misses, evictions = l.closedCounts.hits.Load(), l.closedCounts.misses.Load(), l.closedCounts.evictions.Load()
 	for p := range l.conns {
 		hits += p.stmts.counts.hits.Load()
 		misses += p.stmts.counts.misses.Load()

@@ -1,7 +1,7 @@
 package physical
 
-// stmtList is the statements that follow a logical connection: prepared, not closed
-// and not lost.
+// stmtList is the statements that are rebound with a logical connection: prepared, not
+// closed and not lost.
 type stmtList []*Stmt
 
 func (l *stmtList) add(s *Stmt) {

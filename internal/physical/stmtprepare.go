@@ -14,36 +14,36 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/stockdriver"
 )
 
-// prepare prepares a text on the server. While the server has too many
-// statements (max_prepared_stmt_count), of which the pool's own may be some, it
-// has those closed and tries again for a second at most: nothing has run.
+// prepare prepares a text on the server. While the server has too many statements
+// (max_prepared_stmt_count), it has the pool's own closed and retries for a second at most:
+// nothing has run.
 func (p keeper) prepare(ctx context.Context, query string) (*prepared, error) {
-	if err := p.settleSchema(ctx); err != nil {
+	if err := switcher(p).selectDeferredSchema(ctx); err != nil {
 		return nil, err
 	}
 	p.stmts.counts.misses.Add(1)
-	says := p.scan(query)
-	p.prepares(&says)
+	effects := p.scan(query)
+	p.prepares(&effects)
 	stock, err := p.PrepareContext(ctx, query)
-	if mysqlerr.Number(err) == mysqlerr.TooManyStmts && p.Login.Stmts.keeps() {
+	if mysqlerr.Number(err) == mysqlerr.TooManyStmts && p.Shared.Stmts.keeps() {
 		stock, err = p.prepareWhenPossible(ctx, query)
 	}
 	if err != nil {
 		if mysqlerr.Number(err) != 0 {
-			p.shows.foreign &^= session.Warnings | session.RowCount // they are of this error
+			p.diagnostics.foreign &^= session.Warnings | session.RowCount // they are of this error
 		}
 		return nil, err
 	}
 	p.stmts.open++
-	p.Login.Stmts.Open.Add(1)
+	p.Shared.Stmts.Open.Add(1)
 	columns := stockdriver.ColumnsOf(stock)
 	return stmtcache.New(p.schema.wanted, query, StmtCost(query, columns.Len()), statement{
-		StockStmt: stock.(StockStmt), says: says, inserts: onlyInserts(query), noRows: !columns.Known() && returnsNoRows(query), columns: columns, charged: columns.Len(), times: p.timeFormat(),
+		StockStmt: stock.(StockStmt), effects: effects, inserts: onlyInserts(query), noRows: !columns.Known() && returnsNoRows(query), columns: columns, charged: columns.Len(), times: p.timeFormat(),
 	}), nil
 }
 
-// timeFormat is the host's if the server goes by what arguments look like, else
-// without a location.
+// timeFormat is the host's if the server distinguishes arguments by what they look like,
+// else without a location.
 func (p keeper) timeFormat() dsn.TimeFormat {
 	if facts := p.Host.Learned.Load(); facts != nil && !facts.FixesTypes {
 		return dsn.TimeFormat{}
@@ -60,7 +60,7 @@ const (
 func (p keeper) prepareWhenPossible(ctx context.Context, query string) (stock driver.Stmt, err error) {
 	until := time.Now().Add(StmtPatience)
 	for wait := firstStmtWait; ; wait = min(2*wait, MaxStmtWait) {
-		p.Login.events.TooManyStmts()
+		p.Shared.events.TooManyStmts()
 		p.ClosePending()
 		stock, err = p.PrepareContext(ctx, query)
 		if mysqlerr.Number(err) != mysqlerr.TooManyStmts || !time.Now().Before(until) {
@@ -74,10 +74,10 @@ func (p keeper) prepareWhenPossible(ctx context.Context, query string) (stock dr
 	}
 }
 
-// afterError takes a statement out of use if the error of its run says that it is
-// no good any more, or may have come because it ran before. It reports whether it surely
-// did not run, and would if it were prepared again.
-func (p keeper) afterError(e *prepared, err error) bool {
+// dropAfterError drops the statement if the error shows that the server no longer has it,
+// or may come from reusing it. retry is true if it certainly did not run and can succeed
+// once re-prepared.
+func (p keeper) dropAfterError(e *prepared, err error) (retry bool) {
 	switch number := mysqlerr.Number(err); number {
 	case mysqlerr.UnknownStmt, mysqlerr.CommandsOutOfSync: // the latter of servers made with Vitess
 		if !isOfItself(err) {
@@ -87,21 +87,21 @@ func (p keeper) afterError(e *prepared, err error) bool {
 		// The session was reset behind our back; the numbers may be others' by now.
 		p.forget()
 		return true
-	case mysqlerr.NoDB: // its schema is gone, and USE tells so, as it would have before
+	case mysqlerr.NoDB: // its schema is gone, and USE returns that error, as it would have before
 		p.drop(e)
-		return p.schema.isOff() && e.Stmt.says.Leaves == 0
+		return p.schema.isDeferred() && e.Stmt.effects.Leaves == 0
 	case mysqlerr.NeedReprepare: // its tables change all the time
 		p.drop(e)
-		return e.Stmt.says.Leaves == 0 // of a procedure some may have run
+		return e.Stmt.effects.Leaves == 0 // of a procedure some may have run
 	case mysqlerr.Conversion: // of an argument, to the character set that earlier ones brought about
 		if !e.Cached() {
 			return false // the stock driver's would be refused too
 		}
-		p.Login.Stmts.refused.Add(e.Schema(), e.Text())
+		p.Shared.Stmts.notCacheable.Add(e.Schema(), e.Text())
 		p.drop(e)
 		// The server converts arguments before it runs anything, unless a procedure
 		// executes by name.
-		return e.Stmt.says.Leaves == 0 && strings.HasSuffix(err.Error(), "for parameter")
+		return e.Stmt.effects.Leaves == 0 && strings.HasSuffix(err.Error(), "for parameter")
 	case 0, mysqlerr.Unknown: // as for an argument that is too large
 		if isContextError(err) && p.IsValid() {
 			return false // it had ended before anything was sent: the stock driver closes its socket later on
@@ -116,8 +116,8 @@ func (p keeper) afterError(e *prepared, err error) bool {
 	return false
 }
 
-// unknownItself is what servers write of the statement that they were told to run,
-// and not of one that a routine executes by name ("given to EXECUTE").
+// unknownItself is what servers write about the statement that was sent, and not about one
+// that a routine executes by name ("given to EXECUTE").
 var unknownItself = []string{
 	"mysqld_stmt_execute",       // MariaDB, and MySQL before 8.0
 	"mysql_stmt_precheck",       // MySQL from 8.0 on
@@ -129,9 +129,9 @@ func isOfItself(err error) bool {
 	return slices.ContainsFunc(unknownItself, func(text string) bool { return strings.Contains(err.Error(), text) })
 }
 
-// prepareAgain prepares the text of a statement that is no good any more, to run
-// with the arguments, and keeps it if there is room.
-func (p keeper) prepareAgain(ctx context.Context, query string, args []driver.NamedValue) (*prepared, error) {
+// reprepare prepares the text of a statement that was dropped, to run with the arguments,
+// and keeps it if there is room.
+func (p keeper) reprepare(ctx context.Context, query string, args []driver.NamedValue) (*prepared, error) {
 	e, err := p.prepare(ctx, query)
 	if err != nil {
 		p.busy = false
@@ -150,7 +150,7 @@ func (p keeper) forget() {
 	s.cache.Clear()
 	clear(s.toClose)
 	s.toClose = s.toClose[:0]
-	p.Login.Stmts.Open.Add(-s.open)
+	p.Shared.Stmts.Open.Add(-s.open)
 	s.open = 0
 	s.released.mu.Lock()
 	defer s.released.mu.Unlock()
@@ -161,6 +161,6 @@ func (p keeper) forget() {
 
 func (p keeper) closeStmt(e *prepared) error {
 	p.stmts.open--
-	p.Login.Stmts.Open.Add(-1)
+	p.Shared.Stmts.Open.Add(-1)
 	return e.Stmt.Close()
 }

@@ -12,10 +12,10 @@ import (
 // good (MySQL manual, "PREPARE Statement"; Prepared_statement::check_parameter_types
 // in sql/sql_prepare.cc). Whether a text fits depends on what it looks like: "5"
 // is an integer, "5.5" a decimal number, and "abc" none. So there texts of
-// different shapes are arguments of different kinds, and those of which it is not
+// different shapes are arguments of different classes, and those of which it is not
 // sure what the server makes of them are of none.
 
-// likeNumber is the kind of texts that look like numbers or dates; without any of the
+// likeNumber is the class of texts that look like numbers or dates; without any of the
 // bits that follow they are digits alone.
 const likeNumber = 0x80
 
@@ -28,10 +28,10 @@ const (
 	hasTime                 // a colon, a blank, a T
 )
 
-// textKind is the kind of a text, or of bytes: that of a word if it looks like no
-// number and no time, likeNumber with bits if it looks like a plain one, else kindNone.
+// textClass is the class of a text, or of bytes: that of a word if it looks like no
+// number and no time, likeNumber with bits if it looks like a plain one, else classNone.
 // A server reads no further than to the first letter, except for e.
-func textKind[T string | []byte](v T) byte {
+func textClass[T string | []byte](v T) byte {
 	start := 0
 	for start < len(v) && isTextBlank(v[start]) {
 		start++
@@ -52,15 +52,15 @@ func textKind[T string | []byte](v T) byte {
 			bits |= hasPoint
 			points++
 		case digits == 0:
-			return wordKind(v)
+			return wordClass(v)
 		case c == 'e' || c == 'E':
 			bits |= hasExponent
 		case c == ':' || c == 'T' || c == 'Z' || isTextBlank(c):
 			bits |= hasTime
 		case bits&hasExponent != 0, bits&(hasDash|hasTime) == hasDash|hasTime: // 1e999x; a time with a zone
-			return kindNone
+			return classNone
 		default:
-			return wordKind(v)
+			return wordClass(v)
 		}
 	}
 	const (
@@ -71,37 +71,37 @@ func textKind[T string | []byte](v T) byte {
 	)
 	switch {
 	case digits == 0:
-		return wordKind(v)
+		return wordClass(v)
 	case bits == 0 && digits <= integer && digits != noCentury && digits != century,
 		bits == hasSign && v[start] == '-' && digits <= noDatetime && v[start+1] != '0',
 		bits == hasPoint && points == 1 && digits <= noDatetime,
 		bits == hasDash:
 		return likeNumber | bits
 	}
-	return kindNone
+	return classNone
 }
 
-// wordKind is the kind of a text that is no number.
-func wordKind[T string | []byte](v T) byte {
+// wordClass is the class of a text that is no number.
+func wordClass[T string | []byte](v T) byte {
 	i := 0
 	for ; i+8 <= len(v); i += 8 {
 		if (v[i] | v[i+1] | v[i+2] | v[i+3] | v[i+4] | v[i+5] | v[i+6] | v[i+7]) >= utf8.RuneSelf {
-			return kindWide
+			return classWide
 		}
 	}
 	for ; i < len(v); i++ {
 		if v[i] >= utf8.RuneSelf {
-			return kindWide
+			return classWide
 		}
 	}
-	return kindText
+	return classText
 }
 
 func isTextBlank(c byte) bool { return c == ' ' || '\t' <= c && c <= '\r' }
 
-// timeKind is the kind of a time: with a fraction of a second or without, and a date
+// timeClass is the class of a time: with a fraction of a second or without, and a date
 // alone.
-func timeKind(t time.Time, f dsn.TimeFormat) byte {
+func timeClass(t time.Time, f dsn.TimeFormat) byte {
 	if t.IsZero() {
 		return 'Z'
 	}

@@ -9,7 +9,8 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/stockdriver"
 )
 
-// stockFields is what the stock driver's connection knows and has no method for.
+// stockFields is what the stock driver's connection knows and has no method for, copied
+// from stockdriver.ConnOf, which reads it.
 type stockFields struct {
 	Socket    net.Conn   // nil: unknown, or not to be written to by others
 	local     net.Addr   // the socket's own address; nil: unknown

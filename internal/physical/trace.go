@@ -35,7 +35,7 @@ type TraceEvent struct {
 type TraceFunc func(ctx context.Context, e TraceEvent)
 
 // Tracer is who is told. Without anybody it costs one atomic load for each event, and no
-// look at the clock. A nil Tracer has nobody.
+// look at the clock. A nil Tracer has no functions.
 type Tracer struct {
 	mu  sync.Mutex                   // held to change all
 	all atomic.Pointer[[]*TraceFunc] // immutable; nil if there is none
@@ -66,7 +66,7 @@ func (t *Tracer) change(f func([]*TraceFunc) []*TraceFunc) {
 	t.all.Store(&all)
 }
 
-// now is when an event begins, or the zero time if there is nobody to tell.
+// now is when an event begins, or the zero time if there is no function.
 func (t *Tracer) now() time.Time {
 	if t == nil || t.all.Load() == nil {
 		return time.Time{}
@@ -84,20 +84,20 @@ func (t *Tracer) tell(ctx context.Context, e TraceEvent) {
 
 // TraceStart is when an event begins that Traced tells of, or the zero time if nobody is
 // to be told.
-func (l *Login) TraceStart() time.Time { return l.Tracer.now() }
+func (s *Shared) TraceStart() time.Time { return s.Tracer.now() }
 
 // Traced tells of an event that began at start, and ended now.
-func (l *Login) Traced(ctx context.Context, start time.Time, e TraceEvent) {
+func (s *Shared) Traced(ctx context.Context, start time.Time, e TraceEvent) {
 	if start.IsZero() {
 		return
 	}
-	e.Login, e.Name, e.Start, e.Duration = l.Name, l.PoolName, start, time.Since(start)
-	l.Tracer.tell(ctx, e)
+	e.Login, e.Name, e.Start, e.Duration = s.Name, s.PoolName, start, time.Since(start)
+	s.Tracer.tell(ctx, e)
 }
 
 // Waited tells of a checkout that left the queue now, after so long.
-func (l *Login) Waited(ctx context.Context, waited time.Duration, err error) {
-	if now := l.Tracer.now(); !now.IsZero() {
-		l.Traced(ctx, now.Add(-waited), TraceEvent{Op: TraceWait, Err: err})
+func (s *Shared) Waited(ctx context.Context, waited time.Duration, err error) {
+	if now := s.Tracer.now(); !now.IsZero() {
+		s.Traced(ctx, now.Add(-waited), TraceEvent{Op: TraceWait, Err: err})
 	}
 }

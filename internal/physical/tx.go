@@ -17,9 +17,9 @@ type Tx struct {
 
 // Begin begins a transaction.
 func (h *Holder) Begin(ctx context.Context, opts driver.TxOptions) (Tx, error) {
-	p := h.lent.Value
-	if err := p.settleSchema(ctx); err != nil {
-		return Tx{}, h.saw(err)
+	p := h.leased.Value
+	if err := (switcher{p}).selectDeferredSchema(ctx); err != nil {
+		return Tx{}, h.noteError(err)
 	}
 	stock, err := p.BeginTx(ctx, opts)
 	if err != nil {
@@ -27,9 +27,9 @@ func (h *Holder) Begin(ctx context.Context, opts driver.TxOptions) (Tx, error) {
 			// It may have been set, for a transaction that never began.
 			p.state.Add(session.NextTransaction)
 		}
-		return Tx{}, h.saw(err)
+		return Tx{}, h.noteError(err)
 	}
-	p.shows.foreign &^= session.RowCount
+	p.diagnostics.foreign &^= session.RowCount
 	p.inTx, p.used = true, true
 	h.readOnly = opts.ReadOnly
 	return Tx{h, p, stock}, nil
@@ -41,16 +41,16 @@ func (t *Tx) Commit() error { return t.end(driver.Tx.Commit) }
 // Rollback implements driver.Tx.
 func (t *Tx) Rollback() error { return t.end(driver.Tx.Rollback) }
 
-// end ends the transaction. One that was begun in Conn.Raw may be kept until its
-// connection is somebody else's.
+// end ends the transaction. A program may keep one that was begun in Conn.Raw until its
+// connection has another user.
 func (t *Tx) end(how func(driver.Tx) error) error {
-	if !t.h.held || t.h.lent.Value != t.p {
+	if !t.h.held || t.h.leased.Value != t.p {
 		return mysql.ErrInvalidConn // as the stock driver's when its connection is closed
 	}
 	err := how(t.stock)
 	t.p.inTx = false
 	if err != nil {
-		t.h.saw(err)
+		t.h.noteError(err)
 		t.p.state.Add(session.Transaction) // if the server refused, it may be open
 	} else {
 		t.p.state.Remove(session.Transaction)

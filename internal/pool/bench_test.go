@@ -47,11 +47,11 @@ func TestUncontendedUseAllocatesNothing(t *testing.T) {
 	p := ready(t, 1)
 	c := mustCheckOut(t, p)
 	if n := testing.AllocsPerRun(1000, func() {
-		if !c.TakeBack(c.Offer()) {
+		if !c.Reclaim(c.Offer()) {
 			t.Fatal("the offer was taken")
 		}
 	}); n != 0 {
-		t.Errorf("Offer and TakeBack: %v allocations, want 0", n)
+		t.Errorf("Offer and Reclaim: %v allocations, want 0", n)
 	}
 	p.CheckIn(c)
 	if n := testing.AllocsPerRun(1000, func() { p.CheckIn(mustCheckOut(t, p)) }); n != 0 {
@@ -65,7 +65,7 @@ func BenchmarkOfferTakeBack(b *testing.B) {
 	c := mustCheckOut(b, p)
 	b.ReportAllocs()
 	for b.Loop() {
-		if !c.TakeBack(c.Offer()) {
+		if !c.Reclaim(c.Offer()) {
 			b.Fatal("the offer was taken")
 		}
 	}

@@ -10,8 +10,8 @@ import (
 // kept.
 func (p *Pool[T]) CheckIn(c *Conn[T]) { p.checkIn(c, clock()) }
 
-// checkIn is CheckIn of a connection that nobody used since unused.
-func (p *Pool[T]) checkIn(c *Conn[T], unused instant) {
+// checkIn is CheckIn of a connection that was not used since idleSince.
+func (p *Pool[T]) checkIn(c *Conn[T], idleSince instant) {
 	now := clock()
 	p.mu.Lock()
 	p.mustOwnLocked(c, "checked in")
@@ -21,7 +21,7 @@ func (p *Pool[T]) checkIn(c *Conn[T], unused instant) {
 		p.close(c, why)
 		return
 	}
-	p.releaseLocked(c, now, unused)
+	p.reassignLocked(c, now, idleSince)
 	p.mu.Unlock()
 }
 
@@ -38,17 +38,17 @@ func (p *Pool[T]) keepLocked(c *Conn[T], now instant) (why Reason, keep bool) {
 	return 0, true
 }
 
-// releaseLocked passes a connection that is InUse, that belongs to nobody and
-// that nobody used since unused, to the first who waits and has a use for it,
+// reassignLocked passes a connection that is InUse, that belongs to nobody and
+// that was not used since idleSince, to the first who waits and has a use for it,
 // else to the idle ones.
-func (p *Pool[T]) releaseLocked(c *Conn[T], now, unused instant) {
+func (p *Pool[T]) reassignLocked(c *Conn[T], now, idleSince instant) {
 	if p.inTheWayLocked(c) {
 		p.dropLocked(c, Overflow)
-		p.vacated++
+		p.unreplacedEvictions++
 		go p.close(c, Overflow)
 		return
 	}
-	if p.lendLocked(c, unused) {
+	if p.lendLocked(c, idleSince) {
 		return
 	}
 	w := p.takerLocked(c)
@@ -57,13 +57,13 @@ func (p *Pool[T]) releaseLocked(c *Conn[T], now, unused instant) {
 	}
 	if w != nil {
 		c.since = now
-		p.serveLocked(w, handed[T]{conn: c, idle: now.sub(max(unused, c.pingedAt))}, now)
+		p.serveLocked(w, checkoutResult[T]{conn: c, idle: now.sub(max(idleSince, c.pingedAt))}, now)
 		return
 	}
 	c.move(c.load().with(Idle))
-	c.since = unused
+	c.since = idleSince
 	at := len(p.idle)
-	for at > 0 && p.idle[at-1].since > unused {
+	for at > 0 && p.idle[at-1].since > idleSince {
 		at--
 	}
 	p.idle = slices.Insert(p.idle, at, c)
@@ -71,7 +71,7 @@ func (p *Pool[T]) releaseLocked(c *Conn[T], now, unused instant) {
 		p.armLocked(at)
 	}
 	if c.pingAfter > 0 {
-		p.armLocked(max(unused, c.pingedAt).add(c.pingAfter))
+		p.armLocked(max(idleSince, c.pingedAt).add(c.pingAfter))
 	}
 	if p.waiters.len > 0 { // it may have been the last that they could wait for
 		p.startLoginsLocked(now)
@@ -85,7 +85,7 @@ func (p *Pool[T]) releaseLocked(c *Conn[T], now, unused instant) {
 // starve.
 func (p *Pool[T]) inTheWayLocked(c *Conn[T]) bool {
 	w := p.waiters.first()
-	return w != nil && !w.asked && c.Value.Fits(w.label) == Misfit && p.noRoomLocked() &&
+	return w != nil && !w.loginStarted && c.Value.Fits(w.label) == Misfit && p.noRoomLocked() &&
 		p.closing == 0 && p.logins < p.loginLimitLocked()
 }
 
@@ -98,7 +98,7 @@ func (p *Pool[T]) makeRoomLocked() {
 	}
 	for n := min(p.waiters.len, p.loginLimitLocked()) - p.logins - p.closing - p.pingServesLocked(clock()); n > 0 && len(p.idle) > 0; n-- {
 		v := p.dropIdleLocked(0, Overflow)
-		p.vacated++
+		p.unreplacedEvictions++
 		go p.close(v.conn, v.why)
 	}
 }

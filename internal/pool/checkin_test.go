@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// EachUnused has those that nobody works with, and leaves each as it was but for
+// UseEachAvailable has those that nobody works with, and leaves each as it was but for
 // its owner's ticket: an offered one is the pool's afterwards.
 func TestEachUnused(t *testing.T) {
 	bubble(t, func(cfg *config) { cfg.Size, cfg.OfferFor = 1, time.Hour }, func(t *bed) {
@@ -17,7 +17,7 @@ func TestEachUnused(t *testing.T) {
 		kept := t.pin(pinned)
 		t.sleep(9 * time.Minute)
 		var ids []int
-		t.p.EachUnused(func(f *fake) {
+		t.p.UseEachAvailable(func(f *fake) {
 			ids = append(ids, f.id)
 			if s := t.p.Stats(); s.InUse != 2 {
 				t.Errorf("connection %d: %d are in use, want it and another", f.id, s.InUse)

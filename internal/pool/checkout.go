@@ -20,25 +20,25 @@ func (p *Pool[T]) CheckOut(ctx context.Context, label string) (*Conn[T], error) 
 	r := request{ctx: ctx, label: label, start: clock()}
 	now := r.start
 	for {
-		h := p.obtain(&r, now)
-		if h.waiter != nil {
-			queued, waits := now, h.waits
-			h = p.wait(h.waiter)
+		res := p.obtain(&r, now)
+		if res.waiter != nil {
+			queued, waits := now, res.waits
+			res = p.wait(res.waiter)
 			now = clock()
 			if waits && p.cfg.Waited != nil {
-				p.cfg.Waited(ctx, now.sub(queued), h.err)
+				p.cfg.Waited(ctx, now.sub(queued), res.err)
 			}
 		}
-		if h.err != nil {
-			return nil, h.err
+		if res.err != nil {
+			return nil, res.err
 		}
-		ok, err := p.ready(ctx, h, label, now)
+		ok, err := p.prepare(ctx, res, label, now)
 		switch {
 		case err != nil:
 			return nil, err
 		case ok:
 			p.WaitTimes.Observe(clock().sub(r.start))
-			return h.conn, nil
+			return res.conn, nil
 		}
 		if now = clock(); now >= r.start.add(p.cfg.Timeout) {
 			return nil, p.timedOut(&r, now)
@@ -46,16 +46,16 @@ func (p *Pool[T]) CheckOut(ctx context.Context, label string) (*Conn[T], error) 
 	}
 }
 
-// ready makes a connection fit to be handed out, or gives it up. It returns an
+// prepare makes a connection fit to be handed out, or discards it. It returns an
 // error if that is the checkout's answer; otherwise another one may do.
-func (p *Pool[T]) ready(ctx context.Context, h handed[T], label string, now instant) (ok bool, err error) {
-	c := h.conn
-	if !h.proven {
+func (p *Pool[T]) prepare(ctx context.Context, res checkoutResult[T], label string, now instant) (ok bool, err error) {
+	c := res.conn
+	if !res.verified {
 		if c.pastAge(now) {
 			p.Discard(c, c.expiredBy())
 			return false, nil
 		}
-		if c.Value.Check(ctx, h.idle) != nil {
+		if c.Value.Check(ctx, res.idle) != nil {
 			p.Discard(c, Broken)
 			return false, ctx.Err()
 		}
@@ -76,37 +76,37 @@ func (p *Pool[T]) ready(ctx context.Context, h handed[T], label string, now inst
 }
 
 // obtain returns an idle connection, or the place in the queue of who must wait.
-func (p *Pool[T]) obtain(r *request, now instant) handed[T] {
+func (p *Pool[T]) obtain(r *request, now instant) checkoutResult[T] {
 	p.mu.Lock()
 	if p.disposed {
 		p.mu.Unlock()
-		return handed[T]{err: ErrDisposed}
+		return checkoutResult[T]{err: ErrDisposed}
 	}
 	if p.forgotten {
 		p.mu.Unlock()
-		return handed[T]{err: ErrForgotten}
+		return checkoutResult[T]{err: ErrForgotten}
 	}
-	if r.turn == 0 {
-		p.turns++
-		r.turn = p.turns
+	if r.arrival == 0 {
+		p.arrivals++
+		r.arrival = p.arrivals
 	}
 	// Whoever waits has no use for what is idle, so this overtakes nobody.
-	if h, ok := p.popIdleLocked(now, r.label); ok {
+	if res, ok := p.popIdleLocked(now, r.label); ok {
 		if p.warm > 0 {
 			p.progressLocked(now)
 		}
 		p.mu.Unlock()
-		return h
+		return res
 	}
 	w := p.enqueueLocked(r, now)
-	h := handed[T]{waiter: w, waits: w.queued}
+	res := checkoutResult[T]{waiter: w, waits: w.queued}
 	p.mu.Unlock()
-	return h
+	return res
 }
 
 // popIdleLocked takes the connection that was idle for the shortest time among
 // those that fit best, so that those which are not needed grow old.
-func (p *Pool[T]) popIdleLocked(now instant, label string) (handed[T], bool) {
+func (p *Pool[T]) popIdleLocked(now instant, label string) (checkoutResult[T], bool) {
 	best, at := Misfit, 0
 	for i := len(p.idle) - 1; i >= 0 && best != Exact; i-- {
 		if fit := p.idle[i].Value.Fits(label); fit > best {
@@ -114,14 +114,14 @@ func (p *Pool[T]) popIdleLocked(now instant, label string) (handed[T], bool) {
 		}
 	}
 	if best == Misfit {
-		return handed[T]{}, false
+		return checkoutResult[T]{}, false
 	}
 	c := p.removeIdleLocked(at)
-	h := handed[T]{conn: c, idle: now.sub(max(c.since, c.pingedAt))}
+	res := checkoutResult[T]{conn: c, idle: now.sub(max(c.since, c.pingedAt))}
 	c.move(c.load().with(InUse))
 	c.since, c.holder = now, label
 	p.armLocked(now.add(p.tick()))
-	return h, true
+	return res, true
 }
 
 func (p *Pool[T]) removeIdleLocked(i int) *Conn[T] {

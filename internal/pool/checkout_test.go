@@ -38,7 +38,7 @@ func TestCheckOutWithAnEndedContextTakesNothing(t *testing.T) {
 func TestCheckIsToldHowLongNobodyUsedIt(t *testing.T) {
 	for _, row := range []struct {
 		name    string
-		putAway func(t *bed, c *fakeConn)
+		release func(t *bed, c *fakeConn)
 		want    time.Duration
 	}{
 		{"checked in", func(t *bed, c *fakeConn) { t.in(c) }, 5 * time.Minute},
@@ -53,7 +53,7 @@ func TestCheckIsToldHowLongNobodyUsedIt(t *testing.T) {
 					got = idle
 					return nil
 				}
-				row.putAway(t, c)
+				row.release(t, c)
 				t.sleep(5 * time.Minute)
 				if again := t.out(); again != c || got != row.want {
 					t.Errorf("Check was told %v, want %v", got, row.want)

@@ -9,24 +9,24 @@ import (
 // half of what time.Now does, and a checkout reads it twice. 0 means not set.
 type instant int64
 
-var epoch = time.Now()
+var clockBase = time.Now()
 
-// head makes every instant positive: testing/synctest starts its clock in the
-// year 2000, and epoch is later than that.
-const head = 100 * 365 * 24 * time.Hour
+// clockOffset makes every instant positive: testing/synctest starts its clock in the
+// year 2000, and clockBase is later than that.
+const clockOffset = 100 * 365 * 24 * time.Hour
 
-func clock() instant { return instant(time.Since(epoch) + head) }
+func clock() instant { return instant(time.Since(clockBase) + clockOffset) }
 
-// never is later than any other instant: what is due then never comes.
-const never = instant(math.MaxInt64)
+// farFuture is later than any other instant: what is due then never comes.
+const farFuture = instant(math.MaxInt64)
 
-// add returns the instant d later, or never if that is too far away to be told. A
+// add returns the instant d later, or farFuture if that is too far away to be told. A
 // duration at the limit of its type means for ever.
 func (i instant) add(d time.Duration) instant {
 	if sum := i + instant(d); d <= 0 || sum > i { // i is not negative, so that a sum is not too small
 		return sum
 	}
-	return never
+	return farFuture
 }
 
 // sub returns how much later i is than j; at most what a duration holds.

@@ -25,7 +25,7 @@ type Conn[T Resource] struct {
 	// The rest is guarded by pool.mu.
 
 	pos    int     // its index in pool.all
-	since  instant // when it was last checked out or became idle; see attend for Fresh
+	since  instant // when it was last checked out or became idle; see handOver for Fresh
 	holder string  // the label that it was last checked out with
 	seen   word    // what the last sweep found in word
 	seenAt instant // when a sweep first found that
@@ -43,9 +43,8 @@ func (c *Conn[T]) move(to word) {
 	c.word.Store(uint64(to))
 }
 
-// seize makes the pool the owner of a connection that was put away, if it still
-// lies where w was seen.
-func (c *Conn[T]) seize(w word) bool { return c.swap(w, w.with(InUse), byPool) }
+// claim makes the pool the owner of a released connection, if its word is still w.
+func (c *Conn[T]) claim(w word) bool { return c.swap(w, w.with(InUse), byPool) }
 
 func (c *Conn[T]) swap(from, to word, by mover) bool {
 	if !c.word.CompareAndSwap(uint64(from), uint64(to)) {
@@ -61,33 +60,33 @@ func (c *Conn[T]) swap(from, to word, by mover) bool {
 // connection it may be another one before the call returns.
 func (c *Conn[T]) State() State { return c.load().state() }
 
-// Offer puts the connection away after use: the owner may take it back with
+// Offer releases the connection after use: the owner may reclaim it with
 // the ticket, unless the pool gave it to somebody else first. If somebody
 // waits for a connection, Offer itself hands this one over.
 //
 // It takes no lock while nobody waits, and does not allocate.
-func (c *Conn[T]) Offer() Ticket { return c.putAway(Offered) }
+func (c *Conn[T]) Offer() Ticket { return c.release(Offered) }
 
-// PutAwayUnused is Offer for a connection that was checked out and not used.
+// OfferUnused is Offer for a connection that was checked out and not used.
 // A waiter gets it only after freshGrace, so that whoever waited for this
 // connection is not sent to the end of the queue by the next one.
-func (c *Conn[T]) PutAwayUnused() Ticket { return c.putAway(Fresh) }
+func (c *Conn[T]) OfferUnused() Ticket { return c.release(Fresh) }
 
-// Pin puts the connection away with session state on it, of which kind why says
+// Pin releases the connection with session state on it, of which kind why says
 // (see Config.PinText). Nobody but its owner gets it, except Dispose, which
 // closes it.
 func (c *Conn[T]) Pin(why uint32) Ticket {
 	c.why.Store(why)
-	return c.putAway(Pinned)
+	return c.release(Pinned)
 }
 
-// putAway publishes the connection and then looks for waiters. A waiter queues
+// release publishes the connection and then looks for waiters. A waiter queues
 // and then looks for published connections (see Pool.enqueueLocked). One of
 // the two must see the other, so that no wake-up is lost.
-func (c *Conn[T]) putAway(s State) Ticket {
+func (c *Conn[T]) release(s State) Ticket {
 	w := c.load()
 	if w.state() != InUse {
-		panic(fmt.Sprintf("mysqlpool: %v put away as %v by somebody who does not own it", w, s))
+		panic(fmt.Sprintf("mysqlpool: %v released as %v by somebody who does not own it", w, s))
 	}
 	if s == Offered && c.pool.cfg.OfferFor == 0 {
 		if c.pool.mustRestore(c) {
@@ -99,17 +98,17 @@ func (c *Conn[T]) putAway(s State) Ticket {
 	}
 	t := w.next(s)
 	c.move(t)
-	if c.pool.attention.Load() != 0 {
-		c.pool.attend(c, t)
+	if c.pool.waiting.Load() != 0 {
+		c.pool.handOver(c, t)
 	}
 	return Ticket(t)
 }
 
-// TakeBack makes the caller the owner again, if the connection still lies
-// where this ticket's owner put it and has not reached its age. It takes no
+// Reclaim makes the caller the owner again, if nobody has claimed the connection since
+// the owner released it with this ticket, and it has not reached its age. It takes no
 // lock and does not allocate. If it reports false the connection is not the
 // caller's any more, and never will be through this ticket.
-func (c *Conn[T]) TakeBack(t Ticket) bool {
+func (c *Conn[T]) Reclaim(t Ticket) bool {
 	w := word(t)
 	if !c.swap(w, w.with(InUse), byOwner) {
 		return false

@@ -18,18 +18,18 @@ func (p *Pool[T]) Dispose(ctx context.Context) error {
 	var victims []victim[T]
 	if !p.disposed {
 		p.disposed = true
-		p.attention.Add(1)
+		p.waiting.Add(1)
 		p.drained = make(chan struct{})
 		for w := p.waiters.first(); w != nil; w = p.waiters.first() {
-			p.serveLocked(w, handed[T]{err: ErrDisposed}, clock())
+			p.serveLocked(w, checkoutResult[T]{err: ErrDisposed}, clock())
 		}
-		victims = p.dropUnusedLocked()
+		victims = p.dropNotInUseLocked()
 		p.emptiedLocked()
 	}
 	drained := p.drained
 	p.mu.Unlock()
 
-	p.cancel()
+	p.endUntilDispose()
 	p.closeAll(victims)
 	select {
 	case <-drained:
@@ -46,10 +46,10 @@ func (p *Pool[T]) Dispose(ctx context.Context) error {
 	}
 }
 
-func (p *Pool[T]) dropUnusedLocked() (victims []victim[T]) {
+func (p *Pool[T]) dropNotInUseLocked() (victims []victim[T]) {
 	for i := len(p.all) - 1; i >= 0; i-- {
 		c := p.all[i]
-		if w := c.load(); w.state() != InUse && c.seize(w) {
+		if w := c.load(); w.state() != InUse && c.claim(w) {
 			p.dropLocked(c, Disposed)
 			victims = append(victims, victim[T]{c, Disposed})
 		}

@@ -57,7 +57,7 @@ func TestDisposeClosesWhatWasInUse(t *testing.T) {
 	}{
 		{"CheckIn", func(t *bed, c *fakeConn) { t.in(c) }, "disposed"},
 		{"Offer", func(t *bed, c *fakeConn) { t.back(c, t.offer(c), false) }, "disposed"},
-		{"PutAwayUnused", func(t *bed, c *fakeConn) { t.back(c, t.unused(c), false) }, "disposed"},
+		{"OfferUnused", func(t *bed, c *fakeConn) { t.back(c, t.unused(c), false) }, "disposed"},
 		{"Pin", func(t *bed, c *fakeConn) { t.back(c, t.pin(c), false) }, "disposed"},
 		{"Discard", func(t *bed, c *fakeConn) { t.p.Discard(c, Dirty) }, "dirty"},
 	} {

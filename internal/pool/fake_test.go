@@ -223,12 +223,12 @@ func (p *Pool[T]) inspectLocked() (wrong []string) {
 			}
 		}
 	}
-	attention := p.waiters.len + int(p.outside.Load())
+	waiting := p.waiters.len + int(p.outside.Load())
 	if p.disposed {
-		attention++
+		waiting++
 	}
-	if int(p.attention.Load()) != attention {
-		wrong = append(wrong, "attention is not the number of those who wait")
+	if int(p.waiting.Load()) != waiting {
+		wrong = append(wrong, "waiting is not the number of those who wait")
 	}
 	return wrong
 }
@@ -270,7 +270,7 @@ func (t *bed) offer(c *fakeConn) Ticket {
 
 func (t *bed) unused(c *fakeConn) Ticket {
 	t.Helper()
-	ticket := c.PutAwayUnused()
+	ticket := c.OfferUnused()
 	t.settle()
 	return ticket
 }
@@ -285,8 +285,8 @@ func (t *bed) pin(c *fakeConn) Ticket {
 // back asserts whether the ticket fits.
 func (t *bed) back(c *fakeConn, ticket Ticket, want bool) {
 	t.Helper()
-	if got := c.TakeBack(ticket); got != want {
-		t.Errorf("TakeBack = %v, want %v", got, want)
+	if got := c.Reclaim(ticket); got != want {
+		t.Errorf("Reclaim = %v, want %v", got, want)
 	}
 	t.settle()
 }

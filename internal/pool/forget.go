@@ -14,7 +14,7 @@ func (p *Pool[T]) Forget() bool {
 	defer p.mu.Unlock()
 	if p.emptyLocked() {
 		p.forgotten = true
-		p.owed = 0 // or a login that is for nobody would start
+		p.pendingReplacements = 0 // or a login that is for nobody would start
 	}
 	return p.forgotten
 }

@@ -18,7 +18,7 @@ func TestForget(t *testing.T) {
 		forget(false, "one is in use")
 		t.p.CheckIn(c)
 		forget(false, "one is idle")
-		t.p.CloseUnused(1)
+		t.p.CloseAvailable(1)
 		forget(true, "it is empty")
 		forget(true, "it is forgotten")
 		if _, err := t.p.CheckOut(context.Background(), ""); err != ErrForgotten {
@@ -35,7 +35,7 @@ func TestForgottenPoolReplacesNothing(t *testing.T) {
 	bubble(t, nil, func(t *bed) {
 		t.restore = func(context.Context) bool { return false }
 		c := t.out()
-		t.p.CloseUnused(1) // somebody else needs the room: no replacement for a while
+		t.p.CloseAvailable(1) // somebody else needs the room: no replacement for a while
 		c.CheckInDirty()
 		t.settle()
 		if !t.p.Forget() {

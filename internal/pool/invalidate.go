@@ -2,6 +2,36 @@ package pool
 
 import "time"
 
+// Invalidate closes the matching idle and offered connections for reason why. A matching
+// connection in use or pinned is closed when its owner checks it in. match runs under the
+// pool's lock and must not touch anything guarded by ownership. idle is the time since
+// the last use or ping; 0 if it is not idle.
+func (p *Pool[T]) Invalidate(why Reason, match func(v T, idle time.Duration) bool) {
+	now := clock()
+	p.mu.Lock()
+	var victims []victim[T]
+	for i := len(p.idle) - 1; i >= 0; i-- {
+		if c := p.idle[i]; match(c.Value, now.sub(c.heardAt())) {
+			victims = append(victims, p.dropIdleLocked(i, why))
+		}
+	}
+	for i := len(p.all) - 1; i >= 0; i-- {
+		c := p.all[i]
+		w := c.load()
+		if w.state() == Idle || !match(c.Value, 0) {
+			continue
+		}
+		c.invalidate(why)
+		if w.state() == Offered && c.claim(w) {
+			p.dropLocked(c, why)
+			victims = append(victims, victim[T]{c, why})
+		}
+	}
+	p.progressLocked(now)
+	p.mu.Unlock()
+	p.closeAll(victims)
+}
+
 // InvalidateAll is Invalidate of every connection, and of what logins under way
 // bring, for the reason Invalidated. It returns how many connections it named.
 func (p *Pool[T]) InvalidateAll() (n int) {

@@ -53,10 +53,10 @@ func (p *Pool[T]) keepaliveLocked(now instant) {
 	}
 }
 
-// ping pings a connection that it owns, that nobody used since unused, and that
+// ping pings a connection that it owns, that nobody used since idleSince, and that
 // was not heard of for so long.
-func (p *Pool[T]) ping(c *Conn[T], unused instant, quiet time.Duration) {
-	err := p.cfg.Ping(p.life, c.Value, quiet)
+func (p *Pool[T]) ping(c *Conn[T], idleSince instant, quiet time.Duration) {
+	err := p.cfg.Ping(p.untilDispose, c.Value, quiet)
 	now := clock()
 	p.mu.Lock()
 	p.pinged = nil
@@ -66,7 +66,7 @@ func (p *Pool[T]) ping(c *Conn[T], unused instant, quiet time.Duration) {
 	}
 	if keep {
 		c.pingedAt = now
-		p.releaseLocked(c, now, unused)
+		p.reassignLocked(c, now, idleSince)
 	} else {
 		p.dropOwnedLocked(c, why)
 	}

@@ -51,7 +51,7 @@ func TestOneThatDoesNotFitIsLeftAloneWhileThereIsRoom(t *testing.T) {
 }
 
 func TestOneThatDoesNotFitMakesRoom(t *testing.T) {
-	for name, putAway := range map[string]func(*bed, *fakeConn){
+	for name, release := range map[string]func(*bed, *fakeConn){
 		"idle":       func(t *bed, c *fakeConn) { t.in(c) },
 		"offered":    func(t *bed, c *fakeConn) { t.offer(c) },
 		"checked in": nil, // while the other waits
@@ -59,11 +59,11 @@ func TestOneThatDoesNotFitMakesRoom(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, limit(1), func(t *bed) {
 				a := t.on("a")
-				if putAway != nil {
-					putAway(t, a)
+				if release != nil {
+					release(t, a)
 				}
 				none := t.askFor(context.Background(), "")
-				if putAway == nil {
+				if release == nil {
 					t.waits(none)
 					t.in(a)
 				}

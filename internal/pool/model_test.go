@@ -29,10 +29,10 @@ var (
 //   - of those who wait for the same label, the first is served first.
 //
 // Liveness:
-//   - whenever everything stands still and somebody waits, nothing lies unused
+//   - whenever everything stands still and somebody waits, nothing is available
 //     that fits, nothing lies idle that takes the room which a login needs,
 //     and no login is missing that could start (see idleHands);
-//   - from any state, once the server works and owners put away what they have,
+//   - from any state, once the server works and owners release what they have,
 //     but for some that keep less than the limit for ever, all who wait are
 //     served within a bound that is far below Config.Timeout (see calm), and
 //     with no more logins than there are reasons for;
@@ -103,14 +103,14 @@ type model struct {
 	opened  int
 	closed  int
 	broken  int  // checks and switches that failed, and labels that were refused
-	wants   int  // connections that somebody outside the pool wants, each with an Attend
+	wants   int  // connections that somebody outside the pool wants, each with an AddExternalWaiters
 	claimed bool // a login had ErrNoPlace since the latest Wake
 	wrong   []string
 
 	// of the steps alone
 	asks    []*modelAsk
 	held    []*modelLease // owned
-	tickets []*modelLease // put away
+	tickets []*modelLease // released
 }
 
 // weather is how logins, checks, switches and restores go: each number is how
@@ -146,7 +146,7 @@ type modelAsked[T Resource] struct {
 	at    time.Time
 }
 
-// modelLease is a connection with a ticket, once it was put away.
+// modelLease is a connection with a ticket, once it was released.
 type modelLease struct {
 	conn   *Conn[*modelConn]
 	ticket Ticket
@@ -253,7 +253,7 @@ func (m *model) yield(*modelConn, bool) bool {
 		return false
 	}
 	m.wants--
-	m.p.Attend(-1)
+	m.p.AddExternalWaiters(-1)
 	return true
 }
 
@@ -482,15 +482,15 @@ func (m *model) step(alone bool) {
 	case n < 92:
 		n := r.IntN(3)
 		m.logf("close %d unused", n)
-		m.p.CloseUnused(n)
+		m.p.CloseAvailable(n)
 	case n < 94:
 		odd := r.IntN(3)
 		m.logf("invalidate")
 		m.p.Invalidate(Broken, func(c *modelConn, _ time.Duration) bool { return c.id%3 == odd })
 	case n < 95:
-		m.p.EachUnused(func(c *modelConn) {
-			c.become(0, 1, "EachUnused")
-			c.become(1, 0, "EachUnused")
+		m.p.UseEachAvailable(func(c *modelConn) {
+			c.become(0, 1, "UseEachAvailable")
+			c.become(1, 0, "UseEachAvailable")
 		})
 	case n < 98:
 		for _, a := range m.asks {
@@ -512,10 +512,10 @@ func (m *model) outsideStep(n int) {
 	case 100:
 		if m.cfg.Yield != nil {
 			m.count(&m.wants)
-			m.p.Attend(1)
+			m.p.AddExternalWaiters(1)
 		}
 	case 101:
-		m.p.BorrowFree(any, m.borrow)
+		m.p.BorrowAvailable(any, m.borrow)
 	case 102:
 		m.p.BorrowNext(any, m.borrow)
 	case 103:
@@ -560,14 +560,14 @@ func (m *model) putAwayOne() {
 	i := m.rand.IntN(len(m.held))
 	l := m.held[i]
 	m.held = append(m.held[:i], m.held[i+1:]...)
-	m.putAway(l, m.rand.IntN(10))
+	m.release(l, m.rand.IntN(10))
 }
 
-func (m *model) putAway(l *modelLease, how int) {
+func (m *model) release(l *modelLease, how int) {
 	c := l.conn
 	c.Value.become(1, 0, "putting away")
 	c.Value.dirty = false
-	m.logf("connection %d is put away: %d", c.Value.id, how)
+	m.logf("connection %d is released: %d", c.Value.id, how)
 	switch how {
 	case 0:
 		c.CheckInDirty()
@@ -576,7 +576,7 @@ func (m *model) putAway(l *modelLease, how int) {
 	case 2:
 		m.p.Replace(c, Dirty)
 	case 3, 4:
-		l.ticket = c.PutAwayUnused()
+		l.ticket = c.OfferUnused()
 		m.tickets = append(m.tickets, l)
 	case 5:
 		l.ticket = c.Pin(0)
@@ -597,8 +597,8 @@ func (m *model) takeBackOne() {
 	i := m.rand.IntN(len(m.tickets))
 	l := m.tickets[i]
 	m.tickets = append(m.tickets[:i], m.tickets[i+1:]...)
-	if l.conn.TakeBack(l.ticket) {
-		l.conn.Value.become(0, 1, "TakeBack")
+	if l.conn.Reclaim(l.ticket) {
+		l.conn.Value.become(0, 1, "Reclaim")
 		m.held = append(m.held, l)
 	}
 }
@@ -680,7 +680,7 @@ func (p *Pool[T]) idleHands() (wrong []string) {
 	if !room && len(p.idle) > 0 {
 		wrong = append(wrong, fmt.Sprintf("%d wait, %d comes, there is no room, and %d that do not fit lie idle", p.waiters.len, coming, len(p.idle)))
 	}
-	blocked := p.logins >= p.loginLimitLocked() || now < p.resume || now < p.patientUntilLocked()
+	blocked := p.logins >= p.loginLimitLocked() || now < p.resume || now < p.waitUntilLocked()
 	if room && !blocked {
 		wrong = append(wrong, fmt.Sprintf("%d wait, %d comes, and there is room for a login", p.waiters.len, coming))
 	}
@@ -702,7 +702,7 @@ func (m *model) queuedTurns() map[string][]uint64 {
 	defer m.p.mu.Unlock()
 	turns := map[string][]uint64{}
 	for w := m.p.waiters.first(); w != nil; w = w.next {
-		turns[w.label] = append(turns[w.label], w.turn)
+		turns[w.label] = append(turns[w.label], w.arrival)
 	}
 	return turns
 }
@@ -744,7 +744,7 @@ func (m *model) inOrder(before map[string][]uint64, noGood int, start time.Time)
 func (m *model) calm() {
 	m.mu.Lock()
 	m.weather, m.slow, m.places = weather{}, modelSlow, -1
-	m.p.Attend(-m.wants)
+	m.p.AddExternalWaiters(-m.wants)
 	m.wants = 0
 	m.wakeLocked()
 	m.mu.Unlock()
@@ -763,8 +763,8 @@ func (m *model) calm() {
 	}
 	var held, pinned []*modelLease
 	for _, l := range m.tickets {
-		if l.conn.State() == Pinned && !keeps(l) && l.conn.TakeBack(l.ticket) {
-			l.conn.Value.become(0, 1, "TakeBack")
+		if l.conn.State() == Pinned && !keeps(l) && l.conn.Reclaim(l.ticket) {
+			l.conn.Value.become(0, 1, "Reclaim")
 			m.held = append(m.held, l)
 		} else {
 			pinned = append(pinned, l)
@@ -775,7 +775,7 @@ func (m *model) calm() {
 		if keeps(l) {
 			held = append(held, l)
 		} else {
-			m.putAway(l, []int{3, 6, 8}[m.rand.IntN(3)])
+			m.release(l, []int{3, 6, 8}[m.rand.IntN(3)])
 		}
 	}
 	m.held = held
@@ -800,7 +800,7 @@ func (m *model) calm() {
 	for {
 		m.settle()
 		for _, l := range m.held[keepers:] {
-			m.putAway(l, []int{3, 6, 8}[m.rand.IntN(3)])
+			m.release(l, []int{3, 6, 8}[m.rand.IntN(3)])
 		}
 		m.held = m.held[:keepers]
 		left := 0
@@ -834,14 +834,14 @@ func (m *model) calm() {
 	tries, closed := m.tries, m.closed
 	m.mu.Unlock()
 	m.p.mu.Lock()
-	owed := m.p.owedLocked() // their turn may come late, if logins failed
+	replacements := m.p.pendingReplacementsLocked() // their turn may come late, if logins failed
 	m.p.mu.Unlock()
 	time.Sleep(30 * time.Second)
 	m.settle()
 	m.mu.Lock()
 	made, closed = m.tries-tries, m.closed-closed
 	m.mu.Unlock()
-	if made > closed+warm+owed {
+	if made > closed+warm+replacements {
 		m.fault("%d logins in 30 s in which nobody wanted one and %d were closed", made, closed)
 	}
 }
@@ -857,7 +857,7 @@ func (m *model) end() {
 	go func() { done <- m.p.Dispose(ctx) }()
 	m.mu.Lock()
 	m.slow = min(m.slow, time.Second)
-	m.p.Attend(-m.wants)
+	m.p.AddExternalWaiters(-m.wants)
 	m.wants = 0
 	m.mu.Unlock()
 	for range 100 {

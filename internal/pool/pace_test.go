@@ -210,11 +210,11 @@ func TestCloseUnused(t *testing.T) {
 		t.offer(cs[1])
 		t.unused(cs[2])
 		t.pin(cs[3])
-		if n := t.p.CloseUnused(1); n != 1 {
+		if n := t.p.CloseAvailable(1); n != 1 {
 			t.Errorf("closed %d, want 1", n)
 		}
 		t.fate(cs[0], "overflow") // the idle one first
-		if n := t.p.CloseUnused(5); n != 1 {
+		if n := t.p.CloseAvailable(5); n != 1 {
 			t.Errorf("closed %d, want the offered one", n)
 		}
 		t.closed(Overflow, 2)

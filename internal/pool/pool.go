@@ -1,9 +1,10 @@
 // Package pool keeps physical connections and lends them to logical ones:
-// check out, check in, offer, take back, wait, recycle. It knows neither MySQL
+// check out, check in, offer, reclaim, wait, recycle. It knows neither MySQL
 // nor database/sql.
 //
-// A connection that is put away stays with its owner until somebody needs it:
-// the owner takes it back with one compare-and-swap and no lock (see State).
+// A connection that is released stays with its owner until somebody needs it:
+// the owner reclaims it with one compare-and-swap and no lock (see State). One that is
+// idle or offered is available.
 // Everything else happens under one mutex, under which nothing slow is done:
 // logins, checks and closes happen outside it.
 package pool
@@ -137,12 +138,12 @@ type Config[T Resource] struct {
 type Pool[T Resource] struct {
 	cfg Config[T]
 
-	// attention is how many wait, here and outside (see Attend), and one more once
-	// Dispose was called. Whoever puts a connection away reads it without a lock.
-	attention atomic.Int32
-	queueLen  atomic.Int32 // waiters.len, which changes under mu
-	outside   atomic.Int32 // see Attend
-	epoch     atomic.Int64 // counts InvalidateAll
+	// waiting is how many wait, here and outside (see AddExternalWaiters), and one more
+	// once Dispose was called. Whoever releases a connection reads it without a lock.
+	waiting  atomic.Int32
+	queueLen atomic.Int32 // waiters.len, which changes under mu
+	outside  atomic.Int32 // see AddExternalWaiters
+	epoch    atomic.Int64 // counts InvalidateAll
 
 	// mu guards what follows. No I/O, login or check under it. Config.Yield, PinText
 	// and Resource.Fits are called under it, and may take locks under which the pool
@@ -151,18 +152,20 @@ type Pool[T Resource] struct {
 
 	all       []*Conn[T] // every open connection
 	idle      []*Conn[T] // those in state Idle, longest idle first
-	waiters   queue[T]
-	turns     uint64 // how many checkouts came; each waits at the place of its number
+	waiters   waitQueue[T]
+	arrivals  uint64 // how many checkouts came; each waits in the order of its number
 	size      int    // Config.Size, or what SetSize says
 	warm      int    // Config.Warm, likewise
 	limit     int    // 0: none
 	logins    int    // under way
 	disposed  bool
-	forgotten bool               // it is empty, and stays so: see Forget
-	drained   chan struct{}      // made by Dispose; closed when the pool is empty
-	isDrained bool               // drained is closed
-	cancel    context.CancelFunc // ends the logins under way
-	life      context.Context    // parent of the logins' lifetimes; ends with cancel
+	forgotten bool          // it is empty, and stays so: see Forget
+	drained   chan struct{} // made by Dispose; closed when the pool is empty
+	isDrained bool          // drained is closed
+
+	// Ended by Dispose: cancels logins, keepalive pings, restores. Set once by New.
+	untilDispose    context.Context
+	endUntilDispose context.CancelFunc
 
 	// CreateTimes is of the logins that succeeded; WaitTimes is of the checkouts
 	// that did, from their call to a connection that can be used. They need no
@@ -185,7 +188,7 @@ type Pool[T Resource] struct {
 // New returns an empty pool. Nothing is opened before the first CheckOut.
 func New[T Resource](cfg Config[T]) *Pool[T] {
 	p := &Pool[T]{cfg: cfg, size: cfg.Size, warm: cfg.Warm, limit: cfg.Limit}
-	p.life, p.cancel = context.WithCancel(context.Background())
+	p.untilDispose, p.endUntilDispose = context.WithCancel(context.Background())
 	return p
 }
 
@@ -209,14 +212,14 @@ func (p *Pool[T]) SetSize(size, warm int) {
 	p.armNextLocked(now)
 }
 
-// CloseUnused closes n connections at most, first those that are idle, longest
-// idle first, and then those that are offered, and returns how many it closed.
+// CloseAvailable closes n available connections at most, first those that are idle,
+// longest idle first, and then those that are offered, and returns how many it closed.
 // Somebody else needs the room: none is opened for Config.Warm for a while.
-func (p *Pool[T]) CloseUnused(n int) int {
+func (p *Pool[T]) CloseAvailable(n int) int {
 	p.mu.Lock()
 	now := clock()
 	p.rewarm = now.add(maxBackoff)
-	victims := p.dropFreeLocked(n, Overflow)
+	victims := p.dropAvailableLocked(n, Overflow)
 	p.progressLocked(now) // there may be fewer than Size now
 	p.mu.Unlock()
 	p.closeAll(victims)
@@ -234,65 +237,34 @@ func (p *Pool[T]) CloseIdle() {
 	p.closeAll(victims)
 }
 
-// Invalidate closes the connections that which names and that are idle or
-// offered, for the reason why, and has the others that it names recycled when
-// their owners are done with them. Those with session state on them stay until
-// then. which is called under the pool's lock, with how long the connection was
-// neither used nor pinged, which is 0 for one that is not idle; it must touch
-// nothing that is guarded by ownership.
-func (p *Pool[T]) Invalidate(why Reason, which func(v T, idle time.Duration) bool) {
-	now := clock()
-	p.mu.Lock()
-	var victims []victim[T]
-	for i := len(p.idle) - 1; i >= 0; i-- {
-		if c := p.idle[i]; which(c.Value, now.sub(c.heardAt())) {
-			victims = append(victims, p.dropIdleLocked(i, why))
-		}
-	}
-	for i := len(p.all) - 1; i >= 0; i-- {
-		c := p.all[i]
-		w := c.load()
-		if w.state() == Idle || !which(c.Value, 0) {
-			continue
-		}
-		c.invalidate(why)
-		if w.state() == Offered && c.seize(w) {
-			p.dropLocked(c, why)
-			victims = append(victims, victim[T]{c, why})
-		}
-	}
-	p.progressLocked(now)
-	p.mu.Unlock()
-	p.closeAll(victims)
-}
-
-// EachUnused calls f with each connection that is idle or offered, one after the
-// other, as its owner.
-func (p *Pool[T]) EachUnused(f func(T)) {
+// UseEachAvailable calls f with each available connection, one after the other, as its
+// owner.
+func (p *Pool[T]) UseEachAvailable(f func(T)) {
 	p.mu.Lock()
 	all := slices.Clone(p.all)
 	p.mu.Unlock()
 	for _, c := range all {
-		if unused, ok := p.takeUnused(c); ok {
+		if idleSince, ok := p.claimAvailable(c); ok {
 			f(c.Value)
-			p.putBack(c, unused)
+			p.putBack(c, idleSince)
 		}
 	}
 }
 
-// Use calls f as the owner of the connection, if it is idle or offered; else it
-// reports false.
+// Use calls f as the owner of the connection, if that is available; else it reports
+// false.
 func (c *Conn[T]) Use(f func(T)) bool {
-	unused, ok := c.pool.takeUnused(c)
+	idleSince, ok := c.pool.claimAvailable(c)
 	if ok {
 		f(c.Value)
-		c.pool.putBack(c, unused)
+		c.pool.putBack(c, idleSince)
 	}
 	return ok
 }
 
-// takeUnused returns since when nobody used the connection, which is in use now.
-func (p *Pool[T]) takeUnused(c *Conn[T]) (unused instant, ok bool) {
+// claimAvailable makes the caller the owner of an available connection, and returns since
+// when that was not used.
+func (p *Pool[T]) claimAvailable(c *Conn[T]) (idleSince instant, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch w := c.load(); w.state() {
@@ -301,23 +273,23 @@ func (p *Pool[T]) takeUnused(c *Conn[T]) (unused instant, ok bool) {
 		c.move(w.with(InUse))
 		return c.since, true
 	case Offered:
-		unused = clock()
+		idleSince = clock()
 		if w == c.seen {
-			unused = c.seenAt
+			idleSince = c.seenAt
 		}
-		return unused, c.seize(w)
+		return idleSince, c.claim(w)
 	}
 	return 0, false
 }
 
-// dropFreeLocked drops n at most of those that are idle or offered.
-func (p *Pool[T]) dropFreeLocked(n int, why Reason) (victims []victim[T]) {
+// dropAvailableLocked drops n available connections at most.
+func (p *Pool[T]) dropAvailableLocked(n int, why Reason) (victims []victim[T]) {
 	for len(victims) < n && len(p.idle) > 0 {
 		victims = append(victims, p.dropIdleLocked(0, why))
 	}
 	for i := len(p.all) - 1; i >= 0 && len(victims) < n; i-- {
 		c := p.all[i]
-		if w := c.load(); w.state() == Offered && c.seize(w) {
+		if w := c.load(); w.state() == Offered && c.claim(w) {
 			p.dropLocked(c, why)
 			victims = append(victims, victim[T]{c, why})
 		}

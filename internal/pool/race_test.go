@@ -37,7 +37,7 @@ func rounds(n int) int {
 // bubble it moves when everybody is stuck.
 func TestNoWakeUpIsLost(t *testing.T) {
 	rounds := rounds(10000)
-	for name, putAway := range map[string]func(*fakeConn){
+	for name, release := range map[string]func(*fakeConn){
 		"Offer":   func(c *fakeConn) { c.Offer() },
 		"CheckIn": func(c *fakeConn) { c.CheckIn() },
 	} {
@@ -55,7 +55,7 @@ func TestNoWakeUpIsLost(t *testing.T) {
 				}()
 				for range rounds {
 					r.meet()
-					putAway(c)
+					release(c)
 					if err := <-served; err != nil {
 						t.Error(err)
 					}
@@ -116,7 +116,7 @@ func TestOwnerAndPoolNeverBothGetIt(t *testing.T) {
 						a.done.Store(true)
 					}()
 					r.meet()
-					mine := c.TakeBack(ticket)
+					mine := c.Reclaim(ticket)
 					synctest.Wait()
 					if theirs := row.won(c, a); mine == theirs {
 						t.Fatalf("owner %v, pool %v", mine, theirs)

@@ -54,9 +54,9 @@ func (p *Pool[T]) servedLocked(now instant) {
 	p.watchedServed++
 }
 
-// rampLocked is when to start a login, or to look again: at once if more wait than
-// will be served while it takes place, going by how much shorter the queue became
-// while every open connection served one on average, less the logins under way.
+// rampLocked returns when to start a login or check again. It returns 0 (at once) if, at
+// the rate at which the queue shrank since watchedSince, more checkouts will still wait
+// after one login time than logins are under way.
 func (p *Pool[T]) rampLocked(now instant) instant {
 	took := p.loginTimeLocked()
 	again := now.add(max(took/8, time.Millisecond))

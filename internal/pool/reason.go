@@ -17,8 +17,8 @@ const (
 	// Overflow: more were open than the limit allows, or it took room that a
 	// checkout, or another pool of a full server, needed.
 	Overflow
-	// Leaked: whoever used it dropped it and did not give it back.
-	Leaked
+	// Unclosed: its user never closed it; the garbage collector found it.
+	Unclosed
 	// Disposed: the pool was disposed of.
 	Disposed
 	// Invalidated: InvalidateAll was called.
@@ -30,6 +30,6 @@ const (
 // Reasons is how many reasons there are.
 const Reasons = int(reasons)
 
-var reasonNames = [Reasons]string{"recycled", "idle", "broken", "dirty", "overflow", "leaked", "disposed", "invalidated"}
+var reasonNames = [Reasons]string{"recycled", "idle", "broken", "dirty", "overflow", "unclosed", "disposed", "invalidated"}
 
 func (r Reason) String() string { return reasonNames[r] }

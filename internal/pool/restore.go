@@ -17,28 +17,28 @@ func (p *Pool[T]) mustRestore(c *Conn[T]) bool {
 	return p.cfg.MustRestore != nil && p.cfg.MustRestore(c.Value)
 }
 
-// takeInLocked is releaseLocked of a connection that was put away until now. One
+// takeInLocked is reassignLocked of a connection that was released until now. One
 // that nobody takes at once and that must be restored is restored first: it may hold
 // locks, and be idle for long.
-func (p *Pool[T]) takeInLocked(c *Conn[T], now, unused instant) {
+func (p *Pool[T]) takeInLocked(c *Conn[T], now, idleSince instant) {
 	if p.takerLocked(c) == nil && p.mustRestore(c) && !p.inTheWayLocked(c) {
 		go p.restore(c)
 		return
 	}
-	p.releaseLocked(c, now, unused)
+	p.reassignLocked(c, now, idleSince)
 }
 
-// putBack is checkIn of a connection that was not checked since it was put away.
-func (p *Pool[T]) putBack(c *Conn[T], unused instant) {
+// putBack is checkIn of a connection that was not checked since it was released.
+func (p *Pool[T]) putBack(c *Conn[T], idleSince instant) {
 	if p.mustRestore(c) {
 		go p.restore(c)
 		return
 	}
-	p.checkIn(c, unused)
+	p.checkIn(c, idleSince)
 }
 
 func (p *Pool[T]) restore(c *Conn[T]) {
-	if c.Value.Restore(p.life) {
+	if c.Value.Restore(p.untilDispose) {
 		p.CheckIn(c)
 		return
 	}
@@ -51,14 +51,14 @@ func (p *Pool[T]) Replace(c *Conn[T], why Reason) {
 	p.mu.Lock()
 	p.mustOwnLocked(c, "discarded")
 	p.dropOwnedLocked(c, why)
-	p.owed++
-	p.owedLabel = c.holder
+	p.pendingReplacements++
+	p.replacementLabel = c.holder
 	p.mu.Unlock()
 	p.close(c, why)
 }
 
-// owedLocked is how many of those that were closed are still to be replaced.
-func (p *Pool[T]) owedLocked() int {
-	p.owed = max(0, min(p.owed, p.size-len(p.all)-p.logins))
-	return p.owed
+// pendingReplacementsLocked is how many of those that were closed are still to be replaced.
+func (p *Pool[T]) pendingReplacementsLocked() int {
+	p.pendingReplacements = max(0, min(p.pendingReplacements, p.size-len(p.all)-p.logins))
+	return p.pendingReplacements
 }

@@ -62,7 +62,7 @@ func TestEveryMoveOfTheStateTable(t *testing.T) {
 		to   State
 		move func(*bed, *fakeConn, Ticket)
 	}{
-		{InUse, "PutAwayUnused", Fresh, func(t *bed, c *fakeConn, _ Ticket) { t.unused(c) }},
+		{InUse, "OfferUnused", Fresh, func(t *bed, c *fakeConn, _ Ticket) { t.unused(c) }},
 		{InUse, "Offer", Offered, func(t *bed, c *fakeConn, _ Ticket) { t.offer(c) }},
 		{InUse, "Pin", Pinned, func(t *bed, c *fakeConn, _ Ticket) { t.pin(c) }},
 		{InUse, "CheckIn", Idle, func(t *bed, c *fakeConn, _ Ticket) { t.in(c) }},
@@ -77,9 +77,9 @@ func TestEveryMoveOfTheStateTable(t *testing.T) {
 			t.fate(c, "dirty")
 		}},
 
-		{Fresh, "TakeBack", InUse, takeBack},
-		{Offered, "TakeBack", InUse, takeBack},
-		{Pinned, "TakeBack", InUse, takeBack},
+		{Fresh, "Reclaim", InUse, takeBack},
+		{Offered, "Reclaim", InUse, takeBack},
+		{Pinned, "Reclaim", InUse, takeBack},
 		{Fresh, "a waiter", InUse, waiter},
 		{Offered, "a waiter", InUse, waiter},
 		{Idle, "CheckOut", InUse, waiter},
@@ -173,15 +173,15 @@ func TestReasonString(t *testing.T) {
 }
 
 func TestTicketFitsOnePuttingAwayOnly(t *testing.T) {
-	for _, putAway := range []func(*fakeConn) Ticket{
-		(*fakeConn).Offer, (*fakeConn).PutAwayUnused, func(c *fakeConn) Ticket { return c.Pin(1) },
+	for _, release := range []func(*fakeConn) Ticket{
+		(*fakeConn).Offer, (*fakeConn).OfferUnused, func(c *fakeConn) Ticket { return c.Pin(1) },
 	} {
 		bubble(t, limit(1), func(t *bed) {
 			c := t.out()
 			mine := t.offer(c)
 			t.got(t.ask(context.Background()), c) // another owner
 			t.back(c, mine, false)
-			theirs := putAway(c)
+			theirs := release(c)
 			t.back(c, mine, false) // the same state, but not the same offer
 			t.back(c, theirs, true)
 			t.back(c, theirs, false)
@@ -215,13 +215,13 @@ func TestZeroTicketFitsNothing(t *testing.T) {
 
 func TestMisusePanicsAndLeavesThePoolUsable(t *testing.T) {
 	misuses := map[string]func(*Pool[*fake], *fakeConn){
-		"Offer":         func(_ *Pool[*fake], c *fakeConn) { c.Offer() },
-		"PutAwayUnused": func(_ *Pool[*fake], c *fakeConn) { c.PutAwayUnused() },
-		"Pin":           func(_ *Pool[*fake], c *fakeConn) { c.Pin(1) },
-		"CheckIn":       func(p *Pool[*fake], c *fakeConn) { p.CheckIn(c) },
-		"CheckInDirty":  func(p *Pool[*fake], c *fakeConn) { p.CheckInDirty(c) },
-		"Replace":       func(p *Pool[*fake], c *fakeConn) { p.Replace(c, Dirty) },
-		"Discard":       func(p *Pool[*fake], c *fakeConn) { p.Discard(c, Broken) },
+		"Offer":        func(_ *Pool[*fake], c *fakeConn) { c.Offer() },
+		"OfferUnused":  func(_ *Pool[*fake], c *fakeConn) { c.OfferUnused() },
+		"Pin":          func(_ *Pool[*fake], c *fakeConn) { c.Pin(1) },
+		"CheckIn":      func(p *Pool[*fake], c *fakeConn) { p.CheckIn(c) },
+		"CheckInDirty": func(p *Pool[*fake], c *fakeConn) { p.CheckInDirty(c) },
+		"Replace":      func(p *Pool[*fake], c *fakeConn) { p.Replace(c, Dirty) },
+		"Discard":      func(p *Pool[*fake], c *fakeConn) { p.Discard(c, Broken) },
 	}
 	for name, misuse := range misuses {
 		for s := InUse + 1; s <= Closed; s++ {

@@ -21,7 +21,7 @@ type Stats struct {
 	Open      int            // physical connections
 	InUse     int            // owned by a logical connection that works with them
 	Idle      int            // free: idle in the pool, or offered by a logical connection
-	Pinned    int            // put away with session state on them
+	Pinned    int            // released with session state on them
 	PinnedBy  map[string]int // those, by kind of state; one may count for several; nil for none
 	LoggingIn int            // logins under way; not in Open
 	Waiting   int            // checkouts that wait

@@ -203,7 +203,7 @@ func (s *stress) logical(me int64, stop <-chan struct{}) {
 	}
 }
 
-// use works with a connection, puts it away and takes it back, until it is
+// use works with a connection, releases it and reclaims it, until it is
 // gone in one way or another.
 func (s *stress) use(me int64, c *Conn[*owned], moves map[string]int) {
 	own := func(what string) { c.Value.become(nobody, me, what) }
@@ -214,7 +214,7 @@ func (s *stress) use(me int64, c *Conn[*owned], moves map[string]int) {
 			time.Sleep(s.upTo(500 * time.Microsecond))
 		}
 		var name string
-		var putAway func() Ticket
+		var release func() Ticket
 		switch n := rand.IntN(100); {
 		case n < 10:
 			moves["CheckIn"]++
@@ -232,27 +232,27 @@ func (s *stress) use(me int64, c *Conn[*owned], moves map[string]int) {
 			c.Discard(Dirty)
 			return
 		case n < 80:
-			name, putAway = "Offer", c.Offer
+			name, release = "Offer", c.Offer
 		case n < 90:
-			name, putAway = "PutAwayUnused", c.PutAwayUnused
+			name, release = "OfferUnused", c.OfferUnused
 		default:
-			name, putAway = "Pin", func() Ticket { return c.Pin(0) }
+			name, release = "Pin", func() Ticket { return c.Pin(0) }
 		}
 		moves[name]++
 		disown(name)
-		ticket := putAway()
+		ticket := release()
 		if s.oneIn(20) {
 			time.Sleep(s.upTo(3 * time.Millisecond)) // more than OfferFor
 		}
-		if !c.TakeBack(ticket) {
-			moves["TakeBack: gone"]++
-			if c.TakeBack(ticket) {
+		if !c.Reclaim(ticket) {
+			moves["Reclaim: gone"]++
+			if c.Reclaim(ticket) {
 				s.Error("what was gone came back")
 			}
 			return
 		}
-		moves["TakeBack"]++
-		own("TakeBack")
+		moves["Reclaim"]++
+		own("Reclaim")
 	}
 }
 
@@ -350,7 +350,7 @@ func TestStress(t *testing.T) {
 	}
 	for _, what := range []string{
 		"CheckOut", "CheckOut: failed login", "CheckOut: refused label", "CheckOut: timeout", "CheckOut: canceled",
-		"CheckIn", "CheckInDirty", "Discard", "Offer", "PutAwayUnused", "Pin", "TakeBack", "TakeBack: gone",
+		"CheckIn", "CheckInDirty", "Discard", "Offer", "OfferUnused", "Pin", "Reclaim", "Reclaim: gone",
 		"closed: recycled", "closed: idle", "closed: broken", "closed: dirty", "closed: overflow",
 	} {
 		t.Logf("%8d %s", s.moves[what], what)

@@ -32,9 +32,8 @@ func (p *Pool[T]) armLocked(at instant) {
 }
 
 // sweep takes offers that stood for long enough, marks what is past its age, pings
-// what is due,
-// closes what is idle and past its age or its idle timeout, ends the waits that
-// took too long, and sets its own next run: there is none while the pool is
+// what is due, closes what is idle and past its age or its idle timeout, ends the waits
+// that took too long, and sets its own next run: there is none while the pool is
 // empty and nobody waits.
 func (p *Pool[T]) sweep() {
 	now := clock()
@@ -71,7 +70,7 @@ func (p *Pool[T]) sweepOutLocked(now instant) (victims []victim[T]) {
 		case Offered, Fresh:
 			switch {
 			case c.pastAge(now):
-				if c.seize(w) {
+				if c.claim(w) {
 					why := c.expiredBy()
 					p.dropLocked(c, why)
 					victims = append(victims, victim[T]{c, why})
@@ -79,7 +78,7 @@ func (p *Pool[T]) sweepOutLocked(now instant) (victims []victim[T]) {
 			case w != c.seen:
 				c.seen, c.seenAt = w, now
 			case now.sub(c.seenAt) >= p.cfg.OfferFor:
-				if c.seize(w) {
+				if c.claim(w) {
 					p.takeInLocked(c, now, c.seenAt)
 				}
 			}
@@ -113,11 +112,11 @@ func (p *Pool[T]) sweepIdleLocked(now instant) (victims []victim[T]) {
 }
 
 // surplusLocked is how many of those that are idle may be closed by the idle
-// timeout: what is open beyond Size, and what is ready beyond Warm.
+// timeout: what is open beyond Size, and what is available beyond Warm.
 func (p *Pool[T]) surplusLocked() int {
 	n := len(p.all) - p.size
 	if p.warm > 0 {
-		n = min(n, p.readyLocked()-p.warm)
+		n = min(n, p.availableLocked()-p.warm)
 	}
 	return n
 }

@@ -27,8 +27,8 @@ func TestInUseIsRecycledWhenItIsGivenUp(t *testing.T) {
 		kept   State
 	}{
 		{"CheckIn", func(c *fakeConn) { c.CheckIn() }, Idle},
-		{"Offer and TakeBack", func(c *fakeConn) { c.TakeBack(c.Offer()) }, InUse},
-		{"PutAwayUnused and TakeBack", func(c *fakeConn) { c.TakeBack(c.PutAwayUnused()) }, InUse},
+		{"Offer and Reclaim", func(c *fakeConn) { c.Reclaim(c.Offer()) }, InUse},
+		{"OfferUnused and Reclaim", func(c *fakeConn) { c.Reclaim(c.OfferUnused()) }, InUse},
 	} {
 		for _, late := range []bool{false, true} {
 			bubble(t, nil, func(t *bed) {
@@ -243,7 +243,7 @@ func TestWithoutOfferForAnOfferIsACheckIn(t *testing.T) {
 		t.back(c, ticket, false)
 		t.state(c, Idle)
 
-		// What is put away otherwise is not: it is needed for the next use.
+		// What is released otherwise is not: it is needed for the next use.
 		t.out()
 		t.back(c, t.unused(c), true)
 		t.back(c, t.pin(c), true)

@@ -6,52 +6,31 @@ import (
 	"time"
 )
 
-// handed is what a checkout gets: a connection, an error, or a place in the
+// checkoutResult is what a checkout gets: a connection, an error, or a place in the
 // queue.
-type handed[T Resource] struct {
-	conn   *Conn[T]
-	idle   time.Duration // for how long nobody used conn
-	proven bool          // conn is from a login just now and needs no check
-	err    error
-	waiter *waiter[T]
-	waits  bool // waiter was not served at once, with what is offered
-}
-
-// request is what a checkout asks for.
-type request struct {
-	ctx   context.Context // for the login that it may ask for, and the wait
-	label string
-	start instant
-	turn  uint64 // its number among the checkouts; kept if what it gets is no good
-}
-
-// waiter is a checkout that waits. It is used again for another, so whoever
-// keeps one must look whether it is still the same turn.
-type waiter[T Resource] struct {
-	ready chan handed[T] // holds one, so that serving never blocks
-
-	// guarded by Pool.mu
-	request
-	since      instant // when it queued
-	next, prev *waiter[T]
-	queued     bool
-	asked      bool // a login was started for it
+type checkoutResult[T Resource] struct {
+	conn     *Conn[T]
+	idle     time.Duration // for how long nobody used conn
+	verified bool          // conn is from a login just now and needs no check
+	err      error
+	waiter   *waiter[T]
+	waits    bool // waiter was not served at once, with what is offered
 }
 
 // enqueueLocked gives a checkout its place in the queue and then looks for
-// what could serve the queue: in this order, because whoever puts a connection
-// away does it in the opposite one (see Conn.putAway).
+// what could serve the queue: in this order, because whoever releases a connection
+// does it in the opposite one (see Conn.release).
 func (p *Pool[T]) enqueueLocked(r *request, now instant) *waiter[T] {
 	w, _ := p.spare.Get().(*waiter[T])
 	if w == nil {
-		w = &waiter[T]{ready: make(chan handed[T], 1)}
+		w = &waiter[T]{ready: make(chan checkoutResult[T], 1)}
 	}
-	w.request, w.since, w.asked = *r, now, false
+	w.request, w.since, w.loginStarted = *r, now, false
 	if p.waiters.len == 0 {
 		p.queueSince = now
 	}
 	p.waiters.insert(w)
-	p.attention.Add(1)
+	p.waiting.Add(1)
 	p.queueLen.Add(1)
 	p.waits++
 	p.armLocked(w.deadline(p.cfg.Timeout))
@@ -77,25 +56,25 @@ func (w *waiter[T]) deadline(timeout time.Duration) instant { return w.start.add
 // leaveLocked takes a waiter out of the queue.
 func (p *Pool[T]) leaveLocked(w *waiter[T], now instant) {
 	p.waiters.remove(w)
-	p.attention.Add(-1)
+	p.waiting.Add(-1)
 	p.queueLen.Add(-1)
 	p.waited += now.sub(w.since)
 	if p.waiters.len == 0 {
-		p.queued += now.sub(p.queueSince)
-		p.vacated = 0
+		p.queuedBefore += now.sub(p.queueSince)
+		p.unreplacedEvictions = 0
 		p.endRampLocked()
 	}
 }
 
 // serveLocked ends the wait of one who is queued.
-func (p *Pool[T]) serveLocked(w *waiter[T], h handed[T], now instant) {
+func (p *Pool[T]) serveLocked(w *waiter[T], res checkoutResult[T], now instant) {
 	p.leaveLocked(w, now)
-	if h.conn != nil {
-		h.conn.holder = w.label
+	if res.conn != nil {
+		res.conn.holder = w.label
 		p.servedLocked(now)
-		p.armLocked(h.conn.since.add(p.tick()))
+		p.armLocked(res.conn.since.add(p.tick()))
 	}
-	w.ready <- h
+	w.ready <- res
 }
 
 // timeoutLocked ends the waits that took for too long.
@@ -103,7 +82,7 @@ func (p *Pool[T]) timeoutLocked(now instant) {
 	for w := p.waiters.first(); w != nil; {
 		next := w.next
 		if at := w.deadline(p.cfg.Timeout); now >= at {
-			p.serveLocked(w, handed[T]{err: p.timeoutErrorLocked(&w.request, 1, ErrTimeout, now)}, now)
+			p.serveLocked(w, checkoutResult[T]{err: p.timeoutErrorLocked(&w.request, 1, ErrTimeout, now)}, now)
 		} else {
 			p.armLocked(at)
 		}
@@ -111,8 +90,9 @@ func (p *Pool[T]) timeoutLocked(now instant) {
 	}
 }
 
-// timeoutErrorLocked says why a checkout ended in vain, which queued tells
-// from the others that wait: 1 if it is still in the queue.
+// timeoutErrorLocked returns the error of a checkout that got no connection. queued is 1
+// if the checkout is still in the queue; the error does not count it among the others
+// that wait.
 func (p *Pool[T]) timeoutErrorLocked(r *request, queued int, cause error, now instant) error {
 	p.timeouts++
 	e := &TimeoutError{
@@ -133,7 +113,7 @@ func (p *Pool[T]) timedOut(r *request, now instant) error {
 
 // takeOfferedLocked serves the queue with offered connections, but for those who
 // get a login at once because fewer than Size are open. To open more than that
-// while some lie unused would be a waste.
+// while some are available would be a waste.
 func (p *Pool[T]) takeOfferedLocked(now instant) {
 	if p.waiters.len == 0 {
 		return
@@ -166,19 +146,19 @@ func (p *Pool[T]) takeOfferedLocked(now instant) {
 		default:
 			continue
 		}
-		if c.seize(o) {
+		if c.claim(o) {
 			p.takeInLocked(c, now, now)
 		}
 	}
 }
 
-// attend is what putting a connection away does when the pool wants attention:
-// hand over to the first who waits, or close because of Dispose.
-func (p *Pool[T]) attend(c *Conn[T], put word) {
+// handOver is for a connection that was just released while Pool.waiting is not 0: it
+// goes to the first who waits, or is closed because of Dispose.
+func (p *Pool[T]) handOver(c *Conn[T], released word) {
 	now := clock()
 	p.mu.Lock()
 	if p.disposed {
-		mine := c.seize(put)
+		mine := c.claim(released)
 		if mine {
 			p.dropLocked(c, Disposed)
 		}
@@ -190,26 +170,26 @@ func (p *Pool[T]) attend(c *Conn[T], put word) {
 	}
 	defer p.mu.Unlock()
 	switch {
-	case p.waiters.len == 0 && (put.state() == Fresh || p.outside.Load() == 0):
-	case put.state() == Fresh && c.load() == put:
+	case p.waiters.len == 0 && (released.state() == Fresh || p.outside.Load() == 0):
+	case released.state() == Fresh && c.load() == released:
 		c.since = now // or a slow Check would have used up the grace
 		p.armLocked(now.add(freshGrace))
-	case put.state() == Offered && c.seize(put):
+	case released.state() == Offered && c.claim(released):
 		p.takeInLocked(c, now, now)
 	}
 }
 
 // wait waits until w is served or its context ends. The sweep ends it after
 // Config.Timeout.
-func (p *Pool[T]) wait(w *waiter[T]) handed[T] {
+func (p *Pool[T]) wait(w *waiter[T]) checkoutResult[T] {
 	ctx := w.ctx
 	defer func() {
 		w.ctx = nil // nobody reads it of one who is not queued
 		p.spare.Put(w)
 	}()
 	select {
-	case h := <-w.ready:
-		return h
+	case res := <-w.ready:
+		return res
 	case <-ctx.Done():
 	}
 	cause := ctx.Err()
@@ -226,14 +206,14 @@ func (p *Pool[T]) wait(w *waiter[T]) handed[T] {
 		}
 		p.emptiedLocked()
 		p.mu.Unlock()
-		return handed[T]{err: err}
+		return checkoutResult[T]{err: err}
 	}
 	p.mu.Unlock()
 
 	// Served in the same instant.
-	h := <-w.ready
-	if h.conn != nil {
-		p.putBack(h.conn, clock()) // it was not checked
+	res := <-w.ready
+	if res.conn != nil {
+		p.putBack(res.conn, clock()) // it was not checked
 	}
-	return handed[T]{err: cause}
+	return checkoutResult[T]{err: cause}
 }

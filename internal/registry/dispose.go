@@ -30,10 +30,10 @@ func Dispose(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// dispose ends a pool, and what its login does in the background.
+// dispose ends a pool, and what its dialer does in the background.
 func (m *Member) dispose(ctx context.Context) error {
-	m.login.End()
+	m.dialer.End()
 	err := m.pool.Dispose(ctx)
-	m.login.Wait(ctx)
+	m.dialer.Wait(ctx)
 	return err
 }

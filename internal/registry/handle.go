@@ -15,7 +15,7 @@ import (
 type Handle struct {
 	hosts.Config
 	Key    dsn.Key
-	Shared bool // false: the pool is this handle's own, and key is unused
+	Shared bool // false: the pool is this handle's own, and Key is unused
 
 	member atomic.Pointer[Member] // nil until first use; changed under pools.mu
 	over   bool                   // it is closed; guarded by pools.mu
@@ -36,11 +36,11 @@ func (c *Handle) CheckOut(ctx context.Context) (*pool.Conn[*physical.Conn], erro
 				return nil, err
 			}
 		}
-		lent, err := m.checkOut(ctx, c.Cfg.DBName)
+		leased, err := m.checkOut(ctx, c.Cfg.DBName)
 		if errors.Is(err, pool.ErrDisposed) && pools.replaced(c, m, disposals) {
 			continue
 		}
-		return lent, physical.RevealAfterLogin(err)
+		return leased, physical.RevealAfterLogin(err)
 	}
 }
 
@@ -50,7 +50,7 @@ func (c *Handle) Opened() { c.open.Add(1) }
 // Closed is for a logical connection that was closed.
 func (c *Handle) Closed() {
 	if c.open.Add(-1) == 0 && !c.Shared {
-		pools.leftBehind(c)
+		pools.closeOwnPool(c)
 	}
 }
 

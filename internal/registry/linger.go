@@ -17,7 +17,7 @@ func (r *registry) lingerLocked(m *Member) bool {
 	if m.ended || !m.shared || r.shared[m.key] != m {
 		return false
 	}
-	wait := time.Until(m.login.RemembersUntil())
+	wait := time.Until(m.dialer.RemembersUntil())
 	if wait <= 0 {
 		return false
 	}

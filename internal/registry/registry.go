@@ -16,7 +16,7 @@ import (
 
 // Member is a pool and who uses it.
 type Member struct {
-	login  *hosts.Dialer
+	dialer *hosts.Dialer
 	pool   *pool.Pool[*physical.Conn]
 	key    dsn.Key
 	shared bool
@@ -24,12 +24,12 @@ type Member struct {
 
 	// Guarded by pools.mu.
 
-	handles int         // connectors that joined and did not leave
-	left    time.Time   // when the last one left
-	watch   *time.Timer // calls retire; nil if no call is due
-	retired bool        // it had no handle for pool_idle_timeout, and keeps one connection: see retire
-	ended   bool        // it was disposed of: no handle will use it again
-	linger  *time.Timer // calls lingered; nil if no call is due
+	handles   int         // connectors that joined and did not leave
+	idleSince time.Time   // when the last one left
+	watch     *time.Timer // calls retire; nil if no call is due
+	retired   bool        // it had no handle for pool_idle_timeout, and keeps one connection: see retire
+	ended     bool        // it was disposed of: no handle will use it again
+	linger    *time.Timer // calls lingered; nil if no call is due
 }
 
 // pools is every pool of the process.
@@ -72,7 +72,7 @@ func (r *registry) join(c *Handle) (*Member, error) {
 	case !c.over:
 		m.handles++
 		r.stopLingeringLocked(m)
-		m.login.SetOrphan(false)
+		m.dialer.SetOrphan(false)
 	case m.handles == 0:
 		r.watchLocked(m)
 	}
@@ -86,9 +86,9 @@ func (r *registry) join(c *Handle) (*Member, error) {
 
 func (r *registry) newMemberLocked(c *Handle) *Member {
 	r.made++
-	m := &Member{login: hosts.New(c.Config), key: c.Key, shared: c.Shared, number: r.made}
-	m.pool = pool.New(m.login.PoolConfig(&c.Config, func() { r.forgetEmpty(m) }, func(n int) { r.makeRoom(m, n) }))
-	m.login.SetPool(m.pool, m.checkOut, func() { r.dropStmts(m) })
+	m := &Member{dialer: hosts.New(c.Config), key: c.Key, shared: c.Shared, number: r.made}
+	m.pool = pool.New(m.dialer.PoolConfig(&c.Config, func() { r.forgetEmpty(m) }, func(n int) { r.makeRoom(m, n) }))
+	m.dialer.SetPool(m.pool, m.checkOut, func() { r.dropStmts(m) })
 	return m
 }
 
@@ -96,9 +96,9 @@ func (r *registry) newMemberLocked(c *Handle) *Member {
 // connection may outlive its handle.
 func (m *Member) checkOut(ctx context.Context, schema string) (*pool.Conn[*physical.Conn], error) {
 	for {
-		lent, err := m.pool.CheckOut(ctx, schema)
+		leased, err := m.pool.CheckOut(ctx, schema)
 		if err != pool.ErrForgotten {
-			return lent, err
+			return leased, err
 		}
 		if !pools.readmit(m) {
 			return nil, pool.ErrDisposed
@@ -107,21 +107,21 @@ func (m *Member) checkOut(ctx context.Context, schema string) (*pool.Conn[*physi
 	}
 }
 
-// setSize is pool.SetSize.
+// setSize sets the size of the pool and its budget shares.
 func (m *Member) setSize(size, warm int) {
 	m.pool.SetSize(size, warm)
-	m.login.SetSize(size)
+	m.dialer.SetSize(size)
 }
 
-// makeRoom closes n connections at most that lie unused in the other pools of
+// makeRoom closes n available connections at most in the other pools of
 // m's server, which is full.
 func (r *registry) makeRoom(m *Member, n int) {
 	r.mu.Lock()
 	all := r.membersLocked()
 	r.mu.Unlock()
 	for _, other := range all {
-		if other != m && other.login.Meets(m.login) {
-			n -= other.pool.CloseUnused(n)
+		if other != m && other.dialer.Meets(m.dialer) {
+			n -= other.pool.CloseAvailable(n)
 		}
 	}
 }
@@ -133,8 +133,8 @@ func (r *registry) dropStmts(m *Member) {
 	all := r.membersLocked()
 	r.mu.Unlock()
 	for _, other := range all {
-		if other.login.Meets(m.login) && other.login.Stmts.Pause() {
-			other.pool.EachUnused((*physical.Conn).ClosePending)
+		if other.dialer.Meets(m.dialer) && other.dialer.Stmts.Pause() {
+			other.pool.UseEachAvailable((*physical.Conn).ClosePending)
 		}
 	}
 }
@@ -150,7 +150,7 @@ func (r *registry) leave(c *Handle) {
 	}
 	c.over = true
 	if m.handles--; m.handles == 0 {
-		m.login.Left()
+		m.dialer.Left()
 	}
 	if !r.forgetLocked(m) && m.handles == 0 && m.shared {
 		r.watchLocked(m)
@@ -158,15 +158,15 @@ func (r *registry) leave(c *Handle) {
 	r.mu.Unlock()
 
 	if m.shared {
-		m.login.TrimOrphans()
+		m.dialer.TrimOrphans()
 	} else {
-		r.leftBehind(c)
+		r.closeOwnPool(c)
 	}
 }
 
-// leftBehind ends the pool of a connector of its own that is closed, if none of its
+// closeOwnPool closes the pool that belongs to c alone, once c is closed and none of its
 // logical connections is open any more. Until then it keeps what these have.
-func (r *registry) leftBehind(c *Handle) {
+func (r *registry) closeOwnPool(c *Handle) {
 	r.mu.Lock()
 	m, closed := c.member.Load(), c.over
 	r.mu.Unlock()
@@ -184,10 +184,10 @@ func (r *registry) leftBehind(c *Handle) {
 
 // watchLocked has a pool without handles retired in time.
 func (r *registry) watchLocked(m *Member) {
-	m.left = time.Now()
-	m.login.SetOrphan(true)
+	m.idleSince = time.Now()
+	m.dialer.SetOrphan(true)
 	if m.watch == nil {
-		m.watch = time.AfterFunc(m.login.IdleTimeout, func() { r.retire(m) })
+		m.watch = time.AfterFunc(m.dialer.IdleTimeout, func() { r.retire(m) })
 	}
 }
 
@@ -233,7 +233,7 @@ func (r *registry) disposedLocked(m *Member) {
 }
 
 func (r *registry) removeLocked(m *Member) {
-	m.login.Pause()
+	m.dialer.Pause()
 	if m.watch != nil {
 		m.watch.Stop()
 	}

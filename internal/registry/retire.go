@@ -13,10 +13,10 @@ func (r *registry) retire(m *Member) {
 	if m.handles > 0 || m.retired || r.forgetLocked(m) {
 		return
 	}
-	if wait := time.Until(m.left.Add(m.login.IdleTimeout)); wait > 0 { // somebody came and went
+	if wait := time.Until(m.idleSince.Add(m.dialer.IdleTimeout)); wait > 0 { // somebody came and went
 		m.watch = time.AfterFunc(wait, func() { r.retire(m) })
 		return
 	}
 	m.retired = true
-	m.setSize(min(m.login.Size, 1), 0)
+	m.setSize(min(m.dialer.Size, 1), 0)
 }

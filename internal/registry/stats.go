@@ -28,7 +28,7 @@ func All() []*Member {
 	defer pools.mu.Unlock()
 	all := pools.membersLocked()
 	slices.SortFunc(all, func(a, b *Member) int {
-		return cmp.Or(cmp.Compare(a.login.Name, b.login.Name), cmp.Compare(a.number, b.number))
+		return cmp.Or(cmp.Compare(a.dialer.Name, b.dialer.Name), cmp.Compare(a.number, b.number))
 	})
 	return all
 }
@@ -46,8 +46,8 @@ func (m *Member) handlesNow() int {
 // Stats returns what the pool counts.
 func (m *Member) Stats() Stats {
 	return Stats{
-		Login: m.login.Name, Name: m.login.PoolName, Number: m.number, Handles: m.handlesNow(),
-		Pool: m.pool.Stats(), Stats: m.login.Stats(),
+		Login: m.dialer.Name, Name: m.dialer.PoolName, Number: m.number, Handles: m.handlesNow(),
+		Pool: m.pool.Stats(), Stats: m.dialer.Stats(),
 		CreateTimes: &m.pool.CreateTimes, WaitTimes: &m.pool.WaitTimes,
 	}
 }
@@ -59,7 +59,7 @@ func (m *Member) InvalidateAll() int { return m.pool.InvalidateAll() }
 func Servers() []budget.Stats {
 	var dialers []*hosts.Dialer
 	for _, m := range All() {
-		dialers = append(dialers, m.login)
+		dialers = append(dialers, m.dialer)
 	}
 	return hosts.BudgetsOf(dialers)
 }

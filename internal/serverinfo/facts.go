@@ -1,7 +1,6 @@
 package serverinfo
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -9,56 +8,32 @@ import (
 	"github.com/mysqlpool/mysqlpool/internal/session"
 )
 
-// DefaultWaitTimeout is taken where neither the DSN nor the server says one.
+// DefaultWaitTimeout is assumed if neither the DSN nor the server has one.
 const DefaultWaitTimeout = 120 * time.Second
 
-// Facts is what the pool wants to know of a server.
+// Facts is what the pool needs to know about a server.
 type Facts struct {
 	WaitTimeout        time.Duration
-	MaxConnections     int       // 0: unknown
-	MaxUserConnections int       // 0: none
-	MaxStmts           int       // max_prepared_stmt_count; below 0: unknown
-	Variables          []string  // the session variables that it has of those that can be put back
-	HasProfiles        bool      // SHOW PROFILES
-	HasTraces          bool      // optimizer_trace_offset
-	MaxPacket          int       // bytes; 0: unknown
-	Asks               Questions // what it is asked of itself at each login
-	FixesTypes         bool      // see there
-	CachesSubqueries   bool      // see there
-	KeepsWarnings      bool      // see there
+	MaxConnections     int         // 0: unknown
+	MaxUserConnections int         // 0: none
+	MaxStmts           int         // max_prepared_stmt_count; below 0: unknown
+	Variables          []string    // the session variables that it has of those that can be put back
+	HasProfiles        bool        // SHOW PROFILES
+	HasTraces          bool        // optimizer_trace_offset
+	MaxPacket          int         // bytes; 0: unknown
+	RoleQueries        RoleQueries // sent at each login
+	FixesTypes         bool        // see [FixesTypes]
+	CachesSubqueries   bool        // see [CachesSubqueries]
+	KeepsWarnings      bool        // see [KeepsWarnings]
 	MariaDB            bool
 	RunsAtPrepare      bool // functions of constants run when a statement is prepared (TiDB)
 }
 
-// AskServer asks the first connection for the server's limits, and for which variables
-// there are of those that may have to be put back.
-var AskServer = "SHOW SESSION VARIABLES WHERE Variable_name IN ('" +
-
-	strings.Join(slices.Concat(session.VariableNames(), ServerVariables, limitVariables, variablesOfHost), "', '") + "')"
-var ServerVariables = []string{"pseudo_thread_id", "version", "init_connect", "max_connections", "max_user_connections", "max_prepared_stmt_count", "read_only"}
-
-// limitVariables is what does without an answer.
-var limitVariables = []string{"max_allowed_packet", "net_buffer_length", "have_profiling", "optimizer_trace_offset"}
-
-// AskConn is what any server can answer.
-const AskConn = "SELECT CONNECTION_ID(), @@autocommit"
-
-// AskFor is what a session is asked for before state is left on it. A user variable or a
-// column cannot be meant, so that the names need no quotes.
-func (s *Facts) AskFor() []string {
-	asks := append(make([]string, 0, len(s.Variables)+3), strings.Split(strings.TrimPrefix(AskConn, "SELECT "), ", ")...)
-	asks = append(asks, "@@init_connect")
-	for _, name := range s.Variables {
-		asks = append(asks, "@@"+name)
-	}
-	return asks
-}
-
-// FactsOf reads what the first connection of a pool says of the server; nil if that
-// says nothing. questions says whether it is asked what it is. params are the DSN's,
+// FactsOf reads the variables of a server, which the first connection of a pool reads; nil
+// if it could not. queryRole is whether RoleQueries are wanted. params are the DSN's,
 // whose wait_timeout counts more: it is what the session was set to. It reports
-// whether neither says wait_timeout.
-func FactsOf(values, params map[string]string, questions bool) (s *Facts, noWaitTimeout bool) {
+// whether neither has wait_timeout.
+func FactsOf(values, params map[string]string, queryRole bool) (s *Facts, noWaitTimeout bool) {
 	s = &Facts{
 		FixesTypes:       FixesTypes(values["version"]),
 		CachesSubqueries: CachesSubqueries(values["version"]),
@@ -79,8 +54,8 @@ func FactsOf(values, params map[string]string, questions bool) (s *Facts, noWait
 			s.Variables = append(s.Variables, name)
 		}
 	}
-	if questions {
-		s.Asks = questionsOf(values)
+	if queryRole {
+		s.RoleQueries = roleQueriesOf(values)
 	}
 	var ok bool
 	if s.WaitTimeout, ok = WaitTimeoutOf(params["wait_timeout"]); !ok {
@@ -124,6 +99,3 @@ func IsOn(value string) bool { return value == "1" || value == "ON" }
 // refused. Newer MariaDBs have more of them than ON: NO_LOCK, NO_LOCK_NO_ADMIN
 // (MariaDB manual, "read_only").
 func isReadOnlyValue(value string) bool { return value != "" && value != "0" && value != "OFF" }
-
-// AskLimits asks for what may change while a server runs.
-const AskLimits = "SELECT @@global.max_connections, @@max_user_connections, @@global.max_user_connections, @@global.wait_timeout, @@wait_timeout, @@global.max_prepared_stmt_count, @@init_connect"

@@ -5,18 +5,18 @@ import (
 	"strconv"
 )
 
-// most is what a limit is taken for at most, and what no limit is where a number is
-// needed: more than any server has of anything, and a dozen of them fit an int of 32
-// bits.
-const most = 100_000_000
+// maxLimit is the greatest value that a limit is read as, and stands for no limit where a
+// number is needed: more than any server has of anything, and a dozen of them fit an int of
+// 32 bits.
+const maxLimit = 100_000_000
 
-// number reads a limit as a server shows it: from -1 to most.
+// number reads a limit as a server shows it: from -1 to maxLimit.
 func number(value string) (n int, ok bool) {
 	wide, err := strconv.ParseInt(value, 10, 64)
 	if errors.Is(err, strconv.ErrRange) { // unsigned, and near the limit of its type
 		err = nil
 	}
-	return int(max(-1, min(wide, most))), err == nil
+	return int(max(-1, min(wide, maxLimit))), err == nil
 }
 
 // Connections reads a limit of connections: max_connections, max_user_connections. 0 is
@@ -34,7 +34,7 @@ func Stmts(value string) int {
 	case !ok:
 		return -1
 	case n < 0:
-		return most
+		return maxLimit
 	default:
 		return n
 	}

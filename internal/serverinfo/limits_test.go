@@ -11,9 +11,9 @@ func TestLimitsAtTheirLimits(t *testing.T) {
 	}{
 		{"", 0, -1, false}, {"many", 0, -1, false}, {"1.5", 0, -1, false},
 		{"0", 0, 0, true}, {"1", 1, 1, true}, {"151", 151, 151, true},
-		{"-1", 0, most, true}, {"-9223372036854775808", 0, most, true},
-		{"100000", 100000, 100000, true}, {"2147483647", most, most, true}, {"2147483648", most, most, true},
-		{"4294967295", most, most, true}, {"18446744073709551615", most, most, true},
+		{"-1", 0, maxLimit, true}, {"-9223372036854775808", 0, maxLimit, true},
+		{"100000", 100000, 100000, true}, {"2147483647", maxLimit, maxLimit, true}, {"2147483648", maxLimit, maxLimit, true},
+		{"4294967295", maxLimit, maxLimit, true}, {"18446744073709551615", maxLimit, maxLimit, true},
 	} {
 		if n, ok := Connections(c.value); n != c.connections || ok != c.ok {
 			t.Errorf("%q connections: got %d, %v, want %d, %v", c.value, n, ok, c.connections, c.ok)

@@ -5,22 +5,21 @@ import (
 	"time"
 )
 
-// Verdict is what was found out of one way in which a server restores a session.
+// Verdict is what a test of one way to restore a session found.
 type Verdict string
 
 const (
-	Unknown Verdict = ""        // not tried, or found out too long ago
+	Unknown Verdict = ""        // not tested, or too long ago
 	Works   Verdict = "works"   // what was set is gone afterwards
 	Ignored Verdict = "ignored" // the server answered OK, and what was set is still there
 	Refused Verdict = "refused" // the server answered with an error
 )
 
-// Proofs is what was found out of a server. Some that only look like MySQL
-// (Vitess, proxies) answer OK to COM_RESET_CONNECTION, or to a SET that puts a
-// variable back, and do nothing. So before the state that a user left is taken
-// back in one of these ways for the first time the way is tried.
+// Proofs is what was found about a server. Some that only look like MySQL (Vitess, proxies)
+// answer OK to COM_RESET_CONNECTION, or to a SET that restores a variable, and do nothing.
+// So each way to restore a session is tested before its first use.
 type Proofs struct {
-	Turn  chan struct{} // holds a token while somebody tries
+	Turn  chan struct{} // holds a token while a connection tests
 	Undo  Proof
 	Reset Proof
 
@@ -39,11 +38,11 @@ type found struct {
 }
 
 const (
-	// ProofLife is for how long a verdict is believed: there may be another server
-	// behind the address by then.
+	// ProofLife is how long a verdict is believed: there may be another server behind the
+	// address by then.
 	ProofLife = time.Hour
 
-	// RefusalLife is ProofLife of an error that may pass.
+	// RefusalLife is ProofLife after an error that may be temporary.
 	RefusalLife = time.Minute
 )
 

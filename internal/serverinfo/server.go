@@ -1,6 +1,6 @@
-// Package serverinfo is what a server says of itself, and what was found out of it: its
+// Package serverinfo is what is known of a server: its
 // limits and version, whether it takes writes, and how it restores a session. It has the
-// questions and reads the answers; asking is for others.
+// queries and reads their results; it does not send them.
 package serverinfo
 
 import (
@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Server is what this process knows of one server, whichever pool found it out.
+// Server is what this process knows of one server, for all its pools.
 type Server struct {
 	Proofs Proofs // how it restores a session
 

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// FixesTypes reports whether a server of that version does so. One that is not
-// known may.
+// FixesTypes reports whether MySQL fixes each placeholder's type at prepare (8.0.22 on); true
+// if unknown.
 func FixesTypes(version string) bool {
 	if strings.Contains(version, "MariaDB") {
 		return false
@@ -20,7 +20,7 @@ func FixesTypes(version string) bool {
 
 // KeepsWarnings reports whether a server of that version keeps the warnings of
 // earlier statements through one that uses no tables and has none of its own:
-// MariaDB, and MySQL before 5.7. One that is not known does not.
+// MariaDB, and MySQL before 5.7; false if unknown.
 func KeepsWarnings(version string) bool {
 	if strings.Contains(version, "MariaDB") {
 		return true

@@ -12,7 +12,7 @@ func (l *lexer) comment(c byte) bool {
 		// Behind the dashes the server wants white space or a control byte. What
 		// those are beyond ASCII depends on the character set.
 		if n := l.peek(2); n >= 0x7f {
-			l.doubt(start)
+			l.ambiguous(start)
 			return true
 		} else if l.i+2 < len(l.s) && n > ' ' {
 			return false
@@ -38,17 +38,17 @@ func (l *lexer) blockComment() {
 	switch n := l.peek(2); {
 	case end < 0:
 		l.seen |= oddSign
-		l.doubt(start)
+		l.ambiguous(start)
 		return
-	case n == '!', l.peek(3) == '!' && class[n] == classWord:
+	case n == '!', l.peek(3) == '!' && byteClass[n] == classWord:
 		// /*! and MariaDB's /*M!: the server executes what is inside. The rest
 		// is read as if it were code, but cannot be made sense of.
 		l.seen |= oddSign
-		l.doubt(start)
+		l.ambiguous(start)
 		return
 	case n == '+' && strings.ContainsAny(l.s[start:end], "'\"`\\"):
 		// A hint has quotes of its own, and these may hide the end.
-		l.doubt(start)
+		l.ambiguous(start)
 		return
 	}
 	l.i = end + 2

@@ -2,7 +2,7 @@ package session
 
 import "strings"
 
-// tokenKind says what a token is.
+// tokenKind is what a token is.
 type tokenKind uint8
 
 const (
@@ -26,12 +26,12 @@ type token struct {
 // lexer cuts a statement's text into tokens as the server does (MySQL manual,
 // "Lexical Structure"), and keeps to itself what white space and comments are.
 // Where the server's reading depends on the session's sql_mode or character
-// set, which are not known here, it doubts: see [lexer.doubt].
+// set, which are not known here, it gives up: see [lexer.ambiguous].
 type lexer struct {
 	s       string
 	i       int
 	reading reading
-	seen    signs
+	seen    findings
 }
 
 const (
@@ -43,7 +43,7 @@ const (
 	classHigh           // beyond ASCII
 )
 
-var class = func() (t [256]uint8) {
+var byteClass = func() (t [256]uint8) {
 	for c := range t {
 		switch c := byte(c); {
 		case c >= 0x80:
@@ -66,7 +66,7 @@ var class = func() (t [256]uint8) {
 // next returns the next token.
 func (l *lexer) next() token {
 	for l.i < len(l.s) {
-		switch c := l.s[l.i]; class[c] {
+		switch c := l.s[l.i]; byteClass[c] {
 		case classBlank:
 			l.i++
 		case classWord:
@@ -78,7 +78,7 @@ func (l *lexer) next() token {
 			// A byte beyond ASCII may take these two with it, in the character
 			// sets of China, Japan and Korea.
 			if l.peek(1) == '`' || l.peek(1) == '\\' {
-				l.doubt(l.i)
+				l.ambiguous(l.i)
 				continue
 			}
 			l.i++
@@ -124,7 +124,7 @@ func (l *lexer) special(c byte) (token, bool) {
 			l.i += 2
 		} else {
 			l.seen |= brokenSign
-			l.doubt(start)
+			l.ambiguous(start)
 			return token{}, false
 		}
 	default:
@@ -144,10 +144,10 @@ func (l *lexer) special(c byte) (token, bool) {
 func (l *lexer) skip() {
 	s, i := l.s, l.i
 	for i < len(s) {
-		c := class[s[i]]
+		c := byteClass[s[i]]
 		if c == classWord {
 			start := i
-			for i++; i < len(s) && class[s[i]] == classWord; i++ {
+			for i++; i < len(s) && byteClass[s[i]] == classWord; i++ {
 			}
 			if s[start] == '$' {
 				i = start
@@ -175,12 +175,12 @@ func (l *lexer) peek(n int) byte {
 
 func (l *lexer) word() token {
 	start := l.i
-	for l.i < len(l.s) && class[l.s[l.i]] == classWord {
+	for l.i < len(l.s) && byteClass[l.s[l.i]] == classWord {
 		l.i++
 	}
 	if l.s[start] == '$' {
 		// MySQL 9 has strings between $$ and $$.
-		l.doubt(start)
+		l.ambiguous(start)
 		return token{symbol, start, len(l.s)}
 	}
 	l.sign(l.s[start:l.i], l.i)
@@ -201,7 +201,7 @@ func (l *lexer) variable() token {
 		l.quote(l.s[l.i])
 		return token{userOdd, start, l.i}
 	}
-	for l.i < len(l.s) && (class[l.s[l.i]] == classWord || l.s[l.i] == '.') {
+	for l.i < len(l.s) && (byteClass[l.s[l.i]] == classWord || l.s[l.i] == '.') {
 		l.i++
 	}
 	l.seen |= userSign

@@ -25,7 +25,7 @@ func (l *lexer) quote(q byte) {
 		at := strings.IndexByte(l.s[i:], q)
 		if at < 0 {
 			l.seen |= brokenSign
-			l.doubt(start)
+			l.ambiguous(start)
 			return
 		}
 		at += i
@@ -35,7 +35,7 @@ func (l *lexer) quote(q byte) {
 				n++
 			}
 			if l.s[at-1-n] >= 0x80 {
-				l.doubt(start)
+				l.ambiguous(start)
 				return
 			}
 			if n%2 == 1 {
@@ -48,7 +48,7 @@ func (l *lexer) quote(q byte) {
 		}
 		if at+1 < len(l.s) && l.s[at+1] == q {
 			if q == '`' && l.s[at-1] >= 0x80 {
-				l.doubt(start) // the first of the two may belong to that byte
+				l.ambiguous(start) // the first of the two may belong to that byte
 				return
 			}
 			i = at + 2
@@ -61,7 +61,7 @@ func (l *lexer) quote(q byte) {
 	if q != '\'' {
 		text := l.s[start+1 : l.i-1]
 		if q == '`' && l.s[l.i-2] >= 0x80 || !utf8.ValidString(text) {
-			l.doubt(start)
+			l.ambiguous(start)
 			return
 		}
 		l.noZero(start)

@@ -3,15 +3,15 @@ package session
 // lockFunctions is the functions that take and release named locks.
 var lockFunctions = [...]struct {
 	name string
-	does marks
+	does traits
 }{
-	{"get_lock", takesLock},
-	{"release_lock", freesLock},
-	{"release_all_locks", freesAll},
+	{"get_lock", traitTakesLock},
+	{"release_lock", traitFreesLock},
+	{"release_all_locks", traitFreesAllLocks},
 }
 
-// lockFunction recognises a statement that is a lock function and nothing else,
-// of which the lock's name is known. Any other is recognised too: it has a sign.
+// lockFunction parses a statement that is a single lock function with a known lock name. It
+// always returns true; any other call is found by its name (lockSign).
 func (p *parser) lockFunction() bool {
 	for i := range lockFunctions {
 		if f := &lockFunctions[i]; p.accept(f.name) {
@@ -23,18 +23,18 @@ func (p *parser) lockFunction() bool {
 }
 
 // lockCall reads what is behind the name of a lock function.
-func (p *parser) lockCall(does marks) {
+func (p *parser) lockCall(does traits) {
 	if !p.acceptSymbol('(') {
 		return
 	}
 	name := ""
-	if does != freesAll {
+	if does != traitFreesAllLocks {
 		var ok bool
 		if name, ok = p.lockName(&does); !ok {
 			return
 		}
 	}
-	if does&takesLock != 0 && !p.lockTimeout() || !p.acceptSymbol(')') {
+	if does&traitTakesLock != 0 && !p.lockTimeout() || !p.acceptSymbol(')') {
 		return
 	}
 	if p.accept("as") || p.tok.kind == word {
@@ -48,8 +48,8 @@ func (p *parser) lockCall(does marks) {
 	}
 	p.exact = true
 	p.st.name = name
-	p.st.marks |= does
-	if does&takesLock != 0 {
+	p.st.traits |= does
+	if does&traitTakesLock != 0 {
 		p.st.Leaves |= Locks
 	} else {
 		p.st.Ends |= Locks
@@ -58,7 +58,7 @@ func (p *parser) lockCall(does marks) {
 
 // lockName reads a lock's name, or notes that it is an argument. It reports false if
 // the name cannot be told.
-func (p *parser) lockName(does *marks) (name string, ok bool) {
+func (p *parser) lockName(does *traits) (name string, ok bool) {
 	switch {
 	case p.tok.kind == literal:
 		name = p.s[p.tok.start+1 : p.tok.end-1]
@@ -66,7 +66,7 @@ func (p *parser) lockName(does *marks) (name string, ok bool) {
 			return "", false
 		}
 	case p.isSymbol('?'):
-		*does |= argName
+		*does |= traitArgName
 	default:
 		return "", false
 	}

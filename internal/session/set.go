@@ -60,12 +60,12 @@ func (p *parser) forOne() bool {
 		return false
 	}
 	v := verbOf(p.text())
-	if v == nil || v.kind == words {
+	if v == nil || v.kind == verbByWords {
 		return false
 	}
 	p.begins(v)
-	if v.kind == plain {
-		p.st.marks = p.st.marks&^inserts | changesID
+	if v.kind == verbPlain {
+		p.st.traits = p.st.traits&^traitInserts | traitChangesID
 	}
 	return true
 }
@@ -194,7 +194,7 @@ func (p *parser) expression() (n int) {
 		switch {
 		case p.isSymbol('('):
 			depth++
-			p.st.marks |= opens // perhaps a subquery
+			p.st.traits |= traitOpensTx // perhaps a subquery
 		case p.isSymbol(')'):
 			depth--
 		case p.isSymbol(',') && depth == 0:

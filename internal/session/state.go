@@ -28,10 +28,10 @@ func (s *State) Before(st *Statement, firstArg any) {
 	if st.Leaves == 0 && s.kinds == 0 {
 		return
 	}
-	if s.AutocommitSet() && st.Opens() {
+	if s.AutocommitSet() && st.OpensTx() {
 		s.kinds |= Transaction
 	}
-	if s.kinds&TempTables != 0 && (st.Leaves&Schema != 0 || st.marks&(altersName|vague) != 0) {
+	if s.kinds&TempTables != 0 && (st.Leaves&Schema != 0 || st.traits&(traitRenamesTable|traitVague) != 0) {
 		s.vague |= TempTables
 	}
 	s.kinds |= st.Leaves
@@ -55,7 +55,7 @@ func (s *State) After(st *Statement, firstArg any) {
 	if ends&Locks != 0 {
 		s.endLocks(st, firstArg)
 	}
-	if ends&TempTables != 0 && s.vague&TempTables == 0 && st.marks&(dropsTable|vague) == dropsTable {
+	if ends&TempTables != 0 && s.vague&TempTables == 0 && st.traits&(traitDropsTable|traitVague) == traitDropsTable {
 		droppedTables(st.text, func(name string) {
 			s.tables = slices.DeleteFunc(s.tables, func(t string) bool { return t == name })
 		})
@@ -97,7 +97,7 @@ func (s *State) Remove(k Kinds) {
 func (s *State) Reset() { s.Remove(^Kinds(0)) }
 
 func (s *State) addTable(st *Statement) {
-	if st.name == "" || st.marks&vague != 0 || s.kinds&Schema != 0 || !s.addName(&s.tables, tableKey(st.name)) {
+	if st.name == "" || st.traits&traitVague != 0 || s.kinds&Schema != 0 || !s.addName(&s.tables, tableKey(st.name)) {
 		s.vague |= TempTables
 	}
 }
@@ -117,7 +117,7 @@ func (s *State) addName(list *[]string, name string) bool {
 // lockName returns the name of the lock that the statement takes or releases,
 // or "" if it cannot be told.
 func lockName(st *Statement, firstArg any) string {
-	if st.marks&argName == 0 {
+	if st.traits&traitArgName == 0 {
 		return st.name
 	}
 	name := ""
@@ -135,7 +135,7 @@ func lockName(st *Statement, firstArg any) string {
 
 func (s *State) addLock(st *Statement, firstArg any) {
 	name := ""
-	if st.marks&takesLock != 0 && st.marks&vague == 0 {
+	if st.traits&traitTakesLock != 0 && st.traits&traitVague == 0 {
 		name = lockName(st, firstArg)
 	}
 	if name == "" {
@@ -159,12 +159,12 @@ func (s *State) endLocks(st *Statement, firstArg any) {
 	if s.kinds&(Variables|Other) != 0 {
 		return // with sql_select_limit=0 nothing was released
 	}
-	if st.marks&freesAll != 0 {
+	if st.traits&traitFreesAllLocks != 0 {
 		s.Remove(Locks)
 		return
 	}
 	name := lockName(st, firstArg)
-	if name == "" || st.marks&freesLock == 0 {
+	if name == "" || st.traits&traitFreesLock == 0 {
 		return
 	}
 	s.locks = slices.DeleteFunc(s.locks, func(l heldLock) bool { return l.name == name && l.count == 1 })

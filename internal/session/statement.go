@@ -1,46 +1,46 @@
 package session
 
-// Statement is what a statement's text says about session state. It is a value;
-// to make it allocates nothing.
+// Statement is the effects of a statement on session state, as far as its text shows them.
+// It is a value; making it allocates nothing.
 type Statement struct {
 	// Leaves is the kinds of state that it can leave behind, even if it fails.
 	Leaves Kinds
-	// Ends is the kinds of state of which it ends all or, of locks and temporary
-	// tables, some, if it succeeds.
+	// Ends is the kinds of state that the statement ends if it succeeds. Of Locks and
+	// TempTables it may end only some.
 	Ends Kinds
 
-	text  string
-	name  string // the lock, or the temporary table, that it is about
-	vars  varSet
-	marks marks
-	asks  Asks
+	text   string
+	name   string // the lock, or the temporary table, that it is about
+	vars   varSet
+	traits traits
+	reads  Diagnostics
 
 	scanned bool
 }
 
-// marks is what else is known of a statement.
-type marks uint16
+// traits is what else is known of a statement.
+type traits uint16
 
 const (
-	opens      marks = 1 << iota // it may touch tables
-	vague                        // names in it cannot be told surely
-	argName                      // the lock's name is the first argument
-	takesLock                    // all that it does is to take the lock called name
-	freesLock                    // ... to release it
-	freesAll                     // ... to release all of them
-	dropsTable                   // DROP TABLE
-	altersName                   // tables may have other names after it
+	traitOpensTx       traits = 1 << iota // it may touch tables
+	traitVague                            // names in it are not certain
+	traitArgName                          // the lock's name is the first argument
+	traitTakesLock                        // all that it does is to take the lock called name
+	traitFreesLock                        // ... to release it
+	traitFreesAllLocks                    // ... to release all of them
+	traitDropsTable                       // DROP TABLE
+	traitRenamesTable                     // tables may have other names after it
 
-	inserts       // it is an INSERT or a REPLACE
-	changesID     // LAST_INSERT_ID() may be another one after it
-	kills         // KILL
-	altersSchemas // it creates, drops or alters a schema
-	mayBegin      // it ends the transaction, and may begin one
-	several       // it is several statements
+	traitInserts       // it is an INSERT or a REPLACE
+	traitChangesID     // LAST_INSERT_ID() may be another one after it
+	traitKills         // KILL
+	traitAltersSchemas // it creates, drops or alters a schema
+	traitMayBegin      // it ends the transaction, and may begin one
+	traitMultiple      // it is several statements
 
-	// ofAny is the marks of several statements if one has them, and of one that is
-	// not understood.
-	ofAny = opens | changesID | kills | altersSchemas
+	// traitsOfAny is the traits that several statements have if one of them has, and that
+	// a statement has which is not understood.
+	traitsOfAny = traitOpensTx | traitChangesID | traitKills | traitAltersSchemas
 )
 
 // Scan reads a statement. With multi, the connection's multiStatements, the
@@ -50,7 +50,7 @@ func Scan(query string, multi bool) Statement {
 	if seen&escapeSign == 0 {
 		return st
 	}
-	st.marks |= vague
+	st.traits |= traitVague
 	for _, r := range [...]reading{plainSingle | plainDouble, plainDouble} {
 		as, seen := scan(query, multi, r)
 		st.Leaves |= as.Leaves
@@ -58,20 +58,20 @@ func Scan(query string, multi bool) Statement {
 			st.Ends &= as.Ends
 		}
 		st.vars |= as.vars
-		st.marks |= as.marks & ofAny
-		st.asks |= as.asks
+		st.traits |= as.traits & traitsOfAny
+		st.reads |= as.reads
 	}
 	return st
 }
 
-// Opens reports whether the statement would open a transaction if autocommit
+// OpensTx reports whether the statement would open a transaction if autocommit
 // were off, as any does that may touch tables.
-func (st Statement) Opens() bool { return st.marks&opens != 0 }
+func (st Statement) OpensTx() bool { return st.traits&traitOpensTx != 0 }
 
-func scan(query string, multi bool, r reading) (Statement, signs) {
+func scan(query string, multi bool, r reading) (Statement, findings) {
 	p := parser{lexer: lexer{s: query, reading: r}, multi: multi}
 	p.st.text = query
-	var all signs
+	var all findings
 	n := 0 // statements
 	for more := true; more; {
 		p.seen, p.plain, p.sets, p.exact, p.table = 0, false, false, false, false
@@ -95,30 +95,30 @@ func scan(query string, multi bool, r reading) (Statement, signs) {
 			all |= brokenSign
 			break
 		}
-		p.judge()
+		p.classify()
 		all |= p.seen
 	}
 	st := p.st
 	st.scanned = true
 	if n > 1 || all&(unsureSign|oddSign) != 0 {
 		st.Ends = 0
-		st.marks = st.marks&ofAny | vague
+		st.traits = st.traits&traitsOfAny | traitVague
 	}
 	if n > 1 {
-		st.marks |= several
+		st.traits |= traitMultiple
 	}
 	if all&(unsureSign|oddSign) != 0 {
-		st.marks |= opens | changesID
+		st.traits |= traitOpensTx | traitChangesID
 	}
 	if all != 0 {
-		st.asks = asksOf(all)
+		st.reads = diagnosticsOf(all)
 	}
 	if st.Leaves&Other != 0 {
 		if mentions(query, identityWords) {
 			st.Leaves |= Identity
 		}
 		if mentions(query, schemaWords) {
-			st.marks |= altersSchemas
+			st.traits |= traitAltersSchemas
 		}
 	}
 	return st, all
@@ -180,8 +180,8 @@ func (p *parser) accept(w string) bool {
 // done reports whether the statement is over.
 func (p *parser) done() bool { return p.tok.kind == atEnd || p.isSymbol(';') }
 
-// judge turns the signs of a statement that was read to its end into kinds.
-func (p *parser) judge() {
+// classify turns the signs of a statement that was read to its end into kinds and traits.
+func (p *parser) classify() {
 	if p.seen&oddSign != 0 || p.seen&unsureSign != 0 && !p.plain || p.seen&becomesSign != 0 && !p.sets {
 		p.st.Leaves |= Other
 	}
@@ -189,21 +189,21 @@ func (p *parser) judge() {
 		p.st.Leaves |= UserVariables
 	}
 	if p.seen&unnamedSign != 0 {
-		p.st.marks |= vague
+		p.st.traits |= traitVague
 	}
 	if p.seen&lockSign != 0 && !p.exact {
 		p.st.Leaves |= Locks
-		p.st.name, p.st.marks = "", p.st.marks&^(argName|takesLock)
+		p.st.name, p.st.traits = "", p.st.traits&^(traitArgName|traitTakesLock)
 	}
 	if p.seen&transactionSign != 0 && p.table {
 		p.st.Leaves |= Transaction // CREATE TABLE t (…) START TRANSACTION; if it fails too
-		p.st.marks |= mayBegin
+		p.st.traits |= traitMayBegin
 	}
 	if p.seen&setsIDSign != 0 {
-		p.st.marks |= changesID
+		p.st.traits |= traitChangesID
 	}
 	if p.seen&returningSign != 0 {
-		p.st.marks &^= inserts // its answer is rows, and tells no id
+		p.st.traits &^= traitInserts // its answer is rows, and has no id
 	}
 	if p.seen&rowsSign != 0 {
 		p.st.Leaves |= FoundRows

@@ -49,12 +49,12 @@ func TestScanSeveral(t *testing.T) {
 func TestOpens(t *testing.T) {
 	for _, q := range []string{"SELECT 1", "INSERT INTO t VALUES (1)", "SHOW TABLES", "SAVEPOINT a", "CALL p()", "NONSENSE",
 		"SET @a = (SELECT 1)", "(SELECT 1)", "COMMIT; SELECT 1", "DO 1", "HANDLER t OPEN", "LOCK TABLES t READ"} {
-		if !Scan(q, true).Opens() {
+		if !Scan(q, true).OpensTx() {
 			t.Errorf("%q: got false, want true", q)
 		}
 	}
 	for _, q := range []string{"", "SET @a = 1", "SET autocommit = 0", "USE d", "COMMIT", "ROLLBACK", "COMMIT; USE d"} {
-		if Scan(q, true).Opens() {
+		if Scan(q, true).OpensTx() {
 			t.Errorf("%q: got true, want false", q)
 		}
 	}

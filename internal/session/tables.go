@@ -15,14 +15,14 @@ func (p *parser) create() bool {
 			return p.body()
 		case p.isOneOf(otherObjects):
 			if p.is("database") || p.is("schema") {
-				p.st.marks |= altersSchemas
+				p.st.traits |= traitAltersSchemas
 				if replaces {
 					p.st.Leaves |= Schema // MariaDB drops it first, and it may be the current one
 				}
 			}
 			p.table = p.is("table")
 			if p.table {
-				p.st.marks |= changesID // CREATE TABLE … SELECT
+				p.st.traits |= traitChangesID // CREATE TABLE … SELECT
 			}
 			p.plain = true
 			return true
@@ -98,7 +98,7 @@ func (p *parser) body() bool {
 
 func (p *parser) createTemporary() {
 	p.st.Leaves |= TempTables
-	p.st.marks |= changesID
+	p.st.traits |= traitChangesID
 	if !p.accept("table") {
 		return
 	}
@@ -144,11 +144,11 @@ func (p *parser) drop() bool {
 	case p.accept("database"), p.accept("schema"):
 		// If it is the current one there is none afterwards.
 		p.st.Leaves |= Schema
-		p.st.marks |= altersSchemas
+		p.st.traits |= traitAltersSchemas
 		return true
 	case p.is("temporary"), p.is("table"), p.is("tables"):
 		p.plain = true
-		p.st.marks |= dropsTable
+		p.st.traits |= traitDropsTable
 		p.st.Ends |= TempTables
 		return true
 	}

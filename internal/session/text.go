@@ -23,8 +23,9 @@ func nextWord(s string) string {
 	return s[:i]
 }
 
-// fold reports whether s is the lower-case ASCII word, in any case.
-func fold(s, word string) bool {
+// foldsTo reports whether s, which has the length of word, is that lower-case ASCII word, in
+// any case.
+func foldsTo(s, word string) bool {
 	for i := range len(word) {
 		c := s[i]
 		if 'A' <= c && c <= 'Z' {
@@ -37,12 +38,12 @@ func fold(s, word string) bool {
 	return true
 }
 
-// isFolded is fold for any s.
-func isFolded(s, word string) bool { return len(s) == len(word) && fold(s, word) }
+// isFolded is foldsTo for an s of any length.
+func isFolded(s, word string) bool { return len(s) == len(word) && foldsTo(s, word) }
 
-// hasFoldedPrefix is fold for the beginning of s.
+// hasFoldedPrefix is foldsTo for the beginning of s.
 func hasFoldedPrefix(s, prefix string) bool {
-	return len(s) >= len(prefix) && fold(s[:len(prefix)], prefix)
+	return len(s) >= len(prefix) && foldsTo(s[:len(prefix)], prefix)
 }
 
 func hasPrefixAt(s string, i int, prefix string) bool {

@@ -1,17 +1,18 @@
-// Package stmtcache keeps the prepared statements of a connection, by the schema
-// and the text that they were prepared with: several of a text, if whoever uses
-// the cache tells them apart. It knows no MySQL and no database/sql.
+// Package stmtcache is an LRU cache of a connection's prepared statements, by the schema
+// and the SQL text that they were prepared with: several of a text, if the caller tells
+// them apart. What is kept is decided in physical/stmtcache.go. It does not depend on
+// MySQL or database/sql.
 package stmtcache
 
 import "strings"
 
-// Cache is the statements of one connection. It closes none itself: whoever
-// takes one out does. The zero value is an empty cache. It is not safe for
+// Cache is the statements of one connection. It closes none itself: the caller closes those
+// that it returns. The zero value is an empty cache. It is not safe for
 // concurrent use, and must not be copied once it is used.
 type Cache[S any] struct {
 	entries map[key]*Entry[S] // the latest of each text; Also leads to the others
 	schemas map[string]int    // how many there are of each schema
-	unused  Entry[S]          // the ring of those that nobody uses; its next is the one used last
+	unused  Entry[S]          // the ring of those without users; its next is the most recently used
 	len     int
 	cost    int64
 	uses    uint64
@@ -38,23 +39,18 @@ func New[S any](schema, text string, cost int64, s S) *Entry[S] {
 	return &Entry[S]{Stmt: s, cost: cost, key: key{schema, strings.Clone(text)}} // not what the text may be a part of
 }
 
-// Text returns the text that it was prepared with.
 func (e *Entry[S]) Text() string { return e.text }
 
-// Schema returns the schema that it was prepared in.
 func (e *Entry[S]) Schema() string { return e.schema }
 
-// Cost returns what it costs.
 func (e *Entry[S]) Cost() int64 { return e.cost }
 
 // Kept reports whether it is in a cache or has users. What is not kept is to be
 // closed.
 func (e *Entry[S]) Kept() bool { return e.cached || e.users > 0 }
 
-// Cached reports whether it is in a cache.
 func (e *Entry[S]) Cached() bool { return e.cached }
 
-// Used reports whether it has users.
 func (e *Entry[S]) Used() bool { return e.users > 0 }
 
 // Also returns the next statement of the same text, or nil.
@@ -111,7 +107,7 @@ func (c *Cache[S]) Acquire(e *Entry[S]) {
 	}
 }
 
-// Release takes a user away.
+// Release removes a user.
 func (c *Cache[S]) Release(e *Entry[S]) {
 	if e.users--; e.users == 0 && e.cached {
 		c.touch(e)
@@ -119,8 +115,8 @@ func (c *Cache[S]) Release(e *Entry[S]) {
 	}
 }
 
-// Evict takes the one out that was used the longest time ago among those without
-// users, and returns it; nil if there is none.
+// Evict removes the least recently used statement without users, and returns it; nil if
+// there is none.
 func (c *Cache[S]) Evict() *Entry[S] {
 	e := c.unused.prev
 	if e == nil || e == &c.unused {
@@ -130,8 +126,7 @@ func (c *Cache[S]) Evict() *Entry[S] {
 	return e
 }
 
-// EvictOf is Evict among the statements of one text, if there are as many as most
-// or more of those.
+// EvictOf is Evict among the statements of one text, if there are at least most of them.
 func (c *Cache[S]) EvictOf(schema, text string, most int) *Entry[S] {
 	var oldest *Entry[S]
 	n := 0
@@ -148,7 +143,7 @@ func (c *Cache[S]) EvictOf(schema, text string, most int) *Entry[S] {
 	return oldest
 }
 
-// Remove takes a statement out if it is in the cache. It keeps its users.
+// Remove removes a statement from the cache if it is there. It keeps its users.
 func (c *Cache[S]) Remove(e *Entry[S]) {
 	if !e.cached {
 		return
@@ -174,7 +169,7 @@ func (c *Cache[S]) Remove(e *Entry[S]) {
 	}
 }
 
-// Clear takes all of them out.
+// Clear removes all statements.
 func (c *Cache[S]) Clear() {
 	for _, e := range c.entries {
 		for e != nil {
@@ -185,10 +180,10 @@ func (c *Cache[S]) Clear() {
 	}
 }
 
-// Knows reports whether there is one of a schema.
+// Knows reports whether a statement of the schema is in the cache.
 func (c *Cache[S]) Knows(schema string) bool { return c.schemas[schema] > 0 }
 
-// Len returns how many there are.
+// Len returns how many statements are in the cache.
 func (c *Cache[S]) Len() int { return c.len }
 
 // Cost returns the sum of what they cost.

@@ -130,7 +130,7 @@ func TestSeen(t *testing.T) {
 			t.Errorf("it has %q, which was not added", other)
 		}
 	}
-	for i := range 100 * slots {
+	for i := range 100 * seenSlots {
 		s.Add("app", fmt.Sprint(i))
 	}
 	if s.Has("app", "SELECT ?") {

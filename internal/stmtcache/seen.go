@@ -10,12 +10,12 @@ import (
 // first text on. The zero value remembers nothing. It is safe for concurrent
 // use, and must not be copied.
 type Seen struct {
-	slots atomic.Pointer[[slots]atomic.Uint64] // nil: none
+	slots atomic.Pointer[[seenSlots]atomic.Uint64] // nil: none
 }
 
-// slots is how many texts are remembered at most: 16 times as many as a connection keeps
+// seenSlots is how many texts are remembered at most: 16 times as many as a connection keeps
 // by default, so that texts which are used again are rarely forgotten before, in 32 kB.
-const slots = 4096
+const seenSlots = 4096
 
 var seed = maphash.MakeSeed()
 
@@ -26,16 +26,16 @@ func (s *Seen) Has(schema, text string) bool {
 		return false
 	}
 	h := hash(schema, text)
-	return all[h%slots].Load() == h
+	return all[h%seenSlots].Load() == h
 }
 
 // Add remembers a text.
 func (s *Seen) Add(schema, text string) {
 	if s.slots.Load() == nil {
-		s.slots.CompareAndSwap(nil, new([slots]atomic.Uint64))
+		s.slots.CompareAndSwap(nil, new([seenSlots]atomic.Uint64))
 	}
 	h := hash(schema, text)
-	s.slots.Load()[h%slots].Store(h)
+	s.slots.Load()[h%seenSlots].Store(h)
 }
 
 // hash is never 0, which stands for an empty slot.

@@ -271,7 +271,7 @@ func TestSuiteAnswersOfStatementsAreTheirHandles(t *testing.T) {
 						switch {
 						case !found || reads:
 						case own != "" && strings.Contains(strings.ToLower(ask), "row_count"):
-							next.Close() // its own row count is lost: see emptying
+							next.Close() // its own row count is lost: see clearing
 							continue
 						case strings.Contains(s.row(t, "SELECT VERSION()"), "MariaDB"):
 							// A new session of MariaDB may show another session's.

@@ -447,7 +447,7 @@ func (g *diffGen) prepareOn(slot int, on diffPlace, x diffText) (diffStep, bool)
 	if x.name == diffCalls.name && on.kind == 'd' && !g.handles[on.n].solo() {
 		return diffStep{}, false
 	}
-	if len(x.queries) > 1 || x.ends != "" || diffTypedByArguments[x.name] && on.kind == 'd' {
+	if len(x.queries) > 1 || x.ends != "" || x.answersByEarlierRuns() && on.kind == 'd' {
 		return diffStep{}, false
 	}
 	g.stmts[slot] = diffPrepared{made: true, on: on, text: x}

@@ -77,7 +77,7 @@ var diffPlain = []diffText{
 	{name: "select from changing", queries: []string{"SELECT * FROM %n WHERE v > ? ORDER BY v LIMIT 4"}, args: oneNumber, read: true},
 	{name: "select from changing", queries: []string{"SELECT n.*, ? FROM %n n ORDER BY v LIMIT 4"}, args: oneNumber, read: true},
 	{name: "insert into changing", queries: []string{"INSERT INTO %n (v) VALUES (?)"}, args: oneNumber},
-	{name: "coalesce", queries: []string{"SELECT COALESCE(?, s) FROM %t ORDER BY u LIMIT 2"}, args: anyKind, read: true}, // see argKind
+	{name: "coalesce", queries: []string{"SELECT COALESCE(?, s) FROM %t ORDER BY u LIMIT 2"}, args: anyKind, read: true}, // see argClass
 	{name: "shapes", queries: []string{"SELECT u, v + ? FROM %t ORDER BY u, v LIMIT 2"}, args: anyShape, read: true},
 	diffQuotes, diffQuotes, diffQuotes, // more often than others, since it tells once it is kept
 	{name: "quotes", queries: []string{`SELECT "u", 1 || 0`}, read: true},

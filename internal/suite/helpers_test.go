@@ -351,7 +351,7 @@ func checkSums() error {
 		if p.Open != p.InUse+p.Idle+p.Pinned {
 			return fmt.Errorf("open is not in use + idle + pinned: %+v", p)
 		}
-		closed := p.Recycled + p.IdleClosed + p.Broken + p.Dirty + p.Overflow + p.Leaked + p.Disposed + p.Invalidated
+		closed := p.Recycled + p.IdleClosed + p.Broken + p.Dirty + p.Overflow + p.Unclosed + p.Disposed + p.Invalidated
 		if p.Opened != int64(p.Open)+closed {
 			return fmt.Errorf("opened is not open + closed: %+v", p)
 		}

@@ -39,7 +39,7 @@ var afterLoginMutants = []mutant{
 	},
 	{
 		name: "a reset begins with what WithAfterLogin set",
-		file: "internal/physical/afterlogin.go",
+		file: "internal/physical/reset.go",
 		old:  "	if p.after.ran {\n		return p.after.login.baseline\n	}\n",
 		new:  "",
 		test: "TestSuiteAfterLoginIsRestored",
@@ -61,8 +61,8 @@ var afterLoginMutants = []mutant{
 	{
 		name: "users see the id of a row that WithAfterLogin inserted",
 		file: "internal/physical/afterlogin.go",
-		old:  "p.shows.lastID = sessionID{unknown: c.changesID}",
-		new:  "p.shows.lastID = sessionID{}",
+		old:  "p.diagnostics.lastID = sessionID{unknown: c.changesID}",
+		new:  "p.diagnostics.lastID = sessionID{}",
 		test: "TestSuiteAfterLoginInserts",
 	},
 	{
@@ -89,7 +89,7 @@ var afterLoginMutants = []mutant{
 	{
 		name: "a WithAfterLogin that heeds nothing is waited for",
 		file: "internal/physical/afterlogin.go",
-		old:  "timer := time.NewTimer(HeedAfterLogin)",
+		old:  "timer := time.NewTimer(AfterLoginCancelGrace)",
 		new:  "timer := time.NewTimer(time.Hour)",
 		test: "TestAfterLoginThatBlocks",
 	},

@@ -5,15 +5,15 @@ var answersMutants = []mutant{
 	{
 		name: "an error's missing status flags are not asked for",
 		file: "internal/physical/liveness.go",
-		old:  "\tif err := p.settle(ctx); err != nil || !p.baselineIsDue() {",
-		new:  "\tif err := error(nil); !p.baselineIsDue() {",
+		old:  "\tif err := p.verifyAndRestore(ctx); err != nil || !a.baselineIsDue() {",
+		new:  "\tif err := error(nil); !a.baselineIsDue() {",
 		test: "TestFlagsAreAskedForAfterAnError",
 	},
 	{
 		name: "the baseline is read though FOUND_ROWS() is gone by that",
 		file: "internal/physical/baseline.go",
-		old:  "own&session.Found != 0 || ",
-		new:  "",
+		old:  "lost := session.Found | st.Reads()",
+		new:  "lost := st.Reads()",
 		test: "TestSuiteBaselineIsReadInTime",
 	},
 	{
@@ -39,7 +39,7 @@ var answersMutants = []mutant{
 	},
 	{
 		name: "old status flags are believed",
-		file: "internal/physical/flags.go",
+		file: "internal/physical/statusflags.go",
 		old:  "\t\tf.before = *f.word\n\t\tf.forget()\n",
 		new:  "\t\tf.before = *f.word\n",
 		test: "TestServerFlagsAreUnknownAfterAnErrorAlone",
@@ -76,8 +76,8 @@ var answersMutants = []mutant{
 	{
 		name: "LAST_INSERT_ID() is not carried to another connection",
 		file: "internal/physical/lastidread.go",
-		old:  "\tif user.LastID.gone.Load() {",
-		new:  "\tif !user.LastID.gone.Load() || true {",
+		old:  "\tif user.LastID.userClosed.Load() {",
+		new:  "\tif !user.LastID.userClosed.Load() || true {",
 		test: "TestSuiteLastInsertIDIsItsHandles",
 	},
 	{
@@ -89,9 +89,9 @@ var answersMutants = []mutant{
 	},
 	{
 		name: "FOUND_ROWS() may be another handle's",
-		file: "internal/physical/answers.go",
-		old:  "a.latest, a.foreign = g, ofStatements",
-		new:  "a.latest, a.foreign = g, 0",
+		file: "internal/physical/diagnostics.go",
+		old:  "d.latest, d.foreign = l, statementDiagnostics",
+		new:  "d.latest, d.foreign = l, 0",
 		test: "TestSuiteAnswersOfStatementsAreTheirHandles",
 	},
 	{
@@ -125,8 +125,8 @@ var answersMutants = []mutant{
 	},
 	{
 		name: "an id outlives its connection that the pool had",
-		file: "internal/physical/answers.go",
-		old:  "if broke && a.user != nil {",
+		file: "internal/physical/diagnostics.go",
+		old:  "if broke && d.user != nil {",
 		new:  "if false {",
 		test: "TestWhatDiesWithItsConnection",
 	},
@@ -139,7 +139,7 @@ var answersMutants = []mutant{
 	},
 	{
 		name:   "FROM in parentheses is thought to name tables",
-		file:   "internal/session/asks.go",
+		file:   "internal/session/diagnostics.go",
 		old:    "case depth == 0 && p.is(",
 		new:    "case p.is(",
 		test:   "TestSuiteAnswersOfStatementsAreTheirHandles",
@@ -147,7 +147,7 @@ var answersMutants = []mutant{
 	},
 	{
 		name:   "a note of a statement without tables is lost",
-		file:   "internal/physical/asks.go",
+		file:   "internal/physical/diagnostics.go",
 		old:    "st.MayWarnWithoutTables() {",
 		new:    "false {",
 		test:   "TestSuiteAnswersOfStatementsAreTheirHandles",
@@ -156,7 +156,7 @@ var answersMutants = []mutant{
 	{
 		name:  "a reset loses an uncertain LAST_INSERT_ID()",
 		file:  "internal/physical/restore.go",
-		old:   "if err := settleLastID(ctx, p.Conn); err != nil {",
+		old:   "if err := resolveLastID(ctx, p.Conn); err != nil {",
 		new:   "if err := ctx.Err(); err != nil {",
 		test:  "TestSuiteLastInsertIDIsItsHandles",
 		alone: true, // the function's name begins that of its type
@@ -164,7 +164,7 @@ var answersMutants = []mutant{
 	{
 		name: "a good connection takes an uncertain LAST_INSERT_ID() with it",
 		file: "internal/physical/conn.go",
-		old:  "if !cut && why != pool.Broken && why != pool.Disposed {",
+		old:  "if !invalid && why != pool.Broken && why != pool.Disposed {",
 		new:  "if false {",
 		test: "TestSuiteLastIDOutlivesItsConnection",
 	},
@@ -186,9 +186,9 @@ var answersMutants = []mutant{
 	},
 	{
 		name: "answers of an earlier statement on this connection are the latest one's",
-		file: "internal/physical/answers.go",
-		old:  "if a.latest != g || moved {",
-		new:  "if a.latest != g {",
+		file: "internal/physical/diagnostics.go",
+		old:  "if d.latest != l || moved {",
+		new:  "if d.latest != l {",
 		test: "TestSuiteAnswersAreOfTheLatestStatement",
 	},
 	{
@@ -200,16 +200,16 @@ var answersMutants = []mutant{
 	},
 	{
 		name:   "what empties another's warnings takes the handle's own ROW_COUNT()",
-		file:   "internal/physical/answers.go",
-		old:    "asks&session.Warnings != 0 && a.rows:",
-		new:    "asks&session.Warnings != 0 && a.rows && false:",
+		file:   "internal/physical/diagnostics.go",
+		old:    "reads&session.Warnings != 0 && d.rows:",
+		new:    "reads&session.Warnings != 0 && d.rows && false:",
 		test:   "TestSuiteRowCountBesideWarnings",
 		server: "MariaDB",
 	},
 	{
 		name: "that a kept statement finds no schema is not asked of USE",
 		file: "internal/physical/stmtprepare.go",
-		old:  "return p.schema.isOff() && e.Stmt.says.Leaves == 0",
+		old:  "return p.schema.isDeferred() && e.Stmt.effects.Leaves == 0",
 		new:  "return false",
 		test: "TestStatementWithoutASchemaRunsAgain",
 		pkg:  "./internal/physical",

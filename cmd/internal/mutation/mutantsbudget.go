@@ -18,7 +18,7 @@ var budgetMutants = []mutant{
 	},
 	{
 		name: "nobody is told of a place that was granted",
-		file: "internal/budget/claims.go",
+		file: "internal/budget/requests.go",
 		old:  "\t\t\t\tgo s.wake(s.grant)\n",
 		new:  "\t\t\t\t_ = s.wake\n",
 		test: "TestPlaceIsGrantedAtOnce",
@@ -60,7 +60,7 @@ var budgetMutants = []mutant{
 	},
 	{
 		name: "a pool in back-off does not log in at once when it gets a place",
-		file: "internal/pool/room.go",
+		file: "internal/pool/external.go",
 		old:  "p.resume, p.full, p.backoff = 0, false, 0",
 		new:  "p.full = false",
 		test: "TestPlaceIsGrantedAtOnce",
@@ -88,7 +88,7 @@ var budgetMutants = []mutant{
 	},
 	{
 		name: "logins that hang have all places while nobody knows how many there are",
-		file: "internal/budget/claims.go",
+		file: "internal/budget/requests.go",
 		old:  "b.all.limit += UnknownPlaces",
 		new:  "b.all.limit += 0",
 		test: "TestHungFirstLoginsLeaveRoom",

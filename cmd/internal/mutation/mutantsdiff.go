@@ -23,8 +23,8 @@ var diffMutants = []mutant{
 	{
 		name: "a pinned connection is offered",
 		file: "internal/physical/holder.go",
-		old:  "h.ticket, pinned = h.lent.Pin(uint32(kinds)), true",
-		new:  "h.ticket, pinned = h.lent.Offer(), true",
+		old:  "h.ticket, pinned = h.leased.Pin(uint32(kinds)), true",
+		new:  "h.ticket, pinned = h.leased.Offer(), true",
 	},
 	{
 		name: "the login's character set is not restored",
@@ -35,7 +35,7 @@ var diffMutants = []mutant{
 	{
 		name: "autocommit does not count",
 		file: "internal/physical/state.go",
-		old:  "if st.Opens() && !p.autocommit() {",
+		old:  "if st.OpensTx() && !p.autocommit() {",
 		new:  "if p.flags.Status = (statusFlags{}).Status; false {",
 	},
 	{
@@ -59,7 +59,7 @@ var diffMutants = []mutant{
 	{
 		name: "prepared statements leave no state",
 		file: "internal/physical/stmt.go",
-		old:  "s.h.after(s.on, &s.inner.Stmt.says, args, result, err)",
+		old:  "s.h.after(s.on, &s.inner.Stmt.effects, args, result, err)",
 		new:  "s.on.busy = false",
 	},
 	{
@@ -83,14 +83,14 @@ var diffMutants = []mutant{
 	},
 	{
 		name: "kept statements are used under session state",
-		file: "internal/physical/stmtkept.go",
-		old:  "return p.state.Kinds()&^sameMeaning != 0 || !p.schema.known() || p.altered",
+		file: "internal/physical/stmtcache.go",
+		old:  "return p.state.Kinds()&^cacheSafeState != 0 || !p.schema.known() || p.altered",
 		new:  "return p.altered",
 	},
 	{
 		name: "statements do not follow before the session changes",
 		file: "internal/physical/stmt.go",
-		old:  "if says.Leaves&^sameMeaning == 0 {",
+		old:  "if effects.Leaves&^cacheSafeState == 0 {",
 		new:  "if true {",
 	},
 	{
@@ -128,8 +128,8 @@ var diffMutants = []mutant{
 	{
 		name: "a kept statement runs with arguments of any kind",
 		file: "internal/physical/stmtargs.go",
-		old:  "if kind == s.kinds[i] {",
-		new:  "if kind != kindNone {",
+		old:  "if class == s.argClasses[i] {",
+		new:  "if class != classNone {",
 		test: "TestStatementWithOtherArguments",
 	},
 	{
@@ -178,8 +178,8 @@ var diffMutants = []mutant{
 	{
 		name: "with pool_reset=always an offered connection is not reset",
 		file: "internal/physical/liveness.go",
-		old:  "if p.used && p.Login.Reset == dsn.ResetAlways {",
-		new:  "if p.used && p.Login.Reset == dsn.ResetAlways && p.Login.Resets.Load() < 0 {",
+		old:  "if p.used && p.Shared.Reset == dsn.ResetAlways {",
+		new:  "if p.used && p.Shared.Reset == dsn.ResetAlways && p.Shared.Resets.Load() < 0 {",
 		test: "TestAlwaysResetsForAnotherOwner",
 	},
 	{
@@ -190,7 +190,7 @@ var diffMutants = []mutant{
 	},
 	{
 		name: "a schema that was recreated is not selected again",
-		file: "internal/physical/login.go",
+		file: "internal/physical/shared.go",
 		old:  "h.Server.Schemas.Add(1)",
 		new:  "h.Server.Schemas.Add(0)",
 		test: "TestSuiteSchemaMadeAnew",
@@ -205,7 +205,7 @@ var diffMutants = []mutant{
 	},
 	{
 		name: "who kills a connection by its id is not heard of",
-		file: "internal/physical/login.go",
+		file: "internal/physical/shared.go",
 		old:  "if st.Kills() {",
 		new:  "if st.Kills() && h == nil {",
 		test: "TestSuiteKillOfAnotherIsHeardOf",

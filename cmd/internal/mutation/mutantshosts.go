@@ -65,7 +65,7 @@ var hostsMutants = []mutant{
 	},
 	{
 		name: "connections are balanced all at once",
-		file: "internal/hosts/balance.go",
+		file: "internal/hosts/mover.go",
 		old:  "many[h.Host] = int(over+3) / 4",
 		new:  "many[h.Host] = int(over)",
 		test: "TestSpreadIsCalm",
@@ -79,14 +79,14 @@ var hostsMutants = []mutant{
 	},
 	{
 		name: "a replica that does not replicate is chosen",
-		file: "internal/physical/probe.go",
+		file: "internal/physical/role.go",
 		old:  `if c[name] == "No" {`,
 		new:  `if c[name] == "no" {`,
 		test: "TestTargetReplica",
 	},
 	{
 		name: "a group's member that recovers is chosen",
-		file: "internal/serverinfo/questions.go",
+		file: "internal/serverinfo/rolequeries.go",
 		old:  `case state != "" && state != "ONLINE":`,
 		new:  `case state == "ERROR":`,
 		test: "TestMembersOfAGroup",
@@ -130,7 +130,7 @@ var hostsMutants = []mutant{
 	{
 		name: "a full host is not waited for beside one that is not wanted",
 		file: "internal/failover/order.go",
-		old:  "answers && t.hosts[i].settled() != Full",
+		old:  "answers && t.hosts[i].stateIgnoringProbe() != Full",
 		new:  "answers",
 		test: "TestFullHostsAreNotDown",
 	},
@@ -151,7 +151,7 @@ var hostsMutants = []mutant{
 	},
 	{
 		name: "an error is thought to leave the status flags known",
-		file: "internal/physical/flags.go",
+		file: "internal/physical/statusflags.go",
 		old:  "return f.failed || f.word != nil && *f.word&stockdriver.StatusUnknown != 0",
 		new:  "return false",
 		test: "TestHiddenTransactionEndsSoon",

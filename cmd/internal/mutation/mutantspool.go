@@ -20,7 +20,7 @@ var poolMutants = []mutant{
 	},
 	{
 		name: "after a refused password the pool logs in unasked",
-		file: "internal/pool/login.go",
+		file: "internal/pool/open.go",
 		old:  "\tif p.denied {",
 		new:  "\tif false {",
 		test: "TestNothingLogsInUnaskedAfterARefusal",
@@ -53,8 +53,8 @@ var poolMutants = []mutant{
 	{
 		name: "any number of logins try an unproven password",
 		file: "internal/loginpace/loginpace.go",
-		old:  "a.underway >= MostAtOnce && waited < LongestTurn {",
-		new:  "a.underway >= MostAtOnce && waited < 0*LongestTurn {",
+		old:  "a.underway >= MostAtOnce && waited < LongestWait {",
+		new:  "a.underway >= MostAtOnce && waited < 0*LongestWait {",
 		test: "TestRefusedLoginsAreFew",
 	},
 	{

@@ -98,20 +98,20 @@ func TestRules(t *testing.T) {
 // bad is for each alert what makes it fire, and good what is much like it and does
 // not: series of half an hour.
 var bad = map[string]string{
-	"MySQLPoolTimeouts":          `db_client_connection_timeouts_total 0+2x30`,
-	"MySQLPoolSaturated":         `db_client_connection_count{db_client_connection_state="used"} 10x30` + "\n" + `db_client_connection_count{db_client_connection_state="pinned"} 9x30` + "\n" + `db_client_connection_max 20x30`,
-	"MySQLPoolQueue":             `db_client_connection_pending_requests 1x30`,
-	"MySQLPoolLoginErrors":       `mysqlpool_login_errors_total 0+1x30` + "\n" + `mysqlpool_connections_opened_total 0+2x30`,
-	"MySQLPoolLeak":              `mysqlpool_connections_held_long 1x30`,
-	"MySQLPoolLeakedConnections": `mysqlpool_connections_closed_total{reason="leaked"} 0+1x30`,
-	"MySQLPoolBrokenConnections": `mysqlpool_connections_closed_total{reason="broken"} 0+20x30`,
-	"MySQLPoolDirtyConnections":  `mysqlpool_connections_closed_total{reason="dirty"} 0+20x30`,
-	"MySQLPoolResetIgnored":      `mysqlpool_restore_proof{way="reset",found="ignored"} 1x30`,
-	"MySQLPoolHostDown":          `mysqlpool_host_state{host="a",state="down"} 1x30`,
-	"MySQLPoolNoWantedHost":      `mysqlpool_host_wanted{host="a"} 0x30` + "\n" + `mysqlpool_host_wanted{host="b"} 0x30`,
-	"MySQLPoolBudgetUsedUp":      `mysqlpool_server_waiting_pools 1x30`,
-	"MySQLPoolAccountLimit":      `mysqlpool_account_connections{user="a"} 19x30` + "\n" + `mysqlpool_account_connections_max{user="a"} 20x30`,
-	"MySQLPoolServerFull":        `mysqlpool_server_connections{server="s",instance="a"} 60x30` + "\n" + `mysqlpool_server_connections{server="s",instance="b"} 35x30` + "\n" + `mysqlpool_server_max_connections{server="s",instance="a"} 100x30` + "\n" + `mysqlpool_server_max_connections{server="s",instance="b"} 100x30`,
+	"MySQLPoolTimeouts":            `db_client_connection_timeouts_total 0+2x30`,
+	"MySQLPoolSaturated":           `db_client_connection_count{db_client_connection_state="used"} 10x30` + "\n" + `db_client_connection_count{db_client_connection_state="pinned"} 9x30` + "\n" + `db_client_connection_max 20x30`,
+	"MySQLPoolQueue":               `db_client_connection_pending_requests 1x30`,
+	"MySQLPoolLoginErrors":         `mysqlpool_login_errors_total 0+1x30` + "\n" + `mysqlpool_connections_opened_total 0+2x30`,
+	"MySQLPoolLeak":                `mysqlpool_connections_held_long 1x30`,
+	"MySQLPoolUnclosedConnections": `mysqlpool_connections_closed_total{reason="unclosed"} 0+1x30`,
+	"MySQLPoolBrokenConnections":   `mysqlpool_connections_closed_total{reason="broken"} 0+20x30`,
+	"MySQLPoolDirtyConnections":    `mysqlpool_connections_closed_total{reason="dirty"} 0+20x30`,
+	"MySQLPoolResetIgnored":        `mysqlpool_restore_proof{way="reset",found="ignored"} 1x30`,
+	"MySQLPoolHostDown":            `mysqlpool_host_state{host="a",state="down"} 1x30`,
+	"MySQLPoolNoWantedHost":        `mysqlpool_host_wanted{host="a"} 0x30` + "\n" + `mysqlpool_host_wanted{host="b"} 0x30`,
+	"MySQLPoolBudgetUsedUp":        `mysqlpool_server_waiting_pools 1x30`,
+	"MySQLPoolAccountLimit":        `mysqlpool_account_connections{user="a"} 19x30` + "\n" + `mysqlpool_account_connections_max{user="a"} 20x30`,
+	"MySQLPoolServerFull":          `mysqlpool_server_connections{server="s",instance="a"} 60x30` + "\n" + `mysqlpool_server_connections{server="s",instance="b"} 35x30` + "\n" + `mysqlpool_server_max_connections{server="s",instance="a"} 100x30` + "\n" + `mysqlpool_server_max_connections{server="s",instance="b"} 100x30`,
 }
 
 const good = `
@@ -123,7 +123,7 @@ const good = `
 	db_client_connection_pending_requests 5 0 5 5 0 5 5 0 5 0x10 5 5 0 5 5 0 5 5 0 5x2
 	mysqlpool_login_errors_total 3x30
 	mysqlpool_connections_opened_total 0+2x30
-	mysqlpool_connections_closed_total{reason="leaked"} 1x30
+	mysqlpool_connections_closed_total{reason="unclosed"} 1x30
 	mysqlpool_connections_closed_total{reason="broken"} 0+1x30
 	mysqlpool_connections_closed_total{reason="dirty"} 0+1x30
 	mysqlpool_connections_closed_total{reason="recycled"} 0+90x30

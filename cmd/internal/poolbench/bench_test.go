@@ -12,7 +12,7 @@ import (
 
 // What a busy handle does between two statements: put its connection away and
 // take it back. The others have nothing like it.
-func BenchmarkTakeBack(b *testing.B) {
+func BenchmarkReclaim(b *testing.B) {
 	o := newOurs(b, 1, 1, 0).(ours)
 	defer o.close()
 	c, err := o.CheckOut(context.Background(), "")
@@ -21,7 +21,7 @@ func BenchmarkTakeBack(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if !c.TakeBack(c.Offer()) {
+		if !c.Reclaim(c.Offer()) {
 			b.Fatal("lost the connection")
 		}
 	}

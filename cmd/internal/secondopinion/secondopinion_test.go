@@ -204,7 +204,7 @@ func check(t *testing.T, text string) (parsed bool) {
 				}
 			}
 			checkEnds(t, text, st, op)
-			if !st.Opens() && (op.subquery || !opensNothing(op.statements)) {
+			if !st.OpensTx() && (op.subquery || !opensNothing(op.statements)) {
 				t.Errorf("%q, multi %v: opens no transaction, want that it may", text, multi)
 			}
 		}
