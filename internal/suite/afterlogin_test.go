@@ -125,7 +125,9 @@ func TestSuiteAfterLoginIsRestored(t *testing.T) {
 	}
 	other := uniqueName()
 	role := "r" + other[len(other)-10:]
-	mustExec(t, setup, "CREATE ROLE "+role)
+	if _, err := setup.Exec("CREATE ROLE " + role); err != nil {
+		t.Skipf("needs roles, and resets, which came before them: %v", err)
+	}
 	defer s.exec(t, "DROP ROLE "+role)
 	mustExec(t, setup, "GRANT "+role+" TO CURRENT_USER()")
 	s.exec(t, "CREATE DATABASE "+other)
