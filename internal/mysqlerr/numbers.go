@@ -44,6 +44,7 @@ const (
 	Deadlock            = 1213
 	UserLimitReached    = 1226
 	SpecificDenied      = 1227
+	WrongValueForVar    = 1231
 	NotSupportedYet     = 1235
 	UnknownStmt         = 1243
 	NotSupportedAuth    = 1251
