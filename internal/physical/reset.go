@@ -20,7 +20,7 @@ import (
 // been left.
 func (p restorer) resetAndSet(ctx context.Context, kinds session.Kinds) error {
 	if !p.read { // and nothing was left that it would show
-		if err := (asker{p.Conn}).readBaseline(ctx); err != nil {
+		if err := asker(p).readBaseline(ctx); err != nil {
 			return err
 		}
 	}
