@@ -239,4 +239,18 @@ var restoreMutants = []mutant{
 		test:   "TestSuiteLateTrialEndsItsTransaction",
 		server: "MySQL",
 	},
+	{
+		name: "what a reset leaves in place is not compared",
+		file: "internal/physical/reset.go",
+		old:  ", @@SESSION.sql_notes, 2)\"",
+		new:  ", @@SESSION.sql_notes, 0)\"",
+		test: "TestSuiteRoleThatARoutineSets",
+	},
+	{
+		name: "a role that nobody answered counts as none",
+		file: "internal/physical/baseline.go",
+		old:  "\tp.baseline = nil // what is known of it is no use without the role\n",
+		new:  "",
+		test: "TestBaselineThatIsRefused",
+	},
 }
