@@ -642,7 +642,7 @@ func TestDoctorBadInput(t *testing.T) {
 		"--dsn":        "--dsn: got none, want a value (see",
 		"--timeout=x":  "--timeout=x: want a Go duration, such as 10s (see",
 		// A password with an @ and no network, or with a slash.
-		"--dsn=root:ssw@hush/x":       "not a DSN: the network is none",
+		"--dsn=root:ssw@hush/x":       "not a DSN: unknown network",
 		"--dsn=root:a/hush@tcp(h:1)":  "not a DSN: no slash after the address",
 		"--dsn=mysql://root:hush@h/x": "not a DSN",
 		"--timeout=0s":                "want a Go duration above 0",
