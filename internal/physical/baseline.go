@@ -113,6 +113,8 @@ func (p asker) askSessionWith(ctx context.Context, host, roles bool) error {
 	row, err := selectRow(ctx, p.Conn, columns)
 	switch {
 	case err == nil:
+	case roles && mysqlerr.MayPass(err): // as what is not known of go-mysql-server
+		return p.askSessionWith(ctx, host, false)
 	case errors.Is(err, errNoRow), mysqlerr.MayPass(err):
 		return mysqlerr.UnlessExpired(p.askID(ctx))
 	case mysqlerr.Number(err) == mysqlerr.UnknownVariable: // it is another server by now

@@ -71,7 +71,7 @@ func (p asker) askAtLogin(ctx context.Context) error {
 // counts as off: then every statement may leave a transaction open.
 func (p asker) askID(ctx context.Context) error {
 	l := p.Shared
-	if p.ID != 0 || p.flags.Known() && !l.Kill && l.LeakAfter == 0 && !l.Log().Enabled(ctx, slog.LevelDebug) {
+	if p.ID != 0 || p.flags.Known() && p.autocommitAtLogin && !l.Kill && l.LeakAfter == 0 && !l.Log().Enabled(ctx, slog.LevelDebug) {
 		return nil
 	}
 	row, err := queryRow(ctx, p, serverinfo.ConnQuery)
