@@ -3,6 +3,7 @@ package mysqlpool
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -69,6 +70,50 @@ func TestBaselineThatIsRefused(t *testing.T) {
 			t.Errorf("it was kept: %q", c.sent())
 		}
 	})
+}
+
+// Error 1105 may be of the moment, or of a server without roles that has no other number
+// for that. The role is compared after a reset unless it is refused again.
+func TestRoleThatIsRefusedWithoutANumber(t *testing.T) {
+	for name, test := range map[string]struct {
+		times int  // how often it is refused
+		asks  bool // a reset is followed by a look at the role
+		later int  // how often a later login asks for it
+	}{
+		"once":   {1, true, 1},
+		"always": {1000, false, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, s *fakeServer) {
+				s.resets, s.role = true, "NONE"
+				asksRole := func(text string) bool { return strings.Contains(text, "CURRENT_ROLE()") }
+				left := test.times
+				s.query = func(_ context.Context, _ *fakeConn, text string) error {
+					if asksRole(text) && left > 0 {
+						left--
+						return &mysql.MySQLError{Number: mysqlerr.Unknown, Message: "fake: no healthy backend"}
+					}
+					return nil
+				}
+				db := handle(t, s, "")
+				mustExec(t, db, "CALL p()")
+				before := len(s.conns[0].sent())
+				db.Close()
+				synctest.Wait()
+				if s.conns[0].closed {
+					t.Errorf("it was not kept: %q", s.conns[0].sent())
+				}
+				if got := slices.ContainsFunc(s.conns[0].sent()[before:], asksRole); got != test.asks {
+					t.Errorf("the role was compared after the reset: got %v, want %v: %q", got, test.asks, s.conns[0].sent()[before:])
+				}
+				s.conns[0].set(func() { s.conns[0].dead = true })
+				ask(t, handle(t, s, ""))
+				if n := countSent(s.conns[1], asksRole); n != test.later {
+					t.Errorf("a later login asked for the role %d times, want %d", n, test.later)
+				}
+			})
+		})
+	}
 }
 
 // A server that has roles after an upgrade is asked for them.

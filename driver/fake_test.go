@@ -347,6 +347,8 @@ func (c *fakeConn) QueryContext(ctx context.Context, query string, args []driver
 			rows.rows = append(rows.rows, []driver.Value{name, value})
 		}
 		return rows, nil
+	case query == "SELECT CURRENT_ROLE()":
+		row = []driver.Value{c.server.role}
 	case query == serverinfo.ConnQuery:
 		row = append(row, c.server.autocommit)
 	case strings.HasPrefix(query, serverinfo.ConnQuery):

@@ -113,8 +113,13 @@ func (p asker) askSessionWith(ctx context.Context, host, roles bool) error {
 	row, err := selectRow(ctx, p.Conn, columns)
 	switch {
 	case err == nil:
-	case roles && mysqlerr.MayPass(err): // as what is not known of go-mysql-server
-		return p.askSessionWith(ctx, host, false)
+	case roles && mysqlerr.MayPass(err):
+		if err := p.askSessionWith(ctx, host, false); err != nil || p.baseline == nil {
+			return err
+		}
+		// All but the role was answered. If that is refused again this is no passing fault:
+		// go-mysql-server has no other number for a function that it lacks.
+		return p.askRole(ctx, func(err error) bool { return mysqlerr.MayLackFunction(err) || mysqlerr.MayPass(err) })
 	case errors.Is(err, errNoRow), mysqlerr.MayPass(err):
 		return mysqlerr.UnlessExpired(p.askID(ctx))
 	case mysqlerr.Number(err) == mysqlerr.UnknownVariable: // it is another server by now
@@ -156,21 +161,27 @@ func (p asker) askReplacedServer(ctx context.Context, host bool) error {
 	if err != nil || variables == nil {
 		return err
 	}
+	if err := p.askRole(ctx, mysqlerr.MayLackFunction); err != nil || !host {
+		return err
+	}
+	return mysqlerr.UnlessExpired(p.askFirst(ctx, variables))
+}
+
+// askRole reads the role alone. lacks reports whether an error says that the server has no
+// roles. After any other error of the server the baseline is unknown.
+func (p asker) askRole(ctx context.Context, lacks func(error) bool) error {
 	row, err := queryRow(ctx, p, "SELECT CURRENT_ROLE()")
 	switch {
 	case err == nil:
 		p.hasRoles, p.roleAtLogin = true, row[0]
-	case mysqlerr.MayLackFunction(err):
+	case lacks(err):
 		p.Host.hasNoRoles.Store(true)
 	case mysqlerr.Number(err) == 0 && !errors.Is(err, errNoRow):
 		return err
 	default:
 		p.baseline = nil
 	}
-	if !host {
-		return nil
-	}
-	return mysqlerr.UnlessExpired(p.askFirst(ctx, variables))
+	return nil
 }
 
 // setBaseline takes what a connection's variables are after the login. Most have the
