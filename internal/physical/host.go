@@ -29,7 +29,7 @@ type Host struct {
 	lastIDStays  atomic.Int32 // whether LAST_INSERT_ID(0) is ignored
 
 	loggedNoVariables atomic.Bool   // it was logged that the server's variables cannot be read
-	checksApart       atomic.Bool   // it does not take restorer.leftCheck
+	checks            atomic.Int32  // whether it refuses refusedUnless
 	hasNoRoles        atomic.Bool   // it does not know CURRENT_ROLE()
 	left              atomic.Uint32 // session.Kinds that users left so far
 

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
-	"github.com/mysqlpool/mysqlpool/internal/dsn"
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 	"github.com/mysqlpool/mysqlpool/internal/session"
 	"github.com/mysqlpool/mysqlpool/internal/stockdriver"
@@ -40,18 +38,20 @@ func (p restorer) resetAndSet(ctx context.Context, kinds session.Kinds) error {
 	}
 	check := ""
 	if known {
-		check = p.leftCheck(kinds)
+		var err error
+		if check, err = p.leftCheck(ctx, kinds); err != nil {
+			return err
+		}
 	}
 	if check != "" {
 		commands = append(commands, stockdriver.Query(check))
 	}
 	ran, err := p.runAndUse(ctx, commands)
-	switch number := mysqlerr.Number(err); {
+	switch {
 	case ran == 0:
 		p.refusedReset(ctx, err)
 		return err
-	case check != "" && ran == len(commands)-1 && number != 0:
-		p.Host.checksApart.Store(number != mysqlerr.WrongValueForVar)
+	case check != "" && ran == len(commands)-1 && mysqlerr.Number(err) != 0:
 		return fmt.Errorf("mysqlpool: after a reset: the role, or what SHOW PROFILES shows, is not as after the login, or cannot be compared: %w", err)
 	}
 	p.kept().forget()
@@ -186,62 +186,4 @@ func (p restorer) checkNames(ctx context.Context) error {
 		err = errors.New("mysqlpool: a reset made the character sets other than they were after the login")
 	}
 	return err
-}
-
-// checkLeft looks at what a reset leaves in place: see leftColumns.
-func (p restorer) checkLeft(ctx context.Context, kinds session.Kinds) error {
-	columns, want := p.leftColumns(kinds)
-	if len(columns) == 0 {
-		return nil
-	}
-	got, err := selectRow(ctx, p.Conn, columns)
-	if err == nil && !slices.Equal(got, want) {
-		err = fmt.Errorf("mysqlpool: after a reset: %s: got %q, want %q as after the login", strings.Join(columns, ", "), got, want)
-	}
-	return err
-}
-
-// leftColumns returns what shows what a reset leaves in place, and the values after the
-// login, if something may have changed it that no text shows, or one that is not
-// understood, such as CALL: the role, and on MariaDB what SHOW PROFILES shows of earlier
-// statements.
-func (p restorer) leftColumns(kinds session.Kinds) (columns, want []string) {
-	s := p.Host.Learned.Load()
-	if s == nil || kinds&session.Other == 0 && p.Shared.Reset != dsn.ResetAlways {
-		return nil, nil
-	}
-	if p.hasRoles {
-		columns, want = append(columns, "CURRENT_ROLE()"), append(want, p.roleAtLogin)
-	}
-	if s.MariaDB && s.HasProfiles {
-		columns, want = append(columns, "(SELECT COUNT(*) FROM information_schema.PROFILING)"), append(want, "0")
-	}
-	return columns, want
-}
-
-// leftCheck returns checkLeft as a statement without rows, so that it can be sent with the
-// others of a reset: it sets a variable to its own value, or else to one that the server
-// refuses (ER_WRONG_VALUE_FOR_VAR). "" if there is none: after WithAfterLogin, for a role
-// whose name may be read in another character set, or where the server did not take it.
-func (p restorer) leftCheck(kinds session.Kinds) string {
-	columns, want := p.leftColumns(kinds)
-	if len(columns) == 0 || p.after.ran || p.Host.checksApart.Load() {
-		return ""
-	}
-	conditions := make([]string, len(columns))
-	for i, column := range columns {
-		switch value := want[i]; {
-		case value == "": // selectRow's NULL
-			conditions[i] = column + " IS NULL"
-		case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' || r == '\'' || r == '\\' }):
-			return ""
-		default:
-			conditions[i] = column + " = '" + value + "'"
-		}
-	}
-	check := "SET SESSION sql_notes = IF(" + strings.Join(conditions, " AND ") + ", @@SESSION.sql_notes, 2)"
-	if limit := p.maxText(); limit > 0 && len(check) > limit {
-		return ""
-	}
-	return check
 }

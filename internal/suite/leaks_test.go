@@ -92,9 +92,9 @@ func TestSuiteAssignmentThatIsPreparedAlone(t *testing.T) {
 	}
 }
 
-// A routine may change the role, and a reset leaves that in place.
-func TestSuiteRoleThatARoutineSets(t *testing.T) {
-	s := needServer(t)
+// roleOfARoutine makes the routines p and f, which set a role.
+func (s *server) roleOfARoutine(t *testing.T) {
+	t.Helper()
 	setup := s.open(t, stock, "")
 	role := s.schema[len(s.schema)-10:]
 	for _, query := range []string{
@@ -106,8 +106,38 @@ func TestSuiteRoleThatARoutineSets(t *testing.T) {
 			t.Skipf("the server has no roles that a routine can set: %v", err)
 		}
 	}
-	defer s.exec(t, "DROP ROLE "+role)
+	t.Cleanup(func() { s.exec(t, "DROP ROLE "+role) })
 	setup.Exec("GRANT " + role + " TO CURRENT_USER()") // MariaDB does that by itself
+}
+
+// A proxy may answer OK to SET, and do nothing: then the role is compared by a query.
+func TestSuiteRoleBehindAProxyThatIgnoresSet(t *testing.T) {
+	s := needServer(t)
+	s.roleOfARoutine(t)
+	relay := newRelay(t, s.dsn, func(command byte, text string) []byte {
+		if command == comQuery && strings.HasPrefix(text, "SET SESSION sql_notes = IF(") {
+			return okPacket
+		}
+		return nil
+	})
+	dsn := relay.through(t, s.dsn, "pool_pipeline=off&"+poolOfOne)
+	for range 2 {
+		a, b := openDSN(t, pooled, dsn), openDSN(t, pooled, dsn)
+		want := row(t, b, "SELECT CURRENT_ROLE()")
+		mustExec(t, a, "CALL p()")
+		a.Close()
+		if got := row(t, b, "SELECT CURRENT_ROLE()"); got != want {
+			t.Errorf("the next user has the role %s, want %s", got, want)
+		}
+		b.Close()
+	}
+	dispose(t)
+}
+
+// A routine may change the role, and a reset leaves that in place.
+func TestSuiteRoleThatARoutineSets(t *testing.T) {
+	s := needServer(t)
+	s.roleOfARoutine(t)
 	for _, x := range []struct{ params, query string }{
 		{"", "CALL p()"},
 		{"sql_select_limit=40", "CALL p()"},

@@ -35,7 +35,7 @@ var restoreMutants = []mutant{
 	},
 	{
 		name:   "statements of others show in a profile",
-		file:   "internal/physical/reset.go",
+		file:   "internal/physical/resetcheck.go",
 		old:    "if s.MariaDB && s.HasProfiles {",
 		new:    "if false {",
 		test:   "TestSuiteStatementsOfOthersAreNotShown",
@@ -241,10 +241,17 @@ var restoreMutants = []mutant{
 	},
 	{
 		name: "what a reset leaves in place is not compared",
-		file: "internal/physical/reset.go",
-		old:  ", @@SESSION.sql_notes, 2)\"",
-		new:  ", @@SESSION.sql_notes, 0)\"",
+		file: "internal/physical/resetcheck.go",
+		old:  "check := refusedUnless(strings.Join(conditions, \" AND \"))",
+		new:  "check := refusedUnless(\"1 = 1\")",
 		test: "TestSuiteRoleThatARoutineSets",
+	},
+	{
+		name: "a server that answers OK to any SET is believed",
+		file: "internal/physical/resetcheck.go",
+		old:  "p.Host.checks.Store(checksAccepted)\n\treturn false, nil",
+		new:  "p.Host.checks.Store(checksRefused)\n\treturn true, nil",
+		test: "TestSuiteRoleBehindAProxyThatIgnoresSet",
 	},
 	{
 		name: "a role that nobody answered counts as none",
