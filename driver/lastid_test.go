@@ -1,16 +1,22 @@
 package mysqlpool
 
 import (
+	"context"
 	"database/sql/driver"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
-// The connection dies while it is the pool's again, and nobody else used it since.
+// The connection dies while it is the pool's again, and nobody else used it since. The pool
+// finds that when it hands it out, or closes it for its age.
 func TestWhatDiesWithItsConnection(t *testing.T) {
-	for _, dies := range []bool{false, true} {
+	for _, test := range []struct {
+		dies, growsOld bool
+	}{{false, false}, {true, false}, {false, true}, {true, true}} {
+		dies := test.dies
 		bubble(t, func(t *testing.T, s *fakeServer) {
-			connector := s.connector(t, "")
+			connector := s.connector(t, "pool_keepalive=0")
 			lc, err := connector.Connect(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -30,6 +36,9 @@ func TestWhatDiesWithItsConnection(t *testing.T) {
 			s.mu.Lock()
 			s.conns[0].dead = dies
 			s.mu.Unlock()
+			if test.growsOld {
+				time.Sleep(24 * time.Hour)
+			}
 			if err := c.ResetSession(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -40,11 +49,79 @@ func TestWhatDiesWithItsConnection(t *testing.T) {
 			if dies {
 				want = 0
 			}
-			if got := c.holder.LastID.Value.Load(); got != want {
-				t.Errorf("the connection dies: %v: got %d, want %d", dies, got, want)
+			if got := c.holder.LastID.Now(); got != want {
+				t.Errorf("%+v: got %d, want %d", test, got, want)
 			}
 			if lost := prepared.(*stmt).held.Lost(); lost != dies {
-				t.Errorf("the connection dies: %v: the prepared statement is lost: %v", dies, lost)
+				t.Errorf("%+v: the prepared statement is lost: %v", test, lost)
+			}
+		})
+	}
+}
+
+// Somebody else has an offered connection checked, and its owner goes on with another one
+// meanwhile. If it turns out to be dead, it was so when its owner left it; if the other one
+// gives up, its owner lost nothing.
+func TestOwnerMovesOnWhileItsConnectionIsChecked(t *testing.T) {
+	for _, test := range []struct {
+		name                   string
+		dies, insertsMeanwhile bool
+		want                   uint64
+	}{
+		{"it lives", false, false, 41},
+		{"it is dead", true, false, 0},
+		{"it is dead, and its owner has a new id by then", true, true, 42},
+	} {
+		bubble(t, func(t *testing.T, s *fakeServer) {
+			connector := s.connector(t, "pool_ping_after=1ms")
+			lc, err := connector.Connect(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer lc.Close()
+			owner := lc.(*conn)
+			if _, err := owner.ExecContext(t.Context(), "INSERT 1", nil); err != nil {
+				t.Fatal(err)
+			}
+			owner.holder.LastID.Set(41)
+			owner.IsValid() // offered
+			time.Sleep(10 * time.Millisecond)
+			s.query = func(ctx context.Context, c *fakeConn, text string) error {
+				if c != s.conns[0] || text != "ping" {
+					return nil
+				}
+				time.Sleep(100 * time.Millisecond)
+				if test.dies {
+					return driver.ErrBadConn
+				}
+				return ctx.Err()
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			taken := make(chan error)
+			go func() {
+				other, err := connector.Connect(t.Context())
+				if err == nil {
+					_, err = other.(*conn).ExecContext(ctx, "SELECT 1", nil)
+					other.Close()
+				}
+				taken <- err
+			}()
+			synctest.Wait()
+			if err := owner.ResetSession(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := owner.ExecContext(t.Context(), "SELECT 2", nil); err != nil {
+				t.Fatal(err)
+			}
+			if test.insertsMeanwhile {
+				owner.holder.LastID.Set(42)
+			}
+			if err := <-taken; err != nil {
+				t.Error(err)
+			}
+			if got := owner.holder.LastID.Now(); got != test.want {
+				t.Errorf("%s: got %d, want %d", test.name, got, test.want)
 			}
 		})
 	}

@@ -145,14 +145,17 @@ func (p *Conn) MarkBroken() { p.live.worsens(broken) }
 // Close implements pool.Resource, and hides the stock connection's Close.
 func (p *Conn) Close(why pool.Reason) {
 	invalid := !p.IsValid() // its socket was closed here, or the answer not read
-	if !invalid && why != pool.Broken && why != pool.Disposed {
-		saveLastID(p)
+	died := why == pool.Broken
+	if !invalid && !died && why != pool.Disposed {
+		if died = p.ResetSession(context.Background()) != nil; !died {
+			saveLastID(p)
+		}
 	}
 	err := p.StockConn.Close()
 	if invalid && why == pool.Broken {
 		p.kill()
 	}
-	p.diagnostics.closed(why == pool.Broken, p.serial)
+	p.diagnostics.closed(died, p.serial)
 	p.Host.Open.Add(-1)
 	p.Shared.Stmts.Open.Add(-p.stmts.open)
 	p.Shared.Stmts.closed(p)

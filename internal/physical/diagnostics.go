@@ -3,6 +3,7 @@ package physical
 import (
 	"context"
 	"database/sql/driver"
+	"time"
 
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
 	"github.com/mysqlpool/mysqlpool/internal/session"
@@ -24,6 +25,37 @@ type diagnostics struct {
 	foreign session.Diagnostics // which of statementDiagnostics may be about another one's statements than latest's
 	rows    bool                // latest's own ROW_COUNT() is that of rows, -1
 	lastID  sessionID
+
+	// Of user, since it offered or pinned the connection.
+
+	changes uint64 // its LastID.changes then
+	checks  int    // how often others had the connection checked
+	left    bool   // the latest check was the first, and soon: see Lease.diedOn
+}
+
+// offeredBy notes that l is about to offer or pin the connection.
+func (d *diagnostics) offeredBy(l *Lease) {
+	if d.user == l {
+		d.changes, d.checks, d.left = l.LastID.changes.Load(), 0, false
+	}
+}
+
+// checkBegins notes that somebody other than user has the connection checked, which was idle
+// for so long.
+func (d *diagnostics) checkBegins(idle time.Duration) {
+	d.checks++
+	d.left = d.checks == 1 && idle < PingTimeout
+}
+
+// checkEnded notes how that ended. Where it ended with ctx the connection is closed for it,
+// and user lost nothing.
+func (d *diagnostics) checkEnded(ctx context.Context, err error) {
+	switch {
+	case err == nil:
+		d.left = false
+	case ctx.Err() != nil:
+		d.user = nil
+	}
 }
 
 // usedBy notes whose statement is sent, be it to run or to be prepared: an error
@@ -48,7 +80,7 @@ func (d *diagnostics) usedBy(l *Lease, serial uint64) {
 // closed notes that the session is over, by itself if it broke.
 func (d *diagnostics) closed(broke bool, serial uint64) {
 	if broke && d.user != nil {
-		d.user.diedOn(serial)
+		d.user.diedOn(serial, d.changes, d.left)
 	}
 	if u := d.lastID.user; u != nil {
 		u.LastID.lost(d.lastID.leased)

@@ -72,6 +72,7 @@ func (h *Holder) Usable() bool {
 
 // OfferOrPin offers the connection that is held, or pins it if session state is left on it.
 func (h *Holder) OfferOrPin() (pinned bool) {
+	h.leased.Value.diagnostics.offeredBy(h.Lease)
 	if kinds := h.leased.Value.kinds(); kinds != 0 {
 		h.ticket, pinned = h.leased.Pin(uint32(kinds)), true
 	} else {

@@ -142,8 +142,9 @@ const maxIDText = 64
 // uncertain notes that the session may have another LAST_INSERT_ID() than before.
 func (l *Lease) uncertain(p *Conn, told uint64) {
 	s, id := &p.diagnostics.lastID, &l.LastID
+	id.settleLoss()
 	if s.user != l || s.leased != l.leased {
-		s.own = s.user == nil && !s.unknown && id.newest() == nil && s.value == id.Value.Load()
+		s.own = s.user == nil && !s.unknown && id.newest() == nil && s.value == id.Now()
 		s.unknown = s.unknown || s.user != nil
 		s.user, s.leased = l, l.leased
 	}
@@ -159,11 +160,12 @@ const lastIDPause = time.Millisecond
 // stock driver's with its connection.
 func (l *Lease) ownLastID(ctx context.Context, p *Conn) (uint64, error) {
 	id := &l.LastID
+	id.settleLoss()
 	for waited := time.Duration(0); ; {
 		on := id.newest()
 		switch {
 		case on == nil:
-			return id.Value.Load(), nil
+			return id.Now(), nil
 		case on == l.leased:
 			if err := readLastID(ctx, p); err != nil {
 				return 0, err

@@ -12,10 +12,12 @@ import (
 type LastID struct {
 	home       atomic.Uint64 // the serial of the physical connection that was used last
 	userClosed atomic.Bool   // the logical connection is closed
+	changes    atomic.Uint64 // statements that changed it or may have; the logical connection counts
+	lostAt     atomic.Uint64 // 1 + changes as of the death that it was lost with; 0: none. See settleLoss
 
-	// Value is what it is if none of pending changed it. Whoever stores it while some
+	// value is what it is if none of pending changed it. Whoever stores it while some
 	// are pending has mu.
-	Value atomic.Uint64
+	value atomic.Uint64
 
 	// Statements of which it is not known whether they changed it. The logical
 	// connection adds them; reading the id where one ran resolves it.
@@ -34,14 +36,21 @@ type uncertainID struct {
 // has the others read first.
 const maxPending = 4
 
-// Set notes what it is for certain.
+// Set notes what it is for certain. Only the logical connection calls it.
 func (l *LastID) Set(id uint64) {
+	l.changes.Add(1)
 	if l.pendingCount.Load() > 0 {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.keepLocked(nil)
 	}
-	l.Value.Store(id)
+	l.value.Store(id)
+}
+
+// Now is the value unless some of pending changed it. Only the logical connection calls it.
+func (l *LastID) Now() uint64 {
+	l.settleLoss()
+	return l.value.Load()
 }
 
 // newest is where the newest uncertain statement ran; nil if there is none.
@@ -76,8 +85,21 @@ func (l *LastID) mustResolve(c *pool.Conn[*Conn], unread bool) bool {
 	return unread || len(l.pending) >= maxPending
 }
 
+// lose notes that it was lost with a connection, unless a statement changed it since it had
+// that many changes. Others may call it.
+func (l *LastID) lose(changes uint64) { l.lostAt.Store(changes + 1) }
+
+// settleLoss is called by the logical connection before it needs the value: others only note
+// the loss, since it may be changing the value meanwhile.
+func (l *LastID) settleLoss() {
+	if l.lostAt.Load() != 0 && l.lostAt.Swap(0) == l.changes.Load()+1 {
+		l.Set(0)
+	}
+}
+
 // add notes an uncertain statement on c. told is the id in its answer, or 0.
 func (l *LastID) add(c *pool.Conn[*Conn], told uint64) {
+	l.changes.Add(1)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	u := uncertainID{on: c}
@@ -105,7 +127,7 @@ func (l *LastID) resolve(c *pool.Conn[*Conn], is func(guess uint64) (id uint64, 
 		return
 	}
 	if id, made := is(l.pending[i].guess); made {
-		l.Value.Store(id)
+		l.value.Store(id)
 		l.keepLocked(slices.Delete(l.pending, 0, i+1))
 		return
 	}

@@ -64,7 +64,7 @@ func TestPendingModel(t *testing.T) {
 		for _, i := range r.Perm(conns) {
 			read(all[i])
 		}
-		if got := l.Value.Load(); got != want || l.newest() != nil {
+		if got := l.Now(); got != want || l.newest() != nil {
 			t.Fatalf("seed %d: got %d, want %d, after %q", seed, got, want, log)
 		}
 	}
@@ -78,12 +78,12 @@ func TestPendingIsLost(t *testing.T) {
 	l.add(a, 8)
 	l.add(b, 0)
 	l.lost(b)
-	if got := l.Value.Load(); got != 7 || l.newest() != a {
+	if got := l.Now(); got != 7 || l.newest() != a {
 		t.Errorf("an answer that told nothing: got %d, newest %p, want 7 and the older", got, l.newest())
 	}
 	l.lost(a)
 	l.lost(a)
-	if got := l.Value.Load(); got != 8 || l.newest() != nil {
+	if got := l.Now(); got != 8 || l.newest() != nil {
 		t.Errorf("got %d, want 8, which the answer told", got)
 	}
 }

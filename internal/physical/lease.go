@@ -33,11 +33,16 @@ func (l *Lease) Reclaim() bool {
 }
 
 // diedOn notes that the physical connection of that serial broke after it was returned to
-// the pool. If the logical connection used it last, it has lost what the stock driver's
-// would have lost with it.
-func (l *Lease) diedOn(serial uint64) {
-	if l.LastID.home.Load() == serial {
-		l.LastID.Set(0)
+// the pool, when LAST_INSERT_ID() had that many changes: the logical connection has lost what
+// the stock driver's would have lost with it. left means that the connection was handed to
+// somebody else soon after, who found it dead: if the logical connection went on with another
+// one meanwhile, the id is lost nevertheless.
+func (l *Lease) diedOn(serial, changes uint64, left bool) {
+	latest := l.LastID.home.Load() == serial
+	if latest || left {
+		l.LastID.lose(changes)
+	}
+	if latest {
 		l.died.Store(true)
 	}
 }

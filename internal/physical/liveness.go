@@ -25,7 +25,10 @@ const leastPing = 250 * time.Millisecond
 // socket and sends nothing, and a ping if the connection was idle for pool_ping_after, or
 // if another one to its host was found dead.
 func (p *Conn) Check(ctx context.Context, idle time.Duration) error {
-	return checker{p}.checkIdle(ctx, idle)
+	p.diagnostics.checkBegins(idle)
+	err := checker{p}.checkIdle(ctx, idle)
+	p.diagnostics.checkEnded(ctx, err)
+	return err
 }
 
 // checker checks a connection before it is handed out.
@@ -232,6 +235,7 @@ func isContextError(err error) bool {
 // VerifyUnused pings an idle connection, and notes that it lives.
 func (p *Conn) VerifyUnused(ctx context.Context) error {
 	began := p.Host.Now()
+	p.diagnostics.checks++
 	err := checker{p}.verifyPing(ctx)
 	if err == nil {
 		p.live.answered(began)

@@ -119,7 +119,9 @@ func (p *Conn) Switch(ctx context.Context, label string) (kept bool, err error) 
 	if s.canDefer(schema) && !p.deferred.skip() {
 		return s.deferUse(ctx, schema)
 	}
-	return s.use(ctx, schema)
+	kept, err = s.use(ctx, schema)
+	p.diagnostics.checkEnded(ctx, err)
+	return kept, err
 }
 
 // use is Switch to a schema, whatever its label.
