@@ -90,6 +90,7 @@ type Conn struct {
 
 	schema      sessionSchema
 	deferred    deferredSchema
+	combined    combinedUse
 	flags       statusFlags
 	live        liveness
 	diagnostics diagnostics

@@ -21,12 +21,12 @@ import (
 //     between could run a statement on another session; and
 //   - it was tested on this connection.
 //
-// Anything but a prepared statement selects the schema first, and so does one after which
-// the schema is not known. So does the next statement after an error. Until then the
+// Anything but a prepared statement selects the schema first, or together with itself (see
+// combineduse.go), and so does one after which the schema is not known. So does the next statement after an error. Until then the
 // session is on a neutral schema: another user's may be gone when the server goes back to
 // it, which leaves the session without one, and a bug here must not write there.
 
-// deferAfter is how many switches a connection makes before it is tested, which takes seven
+// deferAfter is how many switches a connection makes before it is tested, which takes some ten
 // round trips.
 const deferAfter = 2
 
@@ -46,8 +46,12 @@ type deferredSchema struct {
 // freeForcedUses is how many of forcedUses have no consequence.
 const freeForcedUses = 2
 
-// countForcedUse notes that a deferred USE was needed after all.
-func (d *deferredSchema) countForcedUse() {
+// countForcedUse notes that a deferred USE is needed after all, unless that was expected.
+func (p switcher) countForcedUse() {
+	if p.schema.now != neutralSchema {
+		return
+	}
+	d := &p.deferred
 	if d.forcedUses++; d.forcedUses > freeForcedUses {
 		d.skips = 1 << min(d.forcedUses-freeForcedUses, 6)
 	}
@@ -74,7 +78,7 @@ type switcher struct{ *Conn }
 // canDefer reports whether USE may wait until a statement needs it. Without a cached
 // statement of that schema USE is sent now, so that the server checks access.
 func (p switcher) canDefer(schema string) bool {
-	return p.deferred.trusted && p.schema.known() && p.schema.changes == p.Host.Server.Schemas.Load() && !p.kept().bypassesCache() &&
+	return p.deferred.trusted && p.Shared.Stmts.keeps() && p.schema.known() && p.schema.changes == p.Host.Server.Schemas.Load() && !p.kept().bypassesCache() &&
 		(schema == p.schema.now || p.stmts.cache.Knows(schema))
 }
 
@@ -100,7 +104,7 @@ func (p switcher) selectDeferredSchema(ctx context.Context) error {
 	if !p.schema.isDeferred() {
 		return nil
 	}
-	p.deferred.countForcedUse()
+	p.countForcedUse()
 	user, wanted := p.diagnostics.user, p.schema.wanted
 	kept, err := p.use(ctx, wanted)
 	p.usedBy(user)
@@ -115,10 +119,14 @@ func (p switcher) selectDeferredSchema(ctx context.Context) error {
 	return err
 }
 
-// selectDeferredSchemaAfterError is selectDeferredSchema if a kept statement failed since
-// USE was deferred.
-func (p switcher) selectDeferredSchemaAfterError(ctx context.Context) error {
-	if !p.deferred.failedSinceDeferral {
+// selectDeferredSchemaForKept is selectDeferredSchema before a kept statement. It sends
+// nothing if the session is on the neutral schema, unless a kept statement failed since USE
+// was deferred.
+func (p switcher) selectDeferredSchemaForKept(ctx context.Context) error {
+	switch {
+	case !p.schema.isDeferred():
+		return nil
+	case p.deferred.trusted && p.schema.now == neutralSchema && !p.deferred.failedSinceDeferral:
 		return nil
 	}
 	return p.selectDeferredSchema(ctx)
@@ -132,7 +140,7 @@ const deferralTest = "SELECT DATABASE(), COUNT(*) > 0 FROM COLLATION_CHARACTER_S
 // or ctx ended.
 func (p switcher) testDeferral(ctx context.Context, schema string) error {
 	// With autocommit off the test would open a transaction.
-	if _, ok := p.local.(*net.TCPAddr); !ok || !p.Shared.LateSwitch || !p.Shared.Stmts.keeps() || !p.autocommit() {
+	if _, ok := p.local.(*net.TCPAddr); !ok || !p.Shared.LateSwitch || !p.autocommit() {
 		return nil
 	}
 	before := p.schema
@@ -146,7 +154,10 @@ func (p switcher) testDeferral(ctx context.Context, schema string) error {
 	p.deferred.trusted = works
 	p.Shared.Log().LogAttrs(ctx, slog.LevelDebug, "mysqlpool: tried whether a prepared statement runs in the schema in which it was prepared",
 		slog.String("login", p.Shared.Name), p.IDAttr(), slog.Bool("works", works), slog.Any("error", err))
-	return nil
+	if !works {
+		return nil
+	}
+	return p.testCombined(ctx)
 }
 
 // runDeferralTest prepares a statement in one schema and runs it in another.

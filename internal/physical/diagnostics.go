@@ -211,7 +211,7 @@ func (h *Holder) after(p *Conn, st *session.Statement, args []driver.NamedValue,
 		p.deferred.failedSinceDeferral = true
 	}
 	if p.diagnostics.foreign != 0 {
-		p.diagnostics.after(st, result == nil && err == nil, err, p.Host.keepsWarnings())
+		p.diagnostics.after(st, err == nil && p.answeredRows(st, result), err, p.Host.keepsWarnings())
 	}
 	if st.ChangesID() {
 		h.notesID(p, st, args, result, err)
@@ -224,6 +224,16 @@ func (h *Holder) after(p *Conn, st *session.Statement, args []driver.NamedValue,
 	if st.Acts() {
 		p.Shared.acted(st)
 	}
+}
+
+// answeredRows reports whether the answer to a statement that succeeded was rows, which Exec
+// discards. result is nil for Query.
+func (p *Conn) answeredRows(st *session.Statement, result driver.Result) bool {
+	if result == nil {
+		return p.stmts.rows != nil && len(p.stmts.rows.Columns()) > 0
+	}
+	n, _ := result.RowsAffected()
+	return n == 0 && st.ReturnsRows()
 }
 
 // afterText is after for a statement as text, which st may be of already.
@@ -242,20 +252,25 @@ func (h *Holder) afterText(p *Conn, st *session.Statement, query string, args []
 }
 
 // beforeText reads a statement that is about to run as text, and readies the
-// connection for it. One with arguments is not read: the stock driver declines it,
-// unless it fills them in itself.
-func (h *Holder) beforeText(ctx context.Context, p *Conn, query string, hasArgs, rows bool) (st session.Statement, err error) {
-	if hasArgs && !p.config.Interpolates {
-		return st, nil
+// connection for it. combine means that USE is to be sent with it. One with arguments is not
+// read: the stock driver declines it, unless it fills them in itself.
+func (h *Holder) beforeText(ctx context.Context, p *Conn, query string, args []driver.NamedValue, rows bool) (st session.Statement, combine bool, err error) {
+	if len(args) > 0 && !p.config.Interpolates {
+		return st, false, nil
 	}
 	st = p.scan(query)
-	if !st.OnlyReadsDiagnostics() { // USE would change the answers
-		if err := (switcher{p}).selectDeferredSchema(ctx); err != nil {
-			return st, err
+	s := switcher{p}
+	if combine, err = s.canCombine(ctx, query, &st); err != nil {
+		return st, false, err
+	}
+	if !combine && !st.OnlyReadsDiagnostics() { // USE would change the answers
+		if err := s.selectDeferredSchema(ctx); err != nil {
+			return st, false, err
 		}
 	}
 	if len(h.stmts) > 0 {
 		h.rebindBefore(ctx, p, &st)
 	}
-	return st, h.prepareDiagnosticsWith(ctx, p, &st, rows, true)
+	err = h.prepareDiagnosticsWith(ctx, p, &st, rows, true)
+	return st, combine && p.schema.isDeferred(), err
 }

@@ -15,12 +15,17 @@ func (h *Holder) Exec(ctx context.Context, query string, args []driver.NamedValu
 			return result, h.noteError(err)
 		}
 	}
-	st, err := h.beforeText(ctx, p, query, len(args) > 0, false)
+	st, combine, err := h.beforeText(ctx, p, query, args, false)
 	if err != nil {
 		return nil, h.noteError(err)
 	}
 	p.running()
-	result, err := p.ExecContext(ctx, query, args)
+	var result driver.Result
+	if combine {
+		result, err = (switcher{p}).execCombined(ctx, query, args)
+	} else {
+		result, err = p.ExecContext(ctx, query, args)
+	}
 	h.afterText(p, &st, query, args, result, err)
 	return result, h.noteError(err)
 }
@@ -33,12 +38,17 @@ func (h *Holder) Query(ctx context.Context, query string, args []driver.NamedVal
 			return rows, h.noteError(err)
 		}
 	}
-	st, err := h.beforeText(ctx, p, query, len(args) > 0, true)
+	st, combine, err := h.beforeText(ctx, p, query, args, true)
 	if err != nil {
 		return nil, h.noteError(err)
 	}
 	p.running()
-	rows, err := p.QueryContext(ctx, query, args)
+	var rows driver.Rows
+	if combine {
+		rows, err = (switcher{p}).queryCombined(ctx, query, args)
+	} else {
+		rows, err = p.QueryContext(ctx, query, args)
+	}
 	p.stmts.reads(rows, err)
 	h.afterText(p, &st, query, args, nil, err)
 	return rows, h.noteError(err)
@@ -98,30 +108,40 @@ func (h *Holder) queryCached(ctx context.Context, p *Conn, query string, args []
 }
 
 // ExecValues is Exec with the arguments that driver.Execer has.
-func (h *Holder) ExecValues(query string, args []driver.Value) (driver.Result, error) {
-	p := h.leased.Value
-	st, err := h.beforeText(context.Background(), p, query, len(args) > 0, false)
+func (h *Holder) ExecValues(query string, values []driver.Value) (driver.Result, error) {
+	p, args, ctx := h.leased.Value, named(values), context.Background()
+	st, combine, err := h.beforeText(ctx, p, query, args, false)
 	if err != nil {
 		return nil, h.noteError(err)
 	}
 	p.running()
-	result, err := p.Exec(query, args)
-	h.afterText(p, &st, query, named(args), result, err)
+	var result driver.Result
+	if combine {
+		result, err = (switcher{p}).execCombined(ctx, query, args)
+	} else {
+		result, err = p.Exec(query, values)
+	}
+	h.afterText(p, &st, query, args, result, err)
 	return result, h.noteError(err)
 }
 
 // QueryValues is Query with the arguments that driver.Queryer has. Nobody reminds its
 // users to close the rows, so the connection does not go to anybody else afterwards.
-func (h *Holder) QueryValues(query string, args []driver.Value) (driver.Rows, error) {
-	p := h.leased.Value
-	st, err := h.beforeText(context.Background(), p, query, len(args) > 0, true)
+func (h *Holder) QueryValues(query string, values []driver.Value) (driver.Rows, error) {
+	p, args, ctx := h.leased.Value, named(values), context.Background()
+	st, combine, err := h.beforeText(ctx, p, query, args, true)
 	if err != nil {
 		return nil, h.noteError(err)
 	}
 	p.running()
-	rows, err := p.Query(query, args)
+	var rows driver.Rows
+	if combine {
+		rows, err = (switcher{p}).queryCombined(ctx, query, args)
+	} else {
+		rows, err = p.Query(query, values)
+	}
 	p.stmts.reads(rows, err)
-	h.afterText(p, &st, query, named(args), nil, err)
+	h.afterText(p, &st, query, args, nil, err)
 	p.state.Add(session.Identity)
 	return rows, h.noteError(err)
 }

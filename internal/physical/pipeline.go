@@ -43,6 +43,13 @@ func (p restorer) runAll(ctx context.Context, commands []stockdriver.Command) (r
 }
 
 func (p restorer) runAtOnce(ctx context.Context, commands []stockdriver.Command) (ran int, err error) {
+	for _, c := range commands {
+		if text, ok := c.Text(); ok {
+			if err := p.forbidSeveral(ctx, text, nil); err != nil {
+				return 0, err
+			}
+		}
+	}
 	refused, err := p.known.Run(ctx, commands...)
 	if err != nil && len(refused) > 0 && ctx.Err() == context.DeadlineExceeded {
 		// It may have become a server that drops what follows the first packet.

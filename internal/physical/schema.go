@@ -116,8 +116,12 @@ func (p *Conn) Fits(label string) pool.Fit {
 func (p *Conn) Switch(ctx context.Context, label string) (kept bool, err error) {
 	schema, _ := p.schema.wants(label)
 	s := switcher{p}
-	if s.canDefer(schema) && !p.deferred.skip() {
+	switch {
+	case s.canDefer(schema) && !p.deferred.skip():
 		return s.deferUse(ctx, schema)
+	case s.canSelectLater(schema):
+		p.schema.wanted = schema
+		return true, nil
 	}
 	kept, err = s.use(ctx, schema)
 	p.diagnostics.checkEnded(ctx, err)

@@ -56,7 +56,7 @@ func (s *Stmt) Closed() bool { return s.inner == nil }
 // one holds, about to run; rows is as in Holder.prepareDiagnostics.
 func (s *Stmt) ready(ctx context.Context, args []driver.NamedValue, rows bool) (StockStmt, error) {
 	p := s.h.leased.Value
-	selectSchema := switcher{p}.selectDeferredSchemaAfterError
+	selectSchema := switcher{p}.selectDeferredSchemaForKept
 	if s.inner.Stmt.effects.Leaves&^cacheSafeState != 0 {
 		selectSchema = switcher{p}.selectDeferredSchema // afterwards it may not be known which one the session is on
 	}

@@ -22,6 +22,7 @@ type Command struct {
 const (
 	comQuery           = 0x03
 	comPing            = 0x0e
+	comSetOption       = 0x1b
 	comResetConnection = 0x1f
 )
 
@@ -31,6 +32,13 @@ var ResetConnection = Command{code: comResetConnection}
 
 // Ping is COM_PING.
 var Ping = Command{code: comPing}
+
+// MultiStatementsOn and MultiStatementsOff are COM_SET_OPTION: whether a text may be several
+// statements from now on, as with the stock driver's multiStatements.
+var (
+	MultiStatementsOn  = Command{comSetOption, "\x00\x00"}
+	MultiStatementsOff = Command{comSetOption, "\x01\x00"}
+)
 
 // Query is a statement that returns no rows.
 func Query(text string) Command { return Command{comQuery, text} }
@@ -45,13 +53,16 @@ const (
 	maxAnswer  = 64 << 10  // greater than any OK or error packet
 )
 
-// Kinds of answers, by their first byte, and the flag in OK that another result
-// follows (SERVER_MORE_RESULTS_EXISTS).
+// Kinds of answers, by their first byte.
 const (
-	okAnswer    = 0x00
-	errAnswer   = 0xff
-	moreResults = 0x0008
+	okAnswer  = 0x00
+	eofAnswer = 0xfe // to COM_SET_OPTION
+	errAnswer = 0xff
 )
+
+// eofSize is the size of an EOF packet: its kind, warnings, flags. A longer one is an OK
+// packet of that kind (CLIENT_DEPRECATE_EOF).
+const eofSize = 5
 
 // ErrNoSocket means that commands cannot be sent to a connection of which
 // [Conn.Socket] is not known.
@@ -93,8 +104,8 @@ func (f Conn) Run(ctx context.Context, commands ...Command) (refused []error, er
 		return nil, err
 	}
 	refused = make([]error, 0, len(commands))
-	for range commands {
-		serverErr, err := f.readAnswer()
+	for _, c := range commands {
+		serverErr, err := f.readAnswer(c)
 		if err != nil {
 			return refused, err
 		}
@@ -121,8 +132,8 @@ func encode(commands []Command) ([]byte, error) {
 	return packets, nil
 }
 
-// readAnswer reads the answer to one command. serverErr is the server's error.
-func (f Conn) readAnswer() (serverErr, err error) {
+// readAnswer reads the answer to a command. serverErr is the server's error.
+func (f Conn) readAnswer(c Command) (serverErr, err error) {
 	var header [headerSize]byte
 	if _, err := io.ReadFull(f.Socket, header[:]); err != nil {
 		return nil, err
@@ -137,6 +148,10 @@ func (f Conn) readAnswer() (serverErr, err error) {
 	}
 	switch {
 	case answer[0] == okAnswer:
+		return nil, f.status.accept(answer[1:])
+	case answer[0] == eofAnswer && c.code == comSetOption && n == eofSize:
+		return nil, f.status.acceptFlags(answer[3:])
+	case answer[0] == eofAnswer && c.code == comSetOption:
 		return nil, f.status.accept(answer[1:])
 	case answer[0] == errAnswer && len(answer) >= 3:
 		return parseError(answer[1:]), nil
@@ -154,11 +169,15 @@ func (s Status) accept(ok []byte) error {
 		}
 		ok = ok[n:]
 	}
-	if len(ok) < 2 {
+	return s.acceptFlags(ok)
+}
+
+func (s Status) acceptFlags(b []byte) error {
+	if len(b) < 2 {
 		return errors.New("mysqlpool: answer to a command: the OK packet has no status flags")
 	}
-	flags := binary.LittleEndian.Uint16(ok)
-	if flags&moreResults != 0 {
+	flags := binary.LittleEndian.Uint16(b)
+	if flags&StatusMoreResults != 0 {
 		return errors.New("mysqlpool: answer to a command: got several results, want one")
 	}
 	if s.word != nil {

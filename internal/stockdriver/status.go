@@ -10,6 +10,7 @@ import (
 const (
 	StatusInTransaction = 0x0001
 	StatusAutocommit    = 0x0002
+	StatusMoreResults   = 0x0008 // another result follows
 )
 
 // StatusUnknown is a bit of the status flags that no server sends. While it is
