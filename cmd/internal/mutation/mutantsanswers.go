@@ -214,7 +214,7 @@ var answersMutants = []mutant{
 		name: "USE is not combined",
 		file: "internal/physical/combineduse.go",
 		old:  "p.combined.works = works && err == nil",
-		new:  "p.combined.works = false",
+		new:  "p.combined.works = works && err != nil",
 		test: "TestSuiteRoundTripsOfAStatement",
 	},
 	{

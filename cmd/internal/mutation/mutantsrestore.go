@@ -199,8 +199,8 @@ var restoreMutants = []mutant{
 	{
 		name: "USE comes between a statement and what asks about it",
 		file: "internal/physical/diagnostics.go",
-		old:  "if !st.OnlyReadsDiagnostics() { // USE would change the answers",
-		new:  "if st.OnlyReadsDiagnostics() || !st.IsZero() {",
+		old:  "if !combine && !st.OnlyReadsDiagnostics() { // USE would change the answers",
+		new:  "if !combine && (st.OnlyReadsDiagnostics() || !st.IsZero()) {",
 		test: "TestSuiteLateAnswers",
 	},
 	{
