@@ -190,13 +190,6 @@ var restoreMutants = []mutant{
 		test: "TestSuiteLateCall",
 	},
 	{
-		name: "the session stays on the former user's schema while USE is put off",
-		file: "internal/physical/deferredschema.go",
-		old:  "if p.schema.now != schema && p.schema.now != neutralSchema {",
-		new:  "if p.schema.now == UnknownSchema {",
-		test: "TestSuiteLateOtherSchemaRecreated",
-	},
-	{
 		name: "USE comes between a statement and what asks about it",
 		file: "internal/physical/diagnostics.go",
 		old:  "if !combine && !st.OnlyReadsDiagnostics() { // USE would change the answers",
