@@ -71,9 +71,9 @@
 //     one write, and so in one round trip, once the server is known to answer
 //     that; off is one statement after the other.
 //   - pool_schema_switch (auto): when a connection selects the schema of its next
-//     user. auto is when a statement needs that, which a kept one does not where
-//     the server is MySQL or MariaDB, reached directly; always is before it is
-//     used.
+//     user. auto is when a statement needs that: where the server is MySQL or
+//     MariaDB, reached directly, a kept one does not, and a plain text takes USE
+//     along; always is before it is used.
 //   - pool_target (auto): which hosts are used, by what each says of itself.
 //     auto is a host that takes writes if one does, else one that answers;
 //     primary only one that takes writes; replica only those that are read-only

@@ -101,8 +101,9 @@ func WithKill(kill bool) Option {
 func WithPipeline(mode string) Option { return option("pool_pipeline", mode) }
 
 // WithSchemaSwitch sets pool_schema_switch: when a connection selects the schema of its
-// next user. "auto", the default, is when a statement needs that, which a kept one does
-// not where the connection showed it, "always" before it is used.
+// next user. "auto", the default, is when a statement needs that: a kept one does not, and
+// a plain text takes USE along, where the connection showed that both work. "always" is
+// before it is used.
 func WithSchemaSwitch(mode string) Option { return option("pool_schema_switch", mode) }
 
 // WithBalance sets pool_balance, for an address of several hosts. "failover" logs
