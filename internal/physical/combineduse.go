@@ -1,10 +1,13 @@
 package physical
 
 import (
+	"bytes"
 	"context"
 	"database/sql/driver"
+	"encoding/json"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/mysqlpool/mysqlpool/internal/session"
@@ -150,18 +153,25 @@ func (p *Conn) Query(query string, args []driver.Value) (driver.Rows, error) {
 	return p.StockConn.Query(query, args)
 }
 
-// anyMayBeSeveral reports whether an argument has a semicolon.
+// anyMayBeSeveral reports whether an argument may be written with a semicolon.
 func anyMayBeSeveral(args []driver.NamedValue) bool {
 	for i := range args {
 		switch v := args[i].Value.(type) {
+		case nil, int64, uint64, float64, bool, time.Time:
 		case string:
-			if strings.Contains(v, ";") {
+			if strings.IndexByte(v, ';') >= 0 {
 				return true
 			}
 		case []byte:
-			if strings.Contains(string(v), ";") {
+			if bytes.IndexByte(v, ';') >= 0 {
 				return true
 			}
+		case json.RawMessage:
+			if bytes.IndexByte(v, ';') >= 0 {
+				return true
+			}
+		default:
+			return true
 		}
 	}
 	return false
