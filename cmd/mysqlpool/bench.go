@@ -174,7 +174,7 @@ type transport struct{ name, dsn string }
 
 func (b *bench) transports(ctx context.Context, server *target.Server) (all []transport, err error) {
 	if b.RTT != 0 {
-		dsn, err := latency.Before(ctx, server.DSN, b.RTT)
+		dsn, err := latency.Before(server.DSN, b.RTT)
 		if err != nil {
 			return nil, fmt.Errorf("--rtt: %w", err)
 		}

@@ -5,17 +5,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
 )
 
-// Before returns a DSN through which a round trip to the server of dsn takes
-// that much longer, until ctx ends. dsn is over TCP; rtt is above 0.
-func Before(ctx context.Context, dsn string, rtt time.Duration) (string, error) {
+// Before returns a DSN with which a round trip to the server of dsn takes that much
+// longer. dsn is over TCP; rtt is above 0. The connections are the program's own: the
+// server sees their addresses, as it does over a long way and not behind a proxy.
+func Before(dsn string, rtt time.Duration) (string, error) {
 	if rtt <= 0 {
 		return "", fmt.Errorf("round-trip time: got %v, want more than 0", rtt)
 	}
@@ -26,72 +26,49 @@ func Before(ctx context.Context, dsn string, rtt time.Duration) (string, error) 
 	if cfg.Net != "tcp" {
 		return "", fmt.Errorf("latency: got a DSN over %s, want tcp", cfg.Net)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("latency: %w", err)
-	}
-	context.AfterFunc(ctx, func() { l.Close() })
-	server := cfg.Addr
-	go func() {
-		for {
-			client, err := l.Accept()
-			if err != nil {
-				return // closed; nothing else fails here for long
-			}
-			go relay(ctx, client, server, rtt)
-		}
-	}()
-	cfg.Addr = l.Addr().String()
+	cfg.Net = fmt.Sprintf("tcp-and-%dns", rtt.Nanoseconds())
+	mysql.RegisterDialContext(cfg.Net, func(ctx context.Context, addr string) (net.Conn, error) {
+		return dial(ctx, addr, rtt)
+	})
 	return cfg.FormatDSN(), nil
 }
 
-// relay passes on what the client sends at once, and what the server sends
-// later.
-func relay(ctx context.Context, client net.Conn, addr string, rtt time.Duration) {
-	server, err := net.Dial("tcp", addr)
+func dial(ctx context.Context, addr string, rtt time.Duration) (net.Conn, error) {
+	c, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err != nil {
-		client.Close()
-		return
+		return nil, err
 	}
-	closeBoth := sync.OnceFunc(func() {
-		client.Close()
-		server.Close()
-	})
-	defer closeBoth()
-	defer context.AfterFunc(ctx, closeBoth)()
-	go func() {
-		defer closeBoth()
-		io.Copy(server, client)
-	}()
+	t, err := newTimer()
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	return &lateConn{TCPConn: c.(*net.TCPConn), rtt: rtt, timer: t}, nil
+}
 
-	type late struct {
-		bytes []byte
-		due   time.Time
+// lateConn delays the first answer to what was written: whoever writes twice before reading
+// waits for one round trip. It is read by one goroutine at a time.
+type lateConn struct {
+	*net.TCPConn
+	rtt   time.Duration
+	timer *timer
+	wrote atomic.Bool // since the latest read
+}
+
+func (c *lateConn) Write(b []byte) (int, error) {
+	c.wrote.Store(true)
+	return c.TCPConn.Write(b)
+}
+
+func (c *lateConn) Read(b []byte) (int, error) {
+	n, err := c.TCPConn.Read(b)
+	if n > 0 && c.wrote.Swap(false) {
+		c.timer.sleep(c.rtt)
 	}
-	// What is under way. A network holds no more either: the server then waits.
-	way := make(chan late, 256)
-	go func() {
-		defer close(way)
-		for {
-			b := make([]byte, 16<<10)
-			n, err := server.Read(b)
-			if n > 0 {
-				way <- late{b[:n], time.Now().Add(rtt)}
-			}
-			if err != nil {
-				return
-			}
-		}
-	}()
-	failed := false
-	for l := range way {
-		if failed {
-			continue // the reader must not wait for ever
-		}
-		time.Sleep(time.Until(l.due))
-		if _, err := client.Write(l.bytes); err != nil {
-			failed = true
-			closeBoth()
-		}
-	}
+	return n, err
+}
+
+func (c *lateConn) Close() error {
+	c.timer.close()
+	return c.TCPConn.Close()
 }
