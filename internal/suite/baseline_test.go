@@ -15,7 +15,7 @@ func TestSuiteRoleThatNobodyAnswered(t *testing.T) {
 	needRealServer(t)
 	s := needServer(t)
 	setup := s.open(t, stock, "")
-	role := s.schema[len(s.schema)-10:]
+	role := "r" + s.schema[len(s.schema)-10:]
 	for _, query := range []string{"CREATE ROLE " + role, "CREATE PROCEDURE p() SQL SECURITY INVOKER SET ROLE " + role} {
 		if _, err := setup.Exec(query); err != nil {
 			t.Skipf("the server has no roles that a routine can set: %v", err)

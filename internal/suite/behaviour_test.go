@@ -78,7 +78,7 @@ func (s *server) leakSchema(t *testing.T) (setup *sql.DB, role string) {
 		}
 	}
 	setup.Exec("DO RELEASE_LOCK('matrix')") // TiDB takes it when it makes the view
-	role = s.schema[len(s.schema)-10:]
+	role = "r" + s.schema[len(s.schema)-10:]
 	if _, err := setup.Exec("CREATE ROLE " + role); err != nil {
 		role = ""
 	}

@@ -96,7 +96,7 @@ func TestSuiteAssignmentThatIsPreparedAlone(t *testing.T) {
 func (s *server) roleOfARoutine(t *testing.T) {
 	t.Helper()
 	setup := s.open(t, stock, "")
-	role := s.schema[len(s.schema)-10:]
+	role := "r" + s.schema[len(s.schema)-10:]
 	for _, query := range []string{
 		"CREATE ROLE " + role,
 		"CREATE PROCEDURE p() SQL SECURITY INVOKER SET ROLE " + role,

@@ -66,7 +66,7 @@ func (s *server) leaks() []leak {
 		{"CALL", []string{"CALL p()"}, "", isReset},
 		{"many statements", []string{"SELECT 1; SET @a = 7; SET time_zone = '+03:00'"}, "multiStatements=true", isReset},
 		{"executed comment", []string{"/*!50000 SET @a = 7 */"}, "", isReset},
-		{"role", []string{"SET ROLE " + s.schema[len(s.schema)-10:]}, "", closes},
+		{"role", []string{"SET ROLE r" + s.schema[len(s.schema)-10:]}, "", closes},
 		{"XA", []string{"XA START '" + s.schema + "'", "INSERT INTO t VALUES (7)"}, "", closes},
 	}
 }

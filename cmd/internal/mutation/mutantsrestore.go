@@ -178,9 +178,9 @@ var restoreMutants = []mutant{
 	{
 		name: "a text runs on the former user's schema",
 		file: "internal/physical/diagnostics.go",
-		old:  "if err := (switcher{p}).selectDeferredSchema(ctx); err != nil {",
+		old:  "if err := s.selectDeferredSchema(ctx); err != nil {",
 		new:  "if err := ctx.Err(); err != nil {",
-		test: "TestSuiteLateSwitchIsUnseen",
+		test: "TestSuiteCombinedUseIsUnseen",
 	},
 	{
 		name: "a prepared CALL runs before its schema is selected",
