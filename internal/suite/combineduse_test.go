@@ -126,7 +126,6 @@ func TestSuiteCombinedUseIsUnseen(t *testing.T) {
 			{"SELECT ROW_COUNT() FROM t", nil},
 			{"SELECT home, LAST_INSERT_ID() FROM t", nil},
 			{"SELECT home, @a := 1 FROM t", nil},
-			{"SELECT home, GET_LOCK('combined', 1) FROM t", nil},
 			{"SELECT SQL_CALC_FOUND_ROWS home FROM t", nil},
 			{"/*! SELECT home FROM t */", nil},
 			{"SELECT LAST_INSERT_ID() FROM t", nil},
