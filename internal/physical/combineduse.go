@@ -1,8 +1,10 @@
 package physical
 
 import (
+	"bytes"
 	"context"
 	"database/sql/driver"
+	"encoding/json"
 	"log/slog"
 	"strings"
 
@@ -61,9 +63,9 @@ func isPlainName(schema string) bool {
 // canCombine reports whether USE was deferred and can be sent together with a text, which
 // has these arguments. It has the session allow that. It returns an error only if the
 // connection broke, or ctx ended.
-func (p switcher) canCombine(ctx context.Context, query string, st *session.Statement) (bool, error) {
+func (p switcher) canCombine(ctx context.Context, query string, args []driver.NamedValue, st *session.Statement) (bool, error) {
 	if !p.combined.works || !p.schema.isDeferred() || !isPlainName(p.schema.wanted) || p.config.AutoIsNull || !st.MayFollowUse() ||
-		len(query) > maxCombined {
+		len(query) > maxCombined || anyMayBeSeveral(args) {
 		return false, nil
 	}
 	if limit := p.maxText(); limit != 0 && len(useAnd(p.schema.wanted, query)) > limit {
@@ -159,7 +161,11 @@ func anyMayBeSeveral(args []driver.NamedValue) bool {
 				return true
 			}
 		case []byte:
-			if strings.Contains(string(v), ";") {
+			if bytes.IndexByte(v, ';') >= 0 {
+				return true
+			}
+		case json.RawMessage:
+			if bytes.IndexByte(v, ';') >= 0 {
 				return true
 			}
 		}
