@@ -84,6 +84,9 @@ func (p switcher) allowSeveral(ctx context.Context) (bool, error) {
 	if p.config.Multi || c.allowed && c.epoch == p.stmts.epoch {
 		return true, nil
 	}
+	if p.stmts.isReading() {
+		return false, nil
+	}
 	c.allowed, c.epoch = true, p.stmts.epoch // also if the answer is lost
 	refused, err := p.known.Run(ctx, stockdriver.MultiStatementsOn)
 	if err != nil {
@@ -103,6 +106,9 @@ func (p *Conn) forbidSeveral(ctx context.Context, query string, args []driver.Na
 		return nil
 	case !session.MayBeSeveral(query) && !anyMayBeSeveral(args):
 		return nil
+	case p.stmts.isReading(): // as the stock driver, which finds its buffer in use
+		p.live.worsens(broken)
+		return driver.ErrBadConn
 	}
 	refused, err := p.known.Run(ctx, stockdriver.MultiStatementsOff)
 	if err == nil {
