@@ -87,14 +87,37 @@ func (p switcher) allowSeveral(ctx context.Context) (bool, error) {
 	if p.stmts.isReading() {
 		return false, nil
 	}
-	c.allowed, c.epoch = true, p.stmts.epoch // also if the answer is lost
-	refused, err := p.known.Run(ctx, stockdriver.MultiStatementsOn)
+	if err := ctx.Err(); err != nil {
+		return false, err // or allowed would be noted and not be sent
+	}
+	c.allowed, c.epoch = true, p.stmts.epoch // also if the server refuses
+	refused, err := p.setOption(ctx, stockdriver.MultiStatementsOn)
 	if err != nil {
-		p.live.worsens(broken)
 		return false, err
 	}
-	c.works = refused[0] == nil
+	c.works = refused == nil
 	return c.works, nil
+}
+
+// setOption sends COM_SET_OPTION, before any of the user's text is sent. After an error the
+// connection is closed, since its answer may still come and would pass for that to the next
+// statement; but not if ctx had ended before, which leaves the stock driver's as it is too.
+func (p *Conn) setOption(ctx context.Context, option stockdriver.Command) (refused, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	timed, cancel := context.WithTimeout(ctx, CheckTimeout)
+	defer cancel()
+	answers, err := p.known.Run(timed, option)
+	if err == nil {
+		return answers[0], nil
+	}
+	p.live.worsens(broken)
+	p.Socket.Close()
+	if ctx.Err() == nil {
+		err = driver.ErrBadConn // the text was not sent
+	}
+	return nil, err
 }
 
 // forbidSeveral is called before any text is sent that is not combined: if it may be several
@@ -110,13 +133,13 @@ func (p *Conn) forbidSeveral(ctx context.Context, query string, args []driver.Na
 		p.live.worsens(broken)
 		return driver.ErrBadConn
 	}
-	refused, err := p.known.Run(ctx, stockdriver.MultiStatementsOff)
-	if err == nil {
-		err = refused[0]
-	}
+	refused, err := p.setOption(ctx, stockdriver.MultiStatementsOff)
 	if err != nil {
-		p.live.worsens(broken)
 		return err
+	}
+	if refused != nil {
+		p.live.worsens(broken)
+		return refused
 	}
 	p.flags.forget() // or they would pass for those of the statement that follows
 	c.allowed = false
