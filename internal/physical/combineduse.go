@@ -245,6 +245,9 @@ func (p switcher) endCombined(changes int64, err error) {
 		p.schema.selected(p.schema.wanted, changes)
 		p.deferred.failedSinceDeferral = false
 	}
+	if err != nil && p.flags.word != nil {
+		*p.flags.word &^= stockdriver.StatusMoreResults // of USE: an error has no flags, and nothing follows it
+	}
 }
 
 // lastResults is the stock driver's result of USE and a statement, without that of USE.

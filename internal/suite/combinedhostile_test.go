@@ -128,3 +128,32 @@ func TestSuiteCombinedUseThatFailsThenOthers(t *testing.T) {
 		dispose(t)
 	}
 }
+
+// An error behind USE leaves no sign of more results to the next rows.
+func TestSuiteCombinedUseAndAnErrorHaveNoMoreResults(t *testing.T) {
+	needRealServer(t)
+	x := newLateSchemas(t, 2)
+	dbs := x.openOne(t, x.s.dsn, "")
+	x.combined(t, dbs)
+	c, err := dbs[1].Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.ExecContext(t.Context(), "DELETE FROM missing"); err == nil {
+		t.Fatal("got no error")
+	}
+	err = c.Raw(func(raw any) error {
+		rows, err := raw.(driver.QueryerContext).QueryContext(t.Context(), "SELECT home FROM t", nil)
+		if err != nil {
+			return err
+		}
+		if rows.(driver.RowsNextResultSet).HasNextResultSet() {
+			t.Error("got another result, want none")
+		}
+		return rows.Close()
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
