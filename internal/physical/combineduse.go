@@ -39,8 +39,8 @@ type combinedUse struct {
 // combined: each time costs two round trips.
 const maxForbades = 3
 
-// maxCombined is the length of the longest text that is combined, in bytes. Copying a
-// longer one would cost more than the round trip.
+// maxCombined is the length of the longest text that is combined, with USE and arguments, in
+// bytes. Copying a longer one would cost more than the round trip.
 const maxCombined = 16 << 10
 
 // canSelectLater reports whether the schema may be selected by the next statement.
@@ -64,12 +64,13 @@ func isPlainName(schema string) bool {
 // canCombine reports whether USE was deferred and can be sent together with a text, which
 // has these arguments. It has the session allow that. It returns an error only if the
 // connection broke, or ctx ended.
-func (p switcher) canCombine(ctx context.Context, query string, st *session.Statement) (bool, error) {
+func (p switcher) canCombine(ctx context.Context, query string, args []driver.NamedValue, st *session.Statement) (bool, error) {
 	if !p.combined.works || !p.schema.isDeferred() || !isPlainName(p.schema.wanted) || p.config.AutoIsNull || !st.MayFollowUse() ||
-		len(query) > maxCombined {
+		anyMayBeSeveral(args) {
 		return false, nil
 	}
-	if limit := p.maxText(); limit != 0 && len(useAnd(p.schema.wanted, query)) > limit {
+	size := len(useAnd(p.schema.wanted, query)) + sizeOf(args)
+	if limit := p.maxText(); size > maxCombined || limit != 0 && size > limit {
 		return false, nil
 	}
 	return p.allowSeveral(ctx)
@@ -85,14 +86,40 @@ func (p switcher) allowSeveral(ctx context.Context) (bool, error) {
 	if p.config.Multi || c.allowed && c.epoch == p.stmts.epoch {
 		return true, nil
 	}
-	c.allowed, c.epoch = true, p.stmts.epoch // also if the answer is lost
-	refused, err := p.known.Run(ctx, stockdriver.MultiStatementsOn)
+	if p.stmts.isReading() {
+		return false, nil
+	}
+	if err := ctx.Err(); err != nil {
+		return false, err // or allowed would be noted and not be sent
+	}
+	c.allowed, c.epoch = true, p.stmts.epoch // also if the server refuses
+	refused, err := p.setOption(ctx, stockdriver.MultiStatementsOn)
 	if err != nil {
-		p.live.worsens(broken)
 		return false, err
 	}
-	c.works = refused[0] == nil
+	c.works = refused == nil
 	return c.works, nil
+}
+
+// setOption sends COM_SET_OPTION, before any of the user's text is sent. After an error the
+// connection is closed, since its answer may still come and would pass for that to the next
+// statement; but not if ctx had ended before, which leaves the stock driver's as it is too.
+func (p *Conn) setOption(ctx context.Context, option stockdriver.Command) (refused, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	timed, cancel := context.WithTimeout(ctx, CheckTimeout)
+	defer cancel()
+	answers, err := p.known.Run(timed, option)
+	if err == nil {
+		return answers[0], nil
+	}
+	p.live.worsens(broken)
+	p.Socket.Close()
+	if ctx.Err() == nil {
+		err = driver.ErrBadConn // the text was not sent
+	}
+	return nil, err
 }
 
 // forbidSeveral is called before any text is sent that is not combined: if it may be several
@@ -104,20 +131,31 @@ func (p *Conn) forbidSeveral(ctx context.Context, query string, args []driver.Na
 		return nil
 	case !session.MayBeSeveral(query) && !anyMayBeSeveral(args):
 		return nil
-	}
-	refused, err := p.known.Run(ctx, stockdriver.MultiStatementsOff)
-	if err == nil {
-		err = refused[0]
-	}
-	if err != nil {
+	case p.stmts.isReading(): // as the stock driver, which finds its buffer in use
 		p.live.worsens(broken)
+		return driver.ErrBadConn
+	}
+	if err := p.forbid(ctx); err != nil {
 		return err
 	}
-	p.flags.forget() // or they would pass for those of the statement that follows
-	c.allowed = false
 	if c.forbades++; c.forbades >= maxForbades {
 		c.works = false
 	}
+	return nil
+}
+
+// forbid has the session run no text of several statements from now on.
+func (p *Conn) forbid(ctx context.Context) error {
+	refused, err := p.setOption(ctx, stockdriver.MultiStatementsOff)
+	if err != nil {
+		return err
+	}
+	if refused != nil {
+		p.live.worsens(broken)
+		return refused
+	}
+	p.flags.forget() // or they would pass for those of the statement that follows
+	p.combined.allowed = false
 	return nil
 }
 
@@ -177,6 +215,24 @@ func anyMayBeSeveral(args []driver.NamedValue) bool {
 	return false
 }
 
+// sizeOf returns at least as many bytes as the stock driver needs to write arguments, for
+// which anyMayBeSeveral is false, into a text.
+func sizeOf(args []driver.NamedValue) (n int) {
+	const number = 32 // a number's or a time's
+	for i := range args {
+		n += number
+		switch v := args[i].Value.(type) {
+		case string:
+			n += 2 * len(v) // each byte may be escaped
+		case []byte:
+			n += 2 * len(v)
+		case json.RawMessage:
+			n += 2 * len(v)
+		}
+	}
+	return n
+}
+
 // execCombined is ExecContext of USE and a text, for which canCombine reported true.
 func (p switcher) execCombined(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	changes := p.Host.Server.Schemas.Load()
@@ -219,6 +275,9 @@ func (p switcher) endCombined(changes int64, err error) {
 	if err == nil || *p.flags.word&stockdriver.StatusUnknown == 0 {
 		p.schema.selected(p.schema.wanted, changes)
 		p.deferred.failedSinceDeferral = false
+	}
+	if err != nil && p.flags.word != nil {
+		*p.flags.word &^= stockdriver.StatusMoreResults // of USE: an error has no flags, and nothing follows it
 	}
 }
 

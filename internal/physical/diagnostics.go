@@ -260,7 +260,7 @@ func (h *Holder) beforeText(ctx context.Context, p *Conn, query string, args []d
 	}
 	st = p.scan(query)
 	s := switcher{p}
-	if combine, err = s.canCombine(ctx, query, &st); err != nil {
+	if combine, err = s.canCombine(ctx, query, args, &st); err != nil {
 		return st, false, err
 	}
 	if !combine && !st.OnlyReadsDiagnostics() { // USE would change the answers

@@ -64,6 +64,9 @@ func (s *keptStmts) reads(rows driver.Rows, err error) {
 	}
 }
 
+// isReading reports whether rows are not read to their end: then nothing can be sent.
+func (s *keptStmts) isReading() bool { return s.rows != nil && !stockdriver.RowsEnded(s.rows) }
+
 // cacheSafeState is the state under which a SQL text still means the same; with any other
 // state the cache is bypassed.
 const cacheSafeState = session.Transaction | session.NextTransaction | session.Locks | session.FoundRows
@@ -263,7 +266,7 @@ func (p keeper) closePending() {
 	l := p.Shared.Stmts
 	for share := int(l.Share.Load()); (s.cache.Len() > share || s.cache.Cost() > l.Costs) && p.evict(); {
 	}
-	if len(s.toClose) == 0 || s.rows != nil && !stockdriver.RowsEnded(s.rows) {
+	if len(s.toClose) == 0 || s.isReading() {
 		return
 	}
 	for i, e := range s.toClose {

@@ -206,9 +206,16 @@ var answersMutants = []mutant{
 	{
 		name: "rows seem to be followed by others, as USE was",
 		file: "internal/physical/combineduse.go",
-		old:  "*p.flags.word &^= stockdriver.StatusMoreResults",
-		new:  "_ = stockdriver.StatusMoreResults",
+		old:  "*p.flags.word &^= stockdriver.StatusMoreResults\n\t}\n\treturn rows",
+		new:  "_ = stockdriver.StatusMoreResults\n\t}\n\treturn rows",
 		test: "TestSuiteCombinedUseInRaw",
+	},
+	{
+		name: "an argument with a semicolon is sent where several statements may run",
+		file: "internal/physical/combineduse.go",
+		old:  "anyMayBeSeveral(args) {\n\t\treturn false, nil",
+		new:  "false {\n\t\treturn false, nil",
+		test: "TestSuiteCombinedUseOfArgumentsInQuotes",
 	},
 	{
 		name: "USE is not combined",

@@ -227,8 +227,8 @@ var restoreMutants = []mutant{
 	{
 		name:   "what is tried with autocommit off leaves a transaction",
 		file:   "internal/physical/deferredschema.go",
-		old:    "!p.Shared.Stmts.keeps() || !p.autocommit() {",
-		new:    "!p.Shared.Stmts.keeps() {",
+		old:    "!p.Shared.LateSwitch || !p.autocommit() {",
+		new:    "!p.Shared.LateSwitch {",
 		test:   "TestSuiteLateTrialEndsItsTransaction",
 		server: "MySQL",
 	},
