@@ -213,9 +213,10 @@ var answersMutants = []mutant{
 	{
 		name: "an argument with a semicolon is sent where several statements may run",
 		file: "internal/physical/combineduse.go",
-		old:  "anyMayBeSeveral(args) {\n\t\treturn false, nil",
-		new:  "false {\n\t\treturn false, nil",
-		test: "TestSuiteCombinedUseOfArgumentsInQuotes",
+		old:  "case json.RawMessage:\n\t\t\tif bytes",
+		new:  "case json.RawMessage:\n\t\t\tif false && bytes",
+		test: "TestArgumentThatMayBeSeveral",
+		pkg:  "./internal/physical",
 	},
 	{
 		name: "USE is not combined",
