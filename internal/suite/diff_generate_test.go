@@ -267,8 +267,8 @@ func (g *diffGen) ask() (diffStep, bool) {
 // hop makes the first of some steps of one text with arguments, on one handle after the
 // other: a connection on which it is kept goes from schema to schema.
 func (g *diffGen) hop() (diffStep, bool) {
-	x := pick(g.r, diffWhich, pick(g.r, g.often...))
-	if x.args == nil || x.ends != "" {
+	x := pick(g.r, diffWhich, diffWhichText, pick(g.r, g.often...), pick(g.r, diffPlain...), pick(g.r, diffFails...))
+	if x.ends != "" {
 		x = diffWhich
 	}
 	return g.hops(x, 3+g.r.IntN(10))

@@ -76,6 +76,9 @@ func runDiff(w *diffWorld, driver string, p *diffProgram) (answers [][]string, e
 		return nil, err
 	}
 	defer db.Close()
+	if p.seed%2 == 0 {
+		w.warm(driver, p)
+	}
 	runs := make([]*diffRun, len(p.actors))
 	for i := range runs {
 		runs[i] = &diffRun{w: w, driver: driver, actor: i, seed: p.seed, ctx: ctx, shared: &diffDB{DB: db, diffHandle: p.shared}}
@@ -98,6 +101,20 @@ func runDiff(w *diffWorld, driver string, p *diffProgram) (answers [][]string, e
 		answers = append(answers, r.answers)
 	}
 	return answers, nil
+}
+
+// warm has a connection of each pool find out what it can do with schemas, which it does
+// when it has switched often enough. Programs are too short for that.
+func (w *diffWorld) warm(driver string, p *diffProgram) {
+	for _, v := range p.variants() {
+		for n := range 6 {
+			h := diffHandle{schema: []string{"a", "b"}[n%2], variant: v, maxOpen: 1}
+			if db, err := w.open(driver, h); err == nil {
+				db.Exec("SELECT name FROM which_schema")
+				db.Close()
+			}
+		}
+	}
 }
 
 // diffPatience is how long a program may take. Most take some 20 ms.
