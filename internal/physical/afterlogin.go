@@ -80,7 +80,7 @@ func (p afterLoginRunner) repeatAfterLogin(ctx context.Context) error {
 	if !p.after.ran {
 		return nil
 	}
-	if p.combined.allowed { // which the function must not find, as it did not at the login
+	if p.multi.allowed { // which the function must not find, as it did not at the login
 		if err := p.forbid(ctx); err != nil {
 			return err
 		}

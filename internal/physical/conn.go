@@ -90,7 +90,8 @@ type Conn struct {
 
 	schema      sessionSchema
 	deferred    deferredSchema
-	combined    combinedUse
+	combinesUse bool // it was tested that USE and a text can be sent together
+	multi       multiStatements
 	flags       statusFlags
 	live        liveness
 	diagnostics diagnostics

@@ -170,7 +170,7 @@ var answersMutants = []mutant{
 	},
 	{
 		name: "a text may be several statements once USE was combined",
-		file: "internal/physical/combineduse.go",
+		file: "internal/physical/multistatements.go",
 		old:  "case !session.MayBeSeveral(query) && !anyMayBeSeveral(args):",
 		new:  "case true:",
 		test: "TestSuiteCombinedUseAllowsNobodySeveral",
@@ -212,7 +212,7 @@ var answersMutants = []mutant{
 	},
 	{
 		name: "an argument with a semicolon is sent where several statements may run",
-		file: "internal/physical/combineduse.go",
+		file: "internal/physical/multistatements.go",
 		old:  "case json.RawMessage:\n\t\t\tif bytes",
 		new:  "case json.RawMessage:\n\t\t\tif false && bytes",
 		test: "TestArgumentThatMayBeSeveral",
@@ -221,8 +221,8 @@ var answersMutants = []mutant{
 	{
 		name: "USE is not combined",
 		file: "internal/physical/combineduse.go",
-		old:  "p.combined.works = works && err == nil",
-		new:  "p.combined.works = works && err != nil",
+		old:  "p.combinesUse = works && err == nil",
+		new:  "p.combinesUse = works && err != nil",
 		test: "TestSuiteRoundTripsOfAStatement",
 	},
 	{
