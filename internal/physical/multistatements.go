@@ -21,14 +21,14 @@ import (
 
 // multiStatements is whether the session allows them. Guarded by ownership.
 type multiStatements struct {
-	allowed  bool // the session may run several statements that the DSN does not allow
-	epoch    int  // of the session when that was allowed: a reset may have ended it
-	forbades int  // how often it was forbidden again
+	allowed        bool // the session may run several statements that the DSN does not allow
+	epoch          int  // of the session when that was allowed: a reset may have ended it
+	timesForbidden int  // how often it was forbidden again
 }
 
-// maxForbades is how often several statements are forbidden before they are not allowed any
+// maxTimesForbidden is how often several statements are forbidden before they are not allowed any
 // more: each time costs two round trips.
-const maxForbades = 3
+const maxTimesForbidden = 3
 
 // allowSeveral has the session run several statements of a text. It reports false if the
 // server refuses.
@@ -89,7 +89,7 @@ func (p *Conn) forbidSeveral(ctx context.Context, query string, args []driver.Na
 	if err := p.forbid(ctx); err != nil {
 		return err
 	}
-	if c.forbades++; c.forbades >= maxForbades {
+	if c.timesForbidden++; c.timesForbidden >= maxTimesForbidden {
 		p.combinesUse = false
 	}
 	return nil
