@@ -43,7 +43,10 @@ func dial(ctx context.Context, addr string, rtt time.Duration) (net.Conn, error)
 		c.Close()
 		return nil, err
 	}
-	return &lateConn{TCPConn: c.(*net.TCPConn), rtt: rtt, timer: t}, nil
+	t.sleep(rtt) // as the handshake of TCP takes
+	late := &lateConn{TCPConn: c.(*net.TCPConn), rtt: rtt, timer: t}
+	late.wrote.Store(true) // what the server sends first answers the end of that
+	return late, nil
 }
 
 // lateConn delays the first answer to what was written: whoever writes twice before reading
