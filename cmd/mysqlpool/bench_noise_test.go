@@ -102,7 +102,7 @@ func TestBenchLogsInForEachRound(t *testing.T) {
 
 // A server that falls silent ends it within --timeout.
 func TestBenchOnServerThatFallsSilent(t *testing.T) {
-	for _, workload := range []string{"pooled-query", "open-query-close", "parameter-32"} {
+	for _, workload := range []string{"pooled-query", "open-query-close", "pooled-query-32"} {
 		server := oneServer(t)
 		gate := gateTo(t, server)
 		silenced := make(chan time.Time, 1)
