@@ -80,11 +80,6 @@ func (p afterLoginRunner) repeatAfterLogin(ctx context.Context) error {
 	if !p.after.ran {
 		return nil
 	}
-	if p.multi.allowed { // which the function must not find, as it did not at the login
-		if err := p.forbid(ctx); err != nil {
-			return err
-		}
-	}
 	before := p.schema.now
 	if p.after.schema != "" && p.after.schema != UnknownSchema && p.after.schema != before {
 		if _, err := switcher(p).use(ctx, p.after.schema); err != nil {

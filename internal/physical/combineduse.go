@@ -22,7 +22,7 @@ import (
 // The session must allow several statements for that: see multistatements.go.
 
 // maxCombined is the length of the longest text that is combined, with USE and arguments, in
-// bytes. Copying a longer one would cost more than the round trip.
+// bytes. A longer one has USE sent first: a round trip is little beside it.
 const maxCombined = 16 << 10
 
 // canSelectLater reports whether the schema may be selected by the next statement.
@@ -122,7 +122,7 @@ func (p switcher) endCombined(changes int64, err error) {
 		p.schema.selected(p.schema.wanted, changes)
 		p.deferred.failedSinceDeferral = false
 	}
-	if err != nil && p.flags.word != nil {
+	if err != nil {
 		*p.flags.word &^= stockdriver.StatusMoreResults // of USE: an error has no flags, and nothing follows it
 	}
 }

@@ -149,7 +149,9 @@ func (p *Conn) Close(why pool.Reason) {
 	invalid := !p.IsValid() // its socket was closed here, or the answer not read
 	died := why == pool.Broken
 	if !invalid && !died && why != pool.Disposed {
-		if died = p.ResetSession(context.Background()) != nil; !died {
+		// After these an answer may be unread, which is no sign of death.
+		died = why != pool.Dirty && why != pool.Unclosed && p.ResetSession(context.Background()) != nil
+		if !died {
 			saveLastID(p)
 		}
 	}

@@ -15,12 +15,16 @@ func (h *Holder) Exec(ctx context.Context, query string, args []driver.NamedValu
 			return result, h.noteError(err)
 		}
 	}
+	return h.execText(ctx, p, query, args)
+}
+
+// execText is Exec of a text as such.
+func (h *Holder) execText(ctx context.Context, p *Conn, query string, args []driver.NamedValue) (result driver.Result, err error) {
 	st, combine, err := h.beforeText(ctx, p, query, args, false)
 	if err != nil {
 		return nil, h.noteError(err)
 	}
 	p.running()
-	var result driver.Result
 	if combine {
 		result, err = (switcher{p}).execCombined(ctx, query, args)
 	} else {
@@ -38,12 +42,16 @@ func (h *Holder) Query(ctx context.Context, query string, args []driver.NamedVal
 			return rows, h.noteError(err)
 		}
 	}
+	return h.queryText(ctx, p, query, args)
+}
+
+// queryText is Query of a text as such.
+func (h *Holder) queryText(ctx context.Context, p *Conn, query string, args []driver.NamedValue) (rows driver.Rows, err error) {
 	st, combine, err := h.beforeText(ctx, p, query, args, true)
 	if err != nil {
 		return nil, h.noteError(err)
 	}
 	p.running()
-	var rows driver.Rows
 	if combine {
 		rows, err = (switcher{p}).queryCombined(ctx, query, args)
 	} else {
@@ -108,40 +116,15 @@ func (h *Holder) queryCached(ctx context.Context, p *Conn, query string, args []
 }
 
 // ExecValues is Exec with the arguments that driver.Execer has.
-func (h *Holder) ExecValues(query string, values []driver.Value) (driver.Result, error) {
-	p, args, ctx := h.leased.Value, named(values), context.Background()
-	st, combine, err := h.beforeText(ctx, p, query, args, false)
-	if err != nil {
-		return nil, h.noteError(err)
-	}
-	p.running()
-	var result driver.Result
-	if combine {
-		result, err = (switcher{p}).execCombined(ctx, query, args)
-	} else {
-		result, err = p.Exec(query, values)
-	}
-	h.afterText(p, &st, query, args, result, err)
-	return result, h.noteError(err)
+func (h *Holder) ExecValues(query string, args []driver.Value) (driver.Result, error) {
+	return h.execText(context.Background(), h.leased.Value, query, named(args))
 }
 
 // QueryValues is Query with the arguments that driver.Queryer has. Nobody reminds its
 // users to close the rows, so the connection does not go to anybody else afterwards.
-func (h *Holder) QueryValues(query string, values []driver.Value) (driver.Rows, error) {
-	p, args, ctx := h.leased.Value, named(values), context.Background()
-	st, combine, err := h.beforeText(ctx, p, query, args, true)
-	if err != nil {
-		return nil, h.noteError(err)
-	}
-	p.running()
-	var rows driver.Rows
-	if combine {
-		rows, err = (switcher{p}).queryCombined(ctx, query, args)
-	} else {
-		rows, err = p.Query(query, values)
-	}
-	p.stmts.reads(rows, err)
-	h.afterText(p, &st, query, args, nil, err)
+func (h *Holder) QueryValues(query string, args []driver.Value) (driver.Rows, error) {
+	p := h.leased.Value
+	rows, err := h.queryText(context.Background(), p, query, named(args))
 	p.state.Add(session.Identity)
-	return rows, h.noteError(err)
+	return rows, err
 }

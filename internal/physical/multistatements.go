@@ -86,17 +86,6 @@ func (p *Conn) forbidSeveral(ctx context.Context, query string, args []driver.Na
 		p.live.worsens(broken)
 		return driver.ErrBadConn
 	}
-	if err := p.forbid(ctx); err != nil {
-		return err
-	}
-	if c.timesForbidden++; c.timesForbidden >= maxTimesForbidden {
-		p.combinesUse = false
-	}
-	return nil
-}
-
-// forbid has the session run no text of several statements from now on.
-func (p *Conn) forbid(ctx context.Context) error {
 	refused, err := p.setOption(ctx, stockdriver.MultiStatementsOff)
 	if err != nil {
 		return err
@@ -106,7 +95,10 @@ func (p *Conn) forbid(ctx context.Context) error {
 		return refused
 	}
 	p.flags.forget() // or they would pass for those of the statement that follows
-	p.multi.allowed = false
+	c.allowed = false
+	if c.timesForbidden++; c.timesForbidden >= maxTimesForbidden {
+		p.combinesUse = false
+	}
 	return nil
 }
 

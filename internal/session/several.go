@@ -11,8 +11,8 @@ func MayBeSeveral(query string) bool {
 }
 
 // MayFollowUse reports whether the statement, sent behind USE and a semicolon in one text,
-// certainly does what it does alone: it reads or changes rows or tables, and does not read what USE
-// changes. A comment alone would be no statement.
+// certainly does what it does alone: it reads or changes rows or tables, and does not read
+// what USE changes. A comment alone would be no statement.
 func (st *Statement) MayFollowUse() bool {
 	const others = traitVague | traitMultiple | traitKills | traitAltersSchemas | traitMayBegin
 	return st.Leaves|st.Ends&^FoundRows == 0 && st.reads == 0 && st.traits&others == 0 && !MayBeSeveral(st.text) &&

@@ -42,6 +42,7 @@ const (
 
 func TestAnswers(t *testing.T) {
 	reset := []Command{ResetConnection}
+	option := []Command{MultiStatementsOff}
 	two := []Command{ResetConnection, Query("SET NAMES utf8mb4")}
 	unknown := &mysql.MySQLError{Number: 1047, SQLState: [5]byte([]byte("08S01")), Message: "Unknown com"}
 	for _, row := range []struct {
@@ -57,6 +58,12 @@ func TestAnswers(t *testing.T) {
 		{"an error", reset, refusal, []error{unknown}, 9, ""},
 		{"the last status", two, inTx + ok, []error{nil, nil}, 2, ""},
 		{"an error between", two, refusal + inTx, []error{unknown, nil}, 3, ""},
+		{"an EOF to an option", option, "\x05\x00\x00\x01\xfe\x00\x00\x03\x00", []error{nil}, 3, ""},
+		{"an OK of that kind to an option", option, "\x07\x00\x00\x01\xfe\x00\x00\x03\x00\x00\x00", []error{nil}, 3, ""},
+		{"an OK to an option", option, inTx, []error{nil}, 3, ""},
+		{"an option is refused", option, refusal, []error{unknown}, 9, ""},
+		{"an EOF to another command", reset, "\x05\x00\x00\x01\xfe\x00\x00\x03\x00", []error{}, 9, "kind 0xfe"},
+		{"a short EOF", option, "\x02\x00\x00\x01\xfe\x00", []error{}, 9, "too short"},
 		{"a missing answer", two, inTx, []error{nil}, 3, "EOF"},
 		{"no answer", two, "", []error{}, 9, "EOF"},
 		{"another sequence number", reset, strings.Replace(ok, "\x01", "\x02", 1), []error{}, 9, "as packet 2"},

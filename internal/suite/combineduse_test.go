@@ -159,9 +159,7 @@ func TestSuiteCombinedUseIsUnseen(t *testing.T) {
 				}
 			}
 			x.s.exec(t, "DELETE FROM "+x.names[1]+".written")
-			for _, db := range dbs {
-				db.Close()
-			}
+			closeAll(dbs)
 			dispose(t)
 		}
 	}
@@ -376,9 +374,7 @@ func TestSuiteCombinedUseOfOddNames(t *testing.T) {
 				}
 			}
 		}
-		for _, db := range dbs {
-			db.Close()
-		}
+		closeAll(dbs)
 		dispose(t)
 		x.s.exec(t, "DROP DATABASE "+x.names[1])
 	}

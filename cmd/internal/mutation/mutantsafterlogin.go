@@ -5,8 +5,8 @@ var afterLoginMutants = []mutant{
 	{
 		name: "WithAfterLogin does not run again after a reset",
 		file: "internal/physical/afterlogin.go",
-		old:  "	if !p.after.ran {\n		return nil\n	}\n	if p.multi.allowed",
-		new:  "	if p.after.ran {\n		return nil\n	}\n	if p.multi.allowed",
+		old:  "	if !p.after.ran {\n		return nil\n	}\n	before",
+		new:  "	if p.after.ran {\n		return nil\n	}\n	before",
 		test: "TestSuiteAfterLoginIsRestored",
 	},
 	{

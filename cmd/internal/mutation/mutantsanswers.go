@@ -228,8 +228,8 @@ var answersMutants = []mutant{
 	{
 		name: "a dead connection that is closed for its age leaves LAST_INSERT_ID()",
 		file: "internal/physical/conn.go",
-		old:  "if died = p.ResetSession(context.Background()) != nil; !died {",
-		new:  "if p.ResetSession(context.Background()) == nil {",
+		old:  "died = why != pool.Dirty && why",
+		new:  "died = false && why",
 		test: "TestWhatDiesWithItsConnection",
 		pkg:  "./driver",
 	},
