@@ -196,6 +196,7 @@ type fakeConn struct {
 	schema string
 	closed bool
 	dead   bool     // the socket is: what the liveness check sees
+	looks  int      // how often that looked
 	log    []string // what was sent
 	stmts  int      // prepared and not closed
 	late   int      // statements that were tried on it when it was closed or dead
@@ -301,6 +302,7 @@ func (c *fakeConn) Close() error {
 func (c *fakeConn) IsValid() bool { return c.get(func() bool { return !c.closed }) }
 
 func (c *fakeConn) ResetSession(context.Context) error {
+	c.set(func() { c.looks++ })
 	if c.get(func() bool { return c.closed || c.dead }) {
 		return driver.ErrBadConn
 	}

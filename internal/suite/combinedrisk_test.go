@@ -266,6 +266,9 @@ func TestSuiteCombinedUseWithASilentServer(t *testing.T) {
 		}
 		cancel()
 		d.swallows.Store(false)
+		if _, err := c.ExecContext(t.Context(), "DO 1"); err == nil {
+			t.Error("the connection goes on, though an answer may still come")
+		}
 		c.Close()
 		if d.swallowed.Swap(0) == 0 {
 			t.Error("several statements were not forbidden")
