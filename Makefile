@@ -11,7 +11,9 @@ CC_FOUND := $(shell command -v "$$(go env CC)" 2>/dev/null)
 RACE     := $(if $(CC_FOUND),-race)
 GOTEST    = go test $(RACE) -timeout 10m
 # The suite has the server to itself.
-TESTALL   = sh -c '$(STOCK) $(GOTEST) -count=1 $$(go list ./... | grep -v /internal/suite$$) && $(STOCK) $(GOTEST) -count=1 ./internal/suite && cd driver/prometheus && $(GOTEST) -count=1 ./... && cd ../otel && $(GOTEST) -count=1 ./...'
+TESTALL   = sh -c '$(STOCK) $(GOTEST) -count=1 $$(go list ./... | grep -v /internal/suite$$) && $(STOCK) $(GOTEST) -count=1 ./internal/suite && $(TESTUNIX) && cd driver/prometheus && $(GOTEST) -count=1 ./... && cd ../otel && $(GOTEST) -count=1 ./...'
+# Whether something is between a connection and its server is told by other means there.
+TESTUNIX  = { [ -z "$$MYSQL_POOL_TEST_UNIX_DSN" ] || MYSQL_POOL_TEST_DSN="$$MYSQL_POOL_TEST_UNIX_DSN" $(STOCK) $(GOTEST) -count=1 -run "Late|Combined|Kept|Texts|Schema" ./internal/suite; }
 
 # go.mod asks for the lowest version of the stock driver that works. With NEWEST for
 # STOCK the newest of STOCKS is in its place.

@@ -196,9 +196,14 @@ func (b *bench) transports(ctx context.Context, server *target.Server) (all []tr
 			return nil, err
 		}
 	}
-	for _, t := range []transport{
-		{"TCP", server.DSN}, {"unix", cmp.Or(b.UnixDSN, server.UnixDSN)}, {"TLS", overTLS},
-	} {
+	first := transport{"TCP", server.DSN}
+	switch server.DSN {
+	case server.UnixDSN:
+		first.name = "unix"
+	case overTLS:
+		first.name = "TLS"
+	}
+	for _, t := range []transport{first, {"unix", cmp.Or(b.UnixDSN, server.UnixDSN)}, {"TLS", overTLS}} {
 		if t.dsn != "" && !slices.ContainsFunc(all, func(o transport) bool { return o.dsn == t.dsn }) {
 			all = append(all, t)
 		}

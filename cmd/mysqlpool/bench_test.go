@@ -120,6 +120,25 @@ func TestBench(t *testing.T) {
 	wantNothingLeft(t, server)
 }
 
+// What a DSN goes over is named by the DSN.
+func TestBenchNamesItsTransport(t *testing.T) {
+	server := oneServer(t, "--max-connections=300")
+	for name, dsn := range map[string]string{"TCP": server.DSN, "unix": server.UnixDSN, "TLS": server.TLSDSN} {
+		t.Run(name, func(t *testing.T) {
+			if dsn == "" {
+				t.Skip("the server has none")
+			}
+			var stdout, stderr bytes.Buffer
+			if status := run(t.Context(), []string{"bench", "--rounds=5", "--round-time=1ms", "--workload=pooled-query", "--dsn=" + dsn}, &stdout, &stderr); status != 0 {
+				t.Fatalf("exit status %d: %s", status, &stderr)
+			}
+			if !regexp.MustCompile(`(?m)^ +` + name + `\b`).MatchString(stdout.String()) {
+				t.Errorf("want %s first, got:\n%s", name, &stdout)
+			}
+		})
+	}
+}
+
 // wantNothingLeft checks that the server has neither a table nor a schema nor a
 // connection of the command any more.
 func wantNothingLeft(t *testing.T, server *servers.Server) {

@@ -21,7 +21,7 @@ const (
 // floors is the packages from the ground up. A package imports those of the floors
 // below its own, and none of its own floor or above.
 var floors = [][]string{
-	{"internal/session", "internal/stmtcache", "internal/failover", "internal/histogram", "internal/mysqlerr", "internal/stockdriver", "internal/corpus"},
+	{"internal/session", "internal/stmtcache", "internal/failover", "internal/histogram", "internal/mysqlerr", "internal/peer", "internal/stockdriver", "internal/corpus"},
 	{"internal/pool", "internal/dsn", "internal/serverinfo"},
 	{"internal/budget", "internal/loginpace"},
 	{"internal/physical"}, // one session on the server

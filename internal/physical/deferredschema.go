@@ -4,10 +4,10 @@ import (
 	"context"
 	"database/sql/driver"
 	"log/slog"
-	"net"
 	"slices"
 
 	"github.com/mysqlpool/mysqlpool/internal/mysqlerr"
+	"github.com/mysqlpool/mysqlpool/internal/peer"
 )
 
 // On MySQL and MariaDB a prepared statement runs in the schema in which it was
@@ -16,9 +16,10 @@ import (
 // read and write the tables of another user, and a proxy may prepare it again on
 // another connection. So a connection is trusted with this only if
 //
-//   - the server's list of connections shows this one with the address of its socket,
-//     and the server takes no other address from a proxy (PROXY protocol): then nothing in
-//     between could run a statement on another session; and
+//   - nothing is in between that could run a statement on another session. Over TCP the
+//     server's list of connections must show this one with the address of its socket, and the
+//     server must take no other address from a proxy (PROXY protocol). Over a unix socket the
+//     program at its other end must be the server itself; and
 //   - it was tested on this connection.
 //
 // Anything but a prepared statement selects the schema first, or together with itself (see
@@ -140,7 +141,7 @@ const deferralTest = "SELECT DATABASE(), COUNT(*) > 0 FROM COLLATION_CHARACTER_S
 // or ctx ended.
 func (p switcher) testDeferral(ctx context.Context, schema string) error {
 	// With autocommit off the test would open a transaction.
-	if _, ok := p.local.(*net.TCPAddr); !ok || !p.Shared.LateSwitch || !p.autocommit() {
+	if !p.Shared.LateSwitch || !p.autocommit() {
 		return nil
 	}
 	before := p.schema
@@ -162,13 +163,7 @@ func (p switcher) testDeferral(ctx context.Context, schema string) error {
 
 // runDeferralTest prepares a statement in one schema and runs it in another.
 func (p switcher) runDeferralTest(ctx context.Context, schema string) (works bool, err error) {
-	row, err := queryRow(ctx, p, "SELECT HOST FROM information_schema.PROCESSLIST WHERE ID = CONNECTION_ID()")
-	if err != nil || !isAt(ctx, row[0], p.local) {
-		return false, err
-	}
-	// MariaDB and Percona Server: the proxies that may state another client address.
-	proxies, err := queryRows(ctx, p, "SHOW GLOBAL VARIABLES LIKE 'proxy_protocol_networks'")
-	if err != nil || len(proxies) > 0 && proxies[0][1] != "" {
+	if direct, err := p.isDirect(ctx); err != nil || !direct {
 		return false, err
 	}
 	if _, err := p.ExecContext(ctx, "USE "+neutralSchema, nil); err != nil {
@@ -190,4 +185,20 @@ func (p switcher) runDeferralTest(ctx context.Context, schema string) (works boo
 	}
 	all, err := readRows(rows)
 	return len(all) == 1 && slices.Equal(all[0], []string{neutralSchema, "1"}), err
+}
+
+// isDirect reports whether nothing is between this connection and its server that could run
+// a statement on another session. It reports false if that is not known.
+func (p switcher) isDirect(ctx context.Context) (bool, error) {
+	if p.local == nil {
+		name := peer.Program(p.known.NetConn)
+		return name == "mysqld" || name == "mariadbd", nil
+	}
+	row, err := queryRow(ctx, p, "SELECT HOST FROM information_schema.PROCESSLIST WHERE ID = CONNECTION_ID()")
+	if err != nil || !isAt(ctx, row[0], p.local) {
+		return false, err
+	}
+	// MariaDB and Percona Server: the proxies that may state another client address.
+	proxies, err := queryRows(ctx, p, "SHOW GLOBAL VARIABLES LIKE 'proxy_protocol_networks'")
+	return err == nil && (len(proxies) == 0 || proxies[0][1] == ""), err
 }

@@ -22,6 +22,8 @@ type Conn struct {
 	// Socket is where packets may be written to and read from between two statements;
 	// nil: unknown, or they look different there, as with compression.
 	Socket net.Conn
+	// NetConn is what Socket is, to be looked at only, with compression too; nil: unknown.
+	NetConn net.Conn
 	// Local is the socket's own address; nil: unknown, or not of TCP.
 	Local net.Addr
 	// Remote is the server's address; the zero Addr: unknown, or not of TCP.
@@ -62,6 +64,7 @@ func ConnOf(c driver.Conn) (f Conn) {
 	if socket == nil {
 		return f
 	}
+	f.NetConn = socket
 	if tcp, ok := socket.LocalAddr().(*net.TCPAddr); ok {
 		f.Local = tcp
 	}

@@ -4,7 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -98,26 +102,28 @@ func (x *lateSchemas) usesOf(t *testing.T, dbs []*sql.DB) int {
 const oneConnOnly = "pool_size=1&pool_max_overflow=0"
 
 // A kept statement takes one round trip on whatever schema the connection is, where
-// that was proved. Behind a proxy, on a socket and with pool_schema_switch=always it
-// takes USE first.
+// that was proved. Behind a proxy, and with pool_schema_switch=always, it takes USE first.
 func TestSuiteKeptStatementsNeedNoUse(t *testing.T) {
 	needRealServer(t)
 	x := newLateSchemas(t, 3)
 	relay := newRelay(t, x.s.dsn, func(byte, string) []byte { return nil })
-	cfg, err := mysql.ParseDSN(x.s.dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	direct := cfg.Net == "tcp"
-	for _, test := range []struct {
+	type way struct {
 		name, base, params string
 		late               bool
-	}{
-		{"direct", x.s.dsn, oneConnOnly, direct},
+	}
+	ways := []way{
+		{"direct", x.s.dsn, oneConnOnly, true},
 		{"always", x.s.dsn, oneConnOnly + "&pool_schema_switch=always", false},
 		{"nothing kept", x.s.dsn, oneConnOnly + "&pool_stmt_cache=0", false},
 		{"a proxy", relay.through(t, x.s.dsn, "charset=utf8mb4"), oneConnOnly, false},
-	} {
+	}
+	if unix := x.s.transports()["unix"]; unix != "" {
+		ways = append(ways,
+			way{"unix", unix, oneConnOnly, runtime.GOOS == "linux"},
+			way{"unix, compressed", unix, oneConnOnly + "&compress=true", runtime.GOOS == "linux"},
+			way{"unix, a proxy", throughUnix(t, unix), oneConnOnly, false})
+	}
+	for _, test := range ways {
 		t.Run(test.name, func(t *testing.T) {
 			got := x.usesOf(t, x.open(t, test.base, test.params))
 			if test.late && got > 10 || !test.late && got < 90 {
@@ -125,11 +131,42 @@ func TestSuiteKeptStatementsNeedNoUse(t *testing.T) {
 			}
 		})
 	}
-	if unix := x.s.transports()["unix"]; unix != "" {
-		if got := x.usesOf(t, x.open(t, unix, oneConnOnly)); got < 90 {
-			t.Errorf("on a socket the server was told USE %d times in 100 visits, want it before each", got)
-		}
+}
+
+// throughUnix returns a DSN of a unix socket on which this program listens, and passes on
+// what comes to the one of another DSN.
+func throughUnix(t *testing.T, dsn string) string {
+	cfg, err := mysql.ParseDSN(dsn)
+	if err != nil {
+		t.Fatal(err)
 	}
+	to := cfg.Addr
+	cfg.Addr = filepath.Join(t.TempDir(), "proxy.sock")
+	listener, err := net.Listen("unix", cfg.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial("unix", to)
+			if err != nil {
+				client.Close()
+				continue
+			}
+			for _, way := range [][2]net.Conn{{client, server}, {server, client}} {
+				go func() {
+					io.Copy(way[0], way[1])
+					way[0].Close()
+				}()
+			}
+		}
+	}()
+	return cfg.FormatDSN()
 }
 
 // Where texts and arguments mix, USE is sent hardly more often than before each visit.

@@ -176,6 +176,13 @@ var restoreMutants = []mutant{
 		test: "TestSuiteKeptStatementsNeedNoUse",
 	},
 	{
+		name: "a proxy that listens on a unix socket is thought to be the server",
+		file: "internal/physical/deferredschema.go",
+		old:  "return name == \"mysqld\" || name == \"mariadbd\", nil",
+		new:  "return name != \"\", nil",
+		test: "TestSuiteKeptStatementsNeedNoUse",
+	},
+	{
 		name: "a text runs on the former user's schema",
 		file: "internal/physical/diagnostics.go",
 		old:  "if err := s.selectDeferredSchema(ctx); err != nil {",
@@ -199,8 +206,8 @@ var restoreMutants = []mutant{
 	{
 		name: "a server that takes addresses from a proxy shows that there is none",
 		file: "internal/physical/deferredschema.go",
-		old:  "if err != nil || len(proxies) > 0 && proxies[0][1] != \"\" {",
-		new:  "if err != nil || proxies == nil && err != nil {",
+		old:  "return err == nil && (len(proxies) == 0 || proxies[0][1] == \"\"), err",
+		new:  "return err == nil && len(proxies) >= 0, err",
 		test: "TestSuiteProxyProtocolIsAProxy",
 	},
 	{
