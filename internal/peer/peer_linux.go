@@ -21,6 +21,10 @@ func program(c *net.UnixConn) string {
 	if err != nil || refused != nil || peer.Pid <= 0 { // 0: of another container
 		return ""
 	}
+	// A pid is one of this process's namespace, and /proc may be another's.
+	if self, err := os.Readlink("/proc/self"); err != nil || self != strconv.Itoa(os.Getpid()) {
+		return ""
+	}
 	name, err := os.ReadFile("/proc/" + strconv.Itoa(int(peer.Pid)) + "/comm")
 	if err != nil {
 		return ""

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"crypto/tls"
 	"net"
 	"os"
 	"path/filepath"
@@ -39,6 +40,9 @@ func TestProgram(t *testing.T) {
 		}
 		if got := Program(struct{ net.Conn }{c}); got != "" {
 			t.Errorf("%s in a type of a dialer's: got the program %q, want none", network.name, got)
+		}
+		if got := Program(tls.Client(c, nil)); got != network.want {
+			t.Errorf("TLS over %s: got the program %q, want %q", network.name, got, network.want)
 		}
 		c.Close()
 		if got := Program(c); got != "" {

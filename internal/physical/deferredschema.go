@@ -120,17 +120,26 @@ func (p switcher) selectDeferredSchema(ctx context.Context) error {
 	return err
 }
 
-// selectDeferredSchemaForKept is selectDeferredSchema before a kept statement. It sends
-// nothing if the session is on the neutral schema, unless a kept statement failed since USE
-// was deferred.
-func (p switcher) selectDeferredSchemaForKept(ctx context.Context) error {
-	switch {
-	case !p.schema.isDeferred():
+// selectDeferredSchemaFor is selectDeferredSchema before a statement of that text. It sends
+// nothing before one that asks about earlier statements only: USE would change the answers.
+func (p switcher) selectDeferredSchemaFor(ctx context.Context, query string) error {
+	if !p.schema.isDeferred() {
 		return nil
-	case p.deferred.trusted && p.schema.now == neutralSchema && !p.deferred.failedSinceDeferral:
+	}
+	if st := p.scan(query); st.OnlyReadsDiagnostics() {
 		return nil
 	}
 	return p.selectDeferredSchema(ctx)
+}
+
+// selectDeferredSchemaForKept is selectDeferredSchemaFor before a kept statement. It sends
+// nothing if the session is on the neutral schema, unless a kept statement failed since USE
+// was deferred.
+func (p switcher) selectDeferredSchemaForKept(ctx context.Context, query string) error {
+	if p.deferred.trusted && p.schema.now == neutralSchema && !p.deferred.failedSinceDeferral {
+		return nil
+	}
+	return p.selectDeferredSchemaFor(ctx, query)
 }
 
 // deferralTest selects the schema, and from a table that no other schema is likely to have.
@@ -191,8 +200,7 @@ func (p switcher) runDeferralTest(ctx context.Context, schema string) (works boo
 // a statement on another session. It reports false if that is not known.
 func (p switcher) isDirect(ctx context.Context) (bool, error) {
 	if p.local == nil {
-		name := peer.Program(p.known.NetConn)
-		return name == "mysqld" || name == "mariadbd", nil
+		return isServer(peer.Program(p.known.NetConn)), nil
 	}
 	row, err := queryRow(ctx, p, "SELECT HOST FROM information_schema.PROCESSLIST WHERE ID = CONNECTION_ID()")
 	if err != nil || !isAt(ctx, row[0], p.local) {
@@ -202,3 +210,6 @@ func (p switcher) isDirect(ctx context.Context) (bool, error) {
 	proxies, err := queryRows(ctx, p, "SHOW GLOBAL VARIABLES LIKE 'proxy_protocol_networks'")
 	return err == nil && (len(proxies) == 0 || proxies[0][1] == ""), err
 }
+
+// isServer reports whether a program of that name is MySQL or MariaDB.
+func isServer(name string) bool { return name == "mysqld" || name == "mariadbd" }

@@ -39,3 +39,17 @@ func TestStatementWithoutASchemaRunsAgain(t *testing.T) {
 		}
 	}
 }
+
+// TestIsServer: a proxy is not the server, whatever it is named after.
+func TestIsServer(t *testing.T) {
+	for _, name := range []string{"mysqld", "mariadbd"} {
+		if !isServer(name) {
+			t.Errorf("%s: got false, want true", name)
+		}
+	}
+	for _, name := range []string{"", "mysqlrouter", "mysqld_safe", "mysql", "proxysql", "maxscale", "haproxy", "vtgate", "vtcombo", "tidb-server", "cloud_sql_proxy", "systemd", "socat"} {
+		if isServer(name) {
+			t.Errorf("%q: got true, want false", name)
+		}
+	}
+}

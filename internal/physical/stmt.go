@@ -58,9 +58,9 @@ func (s *Stmt) ready(ctx context.Context, args []driver.NamedValue, rows bool) (
 	p := s.h.leased.Value
 	selectSchema := switcher{p}.selectDeferredSchemaForKept
 	if s.inner.Stmt.effects.Leaves&^cacheSafeState != 0 {
-		selectSchema = switcher{p}.selectDeferredSchema // afterwards it may not be known which one the session is on
+		selectSchema = switcher{p}.selectDeferredSchemaFor // afterwards it may not be known which one the session is on
 	}
-	if err := selectSchema(ctx); err != nil {
+	if err := selectSchema(ctx, s.queryText); err != nil {
 		return nil, s.h.noteError(err)
 	}
 	if err := s.rebind(ctx, p); err != nil {

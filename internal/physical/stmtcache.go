@@ -84,7 +84,7 @@ const MaxVariants = 4
 // prepares one to be kept. It returns driver.ErrSkip if the stock driver's way is to be
 // gone, which database/sql then does: prepare, run, close.
 func (p keeper) cached(ctx context.Context, query string, args []driver.NamedValue) (*prepared, error) {
-	if err := switcher(p).selectDeferredSchemaForKept(ctx); err != nil {
+	if err := switcher(p).selectDeferredSchemaForKept(ctx, query); err != nil {
 		return nil, err
 	}
 	for e := p.stmts.cache.Get(p.schema.wanted, query); e != nil; e = e.Also() {

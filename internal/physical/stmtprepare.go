@@ -18,7 +18,7 @@ import (
 // (max_prepared_stmt_count), it has the pool's own closed and retries for a second at most:
 // nothing has run.
 func (p keeper) prepare(ctx context.Context, query string) (*prepared, error) {
-	if err := switcher(p).selectDeferredSchema(ctx); err != nil {
+	if err := switcher(p).selectDeferredSchemaFor(ctx, query); err != nil {
 		return nil, err
 	}
 	p.stmts.counts.misses.Add(1)

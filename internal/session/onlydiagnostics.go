@@ -1,7 +1,8 @@
 package session
 
 // OnlyReadsDiagnostics reports whether the statement certainly only reads diagnostics, which
-// are the same on any schema: SHOW WARNINGS, SELECT FOUND_ROWS(), GET DIAGNOSTICS.
+// are the same on any schema: SHOW WARNINGS, SELECT FOUND_ROWS(), SET @n = ROW_COUNT(),
+// GET DIAGNOSTICS.
 func (st *Statement) OnlyReadsDiagnostics() bool {
 	if st.reads&(Warnings|RowCount|Found) == 0 || st.traits&(traitVague|traitMultiple) != 0 || st.Leaves&^UserVariables != 0 {
 		return false
@@ -13,7 +14,7 @@ func (st *Statement) OnlyReadsDiagnostics() bool {
 		return p.is("warnings") || p.is("errors") || p.is("count")
 	case p.accept("get"):
 		return p.hasNoCalls()
-	case p.accept("select"):
+	case p.accept("select"), p.accept("set"):
 		return p.selectsOnlyDiagnostics()
 	}
 	return false
@@ -30,19 +31,19 @@ func (p *parser) hasNoCalls() bool {
 }
 
 // answerNames is the functions and variables, and noNames the other words, that SELECT
-// may have where it needs no schema.
+// and SET may have where they need no schema.
 var (
 	answerNames = []string{"row_count", "found_rows", "last_insert_id", "warning_count", "error_count"}
-	noNames     = []string{"select", "as", "limit"}
+	noNames     = []string{"select", "as", "limit", "into"}
 )
 
-// selectsOnlyDiagnostics reports whether behind SELECT there are no names but those, and such as are
-// given to columns.
+// selectsOnlyDiagnostics reports whether behind SELECT or SET there are no names but those, of
+// user variables, and such as are given to columns.
 func (p *parser) selectsOnlyDiagnostics() bool {
 	const (
 		other   = iota
 		name    // one that may be called
-		closing // ) or a variable: a column's name may follow
+		closing // ), a variable or an argument: a column's name may follow
 		as
 	)
 	after := other
@@ -68,9 +69,9 @@ func (p *parser) selectsOnlyDiagnostics() bool {
 				return false
 			}
 			after = other
-		case p.isSymbol(')'):
+		case p.isSymbol(')'), p.isSymbol('?'), p.tok.kind == userVar:
 			after = closing
-		case p.isSymbol(','), p.isSymbol(';'), p.isSymbol('+'), p.isSymbol('='):
+		case p.tok.kind == becomes, p.isSymbol(','), p.isSymbol(';'), p.isSymbol('+'), p.isSymbol('='):
 			after = other
 		default:
 			return false

@@ -172,6 +172,9 @@ var diffAsks = []diffText{
 	{name: "warnings", queries: []string{"SHOW COUNT(*) WARNINGS"}, read: true, ends: "session", fresh: freshZero},
 	{name: "warnings", queries: []string{"SELECT @@warning_count, @@error_count"}, read: true, ends: "session", fresh: freshZero},
 	{name: "row count", queries: []string{"SELECT ROW_COUNT()"}, read: true, ends: "session", fresh: freshRows},
+	{name: "row count", queries: []string{"UPDATE %t SET v = v + 1 WHERE u < %i", "SELECT ROW_COUNT(), ?"}, args: oneNumber, read: true, ends: "held"},
+	{name: "warnings", queries: []string{"SELECT 1 / 0, CAST('%s' AS SIGNED)", "SELECT @@warning_count, ?"}, args: oneNumber, read: true, ends: "held"},
+	{name: "found rows", queries: []string{"SELECT id FROM %wa.people WHERE id < %i", "SELECT FOUND_ROWS() + ?"}, args: oneNumber, read: true, ends: "held"},
 	// On MariaDB a new session may show what one that is gone had found.
 	{name: "found rows", queries: []string{"SELECT SQL_CALC_FOUND_ROWS id FROM %wa.people LIMIT %i", "SELECT FOUND_ROWS()"}, read: true, ends: "held"},
 	{name: "found rows", queries: []string{"SELECT id FROM %wa.people WHERE id < %i", "SELECT FOUND_ROWS()"}, read: true, ends: "held"},

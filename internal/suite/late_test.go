@@ -111,8 +111,12 @@ func TestSuiteKeptStatementsNeedNoUse(t *testing.T) {
 		name, base, params string
 		late               bool
 	}
+	cfg, err := mysql.ParseDSN(x.s.dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
 	ways := []way{
-		{"direct", x.s.dsn, oneConnOnly, true},
+		{"direct", x.s.dsn, oneConnOnly, cfg.Net == "tcp" || runtime.GOOS == "linux"},
 		{"always", x.s.dsn, oneConnOnly + "&pool_schema_switch=always", false},
 		{"nothing kept", x.s.dsn, oneConnOnly + "&pool_stmt_cache=0", false},
 		{"a proxy", relay.through(t, x.s.dsn, "charset=utf8mb4"), oneConnOnly, false},
@@ -120,6 +124,7 @@ func TestSuiteKeptStatementsNeedNoUse(t *testing.T) {
 	if unix := x.s.transports()["unix"]; unix != "" {
 		ways = append(ways,
 			way{"unix", unix, oneConnOnly, runtime.GOOS == "linux"},
+			way{"unix, TLS", unix, oneConnOnly + "&tls=skip-verify", runtime.GOOS == "linux"},
 			way{"unix, compressed", unix, oneConnOnly + "&compress=true", runtime.GOOS == "linux"},
 			way{"unix, a proxy", throughUnix(t, unix), oneConnOnly, false})
 	}

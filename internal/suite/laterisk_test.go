@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 
@@ -51,7 +52,7 @@ func TestSuiteLateCall(t *testing.T) {
 	}
 }
 
-// What a kept statement left for the next one to ask is there, also if that is a text.
+// What a kept statement left for the next one to ask is there, however that is asked.
 func TestSuiteLateAnswers(t *testing.T) {
 	needRealServer(t)
 	x := newLateSchemas(t, 2)
@@ -59,16 +60,37 @@ func TestSuiteLateAnswers(t *testing.T) {
 	for i := range 3 {
 		x.s.exec(t, "INSERT INTO "+x.names[1]+".written VALUES ('"+strings.Repeat("x", i)+"', 1)")
 	}
+	const warns = "SELECT n FROM written WHERE n / 0 <> ? OR n / 0 IS NULL LIMIT 1"
+	ask := map[string]func(c *sql.Conn, question string, answer *string) error{
+		"as text": func(c *sql.Conn, question string, answer *string) error {
+			return c.QueryRowContext(ctx, question).Scan(answer)
+		},
+		"prepared": func(c *sql.Conn, question string, answer *string) error {
+			stmt, err := c.PrepareContext(ctx, question)
+			if err != nil {
+				return err // SHOW COUNT(*) WARNINGS on MySQL
+			}
+			defer stmt.Close()
+			return stmt.QueryRow().Scan(answer)
+		},
+		"by argument": func(c *sql.Conn, question string, answer *string) error {
+			return c.QueryRowContext(ctx, question+" + ?", 0).Scan(answer)
+		},
+		"by a variable": func(c *sql.Conn, question string, answer *string) error {
+			if _, err := c.ExecContext(ctx, "SET @answer = "+strings.TrimPrefix(question, "SELECT ")); err != nil {
+				return err
+			}
+			return c.QueryRowContext(ctx, "SELECT @answer").Scan(answer)
+		},
+	}
 	for _, test := range []struct{ first, then string }{
 		{"INSERT INTO written (home, n) VALUES ('', ?)", "SELECT ROW_COUNT()"},
+		{"SELECT n FROM written WHERE n <> ?", "SELECT ROW_COUNT()"},
 		{"SELECT SQL_CALC_FOUND_ROWS n FROM written WHERE home IN ('', 'x', 'xx') AND n <> ? LIMIT 1", "SELECT FOUND_ROWS()"},
-		{"SELECT n FROM written WHERE n / 0 <> ? OR n / 0 IS NULL LIMIT 1", "SELECT @@warning_count"},
-		{"SELECT n FROM written WHERE n / 0 <> ? OR n / 0 IS NULL LIMIT 1", "SHOW COUNT(*) WARNINGS"},
+		{warns, "SELECT @@warning_count"},
+		{warns, "SHOW COUNT(*) WARNINGS"},
 	} {
-		var got [2]string
-		stocks := openDSN(t, stock, x.dsn(t, x.s.dsn, 1, ""))
-		dbs := x.open(t, x.s.dsn, oneConnOnly)
-		run := func(db *sql.DB) string {
+		run := func(db *sql.DB, way string) (answers []string) {
 			c, err := db.Conn(ctx)
 			if err != nil {
 				t.Fatal(err)
@@ -81,29 +103,38 @@ func TestSuiteLateAnswers(t *testing.T) {
 			for rows.Next() {
 			}
 			rows.Close()
-			var s string
-			if err := c.QueryRowContext(ctx, test.then).Scan(&s); err != nil {
-				t.Fatal(err)
+			for range 2 { // the second may ask about the first
+				var s string
+				answers = append(answers, fmt.Sprint(ask[way](c, test.then, &s), s))
+				if way == "by a variable" {
+					break // SELECT @answer may need the schema
+				}
 			}
-			return s
+			return answers
 		}
-		for range 3 {
-			x.visit(t, dbs[1], 1)
-			run(dbs[1])
+		for _, way := range []struct{ before, then string }{
+			{"as text", "as text"}, {"as text", "prepared"}, {"prepared", "prepared"},
+			{"as text", "by argument"}, {"by argument", "by argument"}, {"as text", "by a variable"},
+		} {
+			stocks := openDSN(t, stock, x.dsn(t, x.s.dsn, 1, ""))
+			dbs := x.open(t, x.s.dsn, oneConnOnly)
+			for range 3 {
+				x.visit(t, dbs[1], 1)
+				run(dbs[1], way.before)
+			}
+			x.late(t, dbs)
+			x.s.exec(t, "DELETE FROM "+x.names[1]+".written WHERE n = 17")
+			want := run(stocks, way.then)
+			x.s.exec(t, "DELETE FROM "+x.names[1]+".written WHERE n = 17")
+			if got := run(dbs[1], way.then); !slices.Equal(got, want) {
+				t.Errorf("%s %s (before: %s), twice, after %s: got %s, want %s as with the stock driver", test.then, way.then, way.before, test.first, got, want)
+			}
+			for _, db := range dbs {
+				db.Close()
+			}
+			stocks.Close()
+			dispose(t)
 		}
-		x.late(t, dbs)
-		x.s.exec(t, "DELETE FROM "+x.names[1]+".written WHERE n = 17")
-		got[0] = run(stocks)
-		x.s.exec(t, "DELETE FROM "+x.names[1]+".written WHERE n = 17")
-		got[1] = run(dbs[1])
-		if got[0] != got[1] {
-			t.Errorf("%s after %s: got %s, want %s as with the stock driver", test.then, test.first, got[1], got[0])
-		}
-		for _, db := range dbs {
-			db.Close()
-		}
-		stocks.Close()
-		dispose(t)
 	}
 }
 

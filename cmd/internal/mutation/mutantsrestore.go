@@ -178,9 +178,16 @@ var restoreMutants = []mutant{
 	{
 		name: "a proxy that listens on a unix socket is thought to be the server",
 		file: "internal/physical/deferredschema.go",
-		old:  "return name == \"mysqld\" || name == \"mariadbd\", nil",
-		new:  "return name != \"\", nil",
+		old:  "{ return name == \"mysqld\" || name == \"mariadbd\" }",
+		new:  "{ return name != \"\" }",
 		test: "TestSuiteKeptStatementsNeedNoUse",
+	},
+	{
+		name: "USE is sent before a question is prepared",
+		file: "internal/physical/deferredschema.go",
+		old:  "if st := p.scan(query); st.OnlyReadsDiagnostics() {",
+		new:  "if st := p.scan(query); st.OnlyReadsDiagnostics() && st.IsZero() {",
+		test: "TestSuiteLateAnswers",
 	},
 	{
 		name: "a text runs on the former user's schema",
