@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,9 +13,6 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
-
-	"github.com/mysqlpool/mysqlpool/cmd/mysqlpool/internal/latency"
-	"github.com/mysqlpool/mysqlpool/cmd/mysqlpool/target"
 )
 
 // bench is the command "mysqlpool bench".
@@ -167,48 +163,6 @@ func logTo(p *progress) (end func()) {
 		slog.SetDefault(was)
 		mysql.SetLogger(log.New(os.Stderr, "[mysql] ", log.Ldate|log.Ltime))
 	}
-}
-
-// transport is a way to the server.
-type transport struct{ name, dsn string }
-
-func (b *bench) transports(ctx context.Context, server *target.Server) (all []transport, err error) {
-	if b.RTT != 0 {
-		dsn, err := latency.Before(server.DSN, b.RTT)
-		if err != nil {
-			return nil, fmt.Errorf("--rtt: %w", err)
-		}
-		return []transport{{"TCP, " + b.RTT.String() + " more", dsn}}, nil
-	}
-	for flag, dsn := range map[string]string{"--unix-dsn": b.UnixDSN, "--tls-dsn": b.TLSDSN} {
-		if dsn == "" {
-			continue
-		}
-		s, err := target.Open(ctx, dsn, b.Timeout)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", flag, err)
-		}
-		s.Stop()
-	}
-	overTLS := b.TLSDSN
-	if overTLS == "" {
-		if overTLS, err = server.OverTLS(ctx, b.Timeout); err != nil {
-			return nil, err
-		}
-	}
-	first := transport{"TCP", server.DSN}
-	switch server.DSN {
-	case server.UnixDSN:
-		first.name = "unix"
-	case overTLS:
-		first.name = "TLS"
-	}
-	for _, t := range []transport{first, {"unix", cmp.Or(b.UnixDSN, server.UnixDSN)}, {"TLS", overTLS}} {
-		if t.dsn != "" && !slices.ContainsFunc(all, func(o transport) bool { return o.dsn == t.dsn }) {
-			all = append(all, t)
-		}
-	}
-	return all, nil
 }
 
 // measure runs the workloads over one transport.

@@ -120,20 +120,50 @@ func TestBench(t *testing.T) {
 	wantNothingLeft(t, server)
 }
 
-// What a DSN goes over is named by the DSN.
-func TestBenchNamesItsTransport(t *testing.T) {
+// What was measured over is named after what the DSNs go over, each once.
+func TestBenchNamesItsTransports(t *testing.T) {
 	server := oneServer(t, "--max-connections=300")
-	for name, dsn := range map[string]string{"TCP": server.DSN, "unix": server.UnixDSN, "TLS": server.TLSDSN} {
-		t.Run(name, func(t *testing.T) {
-			if dsn == "" {
-				t.Skip("the server has none")
+	if server.UnixDSN == "" || server.TLSDSN == "" {
+		t.Skip("the server has no unix socket, or no TLS")
+	}
+	more := func(dsn, param string) string {
+		if strings.Contains(dsn, "?") {
+			return dsn + "&" + param
+		}
+		return dsn + "?" + param
+	}
+	tcp, unix, tls := "--dsn="+server.DSN, "--dsn="+server.UnixDSN, "--dsn="+server.TLSDSN
+	for _, test := range []struct {
+		name string
+		args []string
+		want string // the columns, or the error
+	}{
+		{"TCP", []string{tcp}, "TCP TLS"},
+		{"unix", []string{unix}, "unix unix, TLS"},
+		{"TLS", []string{tls}, "TLS"},
+		{"all", []string{tcp, "--unix-dsn=" + server.UnixDSN, "--tls-dsn=" + server.TLSDSN}, "TCP unix TLS"},
+		{"preferred", []string{"--dsn=" + more(server.DSN, "tls=preferred")}, "TLS"},
+		{"the same twice", []string{tls, "--tls-dsn=" + server.TLSDSN}, "TLS"},
+		{"a longer round trip", []string{tls, "--rtt=1ms"}, "TLS, 1ms more"},
+		{"two over TLS", []string{tls, "--tls-dsn=" + more(server.TLSDSN, "timeout=5s")}, "--tls-dsn: this DSN is over TLS, as the one of --dsn is: leave one of them out"},
+		{"two over unix sockets", []string{unix, "--unix-dsn=" + more(server.UnixDSN, "timeout=5s")}, "--unix-dsn: this DSN is over unix, as the one of --dsn is: leave one of them out"},
+		{"the wrong one", []string{tcp, "--unix-dsn=" + server.TLSDSN}, "--unix-dsn: this DSN is over TLS, want one over unix"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if test.name == "preferred" && !server.Real() {
+				t.Skip("the embedded server does not tell whether a connection is over TLS")
 			}
 			var stdout, stderr bytes.Buffer
-			if status := run(t.Context(), []string{"bench", "--rounds=5", "--round-time=1ms", "--workload=pooled-query", "--dsn=" + dsn}, &stdout, &stderr); status != 0 {
-				t.Fatalf("exit status %d: %s", status, &stderr)
+			args := append([]string{"bench", "--rounds=5", "--round-time=1ms", "--workload=pooled-query"}, test.args...)
+			if run(t.Context(), args, &stdout, &stderr) != 0 {
+				if got := stderr.String(); !strings.Contains(got, test.want) || !strings.HasPrefix(test.want, "--") {
+					t.Errorf("got the error %s, want %s", got, test.want)
+				}
+				return
 			}
-			if !regexp.MustCompile(`(?m)^ +` + name + `\b`).MatchString(stdout.String()) {
-				t.Errorf("want %s first, got:\n%s", name, &stdout)
+			header := regexp.MustCompile(`(?m)^ +(\S.*\S) *$`).FindStringSubmatch(stdout.String())
+			if header == nil || strings.Join(strings.Fields(header[1]), " ") != test.want {
+				t.Errorf("got the columns %q, want %s:\n%s", header, test.want, &stdout)
 			}
 		})
 	}

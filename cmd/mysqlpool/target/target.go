@@ -191,6 +191,29 @@ func product(version, comment string) string {
 	return "MySQL " + number
 }
 
+// IsTLS reports whether the server is connected over TLS. It asks with tls=preferred only,
+// for no longer than timeout, and reports false if the server does not tell.
+func (s *Server) IsTLS(ctx context.Context, timeout time.Duration) (bool, error) {
+	cfg, err := Parse(s.DSN)
+	if err != nil {
+		return false, err
+	}
+	switch cfg.TLSConfig {
+	case "", "false":
+		return false, nil
+	case "preferred":
+	default:
+		return true, nil
+	}
+	ask, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	var name, cipher string
+	if err := s.db.QueryRowContext(ask, "SHOW SESSION STATUS LIKE 'Ssl_cipher'").Scan(&name, &cipher); err != nil {
+		return false, ctx.Err()
+	}
+	return cipher != "", nil
+}
+
 // OverTLS returns the server's DSN with TLS, "" if it does not talk TLS.
 func (s *Server) OverTLS(ctx context.Context, timeout time.Duration) (string, error) {
 	cfg, err := Parse(s.DSN)
