@@ -157,7 +157,7 @@ func (h *Holder) prepareDiagnosticsWith(ctx context.Context, p *Conn, st *sessio
 		}
 	}
 	reads := st.Reads()
-	if p.diagnostics.foreign&session.Warnings != 0 && p.Host.keepsWarnings() && st.MayWarnWithoutTables() {
+	if p.addsToForeign(st) {
 		reads |= session.Warnings // or afterwards it would not be known whose they are
 	}
 	shown := reads&session.LastID != 0 || p.config.AutoIsNull
@@ -176,12 +176,17 @@ func (h *Holder) prepareDiagnosticsWith(ctx context.Context, p *Conn, st *sessio
 			return err
 		}
 	}
-	return h.clearForeign(ctx, p, reads)
+	return p.clearForeign(ctx, reads)
+}
+
+// addsToForeign reports whether a statement may add warnings to another user's.
+func (p *Conn) addsToForeign(st *session.Statement) bool {
+	return p.diagnostics.foreign&session.Warnings != 0 && p.Host.keepsWarnings() && st.MayWarnWithoutTables()
 }
 
 // clearForeign clears those of reads that are about another user's statements. The last
 // id is not one of them.
-func (h *Holder) clearForeign(ctx context.Context, p *Conn, reads session.Diagnostics) error {
+func (p *Conn) clearForeign(ctx context.Context, reads session.Diagnostics) error {
 	if reads&p.diagnostics.foreign == 0 {
 		return nil
 	}

@@ -24,6 +24,11 @@ func (p keeper) prepare(ctx context.Context, query string) (*prepared, error) {
 	p.stmts.counts.misses.Add(1)
 	effects := p.scan(query)
 	p.prepares(&effects)
+	if p.addsToForeign(&effects) { // the server may compute something now
+		if err := p.clearForeign(ctx, session.Warnings); err != nil {
+			return nil, err
+		}
+	}
 	stock, err := p.PrepareContext(ctx, query)
 	if mysqlerr.Number(err) == mysqlerr.TooManyStmts && p.Shared.Stmts.keeps() {
 		stock, err = p.prepareWhenPossible(ctx, query)

@@ -157,11 +157,11 @@ func (st *Statement) UsesTables() bool {
 	p := parser{lexer: lexer{s: st.text}}
 	p.advance()
 	switch {
-	case p.is("insert"), p.is("replace"), p.is("update"), p.is("delete"), p.is("truncate"):
+	case p.is("insert"), p.is("replace"), p.is("update"), p.is("delete"), p.is("truncate"), p.is("load"):
 		return true
 	case p.is("create"), p.is("drop"), p.is("alter"):
 		return p.isOfTables()
-	case !p.is("select"), st.traits&traitVague != 0:
+	case !p.is("select") && !p.is("with"), st.traits&traitVague != 0:
 		return false
 	}
 	// TRIM(x FROM y) names none.
@@ -179,13 +179,40 @@ func (st *Statement) UsesTables() bool {
 	return false
 }
 
-// MayWarnWithoutTables reports whether the statement creates, drops or alters
-// something else than tables: it may leave a note of its own (that there is no such
-// procedure), or none, and those of earlier statements stay.
+// MayWarnWithoutTables reports whether the statement may leave a warning although it names
+// no table: then those of earlier statements stay too. It creates, drops or alters something
+// else than tables (there is no such procedure), or computes something (1 / 0).
 func (st *Statement) MayWarnWithoutTables() bool {
 	p := parser{lexer: lexer{s: st.text}}
 	p.advance()
-	return (p.is("create") || p.is("drop") || p.is("alter")) && !p.isOfTables()
+	switch {
+	case p.is("create"), p.is("drop"), p.is("alter"):
+		return !p.isOfTables()
+	case p.is("select"), p.is("do"):
+		return !st.UsesTables() && p.computes()
+	}
+	return false
+}
+
+// computing is words that are operators or functions without parentheses of their own.
+var computing = []string{"and", "between", "binary", "case", "div", "in", "interval", "is", "like", "mod", "not", "or", "regexp", "rlike", "xor"}
+
+// computes reports whether behind SELECT there is more than values, names, and functions
+// without arguments.
+func (p *parser) computes() bool {
+	for p.advance(); p.tok.kind != atEnd; p.advance() {
+		switch {
+		case p.tok.kind == word && p.isOneOf(computing):
+			return true
+		case p.isSymbol('('):
+			if p.advance(); !p.isSymbol(')') {
+				return true
+			}
+		case p.tok.kind == symbol && !p.isSymbol(',') && !p.isSymbol('.') && !p.isSymbol('?') && !p.isSymbol(';'):
+			return true
+		}
+	}
+	return false
 }
 
 // isOfTables reports whether CREATE, DROP or ALTER, at which the parser is, has a

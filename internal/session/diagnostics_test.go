@@ -168,3 +168,22 @@ func TestMayBeID(t *testing.T) {
 		}
 	}
 }
+
+func TestMayWarnWithoutTables(t *testing.T) {
+	for _, text := range []string{
+		"SELECT 1 / 0", "SELECT CAST('x' AS SIGNED)", "select 'a' + 1", "SELECT 'a' AND 1", "SELECT ? DIV 0", "DO 1 / 0", "SELECT 1 / 0 FROM DUAL",
+		"SELECT SLEEP(1)", "SELECT (1)", "SELECT -'x'", "SELECT 1; SELECT 1 / 0", "DROP PROCEDURE IF EXISTS p", "CREATE DATABASE IF NOT EXISTS d",
+	} {
+		if st := Scan(text, true); !st.MayWarnWithoutTables() {
+			t.Errorf("%s: got false, want true", text)
+		}
+	}
+	for _, text := range []string{
+		"", "SELECT 1", "SELECT 1, 'x' AS a, ?", "SELECT NOW(), @@time_zone, @a", "SELECT DATABASE ()", "SELECT 1 FROM DUAL", "DO 1",
+		"SELECT 1 / 0 FROM t", "SELECT TRIM('x' FROM 'y') FROM t", "INSERT INTO t VALUES (1 / 0)", "DROP TABLE IF EXISTS t", "SHOW WARNINGS", "SELECT @@warning_count",
+	} {
+		if st := Scan(text, true); st.MayWarnWithoutTables() {
+			t.Errorf("%s: got true, want false", text)
+		}
+	}
+}

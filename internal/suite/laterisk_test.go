@@ -319,3 +319,67 @@ func TestSuiteLateRefusedReset(t *testing.T) {
 		t.Errorf("got a text in schema %q, want %q", got, x.names[0])
 	}
 }
+
+// What a statement without tables warns of is there to be asked for, also as the first on a
+// connection that was another one's, which left warnings too.
+func TestSuiteWarningsWithoutTables(t *testing.T) {
+	needRealServer(t)
+	ctx := context.Background()
+	for _, test := range []struct {
+		query string
+		args  []any
+	}{
+		{"SELECT 1 / 0, CAST('x' AS SIGNED)", nil},
+		{"SELECT 'x' + 1", nil},
+		{"SELECT 1 / 0 + ?", []any{1}},
+		{"SELECT CAST('x' AS SIGNED), ?", []any{1}},
+		{"SELECT CAST(? AS SIGNED)", []any{"x"}},
+		{"DO 1 / 0", nil},
+		{"WITH x AS (SELECT 1 / 0 AS n) SELECT n FROM x", nil},
+	} {
+		for _, prepared := range []bool{false, true} {
+			var want [][]string
+			onBoth(t, func(t *testing.T, driver string) {
+				s := needServer(t)
+				open := func() *sql.DB {
+					if driver == stock {
+						return s.open(t, driver, "")
+					}
+					return s.open(t, driver, oneConnOnly)
+				}
+				other := open()
+				if _, err := other.Exec("DROP TABLE IF EXISTS there_is_none"); err != nil {
+					t.Fatal(err)
+				}
+				other.Close()
+				c, err := open().Conn(ctx)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer c.Close()
+				if prepared {
+					stmt, err := c.PrepareContext(ctx, test.query)
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer stmt.Close()
+					_, err = stmt.Exec(test.args...)
+					if err != nil {
+						t.Fatal(err)
+					}
+				} else if _, err := c.ExecContext(ctx, test.query, test.args...); err != nil {
+					t.Fatal(err)
+				}
+				all, err := lateRows(c.QueryContext(ctx, "SHOW WARNINGS"))
+				switch {
+				case err != nil:
+					t.Error(err)
+				case driver == stock:
+					want = all
+				case !slices.EqualFunc(all, want, slices.Equal[[]string]):
+					t.Errorf("%s (prepared: %v): got the warnings %q, want %q as with the stock driver", test.query, prepared, all, want)
+				}
+			})
+		}
+	}
+}
