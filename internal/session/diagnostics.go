@@ -157,7 +157,7 @@ func (st *Statement) UsesTables() bool {
 	p := parser{lexer: lexer{s: st.text}}
 	p.advance()
 	switch {
-	case p.is("insert"), p.is("replace"), p.is("update"), p.is("delete"), p.is("truncate"), p.is("load"):
+	case p.is("insert"), p.is("replace"), p.is("update"), p.is("delete"), p.is("truncate"):
 		return true
 	case p.is("create"), p.is("drop"), p.is("alter"):
 		return p.isOfTables()

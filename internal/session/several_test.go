@@ -18,6 +18,7 @@ func TestMayFollowUse(t *testing.T) {
 		"SELECT a FROM t": true, "SELECT 1": true, "/* x */ SELECT a FROM t": true, "(SELECT a FROM t)": true, "SELECT a FROM t;": true,
 		"INSERT INTO t VALUES (1)": true, "UPDATE t SET a = 1": true, "DELETE FROM t": true, "REPLACE INTO t VALUES (1)": true,
 		"SHOW TABLES": true, "TABLE t": true, "CREATE TABLE t (a INT)": true, "EXPLAIN SELECT a FROM t": true,
+		"WITH x AS (SELECT a FROM t) SELECT a FROM x": true, "WITH x AS (SELECT 1 AS a) UPDATE t, x SET t.a = x.a": false,
 
 		"": false, ";": false, "-- x": false, "/* x */": false, "# x": false, "/*! SELECT a FROM t */": false, "/*!99999 SELECT a FROM t */": false,
 		"SELECT a FROM t /*!99999 x */": false, "SELECT a FROM t; SELECT 2": false, "SELECT ';' FROM t": false,

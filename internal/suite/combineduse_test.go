@@ -104,6 +104,8 @@ func TestSuiteCombinedUseIsUnseen(t *testing.T) {
 			{"SELECT ';', home FROM t", nil},
 			{"SELECT home FROM t /* ; */", nil},
 			{"SELECT home FROM t -- x", nil},
+			{"WITH x AS (SELECT home FROM t) SELECT home FROM x", nil},
+			{"WITH x AS (SELECT 1 / 0 AS n) SELECT n FROM x", nil},
 			{"SELECT home FROM t # x", nil},
 			{"-- x", nil},
 			{"/* x */", nil},
