@@ -104,6 +104,7 @@ func TestSuiteCombinedUseIsUnseen(t *testing.T) {
 			{"SELECT ';', home FROM t", nil},
 			{"SELECT home FROM t /* ; */", nil},
 			{"SELECT home FROM t -- x", nil},
+			{"SELECT 1 / 0, CAST('x' AS SIGNED)", nil},
 			{"WITH x AS (SELECT home FROM t) SELECT home FROM x", nil},
 			{"WITH x AS (SELECT 1 / 0 AS n) SELECT n FROM x", nil},
 			{"SELECT home FROM t # x", nil},
