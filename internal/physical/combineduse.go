@@ -108,7 +108,7 @@ func (p switcher) queryCombined(ctx context.Context, query string, args []driver
 func (p switcher) beginCombined(query string) string {
 	text := useAnd(p.schema.wanted, query)
 	p.countForcedUse()
-	p.diagnostics.foreign |= session.RowCount | session.Found // are of USE, which warns of nothing
+	p.diagnostics.foreign |= session.RowCount | session.Found      // are of USE, which warns of nothing
 	p.schema.former, p.schema.now = p.schema.wanted, UnknownSchema // wanted stays: the next statement selects it
 	return text
 }
