@@ -220,7 +220,7 @@ var restoreMutants = []mutant{
 	{
 		name: "a text is prepared on the former user's schema",
 		file: "internal/physical/stmtprepare.go",
-		old:  "if err := switcher(p).selectDeferredSchema(ctx); err != nil {",
+		old:  "if err := switcher(p).selectDeferredSchemaFor(ctx, query); err != nil {",
 		new:  "if err := ctx.Err(); err != nil {",
 		test: "TestSuiteLateSwitchIsUnseen",
 	},
