@@ -363,11 +363,10 @@ func TestSuiteWarningsWithoutTables(t *testing.T) {
 						t.Fatal(err)
 					}
 					defer stmt.Close()
-					_, err = stmt.Exec(test.args...)
-					if err != nil {
+					if _, err := lateRows(stmt.Query(test.args...)); err != nil {
 						t.Fatal(err)
 					}
-				} else if _, err := c.ExecContext(ctx, test.query, test.args...); err != nil {
+				} else if _, err := lateRows(c.QueryContext(ctx, test.query, test.args...)); err != nil {
 					t.Fatal(err)
 				}
 				all, err := lateRows(c.QueryContext(ctx, "SHOW WARNINGS"))
