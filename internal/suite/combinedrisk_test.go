@@ -305,7 +305,7 @@ func (c swallowingConn) Write(b []byte) (int, error) {
 	return c.TCPConn.Write(b)
 }
 
-// A schema that this process altered is selected anew, with its character set.
+// A schema that this process altered is selected again, with its character set.
 func TestSuiteCombinedUseOfAnAlteredSchema(t *testing.T) {
 	needRealServer(t)
 	x := newLateSchemas(t, 2)

@@ -231,30 +231,37 @@ func TestSuiteLateTrialEndsItsTransaction(t *testing.T) {
 	}
 }
 
+// connOfAnother returns a sql.Conn. The pool's is on the connection on which another handle
+// ran a statement.
+func connOfAnother(t *testing.T, driver, statement string) *sql.Conn {
+	s := needServer(t)
+	open := func() *sql.DB {
+		if driver == stock {
+			return s.open(t, driver, "")
+		}
+		return s.open(t, driver, oneConnOnly)
+	}
+	other := open()
+	if _, err := other.Exec(statement); err != nil {
+		t.Fatal(err)
+	}
+	other.Close()
+	c, err := open().Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
 // The error of a statement that cannot be prepared shows, also where it is the first on
 // a connection that was another one's.
 func TestSuiteWarningsOfPrepare(t *testing.T) {
 	needRealServer(t)
 	var want [][]string
 	onBoth(t, func(t *testing.T, driver string) {
-		s := needServer(t)
 		ctx := context.Background()
-		open := func() *sql.DB {
-			if driver == stock {
-				return s.open(t, driver, "")
-			}
-			return s.open(t, driver, oneConnOnly)
-		}
-		other := open()
-		if err := other.Ping(); err != nil {
-			t.Fatal(err)
-		}
-		other.Close()
-		c, err := open().Conn(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
+		c := connOfAnother(t, driver, "DO 1")
 		if _, err := c.QueryContext(ctx, "SELECT nothing FROM t WHERE id = ?", 1); err == nil {
 			t.Fatal("it was prepared")
 		}
@@ -340,23 +347,7 @@ func TestSuiteWarningsWithoutTables(t *testing.T) {
 		for _, prepared := range []bool{false, true} {
 			var want [][]string
 			onBoth(t, func(t *testing.T, driver string) {
-				s := needServer(t)
-				open := func() *sql.DB {
-					if driver == stock {
-						return s.open(t, driver, "")
-					}
-					return s.open(t, driver, oneConnOnly)
-				}
-				other := open()
-				if _, err := other.Exec("DROP TABLE IF EXISTS there_is_none"); err != nil {
-					t.Fatal(err)
-				}
-				other.Close()
-				c, err := open().Conn(ctx)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer c.Close()
+				c := connOfAnother(t, driver, "DROP TABLE IF EXISTS there_is_none")
 				if prepared {
 					stmt, err := c.PrepareContext(ctx, test.query)
 					if err != nil {

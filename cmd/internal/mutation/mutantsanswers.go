@@ -250,7 +250,7 @@ var answersMutants = []mutant{
 		test: "TestSuiteCombinedUseWhileRowsAreOpen",
 	},
 	{
-		name: "an altered schema is not selected anew by a text",
+		name: "an altered schema is not selected again by a text",
 		file: "internal/physical/combineduse.go",
 		old:  " && (schema != p.schema.now || p.schema.changes == p.Host.Server.Schemas.Load())",
 		new:  "",
