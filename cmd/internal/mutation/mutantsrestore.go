@@ -183,6 +183,22 @@ var restoreMutants = []mutant{
 		test: "TestSuiteKeptStatementsNeedNoUse",
 	},
 	{
+		name:   "USE of a text is thought to leave warnings",
+		file:   "internal/physical/combineduse.go",
+		old:    "foreign |= session.RowCount | session.Found ",
+		new:    "foreign |= session.Warnings | session.RowCount | session.Found ",
+		test:   "TestSuiteCombinedUseIsUnseen",
+		server: "MariaDB",
+	},
+	{
+		name:   "what a statement without tables computes warns nobody",
+		file:   "internal/session/diagnostics.go",
+		old:    "return !st.UsesTables() && p.computes()",
+		new:    "return !st.UsesTables() && p.tok.kind == atEnd",
+		test:   "TestSuiteWarningsWithoutTables",
+		server: "MariaDB",
+	},
+	{
 		name: "USE is sent before a question is prepared",
 		file: "internal/physical/deferredschema.go",
 		old:  "if st := p.scan(query); st.OnlyReadsDiagnostics() {",
